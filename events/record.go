@@ -1,0 +1,49 @@
+package events
+
+import "time"
+
+// A Record is one line of events.jsonl.
+type Record struct {
+	Time    time.Time // written in UTC with microseconds
+	Session string    // the session's UUID
+	Type    string    // one of the Type constants
+	Phase   string    // empty outside a phase
+	Level   string    // one of the Level constants
+	Message string
+	Details []Field  // in the order they are written
+	TraceID [16]byte // zero: not written
+	SpanID  [8]byte  // zero: not written
+}
+
+// The types of records.
+const (
+	TypeAttempt       = "autocorrect_attempt"   // an operation's attempt failed
+	TypeRecovered     = "autocorrect_recovered" // an attempt succeeded after failed ones
+	TypeStopped       = "autocorrect_stopped"   // an operation stopped during a wait, after a "retrying"
+	TypePhaseFailed   = "phase_attempt_failed"  // a phase's first try failed
+	TypeRecovery      = "recovery_attempt"      // a recovery attempt of a phase ended
+	TypePhaseStart    = "phase_start"
+	TypePhaseEnd      = "phase_end"
+	TypeRunStart      = "run_start"
+	TypeRunEnd        = "run_end"
+	TypeEventsDropped = "events_dropped" // writing works again after lines were lost
+)
+
+// The levels of records.
+const (
+	LevelInfo    = "info"
+	LevelWarning = "warning"
+	LevelError   = "error"
+)
+
+// The keys of details.
+const (
+	KeyAttemptNumber = "attempt_number"
+	KeyReason        = "reason"
+	KeyResult        = "result"
+	KeyOperation     = "operation"
+	KeyDelay         = "delay"
+	KeyNextDelay     = "next_delay"
+	KeyErrorType     = "error_type"
+	KeyCount         = "count"
+)

@@ -1,0 +1,10 @@
+//go:build !windows
+
+package semconv
+
+import "syscall"
+
+const (
+	errnoConnRefused = syscall.ECONNREFUSED
+	errnoConnReset   = syscall.ECONNRESET
+)

@@ -1,0 +1,130 @@
+// Package semconv spells every span name, attribute key, event name and attribute value of Backspan, once.
+//
+// Everything that writes a span and everything that reads one (the event log, the waterfall, the trace file)
+// takes the words from here, so that a reading can never disagree with the span.
+// OpenTelemetry has no stable convention for retries yet (specification issues 729 and 1306, semantic
+// conventions issue 2355), hence names of our own.
+package semconv
+
+import "go.opentelemetry.io/otel/attribute"
+
+// The instrumentation scope of every span that Backspan starts. Processors and samplers know ours by it.
+const (
+	ScopeName    = "github.com/backspan/backspan"
+	ScopeVersion = "0.1.0"
+)
+
+// KindKey says what a Backspan span stands for; its values are the Kind constants.
+const KindKey = attribute.Key("backspan.kind")
+
+// The values of KindKey.
+const (
+	KindRun       = "run"       // one run of a pipeline
+	KindPhase     = "phase"     // one phase of a run, recovery included
+	KindOperation = "operation" // one retried operation, all attempts and waits included
+	KindAttempt   = "attempt"   // one call; also the first try of a phase
+	KindRecovery  = "recovery"  // one recovery attempt of a phase
+)
+
+// SessionIDKey is on every Backspan span: the UUID of the run, or of the process.
+const SessionIDKey = attribute.Key("session.id")
+
+// ErrorTypeKey is OpenTelemetry's own key for the class of an error, on every Backspan span that failed.
+const ErrorTypeKey = attribute.Key("error.type")
+
+// Attributes of operations and attempts.
+const (
+	OperationKey  = attribute.Key("retry.operation")           // operation, attempt: the operation's name
+	AttemptKey    = attribute.Key("retry.attempt")             // attempt, recovery: int from 1
+	DelayKey      = attribute.Key("retry.delay_seconds")       // attempt, recovery: what was waited before it
+	NextDelayKey  = attribute.Key("retry.next_delay_seconds")  // attempt, recovery: what will be waited after it
+	ResultKey     = attribute.Key("retry.result")              // attempt, recovery: a Result constant
+	MaxRetriesKey = attribute.Key("retry.max_retries")         // operation: int; -1 means without limit
+	AttemptsKey   = attribute.Key("retry.attempts")            // operation: int, how many were made
+	RetriedKey    = attribute.Key("retry.retried")             // operation: bool, more than one attempt
+	TotalDelayKey = attribute.Key("retry.total_delay_seconds") // operation: float, the sum of the waits
+	OutcomeKey    = attribute.Key("retry.outcome")             // operation: an Outcome constant
+	DepthKey      = attribute.Key("retry.depth")               // operation: int, only when nested
+)
+
+// The values of ResultKey.
+const (
+	ResultSuccess  = "success"
+	ResultRetrying = "retrying" // it failed and another attempt follows
+	ResultFailed   = "failed"   // it failed and none follows
+)
+
+// The values of OutcomeKey.
+const (
+	OutcomeSuccess   = "success"   // at the first attempt
+	OutcomeRecovered = "recovered" // at a later one
+	OutcomeExhausted = "exhausted"
+	OutcomePermanent = "permanent"
+	OutcomeCancelled = "cancelled"
+	OutcomeDeadline  = "deadline"
+	OutcomeBudget    = "budget"
+	OutcomePanic     = "panic"
+)
+
+// Attributes of phases and runs.
+const (
+	PhaseNameKey         = attribute.Key("phase.name")         // the phase and every Backspan span below it
+	PhaseStatusKey       = attribute.Key("phase.status")       // phase: a Status constant
+	RunStatusKey         = attribute.Key("run.status")         // run: a Status constant
+	RecoveryAttemptedKey = attribute.Key("recovery.attempted") // phase: bool
+	RecoverySuccessKey   = attribute.Key("recovery.success")   // phase: bool
+	RecoveryMessageKey   = attribute.Key("recovery.message")   // phase: string
+	RecoveryAttemptsKey  = attribute.Key("recovery.attempts")  // phase: int
+	RecoveryResultKey    = attribute.Key("recovery.result")    // phase: the recovery object of its result, as JSON
+)
+
+// The values of PhaseStatusKey and RunStatusKey.
+const (
+	StatusSuccess   = "success"
+	StatusFailed    = "failed"
+	StatusSkipped   = "skipped"
+	StatusCancelled = "cancelled"
+)
+
+// ScheduledEvent stands on the operation or phase span at the beginning of each wait, with AttemptKey (the
+// attempt that is scheduled), DelayKey (what is waited before it) and ReasonKey (why the last one failed).
+// Jaeger shows events open while attributes are folded away.
+const (
+	ScheduledEvent = "retry.scheduled"
+	ReasonKey      = attribute.Key("retry.reason")
+)
+
+// The event of a span that ended by a panic; OpenTelemetry's own names.
+const (
+	ExceptionEvent         = "exception"
+	ExceptionTypeKey       = attribute.Key("exception.type")
+	ExceptionMessageKey    = attribute.Key("exception.message")
+	ExceptionStacktraceKey = attribute.Key("exception.stacktrace")
+)
+
+// The names of attempts and recoveries are made ahead: naming a span must not cost an allocation, and a
+// backend that lists span names should see few of them, so that from the tenth on they share one.
+var (
+	attemptNames  = names("attempt ")
+	recoveryNames = names("recovery ")
+)
+
+const namedAttempts = 9
+
+func names(prefix string) (table [namedAttempts + 1]string) {
+	for i := range namedAttempts {
+		table[i] = prefix + string(rune('1'+i))
+	}
+	table[namedAttempts] = prefix + "10+"
+	return table
+}
+
+// AttemptName is the span name of attempt n, counted from 1.
+func AttemptName(n int) string { return nth(&attemptNames, n) }
+
+// RecoveryName is the span name of recovery n, counted from 1.
+func RecoveryName(n int) string { return nth(&recoveryNames, n) }
+
+func nth(table *[namedAttempts + 1]string, n int) string {
+	return table[max(1, min(n, len(table)))-1]
+}

@@ -1,0 +1,50 @@
+package retry
+
+import (
+	"math"
+	"time"
+)
+
+// Delay returns the wait before the given retry, counted from 1, without jitter:
+//
+//	min(BaseDelay × Multiplier^(retry-1), MaxDelay)
+//
+// That is the guide's formula. The guide's list says "attempt 4+: 30 seconds", but its own formula gives 16s for
+// the fourth wait from a base of 2s and meets the cap at the fifth; the formula rules here. Delay saturates at
+// MaxDelay instead of overflowing, and is 0 for NoDelay and for a retry below 1.
+func (p Policy) Delay(retry int) time.Duration {
+	p = p.WithDefaults()
+	if p.BaseDelay == NoDelay || retry < 1 {
+		return 0
+	}
+	// Computed in floating point, where the power of a large retry becomes +Inf instead of wrapping around.
+	delay := float64(p.BaseDelay) * math.Pow(p.Multiplier, float64(retry-1))
+	if delay >= float64(p.MaxDelay) {
+		return p.MaxDelay
+	}
+	return time.Duration(delay)
+}
+
+// JitteredDelay returns the wait before the given retry with the policy's jitter. It is pure: previous is the wait
+// before the retry before (0 before the first), and u, in [0,1), takes the place of a random number, so that an
+// engine that must repeat its decisions can. It never exceeds MaxDelay.
+func (p Policy) JitteredDelay(retry int, previous time.Duration, u float64) time.Duration {
+	delay := p.Delay(retry)
+	if delay == 0 {
+		return 0
+	}
+	switch p.Jitter {
+	case FullJitter:
+		return time.Duration(u * float64(delay))
+	case EqualJitter:
+		half := delay / 2
+		return half + time.Duration(u*float64(delay-half))
+	case DecorrelatedJitter:
+		p = p.WithDefaults()
+		base := float64(p.BaseDelay)
+		top := 3 * max(float64(previous), base)
+		return time.Duration(min(base+u*(top-base), float64(p.MaxDelay)))
+	default:
+		return delay
+	}
+}

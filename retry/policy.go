@@ -1,0 +1,182 @@
+package retry
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+)
+
+// A Policy says how an operation is retried. It is a plain value: copy it, share it between goroutines, print it.
+// The zero Policy is the default of the guide: 3 retries after the first attempt, waiting 1s, 2s and 4s.
+//
+// In every field 0 means the default; where zero itself is meant, the constants Never and NoDelay say so.
+type Policy struct {
+	// MaxRetries is how many attempts may follow the first one. 0 means DefaultMaxRetries; Never makes one
+	// attempt only; Unlimited goes on until the operation succeeds, fails for good, or the context ends.
+	MaxRetries int
+
+	// BaseDelay is the wait before the first retry. 0 means DefaultBaseDelay; NoDelay retries at once.
+	BaseDelay time.Duration
+
+	// MaxDelay caps every computed wait, jitter included. 0 means DefaultMaxDelay.
+	MaxDelay time.Duration
+
+	// Multiplier is the growth of the wait from one retry to the next, at least 1. 0 means DefaultMultiplier.
+	Multiplier float64
+
+	// Jitter spreads the waits of many callers. The default, NoJitter, waits exactly what Delay says.
+	Jitter Jitter
+
+	// AttemptTimeout bounds each attempt by a deadline on its context. An attempt that ran into it is retried
+	// like any other failure. 0 means no bound, and then the attempt's context does not end with the attempt.
+	AttemptTimeout time.Duration
+
+	// MaxElapsed bounds the whole operation: a wait that would end later than this after the start is not
+	// begun. It does not interrupt a running attempt; a context deadline does. 0 means no bound.
+	MaxElapsed time.Duration
+
+	// MaxAfter caps what a server asks for with After. 0 means MaxDelay.
+	MaxAfter time.Duration
+
+	// Retryable says whether an error is worth another attempt. nil means that every error is, and an error
+	// marked with Permanent never is, whatever Retryable answers. It must be safe for concurrent use.
+	Retryable func(error) bool
+
+	// OnRetry is called before each wait with the attempt that just failed, for what spans, metrics and logs do
+	// not cover. The wait starts when it returns. It must be safe for concurrent use.
+	OnRetry func(Attempt)
+}
+
+// The defaults, from the guide's table of retry parameters.
+const (
+	DefaultMaxRetries = 3
+	DefaultBaseDelay  = 1 * time.Second
+	DefaultMaxDelay   = 30 * time.Second
+	DefaultMultiplier = 2.0
+)
+
+// Values with a meaning of their own.
+const (
+	Never     = -1                // MaxRetries: no retry at all
+	Unlimited = -2                // MaxRetries: no limit
+	NoDelay   = time.Duration(-1) // BaseDelay: retry at once
+)
+
+// A Jitter is a way to spread waits, so that callers that failed together do not come back together.
+// The words are those of "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015).
+type Jitter uint8
+
+const (
+	NoJitter           Jitter = iota // the exact delay
+	FullJitter                       // anywhere from 0 to the delay
+	EqualJitter                      // anywhere from half the delay to the delay
+	DecorrelatedJitter               // anywhere from BaseDelay to 3 × the wait before, capped by MaxDelay
+)
+
+var jitterNames = [...]string{"none", "full", "equal", "decorrelated"}
+
+// String returns the jitter's name as flags and files spell it: none, full, equal or decorrelated.
+func (j Jitter) String() string {
+	if int(j) < len(jitterNames) {
+		return jitterNames[j]
+	}
+	return fmt.Sprintf("Jitter(%d)", uint8(j))
+}
+
+// ParseJitter is the reverse of Jitter.String.
+func ParseJitter(name string) (Jitter, error) {
+	for j, known := range jitterNames {
+		if name == known {
+			return Jitter(j), nil
+		}
+	}
+	return 0, &FieldError{"Jitter", fmt.Sprintf("%q", name), "one of " + strings.Join(jitterNames[:], ", ")}
+}
+
+// A FieldError says which input cannot be used: the field as Go spells it, its value, and what would be right.
+type FieldError struct {
+	Field, Value, Want string
+}
+
+func (e *FieldError) Error() string {
+	return fmt.Sprintf("retry: %s is %s, want %s", e.Field, e.Value, e.Want)
+}
+
+// Validate returns a *FieldError for the first field that cannot be used, or nil. Do and Value call it before
+// the first attempt.
+func (p Policy) Validate() error {
+	bad := func(field string, value any, want string) error {
+		return &FieldError{field, fmt.Sprint(value), want}
+	}
+	switch {
+	case p.MaxRetries < 0 && p.MaxRetries != Never && p.MaxRetries != Unlimited:
+		return bad("Policy.MaxRetries", p.MaxRetries, "0 or more, retry.Never or retry.Unlimited")
+	case p.BaseDelay < 0 && p.BaseDelay != NoDelay:
+		return bad("Policy.BaseDelay", p.BaseDelay, "0 or more, or retry.NoDelay")
+	case p.MaxDelay < 0:
+		return bad("Policy.MaxDelay", p.MaxDelay, "0 or more")
+	case p.Multiplier != 0 && !(p.Multiplier >= 1 && p.Multiplier <= math.MaxFloat64): // NaN fails every comparison
+		return bad("Policy.Multiplier", p.Multiplier, "a finite number of at least 1")
+	case p.Jitter > DecorrelatedJitter:
+		return bad("Policy.Jitter", p.Jitter, "one of the Jitter constants")
+	case p.AttemptTimeout < 0:
+		return bad("Policy.AttemptTimeout", p.AttemptTimeout, "0 or more")
+	case p.MaxElapsed < 0:
+		return bad("Policy.MaxElapsed", p.MaxElapsed, "0 or more")
+	case p.MaxAfter < 0:
+		return bad("Policy.MaxAfter", p.MaxAfter, "0 or more")
+	}
+	return nil
+}
+
+// WithDefaults returns p with its zero fields replaced by what they mean. Never, Unlimited and NoDelay stay.
+func (p Policy) WithDefaults() Policy {
+	if p.MaxRetries == 0 {
+		p.MaxRetries = DefaultMaxRetries
+	}
+	if p.BaseDelay == 0 {
+		p.BaseDelay = DefaultBaseDelay
+	}
+	if p.MaxDelay == 0 {
+		p.MaxDelay = DefaultMaxDelay
+	}
+	if p.Multiplier == 0 {
+		p.Multiplier = DefaultMultiplier
+	}
+	if p.MaxAfter == 0 {
+		p.MaxAfter = p.MaxDelay
+	}
+	return p
+}
+
+// String describes the policy in one line, defaults filled in: "3 retries, 1s ×2 up to 30s".
+func (p Policy) String() string {
+	p = p.WithDefaults()
+	var b strings.Builder
+	switch p.MaxRetries {
+	case Never:
+		return "no retries"
+	case Unlimited:
+		b.WriteString("unlimited retries")
+	case 1:
+		b.WriteString("1 retry")
+	default:
+		fmt.Fprintf(&b, "%d retries", p.MaxRetries)
+	}
+	if p.BaseDelay == NoDelay {
+		b.WriteString(", no delay")
+	} else {
+		fmt.Fprintf(&b, ", %v ×%v up to %v", p.BaseDelay, p.Multiplier, p.MaxDelay)
+	}
+	if p.Jitter != NoJitter {
+		fmt.Fprintf(&b, ", %v jitter", p.Jitter)
+	}
+	if p.AttemptTimeout > 0 {
+		fmt.Fprintf(&b, ", %v per attempt", p.AttemptTimeout)
+	}
+	if p.MaxElapsed > 0 {
+		fmt.Fprintf(&b, ", %v in all", p.MaxElapsed)
+	}
+	return b.String()
+}
