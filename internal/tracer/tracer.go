@@ -1,0 +1,49 @@
+// Package tracer finds the tracer for a span of Backspan's without anybody having to hand one over.
+package tracer
+
+import (
+	"context"
+	"reflect"
+	"sync/atomic"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/backspan/backspan/internal/semconv"
+)
+
+// For returns the tracer of Backspan's instrumentation scope from the provider that made the span in ctx, so that
+// children go where their parent went. Without a span, or with one that came from another process (whose provider
+// can only be a no-op), it is the global provider's.
+func For(ctx context.Context) trace.Tracer {
+	if span := trace.SpanFromContext(ctx); local(span.SpanContext()) {
+		if provider := span.TracerProvider(); provider != nil {
+			return of(provider)
+		}
+	}
+	return of(otel.GetTracerProvider())
+}
+
+func local(sc trace.SpanContext) bool { return sc.IsValid() && !sc.IsRemote() }
+
+type entry struct {
+	provider trace.TracerProvider
+	tracer   trace.Tracer
+}
+
+// last is the tracer of the provider asked last. A process has one provider as a rule, and asking it takes a lock
+// and builds options each time.
+var last atomic.Pointer[entry]
+
+func of(provider trace.TracerProvider) trace.Tracer {
+	// Whatever provider is, this comparison cannot panic: only comparable providers are stored.
+	if e := last.Load(); e != nil && e.provider == provider {
+		return e.tracer
+	}
+	tracer := provider.Tracer(semconv.ScopeName, trace.WithInstrumentationVersion(semconv.ScopeVersion))
+	// Comparable looks at the value and not only at its type: a struct may hold a map in an interface.
+	if reflect.ValueOf(provider).Comparable() {
+		last.Store(&entry{provider, tracer})
+	}
+	return tracer
+}
