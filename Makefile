@@ -1,0 +1,58 @@
+# Few verbs. `make` alone lists them.
+
+# The modules beside the root that are ours to test, as go.work names them. The tools' modules are not in it.
+NESTED := $(shell sed -n 's|^[[:space:]]*\./||p' go.work)
+
+# CI believes no cached result.
+GOTEST := go test -race $(if $(CI),-count=1)
+
+# Where else it must build.
+PLATFORMS := darwin/arm64 darwin/amd64 windows/amd64
+
+TOOL := GOWORK=off go -C tools/lint tool -n
+JAEGER = "$$(GOWORK=off go -C tools/jaeger tool -n jaeger)"
+
+.PHONY: help build demo test test-short test-full lint fmt cross bench jaeger jaeger-build cc
+
+help: ## list the verbs
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 14
+
+build: ## build bin/backspan
+	go build -trimpath -o bin/backspan ./cmd/backspan
+
+demo: ## see retries happen
+	@go run ./cmd/backspan demo
+
+test: cc cross jaeger-build ## run every test, with the race detector, against a real Jaeger (built on the first run)
+	GOWORK=off $(GOTEST) ./...
+	@for m in $(NESTED); do echo "cd $$m && $(GOTEST) -timeout 30m ./..."; (cd $$m && $(GOTEST) -timeout 30m ./...) || exit 1; done
+
+test-short: cc ## the tests of the library and the command alone
+	$(GOTEST) ./...
+
+test-full: export BACKSPAN_FULL = 1
+test-full: test ## every test in its long form
+
+lint: ## look for bugs and undocumented names
+	@lint=$$($(TOOL) golangci-lint) && for m in . $(NESTED); do echo "lint $$m" && (cd $$m && "$$lint" run ./...) || exit 1; done
+
+fmt: ## format the Go code
+	@"$$($(TOOL) gofumpt)" -l -w .
+
+cross: ## build and vet for the other systems
+	@for p in $(PLATFORMS); do echo "build and vet for $$p"; \
+		GOWORK=off CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} sh -c 'go build ./... && go vet ./...' || exit 1; done
+
+bench: ## run the benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+jaeger: ## run a Jaeger on loopback without Docker (collector and API; its binary has no UI)
+	$(JAEGER) --config deploy/jaeger.yaml
+
+jaeger-build:
+	@echo "build Jaeger (minutes the first time, then cached)"
+	@GOWORK=off go -C tools/jaeger tool -n jaeger > /dev/null
+
+cc:
+	@test "$$(go env CGO_ENABLED)" = 1 && command -v "$$(go env CC)" > /dev/null || \
+		{ echo "the race detector needs a C compiler: install gcc and libc6-dev (Debian) or Xcode's command line tools (macOS)" >&2; exit 1; }
