@@ -18,9 +18,13 @@ func (p Policy) Delay(retry int) time.Duration {
 		return 0
 	}
 	// Computed in floating point, where the power of a large retry becomes +Inf instead of wrapping around.
-	delay := float64(p.BaseDelay) * math.Pow(p.Multiplier, float64(retry-1))
-	if delay >= float64(p.MaxDelay) {
-		return p.MaxDelay
+	return atMost(p.MaxDelay, float64(p.BaseDelay)*math.Pow(p.Multiplier, float64(retry-1)))
+}
+
+// atMost converts delay, which may be beyond what a Duration holds.
+func atMost(limit time.Duration, delay float64) time.Duration {
+	if delay >= float64(limit) {
+		return limit
 	}
 	return time.Duration(delay)
 }
@@ -43,7 +47,7 @@ func (p Policy) JitteredDelay(retry int, previous time.Duration, u float64) time
 		p = p.WithDefaults()
 		base := float64(p.BaseDelay)
 		top := 3 * max(float64(previous), base)
-		return time.Duration(min(base+u*(top-base), float64(p.MaxDelay)))
+		return atMost(p.MaxDelay, base+u*(top-base))
 	default:
 		return delay
 	}

@@ -59,6 +59,14 @@ func (e *Error) description() string {
 	}
 }
 
+// lastOrCause is the error that says most about what went wrong.
+func (e *Error) lastOrCause() error {
+	if e.Err != nil {
+		return e.Err
+	}
+	return e.Cause
+}
+
 // Unwrap returns the reason, the last error and the cause, so that errors.Is and errors.As find each.
 func (e *Error) Unwrap() []error {
 	tree := make([]error, 0, 4)

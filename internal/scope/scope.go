@@ -5,7 +5,10 @@
 // would tell strangers which session and phase called them.
 package scope
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // A Frame is one layer. A new frame starts from the one around it (see From), so the innermost is complete.
 type Frame struct {
@@ -22,9 +25,11 @@ type Frame struct {
 	// NoWait makes waits pass at once; tests set it (see retrytest.NoWait).
 	NoWait bool
 
-	// Attempt is the retry loop's own view of the attempt that runs; nil outside one. It is typed any because
-	// its type lives in package retry, which imports this one.
-	Attempt any
+	// The attempt of the innermost retry loop around; Attempt is 0 outside of any.
+	Operation   string
+	Attempt     int
+	RetriesLeft int           // after this attempt; -1 means without limit
+	Delay       time.Duration // what was waited before it
 }
 
 // frameContext is a context and its frame in one allocation; context.WithValue would take two.

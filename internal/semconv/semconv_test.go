@@ -1,0 +1,76 @@
+package semconv_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"testing"
+
+	"github.com/backspan/backspan/internal/semconv"
+)
+
+func TestNamesOfAttempts(t *testing.T) {
+	for n, want := range map[int]string{-1: "attempt 1", 0: "attempt 1", 1: "attempt 1", 9: "attempt 9", 10: "attempt 10+", 1e9: "attempt 10+"} {
+		if got := semconv.AttemptName(n); got != want {
+			t.Errorf("AttemptName(%d) = %q, want %q", n, got, want)
+		}
+	}
+	if got := semconv.RecoveryName(2); got != "recovery 2" {
+		t.Errorf("RecoveryName(2) = %q", got)
+	}
+	if n := testing.AllocsPerRun(10, func() { semconv.AttemptName(12) }); n != 0 {
+		t.Errorf("%v allocations for a name", n)
+	}
+}
+
+type typed struct{ name string }
+
+func (typed) Error() string       { return "typed" }
+func (e typed) ErrorType() string { return e.name }
+
+type broken struct{}
+
+func (*broken) Error() string     { panic("no message") }
+func (*broken) ErrorType() string { panic("no type") }
+
+type wrapper struct{ error }
+
+func (w wrapper) Unwrap() error  { return w.error }
+func (wrapper) BackspanWrapper() {}
+
+func TestErrorType(t *testing.T) {
+	_, refused := net.Dial("tcp", "127.0.0.1:1")
+	_, missing := os.Open("does/not/exist")
+	for want, err := range map[string]error{
+		"":                     nil,
+		"rate_limited":         fmt.Errorf("call: %w", errors.Join(io.EOF, typed{"rate_limited"})),
+		"semconv_test.typed":   typed{""},
+		"*semconv_test.broken": (*broken)(nil),
+		"*errors.errorString":  fmt.Errorf("a: %w", wrapper{fmt.Errorf("b: %w", errors.New("c"))}),
+		"cancelled":            fmt.Errorf("a: %w", context.Canceled),
+		"timeout":              fmt.Errorf("a: %w", context.DeadlineExceeded),
+		"connection_refused":   refused,
+		"connection_reset":     &net.OpError{Op: "read", Err: os.NewSyscallError("read", syscall.ECONNRESET)},
+		"unexpected_eof":       io.ErrUnexpectedEOF,
+		"dns":                  &net.DNSError{Name: "nowhere", IsTimeout: true},
+		"not_found":            missing,
+		"disk_full":            &os.PathError{Op: "write", Err: syscall.ENOSPC},
+	} {
+		if got := semconv.ErrorType(err); got != want {
+			t.Errorf("ErrorType(%T) = %q, want %q", err, got, want)
+		}
+	}
+}
+
+func TestErrorTextOfABrokenError(t *testing.T) {
+	if got, want := semconv.ErrorText((*broken)(nil)), "*semconv_test.broken (its Error method panicked: no message)"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if semconv.ErrorText(nil) != "" || semconv.ErrorText(io.EOF) != "EOF" {
+		t.Error("the text of nil or of a sound error is wrong")
+	}
+}

@@ -1,0 +1,64 @@
+package retrytest
+
+import (
+	"context"
+	"testing"
+
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"github.com/backspan/backspan/internal/scope"
+)
+
+// NoWait returns a context below which waits between attempts pass at once. Spans, errors and OnRetry still tell the
+// delays, and MaxElapsed and deadlines count them as if they had passed.
+func NoWait(ctx context.Context) context.Context {
+	f := scope.From(ctx)
+	f.NoWait = true
+	return scope.With(ctx, f)
+}
+
+// A Recorder keeps the spans that ended below the context of its Record.
+type Recorder struct {
+	spans *tracetest.SpanRecorder
+}
+
+// Record returns a context whose retries are recorded, and the recorder. The context holds a span called after the
+// test, which ends with it.
+func Record(t testing.TB, ctx context.Context) (context.Context, *Recorder) { //nolint:revive // t comes first, as in every helper
+	t.Helper()
+	recorder := &Recorder{tracetest.NewSpanRecorder()}
+	provider := sdktrace.NewTracerProvider(
+		sdktrace.WithSampler(sdktrace.AlwaysSample()),
+		sdktrace.WithSpanProcessor(recorder.spans),
+	)
+	ctx, span := provider.Tracer("retrytest").Start(ctx, t.Name(), newRoot)
+	t.Cleanup(func() { span.End() })
+	return ctx, recorder
+}
+
+// Spans returns the spans that have ended so far, in the order in which they ended: attempts before their operation.
+func (r *Recorder) Spans() []sdktrace.ReadOnlySpan { return r.spans.Ended() }
+
+// Attempts returns how many attempts of the named operation have ended so far, over all its calls.
+func (r *Recorder) Attempts(operation string) int {
+	n := 0
+	for _, span := range r.Spans() {
+		if s := read(span); s.isAttempt() && s.text(operationKey) == operation {
+			n++
+		}
+	}
+	return n
+}
+
+// Outcomes returns the retry.outcome of each ended call of the named operation, in the order in which they ended:
+// success, recovered, exhausted, permanent, cancelled, deadline, or panic.
+func (r *Recorder) Outcomes(operation string) []string {
+	var outcomes []string
+	for _, span := range r.Spans() {
+		if s := read(span); s.isOperation() && s.text(operationKey) == operation {
+			outcomes = append(outcomes, s.text(outcomeKey))
+		}
+	}
+	return outcomes
+}
