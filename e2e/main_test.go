@@ -1,0 +1,51 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/backspan/backspan/e2e/internal/jaeger"
+	"go.uber.org/goleak"
+)
+
+// root is the root of the repository.
+var root = func() string {
+	dir, err := filepath.Abs("..")
+	if err != nil {
+		panic(err)
+	}
+	return dir
+}()
+
+// collector is the Jaeger that all tests share; traces are told apart by their ids and service names.
+var collector *jaeger.Server
+
+func TestMain(m *testing.M) {
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (code int, err error) {
+	ctx := context.Background()
+	binary, err := jaeger.Binary(ctx, filepath.Join(root, "tools", "jaeger"))
+	if err != nil {
+		return 1, err
+	}
+	collector, err = jaeger.Start(ctx, binary, filepath.Join(root, "deploy", "jaeger.yaml"))
+	if err != nil {
+		return 1, err
+	}
+	code = m.Run()
+	if code != 0 {
+		fmt.Fprintf(os.Stderr, "Jaeger's log:\n%s", collector.Log())
+	}
+	return code, errors.Join(collector.Stop(), goleak.Find())
+}
