@@ -10,7 +10,7 @@ type Record struct {
 	Phase   string    // empty outside a phase
 	Level   string    // one of the Level constants
 	Message string
-	Details []Field  // in the order they are written
+	Details []Field  // in the order they are written; each key once
 	TraceID [16]byte // zero: not written
 	SpanID  [8]byte  // zero: not written
 }
@@ -46,4 +46,18 @@ const (
 	KeyNextDelay     = "next_delay"
 	KeyErrorType     = "error_type"
 	KeyCount         = "count"
+)
+
+// The keys of a line, in the order they are written. They are no keys of details: see Record.Append.
+const (
+	keyTimestamp = "timestamp"
+	keySession   = "session_id"
+	keyType      = "type"
+	keyPhase     = "phase"
+	keyLevel     = "level"
+	keyMessage   = "message"
+	keyDetails   = "details"
+	keyTraceID   = "trace_id"
+	keySpanID    = "span_id"
+	keyTruncated = "truncated"
 )

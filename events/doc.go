@@ -1,0 +1,19 @@
+// Package events is the file events.jsonl: one JSON object a line, one line for each failed or rescued attempt.
+//
+// A [Record] is one line. [Record.Append] writes it as pure ASCII with a space after every colon and comma,
+// so that plain grep counts it, and hostile text (control characters, terminal escapes, invalid UTF-8, a
+// megabyte of message, a forged record) stays inside its own string on its own line.
+//
+// A [Writer] appends records to a file that other processes may append to at the same time. It is made not to
+// hurt its host: [Writer.Write] returns nothing, and what cannot be written is dropped, counted and owned up to
+// by a record of type [TypeEventsDropped] as soon as writing works again.
+//
+//	w, err := events.Open(events.DefaultPath, events.Options{})
+//	if err != nil { … }
+//	defer w.Close()
+//	w.Write(&events.Record{Time: time.Now(), Type: events.TypeAttempt, Level: events.LevelWarning, …})
+//
+// Each line is one write(2) on a descriptor opened with O_APPEND. That is what keeps lines of several processes
+// apart; a buffer or a second write would mix them. A process killed in the middle of its write leaves a torn
+// line: the next line of a Writer begins with a newline then, and a reader gets back what was glued to it.
+package events

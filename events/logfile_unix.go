@@ -1,0 +1,69 @@
+//go:build unix && !aix
+
+package events
+
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+)
+
+// A logFile is the open file. It is a bare descriptor because os.File's Write goes on after a short write, and
+// another process may append in between.
+type logFile struct {
+	fd       int
+	dev, ino uint64
+}
+
+// write is one write(2). It is repeated only when it was interrupted before it wrote anything.
+func (f *logFile) write(line []byte) (int, error) {
+	for {
+		n, err := unix.Write(f.fd, line)
+		if err != unix.EINTR {
+			return max(n, 0), err
+		}
+	}
+}
+
+// torn says whether the file ends in the middle of a line. It looks twice, because a neighbour may be writing just
+// now. What cannot be read is taken to: an empty line too many does less harm than two records in one.
+func (f *logFile) torn() bool {
+	var size int64 = -1
+	for {
+		var st unix.Stat_t
+		if err := unix.Fstat(f.fd, &st); err != nil || st.Size == size {
+			return true
+		}
+		if size = st.Size; size == 0 {
+			return false
+		}
+		var last [1]byte
+		n, err := unix.Pread(f.fd, last[:], size-1)
+		if err != nil {
+			return true
+		}
+		if n == 0 || last[0] == '\n' { // 0: it was emptied in between
+			return false
+		}
+	}
+}
+
+func (f *logFile) sync() error {
+	for {
+		if err := unix.Fsync(f.fd); err != unix.EINTR {
+			return err
+		}
+	}
+}
+
+func (f *logFile) close() error { return unix.Close(f.fd) }
+
+// broken says whether err means that the descriptor is of no use any more, while opening the path again may be.
+func broken(err error) bool {
+	for _, gone := range []error{unix.EBADF, unix.EIO, unix.ESTALE, unix.ENXIO, unix.ENODEV} {
+		if errors.Is(err, gone) {
+			return true
+		}
+	}
+	return false
+}

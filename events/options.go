@@ -1,0 +1,63 @@
+package events
+
+import (
+	"fmt"
+	"runtime"
+	"time"
+)
+
+// DefaultPath is where the event log is when nobody says otherwise, relative to the working directory.
+const DefaultPath = "data/session/events.jsonl"
+
+// Options says how a Writer behaves. The zero value is right for most programs: every line is written before
+// Write returns, and lines reach the disk when the operating system sees fit, at the latest on Close.
+type Options struct {
+	// Redact may change the texts that come from outside (Message, Phase and the text details, but not "result")
+	// before they are cut to size. It is called from many goroutines at once and sees the whole text. A text on
+	// which it panics is replaced, never written as it was. Nil: texts are written as they are.
+	Redact func(string) string
+
+	// Queue is how many lines may wait for a slow disk. 0: none do, and Write takes as long as the disk.
+	// With a queue Write never waits: it drops and counts what does not fit. A line takes up to MaxLine bytes.
+	Queue int
+
+	// Sync has every line forced to the disk (fsync) before the next one, so that it survives a power cut; hundreds
+	// of times slower. Without it lines survive the death of the process, not that of the machine.
+	Sync bool
+
+	// OnError is called once when lines begin to be lost, with the reason, and not again before writing works again.
+	// It runs on a goroutine that calls Write (with a queue: also on the Writer's own) and holds no lock. Nil: nobody is
+	// told; Dropped and the record of type TypeEventsDropped still say it.
+	OnError func(error)
+
+	// CheckInterval is how often at most, while lines are written, the path is looked at: has the file been rotated away,
+	// did another process leave a torn line, can a file that could not be opened be opened now. 0 means 100ms.
+	CheckInterval time.Duration
+
+	// DrainTimeout is how long Flush and Close wait for the queue. 0 means 5s. It has no meaning without a queue.
+	DrainTimeout time.Duration
+
+	// ReopenOnSIGHUP has SIGHUP open the path anew, as logrotate's postrotate scripts expect. The process then no
+	// longer dies of a SIGHUP until Close. It is not needed for rotation by rename, which is noticed anyway. Unix only.
+	ReopenOnSIGHUP bool
+}
+
+func (o Options) withDefaults() (Options, error) {
+	switch {
+	case o.Queue < 0:
+		return o, fmt.Errorf("events: Options.Queue is %d; 0 means no queue, more is its length in lines", o.Queue)
+	case o.CheckInterval < 0:
+		return o, fmt.Errorf("events: Options.CheckInterval is %v; 0 means 100ms, more is the interval", o.CheckInterval)
+	case o.DrainTimeout < 0:
+		return o, fmt.Errorf("events: Options.DrainTimeout is %v; 0 means 5s, more is the time to wait", o.DrainTimeout)
+	case o.ReopenOnSIGHUP && !hangups:
+		return o, fmt.Errorf("events: Options.ReopenOnSIGHUP is set, but %s has no SIGHUP; leave it out", runtime.GOOS)
+	}
+	if o.CheckInterval == 0 {
+		o.CheckInterval = 100 * time.Millisecond
+	}
+	if o.DrainTimeout == 0 {
+		o.DrainTimeout = 5 * time.Second
+	}
+	return o, nil
+}

@@ -1,0 +1,52 @@
+package events
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// Why a path cannot be an event log, whatever the state of the disk. Open's error wraps one of these.
+var (
+	ErrSymlink    = errors.New("is a symbolic link, which the event log does not follow")
+	ErrNotRegular = errors.New("is not a regular file")
+)
+
+// splitPath cuts a path into the directories to walk through and the file's name.
+func splitPath(path string) (dirs []string, name string, err error) {
+	switch {
+	case path == "":
+		return nil, "", fmt.Errorf("events: the path is empty; the usual one is %s", DefaultPath)
+	case strings.ContainsRune(path, 0):
+		return nil, "", fmt.Errorf("events: the path %q contains a NUL byte", path)
+	case os.IsPathSeparator(path[len(path)-1]):
+		return nil, "", fmt.Errorf("events: the path %s names a directory; name a file in it, such as %s",
+			path, filepath.Join(path, filepath.Base(DefaultPath)))
+	}
+	clean := filepath.Clean(path)
+	clean = strings.TrimLeft(clean[len(filepath.VolumeName(clean)):], string(filepath.Separator))
+	dirs = strings.Split(clean, string(filepath.Separator))
+	name = dirs[len(dirs)-1]
+	if name == "" || name == "." || name == ".." {
+		return nil, "", fmt.Errorf("events: the path %s names a directory; name a file in it, such as %s",
+			path, filepath.Join(path, filepath.Base(DefaultPath)))
+	}
+	return dirs[:len(dirs)-1], name, nil
+}
+
+// lasting says whether err means that the path itself is wrong, so that waiting will not mend it. What it does not
+// know counts as passing: a full or broken disk at the start must not keep the host from starting.
+func lasting(err error) bool {
+	for _, wrong := range []error{
+		ErrSymlink, ErrNotRegular, os.ErrPermission, os.ErrInvalid,
+		syscall.ENOTDIR, syscall.EISDIR, syscall.ENAMETOOLONG, syscall.EINVAL,
+	} {
+		if errors.Is(err, wrong) {
+			return true
+		}
+	}
+	return false
+}

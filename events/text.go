@@ -1,0 +1,71 @@
+package events
+
+import (
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// plain marks the bytes that stand for themselves in a JSON string of ours.
+var plain = func() (table [256]bool) {
+	for c := ' '; c <= '~'; c++ {
+		table[c] = c != '"' && c != '\\'
+	}
+	return table
+}()
+
+// appendText appends s, escaped to printable ASCII, up to limit bytes. It says whether all of s went in.
+func appendText(out []byte, s string, limit int) ([]byte, bool) {
+	for i := 0; ; {
+		run, stop := i, min(len(s), i+limit)
+		for run < stop && plain[s[run]] {
+			run++
+		}
+		out = append(out, s[i:run]...)
+		limit -= run - i
+		i = run
+		if i == len(s) {
+			return out, true
+		}
+		if limit == 0 {
+			return out, false
+		}
+		var buf [12]byte
+		escaped, size := appendEscape(buf[:0], s[i:])
+		if len(escaped) > limit {
+			return out, false
+		}
+		out = append(out, escaped...)
+		limit -= len(escaped)
+		i += size
+	}
+}
+
+// appendEscape appends the escape for the first character of s, and says how many bytes of s it stands for.
+func appendEscape(out []byte, s string) ([]byte, int) {
+	switch c := s[0]; c {
+	case '"', '\\':
+		return append(out, '\\', c), 1
+	case '\n':
+		return append(out, '\\', 'n'), 1
+	case '\r':
+		return append(out, '\\', 'r'), 1
+	case '\t':
+		return append(out, '\\', 't'), 1
+	}
+	r, size := utf8.DecodeRuneInString(s)
+	switch {
+	case r == utf8.RuneError && size == 1:
+		return append(out, '\\', '\\', 'x', digits[s[0]>>4], digits[s[0]&15]), 1
+	case r > 0xffff:
+		high, low := utf16.EncodeRune(r)
+		return appendUnit(appendUnit(out, high), low), size
+	}
+	return appendUnit(out, r), size
+}
+
+const digits = "0123456789abcdef"
+
+// appendUnit appends a UTF-16 unit as \uNNNN.
+func appendUnit(out []byte, r rune) []byte {
+	return append(out, '\\', 'u', digits[r>>12&15], digits[r>>8&15], digits[r>>4&15], digits[r&15])
+}
