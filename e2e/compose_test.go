@@ -1,0 +1,105 @@
+package e2e
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/loader"
+	"github.com/compose-spec/compose-go/v2/types"
+)
+
+const composeFile = "docker-compose.yml"
+
+func TestComposeFileStartsAJaegerForThisMachineAlone(t *testing.T) {
+	project := loadCompose(t, readFile(t, filepath.Join(root, composeFile)))
+	for _, fault := range composeFaults(project) {
+		t.Error(fault)
+	}
+	jaeger, err := project.GetService("jaeger")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var published []string
+	for _, port := range jaeger.Ports {
+		published = append(published, port.Published+":"+fmt.Sprint(port.Target))
+	}
+	slices.Sort(published)
+	if want := []string{"16686:16686", "4317:4317", "4318:4318"}; !slices.Equal(published, want) {
+		t.Errorf("jaeger publishes %v, want %v: the ports that programs and people look for", published, want)
+	}
+}
+
+// The check above is only worth something if it sees what it is there for.
+func TestComposeFaultsAreSeen(t *testing.T) {
+	good := readFile(t, filepath.Join(root, composeFile))
+	for _, c := range []struct{ name, old, replacement, fault string }{
+		{"open to the network", "127.0.0.1:4317:4317", "4317:4317", "loopback"},
+		{"open to the network by address", "127.0.0.1:4318:4318", "0.0.0.0:4318:4318", "loopback"},
+		{"newest image", "jaeger:2.20.0", "jaeger:latest", "version"},
+		{"any image", "jaeger:2.20.0", "jaeger", "version"},
+		{"moving minor version", "jaeger:2.20.0", "jaeger:2.20", "version"},
+		{"no health check", "healthcheck:", "x-healthcheck:", "health"},
+		{"health check switched off", "healthcheck:", "healthcheck:\n      disable: true", "health"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bad := strings.ReplaceAll(good, c.old, c.replacement)
+			if bad == good {
+				t.Fatalf("%q is not in %s any more", c.old, composeFile)
+			}
+			faults := composeFaults(loadCompose(t, bad))
+			if len(faults) != 1 || !strings.Contains(faults[0], c.fault) {
+				t.Errorf("faults = %q, want one about %q", faults, c.fault)
+			}
+		})
+	}
+}
+
+var pinned = regexp.MustCompile(`^[\w./-]+:v?\d+\.\d+\.\d+$`)
+
+// composeFaults says what is wrong with the services of a project, whichever they are.
+func composeFaults(project *types.Project) (faults []string) {
+	for name, service := range project.Services {
+		if !pinned.MatchString(service.Image) {
+			faults = append(faults, fmt.Sprintf("%s: image %q is not pinned to a version of three numbers", name, service.Image))
+		}
+		for _, port := range service.Ports {
+			if ip, err := netip.ParseAddr(port.HostIP); err != nil || !ip.IsLoopback() {
+				faults = append(faults, fmt.Sprintf("%s: port %s is published on %q, not on loopback", name, port.Published, port.HostIP))
+			}
+		}
+		if check := service.HealthCheck; check == nil || check.Disable || len(check.Test) < 2 || check.Interval == nil || check.Timeout == nil {
+			faults = append(faults, name+": no complete health check")
+		}
+	}
+	return faults
+}
+
+// loadCompose reads a compose file as docker compose does, validation against the schema included, and without any
+// variable of this machine.
+func loadCompose(t *testing.T, content string) *types.Project {
+	t.Helper()
+	project, err := loader.LoadWithContext(t.Context(), types.ConfigDetails{
+		WorkingDir:  root,
+		ConfigFiles: []types.ConfigFile{{Filename: composeFile, Content: []byte(content)}},
+		Environment: types.Mapping{},
+	}, func(o *loader.Options) { o.SetProjectName("backspan", true) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return project
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}

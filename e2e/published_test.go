@@ -1,0 +1,101 @@
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/backspan/backspan/e2e/internal/program"
+	"github.com/backspan/backspan/e2e/internal/publish"
+)
+
+// What a user types after publication works today: the modules come from a proxy made of this tree, everything else
+// from the module cache that the build of this tree has filled, and nothing from the network.
+func TestModulesAsPublished(t *testing.T) {
+	proxy := t.TempDir()
+	for _, m := range published(t) {
+		if err := publish.Proxy(root, proxy, m); err != nil {
+			t.Fatalf("module %s: %v", m.Path(), err)
+		}
+	}
+	dir, bin := t.TempDir(), t.TempDir()
+	env := map[string]string{
+		"GOPROXY":     "file://" + filepath.ToSlash(proxy) + ",file://" + filepath.ToSlash(goEnv(t, "GOMODCACHE")) + "/cache/download",
+		"GOSUMDB":     "off", // it cannot know a module that is not published
+		"GOMODCACHE":  t.TempDir(),
+		"GOCACHE":     goEnv(t, "GOCACHE"),
+		"GOBIN":       bin,
+		"GOFLAGS":     "-trimpath -modcacherw", // so that the next run finds the objects of this one, and can clean up
+		"GOTOOLCHAIN": "local",
+	}
+
+	t.Run("an importing program", func(t *testing.T) {
+		source := readFile(t, filepath.Join("testdata", "user", "main.go"))
+		if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(source), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		must(t, program.Command{Path: "go", Args: []string{"mod", "init", "example.com/user"}, Dir: dir, Env: env})
+		must(t, program.Command{Path: "go", Args: []string{"get", "github.com/backspan/backspan/retry@latest"}, Dir: dir, Env: env})
+		got := must(t, program.Command{Path: "go", Args: []string{"run", "."}, Dir: dir, Env: env})
+		if want := "calls: 3\n"; got.Stdout != want {
+			t.Errorf("it printed %q, want %q", got.Stdout, want)
+		}
+	})
+}
+
+// A replace would make `go install …@latest` refuse, and an exclude would be ignored by those who import.
+func TestPublishedModulesReplaceNothing(t *testing.T) {
+	for _, m := range published(t) {
+		if n := len(m.File.Replace) + len(m.File.Exclude); n > 0 {
+			t.Errorf("%s/go.mod has %d replace or exclude directives", m.Dir, n)
+		}
+		for _, r := range m.File.Require {
+			if strings.HasPrefix(r.Mod.Path, "github.com/backspan/") && r.Mod.Version != publish.Version {
+				t.Errorf("%s/go.mod requires %v, want version %s", m.Dir, r.Mod, publish.Version)
+			}
+		}
+	}
+}
+
+// published lists the modules that users can fetch.
+func published(t *testing.T) (modules []publish.Module) {
+	t.Helper()
+	all, err := publish.Modules(t.Context(), root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range all {
+		if !m.Internal() {
+			modules = append(modules, m)
+		}
+	}
+	if len(modules) == 0 {
+		t.Fatal("found no module to publish")
+	}
+	return modules
+}
+
+// must runs a command that has to succeed.
+func must(t *testing.T, c program.Command) program.Result {
+	t.Helper()
+	result, err := c.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result.Code != 0 {
+		t.Fatalf("%s %s: %v", c.Path, strings.Join(c.Args, " "), result)
+	}
+	return result
+}
+
+// goEnv asks the go command for one of its settings, as they are for the tests themselves.
+func goEnv(t *testing.T, name string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", "env", name).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(out))
+}
