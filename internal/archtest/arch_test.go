@@ -1,0 +1,185 @@
+package archtest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const house = "github.com/backspan/backspan"
+
+// A room is one package, or those that a pattern of package path matches, and what it may stand on: packages of this
+// module and modules of others, in its imports and in theirs. The standard library is free to all.
+type room struct {
+	packages string   // below the house
+	ours     []string // below the house, patterns too
+	foreign  []string // module paths; nil: none
+}
+
+var (
+	// What importing the OpenTelemetry API brings along, and all that users of retry compile.
+	api = []string{
+		"go.opentelemetry.io/otel", "go.opentelemetry.io/otel/trace", "go.opentelemetry.io/otel/metric",
+		"go.opentelemetry.io/otel/log", "go.opentelemetry.io/auto/sdk",
+		"github.com/go-logr/logr", "github.com/go-logr/stdr", "github.com/cespare/xxhash/v2",
+	}
+	sdk = with(api, "go.opentelemetry.io/otel/sdk", "github.com/google/uuid", "golang.org/x/sys")
+
+	ground   = []string{"internal/semconv", "internal/scope", "internal/tracer"}
+	anything = []string{"**"}
+)
+
+var rooms = []room{
+	{"internal/archtest", nil, nil},
+	{"internal/readme", nil, nil},
+	{"internal/semconv", nil, api},
+	{"internal/scope", []string{"internal/semconv"}, api},
+	{"internal/tracer", []string{"internal/semconv", "internal/scope"}, api},
+	{"retry", ground, api},
+	{"retry/retrytest", with(ground, "retry"), sdk},
+	{"retry/retryhttp", with(ground, "retry"), api},
+	{"orchestrator", with(ground, "retry"), with(api, "github.com/google/uuid")},
+
+	// Beside the floors.
+	{"events", nil, []string{"golang.org/x/sys"}},
+	{"telemetry", with(ground, "events"), anything},
+
+	// What only the command needs.
+	{"internal/term", nil, []string{"golang.org/x/term", "golang.org/x/sys"}},
+	{"internal/waterfall", with(ground, "events"), anything},
+	{"internal/demo", with(ground, "retry", "orchestrator"), api},
+	{"cmd/*", anything, anything},
+	{"examples", anything, anything},
+	{"examples/*", anything, anything},
+}
+
+func TestNobodyImportsUpwards(t *testing.T) {
+	for _, system := range []string{"linux", "darwin", "windows"} {
+		packages := list(t, system)
+		if len(packages[house+"/retry"].Deps) == 0 {
+			t.Fatalf("%s: go list knows no dependency of retry: there is nothing to judge", system)
+		}
+		for _, complaint := range complaints(packages) {
+			t.Errorf("%s: %s", system, complaint)
+		}
+	}
+}
+
+// The judge must see each forbidden arrow, also through a package in between.
+func TestForbiddenArrowsAreSeen(t *testing.T) {
+	const otelSDK = "go.opentelemetry.io/otel/sdk/trace"
+	for _, c := range []struct{ from, to string }{
+		{"retry", otelSDK},
+		{"orchestrator", otelSDK},
+		{"retry/retryhttp", otelSDK},
+		{"internal/tracer", otelSDK},
+		{"retry", house + "/orchestrator"},
+		{"retry", house + "/telemetry"},
+		{"retry", house + "/events"},
+		{"retry", house + "/retry/retrytest"},
+		{"orchestrator", house + "/telemetry"},
+		{"telemetry", house + "/retry"},
+		{"telemetry", house + "/orchestrator"},
+		{"telemetry", house + "/internal/waterfall"},
+		{"events", house + "/internal/semconv"},
+		{"events", "go.opentelemetry.io/otel"},
+		{"internal/scope", house + "/retry"},
+		{"internal/waterfall", house + "/retry"},
+		{"internal/term", house + "/internal/semconv"},
+		{"orchestrator", house + "/internal/demo"},
+		{"retry", house + "/cmd/backspan"},
+		{"somewhere/new", "fmt"},
+	} {
+		packages := map[string]pkg{
+			house + "/" + c.from: {ImportPath: house + "/" + c.from, Module: module(house), Deps: []string{"fmt", c.to}},
+			"fmt":                {ImportPath: "fmt", Standard: true},
+		}
+		if _, known := packages[c.to]; !known {
+			owner := house
+			if !strings.HasPrefix(c.to, house) {
+				owner = strings.TrimSuffix(c.to, "/trace")
+			}
+			packages[c.to] = pkg{ImportPath: c.to, Module: module(owner)}
+		}
+		about := func(s string) bool { return strings.HasPrefix(s, c.from+" ") }
+		if got := complaints(packages); !slices.ContainsFunc(got, about) {
+			t.Errorf("%s -> %s: complaints = %q, want one about %s", c.from, c.to, got, c.from)
+		}
+	}
+}
+
+// complaints says which packages of the house stand on what they may not.
+func complaints(packages map[string]pkg) (found []string) {
+	for _, p := range packages {
+		name, ours := strings.CutPrefix(p.ImportPath, house+"/")
+		if !ours {
+			continue
+		}
+		i := slices.IndexFunc(rooms, func(r room) bool { return matches([]string{r.packages}, name) })
+		if i < 0 {
+			found = append(found, name+" has no place in the house: give it one in archtest's table")
+			continue
+		}
+		for _, dep := range p.Deps {
+			d := packages[dep]
+			if below, ours := strings.CutPrefix(dep, house+"/"); ours {
+				if !matches(rooms[i].ours, below) {
+					found = append(found, name+" must not import "+below+", nor what does")
+				}
+			} else if !d.Standard && (d.Module == nil || !matches(rooms[i].foreign, d.Module.Path)) {
+				found = append(found, name+" must not import "+dep+", nor what does")
+			}
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+func matches(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
+		ok, err := path.Match(pattern, name)
+		return pattern == "**" || ok && err == nil
+	})
+}
+
+type pkg struct {
+	ImportPath string
+	Standard   bool
+	Module     *struct{ Path string }
+	Deps       []string // all of them, however deep
+}
+
+func module(path string) *struct{ Path string } { return &struct{ Path string }{path} }
+
+// list asks the go command for every package of the module and what they depend on, as built for one system.
+func list(t *testing.T, system string) map[string]pkg {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-json=ImportPath,Standard,Module,Deps", "./...")
+	cmd.Dir = "../.."
+	cmd.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0", "GOOS="+system)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, stderr.Bytes())
+	}
+	packages := map[string]pkg{}
+	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p pkg
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			return packages
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		packages[p.ImportPath] = p
+	}
+}
+
+func with(list []string, more ...string) []string { return slices.Concat(list, more) }

@@ -1,0 +1,7 @@
+// Package archtest holds the test of who may import whom. It has no code of its own.
+//
+// The floors, from below: internal/semconv, scope and tracer; retry; orchestrator and what extends retry. To the side
+// stand telemetry and events, which know the floors by the spans they write and never by import: the span is the wire
+// between them. Commands and examples stand on top and import everything. A new package gets a line in the test's
+// table; the reason to have it there is that someone who imports retry compiles the OpenTelemetry API and nothing else.
+package archtest
