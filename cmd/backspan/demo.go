@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/backspan/backspan/internal/demo"
+	"github.com/backspan/backspan/orchestrator"
+	"github.com/backspan/backspan/retry"
+)
+
+// demoOptions are what the flags of demo say.
+type demoOptions struct {
+	streams
+	telemetryFlags
+	scenario   string
+	seed       uint64
+	result     string
+	maxRetries int
+	baseDelay  time.Duration
+	maxDelay   time.Duration
+	noRecovery bool
+	dryRun     bool
+	json       bool
+}
+
+func newDemo(std streams) *cobra.Command {
+	o := &demoOptions{streams: std}
+	policy := demo.OperationPolicy().WithDefaults()
+	c := &cobra.Command{
+		Use:   "demo",
+		Short: "Run a small real pipeline against a flaky service and show its retries",
+		Long: `Demo starts a data service on a loopback port and runs a pipeline of three phases against it: data_preparation
+fetches and checks a data set, analysis computes with it, report writes a result file. The service fails as services
+do, for real: answers 503 with Retry-After, connections reset in mid-body, answers that come too late.
+
+  healthy     nothing fails
+  flaky       operations retry, one phase is recovered, all ends well
+  outage      the service goes away; the pipeline fails
+  permanent   the service sends what no retry can mend; the pipeline fails at once
+  slow        many answers come too late at first; all ends well
+
+Exit code: 0 all well, 1 the pipeline failed, 2 usage, 130 or 143 ended by a signal.`,
+		Example: `  backspan demo
+  backspan demo --scenario outage --max-retries 1
+  backspan demo --seed 7 --json | jq .phases[].recovery
+  docker compose up -d && backspan demo`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return o.run(c.Context()) },
+	}
+	f := c.Flags()
+	f.StringVar(&o.scenario, "scenario", string(demo.Flaky), "the weather: healthy, flaky, outage, permanent or slow")
+	f.Uint64Var(&o.seed, "seed", 1, "which requests fail how; the same `number` repeats the run")
+	f.StringVar(&o.result, "result", "data/session/result.json", "the `file` that the report phase writes")
+	f.IntVar(&o.maxRetries, "max-retries", policy.MaxRetries, "retries of each operation after its first attempt")
+	f.DurationVar(&o.baseDelay, "base-delay", policy.BaseDelay, "wait before an operation's first retry")
+	f.DurationVar(&o.maxDelay, "max-delay", policy.MaxDelay, "longest wait between an operation's attempts")
+	f.BoolVar(&o.noRecovery, "no-recovery", false, "do not recover failed phases")
+	f.BoolVar(&o.dryRun, "dry-run", false, "only say what each phase would do")
+	f.BoolVar(&o.json, "json", false, "print the report as JSON on stdout, everything else on stderr")
+	o.telemetryFlags.register(f, "data/session/trace.json")
+	complete(c, "scenario", demo.Scenarios)
+	return c
+}
+
+func (o *demoOptions) run(ctx context.Context) error {
+	scenario, err := demo.ParseScenario(o.scenario)
+	if err != nil {
+		return usage(fmt.Errorf("--%w", err))
+	}
+	policy, err := o.policy()
+	if err != nil {
+		return usage(err)
+	}
+	ctx, stop := withSignals(ctx)
+	defer stop()
+
+	show, err := startShow(ctx, o.streams, o.telemetryFlags, "backspan-demo", o.json)
+	if err != nil {
+		return usage(err)
+	}
+	report, runErr := o.pipeline(ctx, scenario, policy, show.session())
+	show.end(ctx)
+
+	if o.json {
+		encoder := json.NewEncoder(o.out)
+		encoder.SetIndent("", "  ")
+		encoder.SetEscapeHTML(false)
+		if err := encoder.Encode(report); err != nil {
+			return fmt.Errorf("writing the report: %w", err)
+		}
+	}
+	show.print(report, runErr)
+	return exitOf(ctx, runErr)
+}
+
+// policy is the operations' policy with what the flags say. There an explicit 0 means zero.
+func (o *demoOptions) policy() (retry.Policy, error) {
+	p := demo.OperationPolicy()
+	p.MaxRetries, p.BaseDelay, p.MaxDelay = o.maxRetries, o.baseDelay, o.maxDelay
+	switch {
+	case o.maxRetries < 0:
+		return p, fmt.Errorf("--max-retries is %d, want 0 or more", o.maxRetries)
+	case o.baseDelay < 0:
+		return p, fmt.Errorf("--base-delay is %v, want 0 or more", o.baseDelay)
+	case o.maxDelay < 0:
+		return p, fmt.Errorf("--max-delay is %v, want 0 or more", o.maxDelay)
+	}
+	if o.maxRetries == 0 {
+		p.MaxRetries = retry.Never
+	}
+	if o.baseDelay == 0 || o.maxDelay == 0 {
+		p.BaseDelay = retry.NoDelay
+	}
+	return p, nil
+}
+
+// pipeline runs the demo's pipeline against its service, which a dry run does not need.
+func (o *demoOptions) pipeline(ctx context.Context, scenario demo.Scenario, policy retry.Policy, session string) (orchestrator.Report, error) {
+	url := "http://127.0.0.1:0"
+	if !o.dryRun {
+		service, err := demo.StartService(scenario, o.seed, demo.LateAnswer)
+		if err != nil {
+			return orchestrator.Report{}, err
+		}
+		defer service.Close() //nolint:errcheck // the run is over and its results are in
+		url = service.URL()
+	}
+	return demo.Pipeline(url, o.result, policy).Run(ctx, orchestrator.Options{
+		RunID:          session,
+		EnableRecovery: !o.noRecovery,
+		DryRun:         o.dryRun,
+	})
+}
+
+// exitOf turns the end of a run into the program's exit code. Its error has been shown already.
+func exitOf(ctx context.Context, runErr error) error {
+	var signalled signalError
+	switch {
+	case runErr == nil:
+		return nil
+	case errors.As(context.Cause(ctx), &signalled):
+		return &exitError{code: signalled.code()}
+	default:
+		return &exitError{code: exitFailed}
+	}
+}

@@ -1,0 +1,8 @@
+// Command backspan makes retries visible: see the README, or backspan --help.
+package main
+
+import "os"
+
+func main() {
+	os.Exit(execute(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}

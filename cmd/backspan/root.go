@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit codes beside 0 and those of signals (128 plus the signal's number).
+const (
+	exitFailed = 1 // what the command did failed
+	exitUsage  = 2 // what was typed cannot be used
+)
+
+// streams are the command's own ends of the world.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// An exitError ends the program with a code of its own. Without err nothing more is printed: the command has said it.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+// usage marks what was typed as unusable.
+func usage(err error) error { return &exitError{exitUsage, err} }
+
+// execute runs the command line args and returns the exit code.
+func execute(args []string, in io.Reader, out, errOut io.Writer) int {
+	std := streams{in, out, errOut}
+	running := false
+	root := newRoot(std, &running)
+	root.SetArgs(args)
+	command, err := root.ExecuteContextC(context.Background())
+	if err == nil {
+		return 0
+	}
+	var exit *exitError
+	switch {
+	case errors.As(err, &exit):
+	case running:
+		exit = &exitError{exitFailed, err}
+	default: // cobra refused the command line before any command ran
+		exit = &exitError{exitUsage, err}
+	}
+	if exit.err != nil {
+		fmt.Fprintf(errOut, "backspan: %v\n", exit.err)
+	}
+	if exit.code == exitUsage {
+		fmt.Fprintf(errOut, "See '%s --help'.\n", command.CommandPath())
+	}
+	return exit.code
+}
+
+func newRoot(std streams, running *bool) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "backspan",
+		Short: "Make retries visible",
+		Long: `Backspan makes retries visible: every operation is an OpenTelemetry span, every attempt a child span with its
+delay and its error, and events.jsonl tells the same story to grep.`,
+		Example: `  backspan demo                      see retries, a recovery and their waterfall
+  backspan demo --scenario outage    see an operation give up
+  docker compose up -d               start Jaeger; the demo finds it by itself`,
+		Version:       version(),
+		SilenceErrors: true, // execute prints them
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		PersistentPreRun: func(*cobra.Command, []string) {
+			*running = true
+		},
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.SetIn(std.in)
+	root.SetOut(std.out)
+	root.SetErr(std.err)
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.AddCommand(newDemo(std))
+	return root
+}

@@ -1,0 +1,28 @@
+package main
+
+import (
+	"fmt"
+	"runtime/debug"
+	"strings"
+)
+
+// version tells the module's version, the commit and the Go version, as the build recorded them.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "backspan (built without module information)"
+	}
+	parts := []string{"backspan " + info.Main.Version}
+	settings := map[string]string{}
+	for _, s := range info.Settings {
+		settings[s.Key] = s.Value
+	}
+	if commit := settings["vcs.revision"]; commit != "" {
+		if settings["vcs.modified"] == "true" {
+			commit += " (modified)"
+		}
+		parts = append(parts, "commit "+commit)
+	}
+	return strings.Join(append(parts, fmt.Sprintf("built with %s for %s/%s",
+		info.GoVersion, settings["GOOS"], settings["GOARCH"])), ", ")
+}

@@ -1,0 +1,32 @@
+// First-retry calls a flaky function until it succeeds. It is the guide's first example.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/backspan/backspan/retry"
+)
+
+var calls int
+
+func fetchMarketData(context.Context) (string, error) {
+	if calls++; calls < 3 {
+		return "", errors.New("connection timeout")
+	}
+	return "BTC 64000", nil
+}
+
+func main() {
+	policy := retry.Policy{
+		MaxRetries: 3,
+		BaseDelay:  10 * time.Millisecond, // the default is 1s
+		OnRetry: func(a retry.Attempt) {
+			fmt.Printf("attempt %d failed (%v), next in %v\n", a.Number, a.Err, a.NextDelay)
+		},
+	}
+	data, err := retry.Value(context.Background(), "market_data_fetch", policy, fetchMarketData)
+	fmt.Println(data, err)
+}
