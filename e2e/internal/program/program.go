@@ -69,7 +69,7 @@ func (c Command) Start(ctx context.Context) (*Process, error) {
 		p.cmd.Env = append(p.cmd.Env, name+"="+value)
 	}
 	started := make(chan error)
-	go p.supervise(started)
+	go p.supervise(ctx, started)
 	if err := <-started; err != nil {
 		return nil, fmt.Errorf("start %s %s: %w", c.Path, strings.Join(c.Args, " "), err)
 	}
@@ -78,7 +78,7 @@ func (c Command) Start(ctx context.Context) (*Process, error) {
 
 // supervise starts the process and stays until its end, on a thread of its own: on Linux the child is to die with its
 // parent, and for the kernel the parent is the thread.
-func (p *Process) supervise(started chan<- error) {
+func (p *Process) supervise(ctx context.Context, started chan<- error) {
 	runtime.LockOSThread()
 	begin := time.Now()
 	err := p.cmd.Start()
@@ -91,7 +91,11 @@ func (p *Process) supervise(started chan<- error) {
 		Code: p.cmd.ProcessState.ExitCode(), Took: time.Since(begin),
 		Stdout: p.stdout.String(), Stderr: p.stderr.String(),
 	}
-	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+	exit := (*exec.ExitError)(nil)
+	switch {
+	case ctx.Err() != nil && p.result.Code < 0:
+		p.err = fmt.Errorf("killed %s: %w\n%v", p.cmd.Path, context.Cause(ctx), p.result)
+	case err != nil && !errors.As(err, &exit):
 		p.err = fmt.Errorf("run %s: %w\n%v", p.cmd.Path, err, p.result)
 	}
 	close(p.done)
