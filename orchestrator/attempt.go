@@ -1,0 +1,284 @@
+package orchestrator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/backspan/backspan/internal/semconv"
+	"github.com/backspan/backspan/retry"
+)
+
+// Attempt makes the attempt that task describes and returns how it ended, and what is to follow. ctx is the phase's:
+// it carries the phase's deadline and span. The function runs on a goroutine of its own, so that a panic or
+// runtime.Goexit ends the attempt only; when it goes on for longer than grace after ctx has ended, Attempt leaves it
+// behind.
+func (p *Plan) Attempt(ctx context.Context, task Task, grace time.Duration) Done {
+	done := make(chan *Done, 1)
+	a, err := p.newAttempt(ctx, task, grace, func(d *Done) { done <- d })
+	if err != nil {
+		return Done{
+			Phase: task.Phase, Attempt: task.Attempt, Fallback: task.Fallback, Status: AttemptError,
+			Error: errorText(err), ErrorType: semconv.ErrorType(err), Decision: Decision{Reason: Permanent}, Err: err,
+		}
+	}
+	go a.run()
+	return *<-done
+}
+
+// An attempt is one call of a phase's function.
+type attempt struct {
+	plan    *Plan
+	index   int // the phase's
+	task    Task
+	policy  retry.Policy
+	ctx     context.Context // the phase's
+	grace   time.Duration
+	skipped time.Duration // waits of the phase that were passed over; see scope.Frame.NoWait
+	deliver func(*Done)   // called exactly once
+
+	started time.Time
+	span    trace.Span // nil when the phase's is not recorded
+
+	// Of the goroutine that calls the function.
+	output   json.RawMessage
+	err      error
+	panicked *panicError
+	returned bool
+
+	mu      sync.Mutex
+	settled bool        // who sets it delivers
+	ghost   *time.Timer // runs from the end of the context on
+}
+
+func (p *Plan) newAttempt(ctx context.Context, task Task, grace time.Duration, deliver func(*Done)) (*attempt, error) {
+	i, ok := p.index[task.Phase]
+	if !ok {
+		return nil, retry.Permanent(fmt.Errorf("pipeline %q has no phase %q", p.pipeline.Name, task.Phase))
+	}
+	policy := p.policies[i]
+	if !task.Recovery {
+		policy.MaxRetries = retry.Never
+	}
+	return &attempt{plan: p, index: i, task: task, policy: policy, ctx: ctx, grace: grace, deliver: deliver}, nil
+}
+
+// run makes the call. What must happen after it is deferred, because the function may never return here.
+func (a *attempt) run() {
+	a.started = time.Now()
+	ctx := a.startSpan()
+	if a.policy.AttemptTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, a.policy.AttemptTimeout, &timeoutError{"attempt", a.policy.AttemptTimeout})
+		defer cancel()
+	}
+	defer context.AfterFunc(ctx, func() { a.haunt(context.Cause(ctx)) })()
+	defer a.settle()
+	defer a.caught()
+
+	if ctx.Err() != nil {
+		a.err = fmt.Errorf("not called: %w", context.Cause(ctx))
+	} else {
+		a.output, a.err = a.call(ctx)
+		a.err = withTimeout(ctx, a.err)
+	}
+	a.returned = true
+}
+
+func (a *attempt) call(ctx context.Context) (json.RawMessage, error) {
+	phase := &a.plan.pipeline.Phases[a.index]
+	function := phase.Run
+	switch {
+	case a.task.Fallback:
+		function = phase.Fallback
+	case a.task.DryRun:
+		function = phase.DryRun
+	}
+	if function == nil { // a task of another version of the pipeline
+		return nil, retry.Permanent(fmt.Errorf("phase %q has no function for this task", phase.Name))
+	}
+	result, err := function(ctx, a.input())
+	if err != nil || result == nil {
+		return nil, err
+	}
+	output, err := json.Marshal(result)
+	if err != nil {
+		return nil, retry.Permanent(fmt.Errorf("the result does not marshal to JSON: %w", err))
+	}
+	if string(output) == "null" {
+		return nil, nil
+	}
+	return output, nil
+}
+
+func (a *attempt) input() Input {
+	return Input{
+		RunID:          a.task.RunID,
+		Phase:          a.task.Phase,
+		Attempt:        a.task.Attempt,
+		DryRun:         a.task.DryRun,
+		IdempotencyKey: idempotencyKey(a.task.RunID, a.plan.pipeline.Name, a.task.Phase),
+		outputs:        a.task.Inputs,
+		reads:          func() []string { return a.plan.names(a.plan.reads[a.index]) },
+	}
+}
+
+// caught turns a panic or runtime.Goexit into the attempt's error. Without a Retryable that thinks otherwise it is
+// permanent: most panics are programming errors, which come back.
+func (a *attempt) caught() {
+	if a.returned {
+		return
+	}
+	value := recover()
+	a.panicked = &panicError{value: value, goexit: value == nil, stack: string(debug.Stack())}
+	a.err = a.panicked
+	if a.policy.Retryable == nil {
+		a.err = retry.Permanent(a.err)
+	}
+}
+
+// settle decides what follows and delivers it, unless the attempt was left behind meanwhile.
+func (a *attempt) settle() {
+	if !a.claim() {
+		return
+	}
+	d := a.done(a.err, a.ctx.Err() != nil)
+	// Deferred, because the functions of a policy may panic too.
+	defer a.finish(d, a.panicked)
+	if d.Err != nil {
+		a.decide(d)
+	}
+}
+
+func (a *attempt) done(err error, final bool) *Done {
+	d := &Done{
+		Phase: a.task.Phase, Attempt: a.task.Attempt, Fallback: a.task.Fallback,
+		Status: AttemptSuccess, Err: err, Final: final,
+	}
+	if err != nil {
+		d.Status = AttemptError
+		d.Error, d.ErrorType = errorText(err), semconv.ErrorType(err)
+		d.Decision.Reason = Permanent // until it is decided otherwise
+	} else {
+		d.Output = a.output
+	}
+	return d
+}
+
+func (a *attempt) decide(d *Done) {
+	defer func() {
+		if value := recover(); value != nil {
+			d.Err = errors.Join(d.Err, fmt.Errorf("and its retry.Policy panicked: %v", value))
+			d.Error = errorText(d.Err)
+		}
+	}()
+	decision := a.policy.Decide(a.ended(d.Err))
+	if decision.Retry && a.policy.OnRetry != nil {
+		a.policy.OnRetry(a.describe(d.Err, decision.Delay))
+	}
+	d.Decision = decided(decision)
+}
+
+// ended gathers what the decision needs.
+func (a *attempt) ended(err error) retry.Ended {
+	e := retry.Ended{
+		Attempt:  a.task.Attempt + 1,
+		Err:      err,
+		Context:  a.ctx.Err(),
+		Elapsed:  a.task.Elapsed + a.skipped + time.Since(a.started),
+		Previous: a.task.Delay,
+	}
+	if deadline, ok := a.ctx.Deadline(); ok {
+		e.HasDeadline = true
+		e.Remaining = time.Until(deadline) - a.skipped
+	}
+	if a.policy.Jitter != retry.NoJitter {
+		e.Random = spread(a.task)
+	}
+	return e
+}
+
+// spread is the number in [0,1) for the jitter. It is a hash, so that an engine that repeats the decision from its
+// history comes to the same wait.
+func spread(task Task) float64 {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%s\x00%s\x00%d", task.RunID, task.Phase, task.Attempt)
+	x := h.Sum64()
+	// The last bytes hardly reach FNV's high bits; this finish is splitmix64's.
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	x ^= x >> 31
+	return float64(x>>11) / (1 << 53)
+}
+
+func (a *attempt) describe(err error, next time.Duration) retry.Attempt {
+	left := a.policy.MaxRetries - a.task.Attempt
+	if a.policy.MaxRetries == retry.Unlimited {
+		left = -1
+	}
+	return retry.Attempt{
+		Operation: a.task.Phase, Number: a.task.Attempt + 1, RetriesLeft: left,
+		Delay: a.task.Delay, Err: err, NextDelay: next,
+	}
+}
+
+// claim reports whether the caller is the one to end the attempt.
+func (a *attempt) claim() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.settled {
+		return false
+	}
+	a.settled = true
+	if a.ghost != nil {
+		a.ghost.Stop()
+	}
+	return true
+}
+
+// haunt gives a function whose context has ended its grace, and then leaves it behind.
+func (a *attempt) haunt(cause error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.settled {
+		return
+	}
+	a.ghost = time.AfterFunc(a.grace, func() {
+		if !a.claim() {
+			return
+		}
+		d := a.done(&abandonedError{a.grace, cause}, true)
+		d.Decision = decided(a.policy.Decide(retry.Ended{Err: retry.Permanent(d.Err), Context: a.ctx.Err()}))
+		a.finish(d, nil)
+	})
+}
+
+func (a *attempt) finish(d *Done, panicked *panicError) {
+	a.endSpan(d, panicked)
+	a.deliver(d)
+}
+
+// timeoutError is the cause of a context that a timeout of the pipeline ended: it tells which.
+type timeoutError struct {
+	of string
+	d  time.Duration
+}
+
+func (e *timeoutError) Error() string { return fmt.Sprintf("%s timeout of %v", e.of, e.d) }
+func (e *timeoutError) Unwrap() error { return context.DeadlineExceeded }
+
+// withTimeout adds to "context deadline exceeded" which timeout of the pipeline's it was.
+func withTimeout(ctx context.Context, err error) error {
+	var timeout *timeoutError
+	if !errors.Is(err, context.DeadlineExceeded) || !errors.As(context.Cause(ctx), &timeout) {
+		return err
+	}
+	return fmt.Errorf("%w (%w)", err, timeout)
+}

@@ -1,0 +1,129 @@
+package orchestrator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/backspan/backspan/internal/semconv"
+	"github.com/backspan/backspan/retry"
+)
+
+// ErrAbandoned is found in the error of a phase whose function went on running although its context had ended.
+var ErrAbandoned = errors.New("phase abandoned")
+
+// An Error tells why a run did not end well. errors.Is and errors.As look into the errors of its phases and into
+// the cause of its cancelling:
+//
+//	var e *orchestrator.Error
+//	switch {
+//	case errors.As(err, &e) && e.Status == orchestrator.Cancelled: // somebody stopped it
+//	case errors.Is(err, sql.ErrNoRows):                            // a phase failed with that
+//	}
+type Error struct {
+	Pipeline string
+	RunID    string
+	Status   Status         // Failed or Cancelled
+	Phases   []*retry.Error // one for each phase that failed or was cancelled, in the pipeline's order; Operation is its name
+	Cause    error          // what ended the run's context; nil when that was alive
+}
+
+// Error reads like `pipeline "nightly" failed: analysis: gave up after 4 attempts: connection refused`.
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "pipeline %q ", e.Pipeline)
+	if e.Status == Cancelled {
+		b.WriteString("was ")
+	}
+	b.WriteString(string(e.Status))
+	if e.Cause != nil {
+		fmt.Fprintf(&b, " (%s)", semconv.ErrorText(e.Cause))
+	}
+	const shown = 3 // a graph may have thousands
+	for i, phase := range e.Phases {
+		if i == shown {
+			fmt.Fprintf(&b, "; and %d more", len(e.Phases)-shown)
+			break
+		}
+		b.WriteString([...]string{": ", "; "}[min(i, 1)])
+		b.WriteString(phase.Error())
+	}
+	return b.String()
+}
+
+// Unwrap returns the phases' errors and the cause.
+func (e *Error) Unwrap() []error {
+	tree := make([]error, 0, len(e.Phases)+2)
+	for _, phase := range e.Phases {
+		tree = append(tree, phase)
+	}
+	if e.Cause != nil {
+		tree = append(tree, e.Cause)
+	}
+	if e.Status == Cancelled {
+		tree = append(tree, context.Canceled) // a cause of the canceller's own hides it
+	}
+	return tree
+}
+
+// A FieldError says which input cannot be used: the field as Go spells it, its value, and what would be right.
+type FieldError struct {
+	Phase              string // empty for the fields of Pipeline and Options
+	Field, Value, Want string
+}
+
+func (e *FieldError) Error() string {
+	if e.Phase != "" {
+		return fmt.Sprintf("orchestrator: phase %q: %s is %s, want %s", e.Phase, e.Field, e.Value, e.Want)
+	}
+	return fmt.Sprintf("orchestrator: %s is %s, want %s", e.Field, e.Value, e.Want)
+}
+
+// panicError is the error of an attempt that panicked with value, or called runtime.Goexit.
+type panicError struct {
+	value  any
+	goexit bool
+	stack  string
+}
+
+func (e *panicError) Error() string {
+	if e.goexit {
+		return "the phase called runtime.Goexit"
+	}
+	return fmt.Sprintf("panic: %v", e.value)
+}
+
+// Unwrap returns the error that was panicked with, if it was one.
+func (e *panicError) Unwrap() error {
+	err, _ := e.value.(error)
+	return err
+}
+
+// ErrorType is what error.type says of it.
+func (e *panicError) ErrorType() string {
+	if e.goexit {
+		return semconv.ErrorTypeGoexit
+	}
+	return semconv.ErrorTypePanic
+}
+
+// abandonedError is the error of an attempt that was left behind.
+type abandonedError struct {
+	grace time.Duration
+	cause error // what ended its context
+}
+
+func (e *abandonedError) Error() string {
+	return fmt.Sprintf("abandoned: still running %v after its context ended (%s)", e.grace, semconv.ErrorText(e.cause))
+}
+
+func (e *abandonedError) Unwrap() []error   { return []error{ErrAbandoned, e.cause} }
+func (e *abandonedError) ErrorType() string { return "abandoned" }
+
+// textError stands for an error that was made in another process: only its words travelled.
+type textError struct{ text, kind string }
+
+func (e *textError) Error() string     { return e.text }
+func (e *textError) ErrorType() string { return e.kind }

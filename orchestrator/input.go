@@ -1,0 +1,82 @@
+package orchestrator
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/backspan/backspan/retry"
+)
+
+// Input is what a PhaseFunc is told about its call.
+type Input struct {
+	RunID   string // the run's id: Report.SessionID and the session.id of the spans
+	Phase   string
+	Attempt int  // 0 for the first try, n for the n-th recovery attempt; the fallback's is one more than the last
+	DryRun  bool // true when it is Phase.DryRun that is called
+
+	// IdempotencyKey is the same for all attempts of a phase in a run and different for every other phase and
+	// run. Handed to services that take such a key, it lets a repeated call take effect once. It has the form of
+	// a UUID.
+	IdempotencyKey string
+
+	outputs map[string]json.RawMessage
+	reads   func() []string // the phases that may be asked for
+}
+
+// Output decodes the output of an earlier phase into v, a pointer. The phase must be one that this phase needs or
+// uses. Numbers that go into an any stay exact: they become json.Number. The error is permanent, because another
+// attempt would find the same output.
+func (in Input) Output(phase string, v any) error {
+	output, ok := in.outputs[phase]
+	if !ok {
+		return in.noOutput(phase)
+	}
+	if err := decode(output, v); err != nil {
+		return retry.Permanent(fmt.Errorf("output of phase %q: %w", phase, err))
+	}
+	return nil
+}
+
+func (in Input) noOutput(phase string) error {
+	var reads []string
+	if in.reads != nil {
+		reads = in.reads()
+	}
+	if slices.Contains(reads, phase) {
+		return retry.Permanent(fmt.Errorf("phase %q has no output: it did not run to success", phase))
+	}
+	return retry.Permanent(&FieldError{
+		Phase: in.Phase, Field: "Input.Output", Value: fmt.Sprintf("%q", phase),
+		Want: "a phase that it reads (" + quoted(reads) + "), or to name this one in Uses",
+	})
+}
+
+// decode keeps numbers exact: an int64 that passes through a float64 loses its last digits.
+func decode(data json.RawMessage, v any) error {
+	if data == nil {
+		data = json.RawMessage("null")
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	return d.Decode(v)
+}
+
+func quoted(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return `"` + strings.Join(names, `", "`) + `"`
+}
+
+// idempotencyKey is a UUID of version 8, made of a hash, so that every engine and every attempt finds the same.
+func idempotencyKey(runID, pipeline, phase string) string {
+	h := sha256.New()
+	for _, part := range [...]string{runID, pipeline, phase} {
+		fmt.Fprintf(h, "%d:%s,", len(part), part) // the lengths keep "a"+"bc" and "ab"+"c" apart
+	}
+	return uuid([16]byte(h.Sum(nil)), 8)
+}

@@ -1,0 +1,135 @@
+package orchestrator
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/backspan/backspan/internal/scope"
+)
+
+// local is the Driver of Pipeline.Run: a goroutine for each attempt, timers, and live spans.
+type local struct {
+	plan   *Plan
+	grace  time.Duration
+	ctx    context.Context // the run's
+	frame  scope.Frame     // the run's
+	tracer trace.Tracer
+	span   trace.Span // the run's; nil when it is not recorded
+	phases []localPhase
+
+	// events has room for all that can be under way, so that nobody who ends late is held up for ever.
+	events  chan Completion
+	held    *Completion // came together with the end of the context, and goes after it
+	stopped bool        // the end of the context has been reported
+}
+
+// localPhase is a phase that has begun.
+type localPhase struct {
+	ctx     context.Context
+	cancel  context.CancelFunc // nil without a timeout
+	span    trace.Span         // nil when it is not recorded
+	timer   *time.Timer
+	skipped time.Duration // waits that NoWait passed over; they count as elapsed
+}
+
+func newLocal(ctx context.Context, plan *Plan, opts Options) *local {
+	d := &local{
+		plan:   plan,
+		grace:  opts.Grace,
+		phases: make([]localPhase, len(plan.order)),
+		events: make(chan Completion, len(plan.order)),
+	}
+	if d.grace == 0 {
+		d.grace = DefaultGrace
+	}
+	d.startRun(ctx, opts.RunID)
+	return d
+}
+
+func (d *local) Now() time.Time { return time.Now() }
+
+func (d *local) BeginPhase(name string) {
+	i := d.plan.index[name]
+	phase := &d.phases[i]
+	phase.ctx, phase.span = d.startPhase(name)
+	if timeout := d.plan.pipeline.Phases[i].Timeout; timeout > 0 {
+		phase.ctx, phase.cancel = context.WithTimeoutCause(phase.ctx, timeout, &timeoutError{"phase", timeout})
+	}
+}
+
+func (d *local) StartAttempt(task Task) {
+	phase := &d.phases[d.plan.index[task.Phase]]
+	a, err := d.plan.newAttempt(phase.ctx, task, d.grace, func(done *Done) { d.events <- Completion{Done: done} })
+	if err != nil {
+		panic(err) // the task comes from this very plan
+	}
+	a.skipped = phase.skipped
+	go a.run()
+}
+
+func (d *local) StartTimer(wait Wait) {
+	phase := &d.phases[d.plan.index[wait.Phase]]
+	d.scheduled(phase.span, wait)
+	over := func() { d.events <- Completion{Timer: &wait} }
+	switch {
+	case d.frame.NoWait:
+		phase.skipped += wait.Delay
+		over()
+	case wait.Delay <= 0:
+		over()
+	default:
+		phase.timer = time.AfterFunc(wait.Delay, over)
+	}
+}
+
+func (d *local) EndPhase(result PhaseResult, err error) {
+	phase := &d.phases[d.plan.index[result.Phase]]
+	if phase.timer != nil {
+		phase.timer.Stop()
+	}
+	if phase.cancel != nil {
+		phase.cancel()
+	}
+	d.endPhase(phase.span, result, err)
+	*phase = localPhase{}
+}
+
+func (d *local) Next() Completion {
+	if d.stopped {
+		return d.nextEvent()
+	}
+	select {
+	case <-d.ctx.Done():
+		return d.stop()
+	case c := <-d.events:
+		// What noticed the end of the context must not be seen before it, and select picks either.
+		if d.ctx.Err() != nil {
+			d.held = &c
+			return d.stop()
+		}
+		return c
+	}
+}
+
+func (d *local) nextEvent() Completion {
+	if d.held != nil {
+		c := *d.held
+		d.held = nil
+		return c
+	}
+	return <-d.events
+}
+
+func (d *local) stop() Completion {
+	d.stopped = true
+	cause := context.Cause(d.ctx)
+	return Completion{Stop: &Stop{
+		Deadline: d.ctx.Err() == context.DeadlineExceeded, //nolint:errorlint // Err returns it or Canceled, as they are
+		Cause:    errorText(cause),
+		Err:      cause,
+	}}
+}
+
+var _ Driver = (*local)(nil)

@@ -1,0 +1,268 @@
+package orchestrator
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/backspan/backspan/retry"
+)
+
+// Drive runs the plan on d: it decides what begins, how long to wait, and what the report says. It is deterministic:
+// the same plan, options and completions give the same calls to d and the same report. It uses opts.RunID,
+// EnableRecovery, DryRun, MaxParallel and ContinueOnError; the rest is the driver's. The errors are those of
+// Pipeline.Run.
+func (p *Plan) Drive(d Driver, opts Options) (Report, error) {
+	if err := opts.validate(); err != nil {
+		return Report{}, err
+	}
+	l := &loop{plan: p, driver: d, opts: opts, phases: make([]progress, len(p.order)), failed: -1}
+	started := d.Now()
+	l.ready = make([]int, 0, len(p.order))
+	for i, n := range p.waits {
+		l.phases[i].waits = n
+		if n == 0 {
+			l.ready = append(l.ready, i)
+		}
+	}
+	for {
+		l.begin()
+		if l.active == 0 {
+			return l.report(started)
+		}
+		l.handle(d.Next())
+	}
+}
+
+// loop is the state of a run.
+type loop struct {
+	plan   *Plan
+	driver Driver
+	opts   Options
+
+	phases []progress // by index
+	ready  []int      // phases that wait for nothing any more; the first begins next
+	active int        // phases that have begun and not ended
+	failed int        // the first phase that failed; -1 while none has
+	stop   *Stop      // set once the run's context has ended
+}
+
+// progress is the state of one phase.
+type progress struct {
+	state   state
+	waits   int // for how many phases it still waits
+	started time.Time
+	tries   tries // until it ends
+	result  PhaseResult
+	err     *retry.Error // nil unless it failed or was cancelled
+}
+
+type state uint8
+
+const (
+	pending state = iota
+	trying        // an attempt is under way
+	waiting       // a timer is
+	ended         // it has a result
+)
+
+// begin begins what may begin now, and skips what never can.
+func (l *loop) begin() {
+	for len(l.ready) > 0 {
+		i := l.ready[0]
+		if reason, skip := l.skip(i); skip {
+			l.ready = l.ready[1:]
+			l.end(i, PhaseResult{Status: Skipped, Reason: reason}, nil)
+			continue
+		}
+		if l.opts.MaxParallel > 0 && l.active >= l.opts.MaxParallel {
+			return
+		}
+		l.ready = l.ready[1:]
+		l.active++
+		s := &l.phases[i]
+		s.started = l.driver.Now()
+		l.driver.BeginPhase(l.name(i))
+		l.try(i, 0, 0)
+	}
+}
+
+// inDryRun is the reason of a phase that a dry run skips. It holds up nobody.
+const inDryRun = "dry run"
+
+// skip says whether phase i, which waits for nothing any more, is not to begin at all, and why.
+func (l *loop) skip(i int) (reason string, skip bool) {
+	for _, needed := range l.plan.needs[i] {
+		if r := &l.phases[needed].result; r.Status != Success && r.Reason != inDryRun {
+			return fmt.Sprintf("it needs %q, which %s", r.Phase, was[r.Status]), true
+		}
+	}
+	switch {
+	case l.stop != nil:
+		return l.stop.String(), true
+	case l.failed >= 0 && !l.opts.ContinueOnError:
+		return fmt.Sprintf("%q %s before it began", l.name(l.failed), was[l.phases[l.failed].result.Status]), true
+	case l.opts.DryRun && l.plan.pipeline.Phases[i].DryRun == nil:
+		return inDryRun, true
+	}
+	return "", false
+}
+
+var was = map[Status]string{Failed: "failed", Skipped: "was skipped", Cancelled: "was cancelled"}
+
+// try starts attempt n of phase i, delay after the one before.
+func (l *loop) try(i, n int, delay time.Duration) {
+	l.phases[i].tries.delay = delay
+	l.start(i, Task{Attempt: n, Delay: delay, Recovery: l.opts.EnableRecovery})
+}
+
+func (l *loop) start(i int, task Task) {
+	s := &l.phases[i]
+	s.state = trying
+	task.RunID, task.Phase, task.DryRun = l.opts.RunID, l.name(i), l.opts.DryRun
+	task.Elapsed = l.driver.Now().Sub(s.started)
+	task.Inputs = l.inputs(i)
+	l.driver.StartAttempt(task)
+}
+
+// inputs collects the outputs that phase i reads.
+func (l *loop) inputs(i int) map[string]json.RawMessage {
+	reads := l.plan.reads[i]
+	if len(reads) == 0 {
+		return nil
+	}
+	inputs := make(map[string]json.RawMessage, len(reads))
+	for _, j := range reads {
+		if r := &l.phases[j].result; r.Status == Success {
+			inputs[r.Phase] = r.Result
+		}
+	}
+	return inputs
+}
+
+func (l *loop) handle(c Completion) {
+	switch {
+	case c.Stop != nil:
+		l.stopped(c.Stop)
+	case c.Timer != nil:
+		// One that was begun before its phase ended may come late.
+		if i := l.plan.index[c.Timer.Phase]; l.phases[i].state == waiting {
+			l.try(i, c.Timer.Attempt, c.Timer.Delay)
+		}
+	case c.Done != nil:
+		l.attempted(l.plan.index[c.Done.Phase], c.Done)
+	}
+}
+
+// stopped ends the phases that wait. Those with an attempt under way end when that does.
+func (l *loop) stopped(stop *Stop) {
+	l.stop = stop
+	for i := range l.phases {
+		if l.phases[i].state == waiting {
+			l.giveUp(i)
+		}
+	}
+}
+
+// attempted takes in the end of an attempt of phase i and goes on with what was decided there.
+func (l *loop) attempted(i int, d *Done) {
+	s := &l.phases[i]
+	s.tries.add(d)
+	switch {
+	case d.Status == AttemptSuccess:
+		l.end(i, s.tries.result(Success, "", d.Output), nil)
+	case l.stop == nil && d.Decision.Retry:
+		s.state = waiting
+		l.driver.StartTimer(Wait{Phase: l.name(i), Attempt: d.Attempt + 1, Delay: d.Decision.Delay, Reason: d.Error})
+	case l.fallsBack(i, d):
+		l.start(i, Task{Attempt: d.Attempt + 1, Fallback: true})
+	default:
+		l.giveUp(i)
+	}
+}
+
+// fallsBack says whether the fallback of phase i is called after d.
+func (l *loop) fallsBack(i int, d *Done) bool {
+	switch {
+	case l.plan.pipeline.Phases[i].Fallback == nil, !l.opts.EnableRecovery, l.opts.DryRun:
+		return false
+	case l.stop != nil, d.Final, d.Fallback:
+		return false
+	}
+	return true
+}
+
+// giveUp ends phase i, which failed or is interrupted by the end of the run.
+func (l *loop) giveUp(i int) {
+	s := &l.phases[i]
+	err := s.tries.failure(l.name(i), l.driver.Now().Sub(s.started), l.stop)
+	status := Failed
+	if s.tries.reason(l.stop) == WasCancelled {
+		status = Cancelled
+	}
+	l.end(i, s.tries.result(status, s.tries.why(l.opts.EnableRecovery, l.stop), nil), err)
+}
+
+// end is the end of phase i, whichever way it took.
+func (l *loop) end(i int, result PhaseResult, err *retry.Error) {
+	s := &l.phases[i]
+	if s.state != pending {
+		l.active--
+	}
+	result.Phase = l.name(i)
+	s.state, s.tries, s.result, s.err = ended, tries{}, result, err
+	if err == nil {
+		l.driver.EndPhase(result, nil)
+	} else {
+		if l.failed < 0 {
+			l.failed = i
+		}
+		l.driver.EndPhase(result, err)
+	}
+	for _, j := range l.plan.next[i] {
+		if l.phases[j].waits--; l.phases[j].waits == 0 {
+			l.ready = append(l.ready, j)
+		}
+	}
+}
+
+// report puts together what Drive returns.
+func (l *loop) report(started time.Time) (Report, error) {
+	r := Report{
+		SessionID: l.opts.RunID,
+		Pipeline:  l.plan.pipeline.Name,
+		DryRun:    l.opts.DryRun,
+		Started:   wallClock(started),
+		Ended:     wallClock(l.driver.Now()),
+		Phases:    make([]PhaseResult, len(l.phases)),
+	}
+	failure := &Error{Pipeline: r.Pipeline, RunID: r.SessionID}
+	well := true
+	for i := range l.phases {
+		s := &l.phases[i]
+		r.Phases[i] = s.result
+		well = well && (s.result.Status == Success || s.result.Reason == inDryRun)
+		if s.err != nil {
+			failure.Phases = append(failure.Phases, s.err)
+		}
+	}
+	if well { // also when the run was stopped after all the work was done
+		r.Status = Success
+		return r, nil
+	}
+	r.Status = Failed
+	if l.stop != nil {
+		failure.Cause = l.stop.err()
+		r.Reason = l.stop.String()
+		if !l.stop.Deadline {
+			r.Status = Cancelled
+		}
+	}
+	failure.Status = r.Status
+	return r, failure
+}
+
+// wallClock takes off what does not survive JSON.
+func wallClock(t time.Time) time.Time { return t.UTC().Round(0) }
+
+func (l *loop) name(i int) string { return l.plan.pipeline.Phases[i].Name }

@@ -1,0 +1,118 @@
+package orchestrator
+
+import (
+	"context"
+	"time"
+
+	"github.com/backspan/backspan/retry"
+)
+
+// A PhaseFunc does the work of a phase. Its result is marshalled to JSON: that is what later phases read with
+// Input.Output and what the report shows. A result that does not marshal fails the phase for good; nil means that
+// there is none. It must return soon after ctx has ended: see Options.Grace.
+//
+// It is called again when it failed, so what it does to the outside should bear repeating; Input.IdempotencyKey
+// helps. The goroutine it runs on is its own. A panic is a failed attempt, but only on that goroutine: one that it
+// started itself takes the process down, as everywhere in Go.
+type PhaseFunc func(ctx context.Context, in Input) (any, error)
+
+// A Pipeline is a named set of phases. It is a plain value that may be shared and run many times, also at once.
+type Pipeline struct {
+	Name   string // required: the name of the run's span
+	Phases []Phase
+
+	// Recovery is for the phases without a policy of their own. Its zero fields mean the defaults of recovery:
+	// 3 retries after 2s, 4s and 8s, never more than 30s.
+	Recovery retry.Policy
+}
+
+// A Phase is a step of a pipeline that succeeds or fails as a whole.
+type Phase struct {
+	Name string    // required, unique in the pipeline: the name of the phase's span
+	Run  PhaseFunc // required
+
+	// DryRun is called instead of Run in a dry run; nil: the phase is skipped there, which holds up nobody.
+	DryRun PhaseFunc
+
+	// Needs names the phases that must succeed before this one begins. When no phase of the pipeline needs any,
+	// they run one after the other in the order they are written.
+	Needs []string
+
+	// Uses names the phases whose outputs this one reads with Input.Output. Only phases that end before this one
+	// begins can be named. What it needs need not be repeated, and in a sequence neither the phase just before.
+	// A phase whose named input failed is skipped.
+	Uses []string
+
+	// Recovery says how the phase is retried after its first try; nil means Pipeline.Recovery. A BaseDelay of 0
+	// is DefaultBaseDelay. Its AttemptTimeout bounds each attempt, its OnRetry is called before each wait.
+	Recovery *retry.Policy
+
+	// Timeout bounds the whole phase, recovery and its waits included. 0 means no bound.
+	Timeout time.Duration
+
+	// Fallback is called once when the phase would otherwise have failed: its recovery is spent, or its error
+	// permanent. Its result then is the phase's. It is not called in a dry run, without Options.EnableRecovery, when
+	// the phase's time is up or the run cancelled, and beside a function that never returned.
+	Fallback PhaseFunc
+}
+
+// Options are the settings of one run. The zero Options run the phases without recovery.
+type Options struct {
+	EnableRecovery bool // retry failed phases, and fall back
+	DryRun         bool // never call Run: call DryRun where there is one, and skip the other phases
+
+	// MaxParallel is how many phases may be under way at once, those that wait for their recovery included.
+	// 0 means no limit. When more could begin, those that have been ready longest do. A sequence is one at a time.
+	MaxParallel int
+
+	// ContinueOnError lets phases begin although another one failed, unless they need it. Without it none begins
+	// any more; those under way are left to end, recovery included.
+	ContinueOnError bool
+
+	// RunID is the run's id and the session.id of its spans. Empty means a new random UUID, also for a run within
+	// a phase of another one. Run the same id again only to do the same work: Input.IdempotencyKey comes from it.
+	RunID string
+
+	// Grace is how long a phase's function may still run after its context has ended. Then it is left behind, and
+	// reported with ErrAbandoned; it is never called again while the old call may be running. 0 means DefaultGrace.
+	Grace time.Duration
+}
+
+// The defaults of this package; those of retry.Policy hold for the rest.
+const (
+	DefaultBaseDelay = 2 * time.Second // before the first recovery attempt, unlike an operation's 1s
+	DefaultGrace     = 5 * time.Second
+)
+
+// Run runs the pipeline and returns when no phase is under way any more. The report is complete whenever the
+// pipeline and the options could be used at all. The error is nil if every phase succeeded (in a dry run: or was
+// skipped for want of a DryRun), a *FieldError if nothing was run because an input cannot be used, and else an
+// *Error.
+//
+// When ctx ends, the phases under way get to know by their contexts and the others are skipped. A cancelled run's
+// error matches context.Canceled and context.Cause(ctx).
+func (p Pipeline) Run(ctx context.Context, opts Options) (Report, error) {
+	plan, err := p.Plan()
+	if err != nil {
+		return Report{}, err
+	}
+	if opts.RunID == "" {
+		opts.RunID = newID()
+	}
+	if err := opts.validate(); err != nil {
+		return Report{}, err
+	}
+	if ctx == nil {
+		return Report{}, &FieldError{Field: "ctx", Value: "nil", Want: "a context"}
+	}
+	driver := newLocal(ctx, plan, opts)
+	report, err := plan.Drive(driver, opts)
+	driver.end(report, err)
+	return report, err
+}
+
+// Validate returns a *FieldError for the first thing in the pipeline that cannot be used, or nil. Run calls it first.
+func (p Pipeline) Validate() error {
+	_, err := p.Plan()
+	return err
+}

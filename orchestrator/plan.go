@@ -1,0 +1,217 @@
+package orchestrator
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/backspan/backspan/retry"
+)
+
+// A Plan is a pipeline that has been checked and put in order. It does not change and may be shared.
+type Plan struct {
+	pipeline Pipeline
+	policies []retry.Policy // the one that holds for each phase, defaults filled in
+	index    map[string]int
+	order    []int
+	sequence bool
+
+	// Each is by the phase's index, in the order of the pipeline.
+	next  [][]int // the phases that wait for this one's end
+	waits []int   // how many phases it waits for
+	needs [][]int // the phases that it cannot do without
+	reads [][]int // the phases whose outputs it gets
+}
+
+// A PlannedPhase is what a run would do with a phase.
+type PlannedPhase struct {
+	Name     string
+	Needs    []string     // the phases that it cannot do without
+	Reads    []string     // the phases whose outputs it gets
+	Recovery retry.Policy // the one that holds for it, defaults filled in
+	Timeout  time.Duration
+	DryRun   bool // whether a dry run calls it
+	Fallback bool // whether it has a fallback
+}
+
+// Plan checks the pipeline and puts its phases in order. It calls none of its functions. The error is a *FieldError.
+func (p Pipeline) Plan() (*Plan, error) {
+	p.Phases = slices.Clone(p.Phases)
+	plan := &Plan{pipeline: p}
+	for _, step := range []func() error{plan.checkFields, plan.link, plan.sort, plan.linkUses} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	return plan, nil
+}
+
+// Phases returns the phases in the order in which they begin when all succeed one at a time.
+func (p *Plan) Phases() []PlannedPhase {
+	list := make([]PlannedPhase, 0, len(p.order))
+	for _, i := range p.order {
+		phase := p.pipeline.Phases[i]
+		list = append(list, PlannedPhase{
+			Name:     phase.Name,
+			Needs:    p.names(p.needs[i]),
+			Reads:    p.names(p.reads[i]),
+			Recovery: p.policies[i],
+			Timeout:  phase.Timeout,
+			DryRun:   phase.DryRun != nil,
+			Fallback: phase.Fallback != nil,
+		})
+	}
+	return list
+}
+
+// Sequence reports whether the phases run one after the other because none needs any.
+func (p *Plan) Sequence() bool { return p.sequence }
+
+func (p *Plan) names(indices []int) []string {
+	if len(indices) == 0 {
+		return nil
+	}
+	names := make([]string, len(indices))
+	for k, i := range indices {
+		names[k] = p.pipeline.Phases[i].Name
+	}
+	return names
+}
+
+// link resolves Needs to edges.
+func (p *Plan) link() error {
+	phases := p.pipeline.Phases
+	p.next, p.waits = make([][]int, len(phases)), make([]int, len(phases))
+	p.needs, p.reads = make([][]int, len(phases)), make([][]int, len(phases))
+	p.sequence = !slices.ContainsFunc(phases, func(phase Phase) bool { return len(phase.Needs) > 0 })
+	for i, phase := range phases {
+		if p.sequence && i > 0 {
+			p.next[i-1], p.waits[i] = []int{i}, 1
+			p.reads[i] = []int{i - 1}
+		}
+		for _, name := range phase.Needs {
+			needed, err := p.lookUp(phase.Name, "Needs", name)
+			if err != nil {
+				return err
+			}
+			p.needs[i] = append(p.needs[i], needed)
+			p.next[needed] = append(p.next[needed], i)
+			p.waits[i]++
+		}
+		if !p.sequence {
+			p.reads[i] = slices.Clone(p.needs[i])
+		}
+	}
+	return nil
+}
+
+func (p *Plan) lookUp(phase, field, name string) (int, error) {
+	i, ok := p.index[name]
+	if !ok {
+		want := "the name of another phase"
+		if near := p.nearest(name, phase); near != "" {
+			want = fmt.Sprintf("the name of another phase: did you mean %q?", near)
+		}
+		return 0, &FieldError{Phase: phase, Field: field, Value: fmt.Sprintf("%q", name), Want: want}
+	}
+	return i, nil
+}
+
+// sort puts the phases in the order in which the loop finds them ready, and refuses cycles.
+func (p *Plan) sort() error {
+	left := slices.Clone(p.waits)
+	p.order = make([]int, 0, len(left))
+	for i, n := range left {
+		if n == 0 {
+			p.order = append(p.order, i)
+		}
+	}
+	for k := 0; k < len(p.order); k++ {
+		for _, i := range p.next[p.order[k]] {
+			if left[i]--; left[i] == 0 {
+				p.order = append(p.order, i)
+			}
+		}
+	}
+	if len(p.order) == len(left) {
+		return nil
+	}
+	cycle := p.cycle(left)
+	return &FieldError{Phase: cycle[0], Field: "Needs", Value: strings.Join(cycle, "→"), Want: "a graph without cycles"}
+}
+
+// cycle returns the names along one cycle, the first repeated at the end. left tells how many of a phase's needs
+// can never be met.
+func (p *Plan) cycle(left []int) []string {
+	at := slices.IndexFunc(left, func(n int) bool { return n > 0 })
+	seen := map[int]int{} // phase to its place on the path
+	var path []int
+	for {
+		if from, ok := seen[at]; ok {
+			return p.names(append(path[from:], at))
+		}
+		seen[at] = len(path)
+		path = append(path, at)
+		// A phase with an unmet need has one among those that can never be met; following these ends in a cycle.
+		at = p.needs[at][slices.IndexFunc(p.needs[at], func(i int) bool { return left[i] > 0 })]
+	}
+}
+
+// linkUses resolves Uses, and refuses those that need not have ended when the phase begins.
+func (p *Plan) linkUses() error {
+	var check []use
+	read := make([]int, len(p.order)) // by phase: 1 + the last one known to read it
+	for i, phase := range p.pipeline.Phases {
+		for _, j := range p.reads[i] {
+			read[j] = i + 1
+		}
+		for _, name := range phase.Uses {
+			used, err := p.lookUp(phase.Name, "Uses", name)
+			if err != nil {
+				return err
+			}
+			if read[used] != i+1 {
+				p.reads[i] = append(p.reads[i], used)
+				read[used] = i + 1
+			}
+			if p.sequence {
+				p.needs[i] = append(p.needs[i], used)
+			}
+			check = append(check, use{phase: i, used: used})
+		}
+	}
+	for chunk := range slices.Chunk(check, 64) {
+		if bad := p.notUpstream(chunk); bad >= 0 {
+			phase, used := p.pipeline.Phases[chunk[bad].phase], p.pipeline.Phases[chunk[bad].used]
+			want := "a phase that it needs, also through others; or to name this one in Needs"
+			if p.sequence {
+				want = "a phase before it"
+			}
+			return &FieldError{Phase: phase.Name, Field: "Uses", Value: fmt.Sprintf("%q", used.Name), Want: want}
+		}
+	}
+	return nil
+}
+
+type use struct{ phase, used int }
+
+// notUpstream returns the first of at most 64 uses whose phase may begin before the used one has ended, or -1. All of
+// them share one walk over the graph, a bit each, so that checking stays linear as long as uses are few.
+func (p *Plan) notUpstream(uses []use) int {
+	above := make([]uint64, len(p.order)) // by phase: the uses whose used phase is upstream of it
+	marks := make(map[int]uint64, len(uses))
+	for bit, u := range uses {
+		marks[u.used] |= 1 << bit
+	}
+	for _, i := range p.order {
+		down := above[i] | marks[i]
+		for _, j := range p.next[i] {
+			above[j] |= down
+		}
+	}
+	return slices.IndexFunc(uses, func(u use) bool {
+		bit := slices.Index(uses, u)
+		return above[u.phase]&(1<<bit) == 0
+	})
+}

@@ -1,0 +1,213 @@
+package orchestrator
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/backspan/backspan/internal/scope"
+	"github.com/backspan/backspan/internal/semconv"
+	"github.com/backspan/backspan/internal/tracer"
+	"github.com/backspan/backspan/retry"
+)
+
+// Everything that the in-process engine says to OpenTelemetry is in this file.
+
+// fallbackName is the span name of a fallback's call; it stands beside the recovery attempts and has their kind.
+const fallbackName = "fallback"
+
+// maxSpanOutput is the size in bytes up to which an output goes into recovery.result; a larger one becomes its size.
+const maxSpanOutput = 4 << 10
+
+// startRun starts the run's span and sets the run's context.
+func (d *local) startRun(ctx context.Context, runID string) {
+	around := scope.From(ctx)
+	// A new frame: the attempt of a retry loop around is not the phases'.
+	d.frame = scope.Frame{Session: runID, Phase: around.Phase, Depth: around.Depth, NoWait: around.NoWait}
+	d.tracer = tracer.For(ctx)
+	starting := d.frame
+	starting.Starting = semconv.KindRun
+	ctx, span := d.tracer.Start(scope.With(ctx, starting), d.plan.pipeline.Name)
+	d.ctx = scope.With(ctx, d.frame)
+	if span.IsRecording() {
+		d.span = span
+		span.SetAttributes(place(d.frame, semconv.KindRun)...)
+	} else {
+		span.End()
+	}
+}
+
+// end ends the run's span.
+func (d *local) end(report Report, err error) {
+	if d.span == nil {
+		return
+	}
+	d.span.SetAttributes(semconv.RunStatusKey.String(string(report.Status)))
+	if err != nil {
+		d.span.SetAttributes(semconv.ErrorTypeKey.String(semconv.ErrorType(err)))
+		prefix := fmt.Sprintf("pipeline %q ", report.Pipeline) // the span's name says it already
+		d.span.SetStatus(codes.Error, strings.TrimPrefix(semconv.ErrorText(err), prefix))
+	}
+	d.span.End()
+}
+
+// startPhase starts the span of a phase, unless the run's is not recorded, and returns the phase's context.
+func (d *local) startPhase(name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
+	frame := d.frame
+	frame.Phase = name
+	ctx := d.ctx
+	var span trace.Span
+	if d.span != nil {
+		frame.Starting = semconv.KindPhase
+		ctx, span = d.tracer.Start(scope.With(ctx, frame), name, options...)
+		frame.Starting = ""
+		if span.IsRecording() {
+			span.SetAttributes(place(frame, semconv.KindPhase)...)
+		}
+	}
+	return scope.With(ctx, frame), span
+}
+
+// scheduled puts an event on the phase's span at the beginning of a wait.
+func (d *local) scheduled(span trace.Span, wait Wait) {
+	if span == nil {
+		return
+	}
+	span.AddEvent(semconv.ScheduledEvent, trace.WithAttributes(
+		semconv.AttemptKey.Int(wait.Attempt),
+		semconv.DelayKey.Float64(wait.Delay.Seconds()),
+		semconv.ReasonKey.String(wait.Reason),
+	))
+}
+
+// endPhase ends the phase's span. A phase that was skipped gets one here, as long as nothing, so that who reads the
+// spans finds every phase.
+func (d *local) endPhase(span trace.Span, result PhaseResult, err error) {
+	if d.span == nil {
+		return
+	}
+	status := semconv.PhaseStatusKey.String(string(result.Status))
+	if span == nil {
+		// At the start, so that a span processor knows from the first that it never ran.
+		_, span = d.startPhase(result.Phase, trace.WithAttributes(status))
+	}
+	attributes := []attribute.KeyValue{status, semconv.RecoveryAttemptedKey.Bool(result.Recovery != nil)}
+	if r := result.Recovery; r != nil {
+		attributes = append(attributes,
+			semconv.RecoverySuccessKey.Bool(r.Success),
+			semconv.RecoveryMessageKey.String(r.Message),
+			semconv.RecoveryAttemptsKey.Int(len(r.Attempts)),
+			semconv.RecoveryResultKey.String(recoveryText(r)),
+		)
+	}
+	if err != nil {
+		attributes = append(attributes, semconv.ErrorTypeKey.String(semconv.ErrorType(err)))
+		span.SetStatus(codes.Error, strings.TrimPrefix(semconv.ErrorText(err), result.Phase+": "))
+	}
+	span.SetAttributes(attributes...)
+	span.End()
+}
+
+// recoveryText is the recovery as JSON, with the size of large outputs in their place.
+func recoveryText(r *Recovery) string {
+	small := *r
+	small.Attempts = make([]RecoveryAttempt, len(r.Attempts))
+	for i, a := range r.Attempts {
+		if len(a.Result) > maxSpanOutput {
+			a.Result = json.RawMessage(fmt.Sprintf(`{"size": %d}`, len(a.Result)))
+		}
+		small.Attempts[i] = a
+	}
+	text, err := json.Marshal(small)
+	if err != nil {
+		return err.Error() // unreachable: every part was marshalled before
+	}
+	return string(text)
+}
+
+// startSpan starts the attempt's span, unless the phase's is not recorded, and returns the function's context.
+func (a *attempt) startSpan() context.Context {
+	ctx, frame := a.ctx, a.frame()
+	// A span of another process does not record here, and says nothing about whether this one should.
+	if parent := trace.SpanFromContext(ctx); parent.IsRecording() || parent.SpanContext().IsRemote() {
+		frame.Starting = a.kind()
+		ctx, a.span = tracer.For(ctx).Start(scope.With(ctx, frame), a.spanName())
+		frame.Starting = ""
+	}
+	return scope.With(ctx, frame)
+}
+
+// frame is the function's: recovery is a level of retrying around whatever the phase retries itself.
+func (a *attempt) frame() scope.Frame {
+	frame := scope.From(a.ctx)
+	frame.Session, frame.Phase = a.task.RunID, a.task.Phase
+	if a.task.Recovery && a.policy.MaxRetries != retry.Never {
+		frame.Depth++
+	}
+	return frame
+}
+
+func (a *attempt) kind() string {
+	if a.task.Attempt == 0 && !a.task.Fallback {
+		return semconv.KindAttempt
+	}
+	return semconv.KindRecovery
+}
+
+func (a *attempt) spanName() string {
+	switch {
+	case a.task.Fallback:
+		return fallbackName
+	case a.task.Attempt == 0:
+		return semconv.AttemptName(1)
+	default:
+		return semconv.RecoveryName(a.task.Attempt)
+	}
+}
+
+func (a *attempt) endSpan(d *Done, panicked *panicError) {
+	if a.span == nil {
+		return
+	}
+	attributes := append(place(a.frame(), a.kind()),
+		semconv.AttemptKey.Int(max(1, a.task.Attempt)),
+		semconv.DelayKey.Float64(a.task.Delay.Seconds()),
+	)
+	switch {
+	case d.Status == AttemptSuccess:
+		attributes = append(attributes, semconv.ResultKey.String(semconv.ResultSuccess))
+	case d.Decision.Retry:
+		attributes = append(attributes, semconv.ResultKey.String(semconv.ResultRetrying),
+			semconv.NextDelayKey.Float64(d.Decision.Delay.Seconds()))
+	default:
+		attributes = append(attributes, semconv.ResultKey.String(semconv.ResultFailed))
+	}
+	if d.Status != AttemptSuccess {
+		attributes = append(attributes, semconv.ErrorTypeKey.String(d.ErrorType))
+		a.span.SetStatus(codes.Error, d.Error)
+	}
+	if panicked != nil {
+		a.span.AddEvent(semconv.ExceptionEvent, trace.WithAttributes(
+			semconv.ExceptionTypeKey.String(fmt.Sprintf("%T", panicked.value)),
+			semconv.ExceptionMessageKey.String(errorText(panicked)),
+			semconv.ExceptionStacktraceKey.String(panicked.stack),
+		))
+	}
+	a.span.SetAttributes(attributes...)
+	a.span.End()
+}
+
+// place is where a span stands.
+func place(frame scope.Frame, kind string) []attribute.KeyValue {
+	list := make([]attribute.KeyValue, 0, 8)
+	list = append(list, semconv.KindKey.String(kind), semconv.SessionIDKey.String(frame.Session))
+	if frame.Phase != "" {
+		list = append(list, semconv.PhaseNameKey.String(frame.Phase))
+	}
+	return list
+}

@@ -1,0 +1,127 @@
+package orchestrator
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/backspan/backspan/retry"
+)
+
+// checkFields checks everything about the phases that does not depend on how they hang together, and fills in the
+// policies and the index.
+func (p *Plan) checkFields() error {
+	if !usable(p.pipeline.Name) {
+		return &FieldError{Field: "Pipeline.Name", Value: fmt.Sprintf("%q", p.pipeline.Name), Want: "a name, for example nightly"}
+	}
+	if len(p.pipeline.Phases) == 0 {
+		return &FieldError{Field: "Pipeline.Phases", Value: "empty", Want: "at least one phase"}
+	}
+	if err := checkPolicy("", "Pipeline.Recovery", p.pipeline.Recovery); err != nil {
+		return err
+	}
+	p.index = make(map[string]int, len(p.pipeline.Phases))
+	p.policies = make([]retry.Policy, len(p.pipeline.Phases))
+	for i, phase := range p.pipeline.Phases {
+		if err := p.checkPhase(i, phase); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Plan) checkPhase(i int, phase Phase) error {
+	if !usable(phase.Name) {
+		return &FieldError{
+			Field: fmt.Sprintf("Pipeline.Phases[%d].Name", i), Value: fmt.Sprintf("%q", phase.Name),
+			Want: "a name, for example data_preparation",
+		}
+	}
+	if first, ok := p.index[phase.Name]; ok {
+		return &FieldError{
+			Field: fmt.Sprintf("Pipeline.Phases[%d].Name", i), Value: fmt.Sprintf("%q", phase.Name),
+			Want: fmt.Sprintf("another name: Phases[%d] has this one", first),
+		}
+	}
+	p.index[phase.Name] = i
+	if phase.Run == nil {
+		return &FieldError{Phase: phase.Name, Field: "Run", Value: "nil", Want: "a function"}
+	}
+	if phase.Timeout < 0 {
+		return &FieldError{Phase: phase.Name, Field: "Timeout", Value: phase.Timeout.String(), Want: "0 or more"}
+	}
+	policy := p.pipeline.Recovery
+	if phase.Recovery != nil {
+		policy = *phase.Recovery
+		if err := checkPolicy(phase.Name, "Recovery", policy); err != nil {
+			return err
+		}
+	}
+	if policy.BaseDelay == 0 {
+		policy.BaseDelay = DefaultBaseDelay
+	}
+	p.policies[i] = policy.WithDefaults()
+	return nil
+}
+
+// usable reports whether name says something and can be exported: OTLP refuses text that is not UTF-8.
+func usable(name string) bool { return strings.TrimSpace(name) != "" && utf8.ValidString(name) }
+
+func checkPolicy(phase, field string, policy retry.Policy) error {
+	err := policy.Validate()
+	if err == nil {
+		return nil
+	}
+	var bad *retry.FieldError
+	if !errors.As(err, &bad) {
+		return err
+	}
+	return &FieldError{Phase: phase, Field: field + strings.TrimPrefix(bad.Field, "Policy"), Value: bad.Value, Want: bad.Want}
+}
+
+func (o Options) validate() error {
+	switch {
+	case o.MaxParallel < 0:
+		return &FieldError{Field: "Options.MaxParallel", Value: fmt.Sprint(o.MaxParallel), Want: "0 or more"}
+	case o.Grace < 0:
+		return &FieldError{Field: "Options.Grace", Value: o.Grace.String(), Want: "0 or more"}
+	case !usable(o.RunID):
+		return &FieldError{Field: "Options.RunID", Value: fmt.Sprintf("%q", o.RunID), Want: "an id, a UUID best of all"}
+	}
+	return nil
+}
+
+// nearest returns the phase that name was most likely meant to be, or "" when none is near.
+func (p *Plan) nearest(name, not string) string {
+	best, least := "", max(2, utf8.RuneCountInString(name)/3)+1
+	for _, phase := range p.pipeline.Phases {
+		if phase.Name == not {
+			continue
+		}
+		if d := distance([]rune(strings.ToLower(name)), []rune(strings.ToLower(phase.Name))); d < least {
+			best, least = phase.Name, d
+		}
+	}
+	return best
+}
+
+// distance counts the letters to insert, delete or replace to get from a to b (Levenshtein).
+func distance(a, b []rune) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i, x := range a {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j, y := range b {
+			cost := diagonal
+			if x != y {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
+}
