@@ -1,0 +1,145 @@
+package telemetry
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"github.com/google/uuid"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/backspan/backspan/events"
+	"github.com/backspan/backspan/internal/scope"
+	"github.com/backspan/backspan/internal/semconv"
+)
+
+// SessionVariable hands the session of a process to its children.
+const SessionVariable = "BACKSPAN_SESSION"
+
+// An EventLog is a span processor that mirrors Backspan's spans into events.jsonl. Start makes one by itself; it
+// is exported for programs with a TracerProvider of their own:
+//
+//	w, err := events.Open(events.DefaultPath, events.Options{})
+//	provider := sdktrace.NewTracerProvider(
+//		sdktrace.WithSampler(telemetry.Sampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(0.01)))),
+//		sdktrace.WithSpanProcessor(telemetry.NewEventLog(w, "")), // before processors that may be slow to shut down
+//		sdktrace.WithBatcher(exporter),
+//	)
+//
+// It also sets session.id on spans that are in no run. It never panics and writes only to w, which the caller closes
+// after the provider's Shutdown. A span of other instrumentation costs it the comparison of a name.
+type EventLog struct {
+	out     recordWriter
+	session sessionStamp
+	stamps  bool // sets session.id; false below a mirror, which did
+	closed  atomic.Bool
+	told    atomic.Bool // of a panic
+}
+
+var _ sdktrace.SpanProcessor = (*EventLog)(nil)
+
+// recordWriter is what is used of *events.Writer.
+type recordWriter interface{ Write(r *events.Record) }
+
+// NewEventLog returns an EventLog that writes to w. session is the UUID of the process's session; empty, it is taken
+// from BACKSPAN_SESSION if that is a UUID, and made anew otherwise.
+func NewEventLog(w *events.Writer, session string) *EventLog { return newEventLog(w, session, true) }
+
+func newEventLog(out recordWriter, session string, stamps bool) *EventLog {
+	if session == "" {
+		session = inheritedSession()
+	}
+	return &EventLog{out: out, session: newSessionStamp(session), stamps: stamps}
+}
+
+// inheritedSession is the session that a parent process handed on, else a new one.
+func inheritedSession() string {
+	if id, err := uuid.Parse(os.Getenv(SessionVariable)); err == nil {
+		return id.String()
+	}
+	return uuid.NewString()
+}
+
+// Session returns the UUID of the process's session.
+func (l *EventLog) Session() string { return l.session.id }
+
+// OnStart sets session.id and writes the start of runs and phases.
+func (l *EventLog) OnStart(parent context.Context, span sdktrace.ReadWriteSpan) {
+	if !isBackspan(span) || l.closed.Load() {
+		return
+	}
+	defer l.recovered()
+	if l.stamps {
+		l.session.on(parent, span)
+	}
+	if frame := scope.From(parent); frame.Starting == semconv.KindRun || frame.Starting == semconv.KindPhase {
+		l.started(frame, span)
+	}
+}
+
+// OnEnd writes what an ended span has to say, if anything.
+func (l *EventLog) OnEnd(span sdktrace.ReadOnlySpan) {
+	if !isBackspan(span) || l.closed.Load() {
+		return
+	}
+	defer l.recovered()
+	var s seen
+	s.read(span)
+	switch s.kind {
+	case semconv.KindAttempt, semconv.KindRecovery:
+		l.attemptEnded(span, &s)
+	case semconv.KindOperation:
+		l.operationEnded(span, &s)
+	case semconv.KindPhase, semconv.KindRun:
+		l.ended(span, &s)
+	}
+}
+
+// ForceFlush does nothing: lines are written as spans end.
+func (l *EventLog) ForceFlush(context.Context) error { return nil }
+
+// Shutdown makes the EventLog deaf. It leaves the Writer open: whoever opened it closes it, because a provider with a
+// slow processor in front may never come to shut this one down.
+func (l *EventLog) Shutdown(context.Context) error {
+	l.closed.Store(true)
+	return nil
+}
+
+// recovered keeps a panic (of a redaction, of a sick span) from the host, whose goroutine this is.
+func (l *EventLog) recovered() {
+	if r := recover(); r != nil && !l.told.Swap(true) {
+		report(fmt.Errorf("telemetry: the event log panicked: %v", r))
+	}
+}
+
+// A draft is a record with room for its details.
+type draft struct {
+	events.Record
+	room [9]events.Field
+}
+
+// drafts are pooled, as the details would otherwise be allocated anew for each line.
+var drafts = sync.Pool{New: func() any { return new(draft) }}
+
+func newDraft(span sdktrace.ReadOnlySpan, kind string) *draft {
+	d := drafts.Get().(*draft)
+	d.Type = kind
+	d.Level = events.LevelInfo
+	d.TraceID = span.SpanContext().TraceID()
+	d.SpanID = span.SpanContext().SpanID()
+	d.Details = d.room[:0]
+	return d
+}
+
+func (d *draft) add(fields ...events.Field) { d.Details = append(d.Details, fields...) }
+
+func (l *EventLog) write(d *draft) {
+	if d.Session == "" {
+		d.Session = l.session.id
+	}
+	l.out.Write(&d.Record)
+	*d = draft{}
+	drafts.Put(d)
+}

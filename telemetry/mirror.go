@@ -1,0 +1,158 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/backspan/backspan/internal/scope"
+	"github.com/backspan/backspan/internal/semconv"
+)
+
+// mirror shows Backspan's spans, sampled or not, to the event log, the trace file and the user's processors. It is
+// the provider's first processor, and is closed outside of the provider: that shuts its processors down in
+// their order, and not all of them when a collector is slow.
+type mirror struct {
+	session    sessionStamp
+	processors []*guarded
+	closed     atomic.Bool
+}
+
+var _ sdktrace.SpanProcessor = (*mirror)(nil)
+
+func newMirror(session string, processors []*guarded) *mirror {
+	return &mirror{session: newSessionStamp(session), processors: processors}
+}
+
+func guard(processors ...sdktrace.SpanProcessor) []*guarded {
+	list := make([]*guarded, len(processors))
+	for i, p := range processors {
+		list[i] = &guarded{next: p}
+	}
+	return list
+}
+
+// OnStart is called for every span of the process: for foreign ones it compares a name and returns.
+func (m *mirror) OnStart(parent context.Context, span sdktrace.ReadWriteSpan) {
+	if !isBackspan(span) || m.closed.Load() {
+		return
+	}
+	m.session.on(parent, span)
+	for _, p := range m.processors {
+		p.OnStart(parent, span)
+	}
+}
+
+// OnEnd hands Backspan's spans on.
+func (m *mirror) OnEnd(span sdktrace.ReadOnlySpan) {
+	if !isBackspan(span) || m.closed.Load() {
+		return
+	}
+	for _, p := range m.processors {
+		p.OnEnd(span)
+	}
+}
+
+// ForceFlush flushes the processors.
+func (m *mirror) ForceFlush(ctx context.Context) error {
+	var errs []error
+	for _, p := range m.processors {
+		errs = append(errs, p.ForceFlush(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// Shutdown does nothing: Telemetry.Shutdown closes what is behind the mirror.
+func (m *mirror) Shutdown(context.Context) error { return nil }
+
+// close makes the mirror deaf, so that what is behind it can be closed.
+func (m *mirror) close() { m.closed.Store(true) }
+
+// shutdownAll shuts processors down in order. One that does not come back is left alone when ctx is done.
+func shutdownAll(ctx context.Context, processors []*guarded) error {
+	if len(processors) == 0 {
+		return nil
+	}
+	done := make(chan error, 1)
+	go func() {
+		var errs []error
+		for _, p := range processors {
+			errs = append(errs, p.Shutdown(ctx))
+		}
+		done <- errors.Join(errs...)
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("telemetry: shutting down the processors: %w", ctx.Err())
+	}
+}
+
+// sessionStamp sets the process's session on spans that are in no run.
+type sessionStamp struct {
+	id         string
+	attributes []attribute.KeyValue // made once: a variadic slice a span would be allocated
+}
+
+func newSessionStamp(id string) sessionStamp {
+	return sessionStamp{id, []attribute.KeyValue{semconv.SessionIDKey.String(id)}}
+}
+
+func (s sessionStamp) on(parent context.Context, span sdktrace.ReadWriteSpan) {
+	if scope.From(parent).Session == "" {
+		span.SetAttributes(s.attributes...)
+	}
+}
+
+// guarded keeps the panics of a processor from the host: OnStart and OnEnd run on the goroutine of whoever starts
+// and ends the span.
+type guarded struct {
+	next sdktrace.SpanProcessor
+	told atomic.Bool
+}
+
+func (g *guarded) OnStart(parent context.Context, span sdktrace.ReadWriteSpan) {
+	defer g.recovered(nil)
+	g.next.OnStart(parent, span)
+}
+
+func (g *guarded) OnEnd(span sdktrace.ReadOnlySpan) {
+	defer g.recovered(nil)
+	g.next.OnEnd(span)
+}
+
+func (g *guarded) ForceFlush(ctx context.Context) (err error) {
+	defer g.recovered(&err)
+	return g.next.ForceFlush(ctx)
+}
+
+func (g *guarded) Shutdown(ctx context.Context) (err error) {
+	defer g.recovered(&err)
+	return g.next.Shutdown(ctx)
+}
+
+// recovered tells of the first panic, and of those that there is an error to return for.
+func (g *guarded) recovered(err *error) {
+	r := recover()
+	if r == nil {
+		return
+	}
+	failure := fmt.Errorf("telemetry: span processor %T panicked: %v", g.next, r)
+	if err != nil {
+		*err = failure
+	} else if !g.told.Swap(true) {
+		report(failure)
+	}
+}
+
+// report hands err to OpenTelemetry's error handler, which is the user's code too.
+func report(err error) {
+	defer func() { _ = recover() }()
+	otel.Handle(err)
+}

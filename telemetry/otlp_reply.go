@@ -1,0 +1,99 @@
+package telemetry
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"strings"
+
+	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+)
+
+// A reply is what the collector answered to one export. The SDK's exporters keep it to themselves: they report a
+// collector that refused 3 of 512 spans as an error like any other.
+type reply struct {
+	last     bool // the program is ending and waits for this export
+	taken    bool // the collector took the batch, if not all of it
+	rejected int  // how many spans of it the collector refused
+}
+
+type replyKey struct{}
+
+func withReply(ctx context.Context, r *reply) context.Context {
+	return context.WithValue(ctx, replyKey{}, r)
+}
+
+func replyFrom(ctx context.Context) *reply {
+	if r, ok := ctx.Value(replyKey{}).(*reply); ok {
+		return r
+	}
+	return &reply{}
+}
+
+func (r *reply) note(response *coltracepb.ExportTraceServiceResponse) {
+	r.taken = true
+	r.rejected = int(max(0, response.GetPartialSuccess().GetRejectedSpans()))
+}
+
+// noteGRPCReply is a grpc.UnaryClientInterceptor.
+func noteGRPCReply(ctx context.Context, method string, request, response any, conn *grpc.ClientConn,
+	invoke grpc.UnaryInvoker, options ...grpc.CallOption,
+) error {
+	err := invoke(ctx, method, request, response, conn, options...)
+	r := replyFrom(ctx)
+	if err == nil {
+		if export, ok := response.(*coltracepb.ExportTraceServiceResponse); ok {
+			r.note(export)
+		}
+		return nil
+	}
+	if r.last && conn.GetState() == connectivity.TransientFailure {
+		return unreachableError{status.Convert(err).Message()}
+	}
+	return err
+}
+
+// unreachableError has no gRPC status, so that the exporter does not try again: gRPC itself will not connect again
+// for a second, and all that time a program that wants to end would wait for a collector that is not there.
+type unreachableError struct{ text string }
+
+func (e unreachableError) Error() string { return e.text }
+
+// replyNoter is the transport of OTLP over HTTP.
+type replyNoter struct{ next http.RoundTripper }
+
+const maxNotedReply = 64 << 10
+
+func (t replyNoter) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := t.next.RoundTrip(request)
+	if err != nil || response.StatusCode < 200 || response.StatusCode > 299 {
+		return response, err
+	}
+	head, err := io.ReadAll(io.LimitReader(response.Body, maxNotedReply))
+	// The exporter reads the body after us, and finds there what we found.
+	rest := response.Body
+	response.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(head), rest), rest}
+	if err != nil {
+		return response, nil // it will meet the same error
+	}
+	var answer coltracepb.ExportTraceServiceResponse
+	if strings.HasPrefix(response.Header.Get("Content-Type"), "application/json") {
+		err = protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(head, &answer)
+	} else {
+		err = proto.Unmarshal(head, &answer)
+	}
+	if err != nil {
+		answer.Reset() // no answer that says anything: what counts is the status
+	}
+	replyFrom(request.Context()).note(&answer)
+	return response, nil
+}

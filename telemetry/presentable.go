@@ -1,0 +1,184 @@
+package telemetry
+
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"go.opentelemetry.io/otel/attribute"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/backspan/backspan/internal/semconv"
+)
+
+// presentable returns spans as they may leave the process: texts of Backspan's spans redacted, and the texts of all
+// spans valid UTF-8. OTLP refuses everything else, and one byte of a torn HTTP body in one error message would cost
+// a whole batch.
+func presentable(spans []sdktrace.ReadOnlySpan, redact func(string) string) []sdktrace.ReadOnlySpan {
+	var changed []sdktrace.ReadOnlySpan
+	for i, span := range spans {
+		if shown := presentableSpan(span, redact); shown != span {
+			if changed == nil {
+				changed = slices.Clone(spans)
+			}
+			changed[i] = shown
+		}
+	}
+	if changed == nil {
+		return spans
+	}
+	return changed
+}
+
+func presentableSpan(span sdktrace.ReadOnlySpan, redact func(string) string) sdktrace.ReadOnlySpan {
+	if !isBackspan(span) {
+		redact = nil
+	}
+	if redact == nil && valid(span) {
+		return span
+	}
+	return newShownSpan(span, texts{redact})
+}
+
+// isBackspan tells one of our spans by its instrumentation scope.
+func isBackspan(span sdktrace.ReadOnlySpan) bool {
+	return span.InstrumentationScope().Name == semconv.ScopeName
+}
+
+// valid says whether every text of span is UTF-8. Nested values are rare enough to be taken for invalid.
+func valid(span sdktrace.ReadOnlySpan) bool {
+	if !utf8.ValidString(span.Name()) || !utf8.ValidString(span.Status().Description) || !validAll(span.Attributes()) {
+		return false
+	}
+	for _, event := range span.Events() {
+		if !utf8.ValidString(event.Name) || !validAll(event.Attributes) {
+			return false
+		}
+	}
+	for _, link := range span.Links() {
+		if !validAll(link.Attributes) {
+			return false
+		}
+	}
+	return true
+}
+
+func validAll(attributes []attribute.KeyValue) bool {
+	for _, kv := range attributes {
+		if !utf8.ValidString(string(kv.Key)) {
+			return false
+		}
+		switch kv.Value.Type() {
+		case attribute.STRING:
+			if !utf8.ValidString(kv.Value.AsString()) {
+				return false
+			}
+		case attribute.STRINGSLICE, attribute.SLICE, attribute.MAP:
+			return false
+		default:
+		}
+	}
+	return true
+}
+
+// shownSpan is a span with other texts.
+type shownSpan struct {
+	sdktrace.ReadOnlySpan
+	name       string
+	status     sdktrace.Status
+	attributes []attribute.KeyValue
+	events     []sdktrace.Event
+	links      []sdktrace.Link
+}
+
+func (s *shownSpan) Name() string                     { return s.name }
+func (s *shownSpan) Status() sdktrace.Status          { return s.status }
+func (s *shownSpan) Attributes() []attribute.KeyValue { return s.attributes }
+func (s *shownSpan) Events() []sdktrace.Event         { return s.events }
+func (s *shownSpan) Links() []sdktrace.Link           { return s.links }
+
+func newShownSpan(span sdktrace.ReadOnlySpan, t texts) *shownSpan {
+	shown := &shownSpan{
+		ReadOnlySpan: span,
+		name:         toUTF8(span.Name()),
+		status:       span.Status(),
+		attributes:   t.attributes(span.Attributes()),
+		events:       slices.Clone(span.Events()),
+		links:        slices.Clone(span.Links()),
+	}
+	shown.status.Description = t.text(shown.status.Description)
+	for i := range shown.events {
+		shown.events[i].Name = toUTF8(shown.events[i].Name)
+		shown.events[i].Attributes = t.attributes(shown.events[i].Attributes)
+	}
+	for i := range shown.links {
+		shown.links[i].Attributes = t.attributes(shown.links[i].Attributes)
+	}
+	return shown
+}
+
+// texts makes texts fit to be shown.
+type texts struct{ redact func(string) string }
+
+// redactionFailed stands for a text on which the redaction panicked: nobody knows what was in it.
+const redactionFailed = "(redaction failed)"
+
+func (t texts) text(s string) (shown string) {
+	if t.redact == nil || s == "" {
+		return toUTF8(s)
+	}
+	defer func() {
+		if recover() != nil {
+			shown = redactionFailed
+		}
+	}()
+	return toUTF8(t.redact(s))
+}
+
+func toUTF8(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
+func (t texts) attributes(list []attribute.KeyValue) []attribute.KeyValue {
+	shown := make([]attribute.KeyValue, len(list))
+	for i, kv := range list {
+		as := t
+		if isVocabulary(kv.Key) {
+			as.redact = nil
+		}
+		shown[i] = attribute.KeyValue{Key: attribute.Key(toUTF8(string(kv.Key))), Value: as.value(kv.Value)}
+	}
+	return shown
+}
+
+// isVocabulary says whether key's values are ids or words of ours. A redaction that takes UUIDs or the word "failed"
+// for secrets must not make spans unreadable.
+func isVocabulary(key attribute.Key) bool {
+	switch key {
+	case semconv.KindKey, semconv.SessionIDKey, semconv.ResultKey, semconv.OutcomeKey, semconv.PhaseStatusKey,
+		semconv.RunStatusKey:
+		return true
+	}
+	return false
+}
+
+func (t texts) value(v attribute.Value) attribute.Value {
+	switch v.Type() {
+	case attribute.STRING:
+		return attribute.StringValue(t.text(v.AsString()))
+	case attribute.STRINGSLICE:
+		list := v.AsStringSlice()
+		for i := range list {
+			list[i] = t.text(list[i])
+		}
+		return attribute.StringSliceValue(list)
+	case attribute.SLICE:
+		list := v.AsSlice()
+		for i := range list {
+			list[i] = t.value(list[i])
+		}
+		return attribute.SliceValue(list...)
+	case attribute.MAP:
+		return attribute.MapValue(t.attributes(v.AsMap())...)
+	default:
+		return v
+	}
+}

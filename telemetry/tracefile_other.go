@@ -1,0 +1,17 @@
+//go:build !unix
+
+package telemetry
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+)
+
+// openAppend looks before it opens; systems that are not Unix cannot refuse links in one step.
+func openAppend(path string) (*os.File, error) {
+	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: errors.New("is a symbolic link")}
+	}
+	return os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
+}
