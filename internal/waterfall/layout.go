@@ -1,0 +1,97 @@
+package waterfall
+
+// A layout divides the width of a picture.
+type layout struct {
+	words     int  // columns of the tree, the names and the notes
+	stacked   bool // too narrow for notes beside names: they get a line of their own
+	maxError  int  // columns that the text of an error gets
+	tookEnd   int  // the column at which the durations end
+	waitedEnd int  // the same for the waits; 0 when they have no column
+	chartAt   int  // where the chart begins
+	chart     chart
+}
+
+const (
+	notesWidth   = 72 // from here on notes stand beside names
+	chartWidth   = 36 // below there is no chart
+	compactWidth = 50 // below a level is one column deep, not two
+
+	minName = 10 // columns of a name that deep rows leave
+
+	tookTitle, waitedTitle = "took", "waited"
+
+	between = 2 // columns between two parts
+)
+
+// measure gives the words what they need up to a limit, the numbers what they need, and the chart the rest.
+func (p *picture) measure(items []*item) layout {
+	lay := layout{stacked: p.Width < notesWidth, maxError: 32}
+	if p.Width >= 120 {
+		lay.maxError = 48
+	}
+	took, waited := columns(items)
+	numbers := between + max(took, len(tookTitle))
+	if waited > 0 && !lay.stacked {
+		numbers += between + max(waited, len(waitedTitle))
+	}
+	chart := 0
+	switch {
+	case !lay.stacked:
+		chart = between + p.Width*21/100
+	case p.Width >= chartWidth:
+		chart = between + p.Width/3
+	}
+	lay.words = min(need(items, &lay, 0, width(p.glyphs.gap)), p.Width-numbers-chart)
+	lay.tookEnd = lay.words + between + max(took, len(tookTitle))
+	if waited > 0 && !lay.stacked {
+		lay.waitedEnd = lay.words + numbers
+	}
+	lay.chartAt = p.Width
+	if chart > 0 {
+		lay.chartAt = lay.words + numbers + between
+	}
+	return lay
+}
+
+// columns are the widths of the longest duration and the longest wait, 0 when there are none.
+func columns(items []*item) (took, waited int) {
+	for _, it := range items {
+		took = max(took, len(it.tookText()))
+		if it.waited > 0 {
+			waited = max(waited, len(formatDuration(it.waited)))
+		}
+		t, w := columns(it.children)
+		took, waited = max(took, t), max(waited, w)
+	}
+	return took, waited
+}
+
+// need is how many columns the words would like to have.
+func need(items []*item, lay *layout, level, indent int) int {
+	n := 0
+	for _, it := range items {
+		w := level*indent + 2 + width(it.name)
+		if note := it.note.width(lay.maxError); note > 0 && !lay.stacked {
+			w += between + note
+		}
+		n = max(n, w, need(it.children, lay, level+1, indent))
+	}
+	return n
+}
+
+// tookText is the duration of a row; a fold and what did not run have none.
+func (it *item) tookText() string {
+	if it.folded > 0 || it.mark == markSkipped {
+		return ""
+	}
+	return formatDuration(it.took)
+}
+
+// width is how many columns the note takes when its error gets at most maxError.
+func (n note) width(maxError int) int {
+	w := width(n.said) + width(n.tail)
+	if n.err != "" {
+		w += width(n.between()) + width(shorten(n.err, maxError, "..."))
+	}
+	return w
+}

@@ -1,0 +1,210 @@
+package waterfall
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/backspan/backspan/internal/semconv"
+)
+
+// A Summary counts what happened in a number of spans.
+type Summary struct {
+	Operations     int // retried or not
+	Attempts       int // calls that operations made, first ones included
+	AttemptsFailed int
+	Retried        int // operations that needed more than one
+	Recovered      int // operations that succeeded after a failed attempt
+
+	Failed    int // operations that ended badly; among them:
+	Exhausted int // those that failed at every attempt they were allowed
+	Permanent int // those that failed for a reason that another attempt would not change
+	Cancelled int // those that were cancelled from outside
+	OutOfTime int // those that reached their deadline
+
+	Phases          int
+	PhasesRecovered int // phases that succeeded after a failed try
+	PhasesFailed    int
+	Recoveries      int // recovery attempts of phases
+
+	Elapsed time.Duration // from the first start to the last end
+	Working time.Duration // in which at least one attempt ran that was not itself only waiting
+	Waiting time.Duration // in which there were only waits: what the retries cost
+}
+
+// Summarize counts spans. Spans of other instrumentation only count for Elapsed.
+func Summarize(spans []Span) Summary { return summarize(forest(spans)) }
+
+func summarize(roots []*node) Summary {
+	var s Summary
+	for _, r := range roots {
+		s.count(r)
+	}
+	first, last := extent(roots)
+	s.Elapsed = last.Sub(first)
+	work, waits := spend(roots)
+	s.Working = total(work)
+	s.Waiting = total(subtract(merge(waits), work))
+	return s
+}
+
+func (s *Summary) count(n *node) {
+	switch n.Kind {
+	case semconv.KindOperation:
+		s.countOperation(n)
+	case semconv.KindPhase:
+		s.Phases++
+		if n.recovered() {
+			s.PhasesRecovered++
+		}
+		if n.failed() {
+			s.PhasesFailed++
+		}
+	case semconv.KindRecovery:
+		s.Recoveries++
+	}
+	for _, c := range n.children {
+		s.count(c)
+	}
+}
+
+func (s *Summary) countOperation(n *node) {
+	s.Operations++
+	made := n.made()
+	s.Attempts += made
+	for _, t := range n.tries() {
+		if t.failed() {
+			s.AttemptsFailed++
+		}
+	}
+	if made > 1 {
+		s.Retried++
+	}
+	if n.recovered() {
+		s.Recovered++
+	}
+	if n.failed() {
+		s.Failed++
+	}
+	switch n.text(semconv.OutcomeKey) {
+	case semconv.OutcomeExhausted:
+		s.Exhausted++
+	case semconv.OutcomePermanent:
+		s.Permanent++
+	case semconv.OutcomeCancelled:
+		s.Cancelled++
+	case semconv.OutcomeDeadline:
+		s.OutOfTime++
+	}
+}
+
+// made is how many tries an operation or phase made. Not every attempt has a span: a policy may leave out successful
+// first ones, and full recorders and lost lines leave out any.
+func (n *node) made() int {
+	said, _ := n.number(semconv.AttemptsKey)
+	return max(said, len(n.tries()))
+}
+
+// recovered reports whether an operation or a phase ended well after a failed try.
+func (n *node) recovered() bool {
+	switch n.Kind {
+	case semconv.KindOperation:
+		return n.text(semconv.OutcomeKey) == semconv.OutcomeRecovered
+	case semconv.KindPhase:
+		return n.flag(semconv.RecoverySuccessKey)
+	}
+	return false
+}
+
+// extent is the time from the first start to the last end of whole trees.
+func extent(roots []*node) (first, last time.Time) {
+	for i, r := range roots {
+		f, l := extent(r.children)
+		if len(r.children) == 0 || r.from.Before(f) {
+			f = r.from
+		}
+		if len(r.children) == 0 || r.to.After(l) {
+			l = r.to
+		}
+		if i == 0 || f.Before(first) {
+			first = f
+		}
+		if i == 0 || l.After(last) {
+			last = l
+		}
+	}
+	return first, last
+}
+
+// An interval is a stretch of time.
+type interval struct{ from, to time.Time }
+
+// spend says when there was work in the trees of nodes, merged, and when there were waits, which may overlap. An attempt
+// works as long as it lasts, apart from the waits of the operations that it calls, unless another of them works then.
+func spend(nodes []*node) (work, waits []interval) {
+	for _, n := range nodes {
+		inner, idle := spend(n.children)
+		// A policy may leave out the span of an attempt that succeeded: the operation's says as much.
+		if n.isTry() || n.Kind == semconv.KindOperation && len(n.tries()) == 0 {
+			own := subtract([]interval{{n.from, n.to}}, subtract(merge(idle), inner))
+			work = append(work, own...)
+		}
+		work, waits = append(work, inner...), append(waits, idle...)
+		for _, w := range n.waits() {
+			waits = append(waits, interval{w.from, w.to})
+		}
+	}
+	return merge(work), waits
+}
+
+// merge sorts a list and joins what overlaps.
+func merge(list []interval) []interval {
+	slices.SortFunc(list, func(a, b interval) int {
+		return cmp.Or(a.from.Compare(b.from), a.to.Compare(b.to))
+	})
+	merged := list[:0:0]
+	for _, v := range list {
+		if n := len(merged); n > 0 && !merged[n-1].to.Before(v.from) {
+			if v.to.After(merged[n-1].to) {
+				merged[n-1].to = v.to
+			}
+			continue
+		}
+		merged = append(merged, v)
+	}
+	return merged
+}
+
+// subtract returns the parts of a that are not in b; both are merged.
+func subtract(a, b []interval) []interval {
+	var rest []interval
+	for _, v := range a {
+		for len(b) > 0 && !b[0].to.After(v.from) {
+			b = b[1:]
+		}
+		for _, hole := range b {
+			if !hole.from.Before(v.to) {
+				break
+			}
+			if hole.from.After(v.from) {
+				rest = append(rest, interval{v.from, hole.from})
+			}
+			v.from = hole.to
+			if !v.from.Before(v.to) {
+				break
+			}
+		}
+		if v.from.Before(v.to) {
+			rest = append(rest, v)
+		}
+	}
+	return rest
+}
+
+func total(list []interval) time.Duration {
+	var d time.Duration
+	for _, v := range list {
+		d += v.to.Sub(v.from)
+	}
+	return d
+}
