@@ -1,4 +1,4 @@
-// Package archtest holds the test of who may import whom. It has no code of its own.
+// Package archtest holds the tests of who may import whom, and of what no test may do. It has no code of its own.
 //
 // The floors, from below: internal/semconv, scope and tracer; retry; orchestrator and what extends retry. To the side
 // stand telemetry and events, which know the floors by the spans they write and never by import: the span is the wire
