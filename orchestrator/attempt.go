@@ -12,14 +12,15 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/backspan/backspan/internal/scope"
 	"github.com/backspan/backspan/internal/semconv"
 	"github.com/backspan/backspan/retry"
 )
 
 // Attempt makes the attempt that task describes and returns how it ended, and what is to follow. ctx is the phase's:
 // it carries the phase's deadline and span. The function runs on a goroutine of its own, so that a panic or
-// runtime.Goexit ends the attempt only; when it goes on for longer than grace after ctx has ended, Attempt leaves it
-// behind.
+// runtime.Goexit ends the attempt only; when it goes on for longer than grace after ctx has ended (0 means
+// DefaultGrace), Attempt leaves it behind.
 func (p *Plan) Attempt(ctx context.Context, task Task, grace time.Duration) Done {
 	done := make(chan *Done, 1)
 	a, err := p.newAttempt(ctx, task, grace, func(d *Done) { done <- d })
@@ -29,7 +30,7 @@ func (p *Plan) Attempt(ctx context.Context, task Task, grace time.Duration) Done
 			Error: errorText(err), ErrorType: semconv.ErrorType(err), Decision: Decision{Reason: Permanent}, Err: err,
 		}
 	}
-	go a.run()
+	go a.run(ctx)
 	return *<-done
 }
 
@@ -39,7 +40,7 @@ type attempt struct {
 	index   int // the phase's
 	task    Task
 	policy  retry.Policy
-	ctx     context.Context // the phase's
+	frame   scope.Frame // the function's
 	grace   time.Duration
 	skipped time.Duration // waits of the phase that were passed over; see scope.Frame.NoWait
 	deliver func(*Done)   // called exactly once
@@ -67,20 +68,29 @@ func (p *Plan) newAttempt(ctx context.Context, task Task, grace time.Duration, d
 	if !task.Recovery {
 		policy.MaxRetries = retry.Never
 	}
-	return &attempt{plan: p, index: i, task: task, policy: policy, ctx: ctx, grace: grace, deliver: deliver}, nil
+	if grace == 0 {
+		grace = DefaultGrace
+	}
+	frame := scope.From(ctx)
+	frame.Session, frame.Phase = task.RunID, task.Phase
+	if task.Recovery && policy.MaxRetries != retry.Never {
+		frame.Depth++ // a level of retrying around whatever the phase retries itself
+	}
+	return &attempt{plan: p, index: i, task: task, policy: policy, frame: frame, grace: grace, deliver: deliver}, nil
 }
 
-// run makes the call. What must happen after it is deferred, because the function may never return here.
-func (a *attempt) run() {
+// run makes the call, with phase as the context of the phase. What must happen after it is deferred, because the
+// function may never return here.
+func (a *attempt) run(phase context.Context) {
 	a.started = time.Now()
-	ctx := a.startSpan()
+	ctx := a.startSpan(phase)
 	if a.policy.AttemptTimeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, a.policy.AttemptTimeout, &timeoutError{"attempt", a.policy.AttemptTimeout})
 		defer cancel()
 	}
-	defer context.AfterFunc(ctx, func() { a.haunt(context.Cause(ctx)) })()
-	defer a.settle()
+	defer context.AfterFunc(ctx, func() { a.haunt(phase, context.Cause(ctx)) })()
+	defer a.settle(phase)
 	defer a.caught()
 
 	if ctx.Err() != nil {
@@ -145,41 +155,39 @@ func (a *attempt) caught() {
 }
 
 // settle decides what follows and delivers it, unless the attempt was left behind meanwhile.
-func (a *attempt) settle() {
+func (a *attempt) settle(phase context.Context) {
 	if !a.claim() {
 		return
 	}
-	d := a.done(a.err, a.ctx.Err() != nil)
+	d := a.done(a.err, a.output, phase.Err() != nil)
 	// Deferred, because the functions of a policy may panic too.
 	defer a.finish(d, a.panicked)
 	if d.Err != nil {
-		a.decide(d)
+		a.decide(phase, d)
 	}
 }
 
-func (a *attempt) done(err error, final bool) *Done {
+func (a *attempt) done(err error, output json.RawMessage, final bool) *Done {
 	d := &Done{
 		Phase: a.task.Phase, Attempt: a.task.Attempt, Fallback: a.task.Fallback,
-		Status: AttemptSuccess, Err: err, Final: final,
+		Status: AttemptSuccess, Output: output, Err: err, Final: final,
 	}
 	if err != nil {
 		d.Status = AttemptError
 		d.Error, d.ErrorType = errorText(err), semconv.ErrorType(err)
 		d.Decision.Reason = Permanent // until it is decided otherwise
-	} else {
-		d.Output = a.output
 	}
 	return d
 }
 
-func (a *attempt) decide(d *Done) {
+func (a *attempt) decide(phase context.Context, d *Done) {
 	defer func() {
 		if value := recover(); value != nil {
-			d.Err = errors.Join(d.Err, fmt.Errorf("and its retry.Policy panicked: %v", value))
+			d.Err = fmt.Errorf("%w (and a function of its retry.Policy panicked: %v)", d.Err, value)
 			d.Error = errorText(d.Err)
 		}
 	}()
-	decision := a.policy.Decide(a.ended(d.Err))
+	decision := a.policy.Decide(a.ended(phase, d.Err))
 	if decision.Retry && a.policy.OnRetry != nil {
 		a.policy.OnRetry(a.describe(d.Err, decision.Delay))
 	}
@@ -187,15 +195,15 @@ func (a *attempt) decide(d *Done) {
 }
 
 // ended gathers what the decision needs.
-func (a *attempt) ended(err error) retry.Ended {
+func (a *attempt) ended(phase context.Context, err error) retry.Ended {
 	e := retry.Ended{
 		Attempt:  a.task.Attempt + 1,
 		Err:      err,
-		Context:  a.ctx.Err(),
+		Context:  phase.Err(),
 		Elapsed:  a.task.Elapsed + a.skipped + time.Since(a.started),
 		Previous: a.task.Delay,
 	}
-	if deadline, ok := a.ctx.Deadline(); ok {
+	if deadline, ok := phase.Deadline(); ok {
 		e.HasDeadline = true
 		e.Remaining = time.Until(deadline) - a.skipped
 	}
@@ -224,7 +232,7 @@ func (a *attempt) describe(err error, next time.Duration) retry.Attempt {
 		left = -1
 	}
 	return retry.Attempt{
-		Operation: a.task.Phase, Number: a.task.Attempt + 1, RetriesLeft: left,
+		Operation: a.task.Phase, Number: a.task.Attempt + 1, RetriesLeft: left, Depth: a.frame.Depth - 1,
 		Delay: a.task.Delay, Err: err, NextDelay: next,
 	}
 }
@@ -244,7 +252,7 @@ func (a *attempt) claim() bool {
 }
 
 // haunt gives a function whose context has ended its grace, and then leaves it behind.
-func (a *attempt) haunt(cause error) {
+func (a *attempt) haunt(phase context.Context, cause error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.settled {
@@ -254,8 +262,8 @@ func (a *attempt) haunt(cause error) {
 		if !a.claim() {
 			return
 		}
-		d := a.done(&abandonedError{a.grace, cause}, true)
-		d.Decision = decided(a.policy.Decide(retry.Ended{Err: retry.Permanent(d.Err), Context: a.ctx.Err()}))
+		d := a.done(&abandonedError{a.grace, cause}, nil, true)
+		d.Decision = decided(a.policy.Decide(retry.Ended{Err: retry.Permanent(d.Err), Context: phase.Err()}))
 		a.finish(d, nil)
 	})
 }

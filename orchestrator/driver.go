@@ -3,6 +3,8 @@ package orchestrator
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/backspan/backspan/retry"
 )
 
 // A Driver supplies the effects that a run needs: time, attempts, timers and spans. Plan.Drive makes the decisions,
@@ -24,8 +26,8 @@ type Driver interface {
 	StartTimer(Wait)
 
 	// EndPhase is called once for each phase. For one that was skipped it comes without BeginPhase. A timer of
-	// the phase means nothing any more. err is the failure behind the result, nil if there was none.
-	EndPhase(result PhaseResult, err error)
+	// the phase means nothing any more. failure is the error behind the result, nil if there was none.
+	EndPhase(result PhaseResult, failure *retry.Error)
 
 	// Next waits for the next thing to happen. When the run's context ends it reports that first and once, before
 	// any attempt that may have noticed; then the attempts that are still under way come, each within its grace.

@@ -68,6 +68,14 @@ func (e *Error) Unwrap() []error {
 	return tree
 }
 
+// first is the error that error.type tells of: why the first phase failed, or what cancelled the run.
+func (e *Error) first() error {
+	if len(e.Phases) > 0 {
+		return e.Phases[0].Err
+	}
+	return e.Cause
+}
+
 // A FieldError says which input cannot be used: the field as Go spells it, its value, and what would be right.
 type FieldError struct {
 	Phase              string // empty for the fields of Pipeline and Options
@@ -121,6 +129,16 @@ func (e *abandonedError) Error() string {
 
 func (e *abandonedError) Unwrap() []error   { return []error{ErrAbandoned, e.cause} }
 func (e *abandonedError) ErrorType() string { return "abandoned" }
+
+// fallbackError is the error of a phase whose fallback failed too.
+type fallbackError struct{ before, err error }
+
+func (e *fallbackError) Error() string {
+	return semconv.ErrorText(e.before) + "; then the fallback: " + semconv.ErrorText(e.err)
+}
+
+func (e *fallbackError) Unwrap() []error   { return []error{e.before, e.err} }
+func (e *fallbackError) ErrorType() string { return semconv.ErrorType(e.err) }
 
 // textError stands for an error that was made in another process: only its words travelled.
 type textError struct{ text, kind string }

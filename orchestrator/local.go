@@ -7,13 +7,14 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/backspan/backspan/internal/scope"
+	"github.com/backspan/backspan/retry"
 )
 
 // local is the Driver of Pipeline.Run: a goroutine for each attempt, timers, and live spans.
 type local struct {
 	plan   *Plan
 	grace  time.Duration
-	ctx    context.Context // the run's
+	ctx    context.Context //nolint:containedctx // the run's: a driver is a run, and lives no longer
 	frame  scope.Frame     // the run's
 	tracer trace.Tracer
 	span   trace.Span // the run's; nil when it is not recorded
@@ -27,7 +28,7 @@ type local struct {
 
 // localPhase is a phase that has begun.
 type localPhase struct {
-	ctx     context.Context
+	ctx     context.Context    //nolint:containedctx // the phase's, from BeginPhase to EndPhase
 	cancel  context.CancelFunc // nil without a timeout
 	span    trace.Span         // nil when it is not recorded
 	timer   *time.Timer
@@ -40,9 +41,6 @@ func newLocal(ctx context.Context, plan *Plan, opts Options) *local {
 		grace:  opts.Grace,
 		phases: make([]localPhase, len(plan.order)),
 		events: make(chan Completion, len(plan.order)),
-	}
-	if d.grace == 0 {
-		d.grace = DefaultGrace
 	}
 	d.startRun(ctx, opts.RunID)
 	return d
@@ -66,7 +64,7 @@ func (d *local) StartAttempt(task Task) {
 		panic(err) // the task comes from this very plan
 	}
 	a.skipped = phase.skipped
-	go a.run()
+	go a.run(phase.ctx)
 }
 
 func (d *local) StartTimer(wait Wait) {
@@ -84,7 +82,7 @@ func (d *local) StartTimer(wait Wait) {
 	}
 }
 
-func (d *local) EndPhase(result PhaseResult, err error) {
+func (d *local) EndPhase(result PhaseResult, failure *retry.Error) {
 	phase := &d.phases[d.plan.index[result.Phase]]
 	if phase.timer != nil {
 		phase.timer.Stop()
@@ -92,7 +90,7 @@ func (d *local) EndPhase(result PhaseResult, err error) {
 	if phase.cancel != nil {
 		phase.cancel()
 	}
-	d.endPhase(phase.span, result, err)
+	d.endPhase(phase.span, result, failure)
 	*phase = localPhase{}
 }
 

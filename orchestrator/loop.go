@@ -211,14 +211,10 @@ func (l *loop) end(i int, result PhaseResult, err *retry.Error) {
 	}
 	result.Phase = l.name(i)
 	s.state, s.tries, s.result, s.err = ended, tries{}, result, err
-	if err == nil {
-		l.driver.EndPhase(result, nil)
-	} else {
-		if l.failed < 0 {
-			l.failed = i
-		}
-		l.driver.EndPhase(result, err)
+	if err != nil && l.failed < 0 {
+		l.failed = i
 	}
+	l.driver.EndPhase(result, err)
 	for _, j := range l.plan.next[i] {
 		if l.phases[j].waits--; l.phases[j].waits == 0 {
 			l.ready = append(l.ready, j)

@@ -3,6 +3,7 @@ package orchestrator
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -42,16 +43,17 @@ func (d *local) startRun(ctx context.Context, runID string) {
 	}
 }
 
-// end ends the run's span.
+// end ends the run's span. It is Unset unless the run failed or was cancelled.
 func (d *local) end(report Report, err error) {
 	if d.span == nil {
 		return
 	}
 	d.span.SetAttributes(semconv.RunStatusKey.String(string(report.Status)))
-	if err != nil {
-		d.span.SetAttributes(semconv.ErrorTypeKey.String(semconv.ErrorType(err)))
+	var failure *Error
+	if errors.As(err, &failure) {
+		d.span.SetAttributes(semconv.ErrorTypeKey.String(semconv.ErrorType(failure.first())))
 		prefix := fmt.Sprintf("pipeline %q ", report.Pipeline) // the span's name says it already
-		d.span.SetStatus(codes.Error, strings.TrimPrefix(semconv.ErrorText(err), prefix))
+		d.span.SetStatus(codes.Error, strings.TrimPrefix(errorText(err), prefix))
 	}
 	d.span.End()
 }
@@ -87,7 +89,7 @@ func (d *local) scheduled(span trace.Span, wait Wait) {
 
 // endPhase ends the phase's span. A phase that was skipped gets one here, as long as nothing, so that who reads the
 // spans finds every phase.
-func (d *local) endPhase(span trace.Span, result PhaseResult, err error) {
+func (d *local) endPhase(span trace.Span, result PhaseResult, failure *retry.Error) {
 	if d.span == nil {
 		return
 	}
@@ -105,9 +107,9 @@ func (d *local) endPhase(span trace.Span, result PhaseResult, err error) {
 			semconv.RecoveryResultKey.String(recoveryText(r)),
 		)
 	}
-	if err != nil {
-		attributes = append(attributes, semconv.ErrorTypeKey.String(semconv.ErrorType(err)))
-		span.SetStatus(codes.Error, strings.TrimPrefix(semconv.ErrorText(err), result.Phase+": "))
+	if failure != nil {
+		attributes = append(attributes, semconv.ErrorTypeKey.String(semconv.ErrorType(failure.Err)))
+		span.SetStatus(codes.Error, strings.TrimPrefix(errorText(failure), result.Phase+": "))
 	}
 	span.SetAttributes(attributes...)
 	span.End()
@@ -131,25 +133,14 @@ func recoveryText(r *Recovery) string {
 }
 
 // startSpan starts the attempt's span, unless the phase's is not recorded, and returns the function's context.
-func (a *attempt) startSpan() context.Context {
-	ctx, frame := a.ctx, a.frame()
+func (a *attempt) startSpan(ctx context.Context) context.Context {
 	// A span of another process does not record here, and says nothing about whether this one should.
 	if parent := trace.SpanFromContext(ctx); parent.IsRecording() || parent.SpanContext().IsRemote() {
+		frame := a.frame
 		frame.Starting = a.kind()
 		ctx, a.span = tracer.For(ctx).Start(scope.With(ctx, frame), a.spanName())
-		frame.Starting = ""
 	}
-	return scope.With(ctx, frame)
-}
-
-// frame is the function's: recovery is a level of retrying around whatever the phase retries itself.
-func (a *attempt) frame() scope.Frame {
-	frame := scope.From(a.ctx)
-	frame.Session, frame.Phase = a.task.RunID, a.task.Phase
-	if a.task.Recovery && a.policy.MaxRetries != retry.Never {
-		frame.Depth++
-	}
-	return frame
+	return scope.With(ctx, a.frame)
 }
 
 func (a *attempt) kind() string {
@@ -174,7 +165,7 @@ func (a *attempt) endSpan(d *Done, panicked *panicError) {
 	if a.span == nil {
 		return
 	}
-	attributes := append(place(a.frame(), a.kind()),
+	attributes := append(place(a.frame, a.kind()),
 		semconv.AttemptKey.Int(max(1, a.task.Attempt)),
 		semconv.DelayKey.Float64(a.task.Delay.Seconds()),
 	)

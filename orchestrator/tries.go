@@ -44,7 +44,7 @@ func (t *tries) addFallback(d *Done) {
 	if d.Status == AttemptSuccess {
 		return
 	}
-	t.err = fmt.Errorf("%w; then the fallback: %w", t.err, d.err())
+	t.err = &fallbackError{t.err, d.err()}
 	// The phase was given up before; only what ended its context has more to say.
 	if d.Decision.Reason == WasCancelled || d.Decision.Reason == DeadlineEnded {
 		t.last = d.Decision
