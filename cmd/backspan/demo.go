@@ -80,14 +80,16 @@ func (o *demoOptions) run(ctx context.Context) error {
 	ctx, stop := withSignals(ctx)
 	defer stop()
 
-	show, err := startShow(ctx, o.streams, o.telemetryFlags, "backspan-demo", o.json)
+	watch, err := startWatch(ctx, o.streams, o.telemetryFlags)
 	if err != nil {
 		return usage(err)
 	}
-	report, runErr := o.pipeline(ctx, scenario, policy, show.session())
-	show.end(ctx)
+	report, runErr := o.pipeline(ctx, scenario, policy, watch.session())
+	watch.end(ctx)
 
+	picture := o.out
 	if o.json {
+		picture = o.err
 		encoder := json.NewEncoder(o.out)
 		encoder.SetIndent("", "  ")
 		encoder.SetEscapeHTML(false)
@@ -95,7 +97,11 @@ func (o *demoOptions) run(ctx context.Context) error {
 			return fmt.Errorf("writing the report: %w", err)
 		}
 	}
-	show.print(report, runErr)
+	result := ""
+	if runErr == nil && !o.dryRun {
+		result = o.result
+	}
+	watch.draw(picture, result)
 	return exitOf(ctx, runErr)
 }
 
@@ -138,15 +144,15 @@ func (o *demoOptions) pipeline(ctx context.Context, scenario demo.Scenario, poli
 	})
 }
 
-// exitOf turns the end of a run into the program's exit code. Its error has been shown already.
+// exitOf turns the end of a run into the program's.
 func exitOf(ctx context.Context, runErr error) error {
 	var signalled signalError
 	switch {
 	case runErr == nil:
 		return nil
 	case errors.As(context.Cause(ctx), &signalled):
-		return &exitError{code: signalled.code()}
+		return &exitError{signalled.code(), runErr}
 	default:
-		return &exitError{code: exitFailed}
+		return &exitError{exitFailed, runErr}
 	}
 }

@@ -147,7 +147,7 @@ func TestParseNamesTheLine(t *testing.T) {
 		"year,ppm\n1960,n/a\n":            `line 2: ppm is "n/a", want a number above 0`,
 		"year,ppm\n1960,-1\n":             `line 2: ppm is "-1", want a number above 0`,
 		"year,ppm\n1960,316,extra\n":      "record on line 2: wrong number of fields",
-		"year,ppm\n1960,\"316\nunclosed,": `record on line 2; parse error on line 3, column 11: extraneous or missing " in quoted-field`,
+		"year,ppm\n1960,\"316\nunclosed,": `record on line 2; parse error on line 3, column 10: extraneous or missing " in quoted-field`,
 	} {
 		if _, err := parse([]byte(input)); err == nil || err.Error() != want {
 			t.Errorf("%q:\ngot  %v\nwant %s", input, err, want)

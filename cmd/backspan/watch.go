@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/backspan/backspan/internal/term"
+	"github.com/backspan/backspan/internal/waterfall"
+	"github.com/backspan/backspan/telemetry"
+)
+
+// exportTimeout is how long a command that is done waits for a collector.
+const exportTimeout = 2 * time.Second
+
+// A watch is what a command that makes spans has around its work: telemetry, the live view on stderr, and what the
+// waterfall at the end is drawn from. All of it only reads spans.
+type watch struct {
+	std       streams
+	telemetry *telemetry.Telemetry
+	recorder  *waterfall.Recorder
+	lost      error // what telemetry could not deliver; never a reason to fail
+}
+
+// startWatch starts it. The error is for the user: what the flags or the environment say cannot be used.
+func startWatch(ctx context.Context, std streams, flags telemetryFlags) (*watch, error) {
+	w := &watch{
+		std:      std,
+		recorder: waterfall.NewRecorder(0),
+	}
+	config, err := flags.config(w.recorder)
+	if err == nil {
+		w.telemetry, err = telemetry.Start(ctx, config)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+func terminal(w io.Writer) term.Terminal {
+	file, _ := w.(*os.File)
+	return term.Of(file, os.Getenv)
+}
+
+// session is the id that the spans of the process have.
+func (w *watch) session() string { return w.telemetry.Session() }
+
+// end takes the live view off the screen and delivers what has been recorded, also after ctx was cancelled.
+func (w *watch) end(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), exportTimeout)
+	defer cancel()
+	w.lost = w.telemetry.Shutdown(ctx)
+}
+
+// draw draws the waterfall on out and says where to look for more. Failing to write there is no failure of the run.
+func (w *watch) draw(out io.Writer, result string) {
+	t := terminal(out)
+	columns, _ := t.Size()
+	spans := w.recorder.Spans()
+	_ = waterfall.Render(out, spans, waterfall.Options{Width: columns, Color: t.Color, ASCII: t.ASCII})
+	if n := w.recorder.Dropped(); n > 0 {
+		fmt.Fprintf(out, "%d more spans are not drawn; the trace file has them\n", n)
+	}
+	fmt.Fprintln(out)
+	w.whereToLook(out, result)
+}
+
+func (w *watch) whereToLook(out io.Writer, result string) {
+	line := func(what, where string) {
+		if where != "" {
+			fmt.Fprintf(out, "%-8s %s\n", what, where)
+		}
+	}
+	line("result", result)
+	line("events", w.telemetry.EventsPath())
+	if n := w.telemetry.EventsDropped(); n > 0 {
+		line("", fmt.Sprintf("%d events could not be written", n))
+	}
+	line("trace", w.telemetry.TraceFilePath())
+	line("Jaeger", w.jaeger())
+	if w.lost != nil {
+		fmt.Fprintf(out, "%v\n", w.lost)
+	}
+}
