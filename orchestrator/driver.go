@@ -16,6 +16,10 @@ type Driver interface {
 	// Now is the time that the run goes by.
 	Now() time.Time
 
+	// Stopped returns why the run's context has ended, and nil while it is alive. It is asked before a phase
+	// begins, so that none does afterwards. Once it has told, Next does not.
+	Stopped() *Stop
+
 	// BeginPhase is called before the first attempt of a phase; its Timeout starts here.
 	BeginPhase(phase string)
 
@@ -29,8 +33,8 @@ type Driver interface {
 	// the phase means nothing any more. failure is the error behind the result, nil if there was none.
 	EndPhase(result PhaseResult, failure *retry.Error)
 
-	// Next waits for the next thing to happen. When the run's context ends it reports that first and once, before
-	// any attempt that may have noticed; then the attempts that are still under way come, each within its grace.
+	// Next waits for the next thing to happen. When the run's context ends that comes first and once, before any
+	// attempt that may have noticed; then the attempts that are still under way come, each within its grace.
 	Next() Completion
 }
 

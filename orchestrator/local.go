@@ -94,40 +94,43 @@ func (d *local) EndPhase(result PhaseResult, failure *retry.Error) {
 	*phase = localPhase{}
 }
 
-func (d *local) Next() Completion {
-	if d.stopped {
-		return d.nextEvent()
+func (d *local) Stopped() *Stop {
+	if d.stopped || d.ctx.Err() == nil {
+		return nil
 	}
-	select {
-	case <-d.ctx.Done():
-		return d.stop()
-	case c := <-d.events:
-		// What noticed the end of the context must not be seen before it, and select picks either.
-		if d.ctx.Err() != nil {
-			d.held = &c
-			return d.stop()
-		}
-		return c
-	}
+	return d.stop()
 }
 
-func (d *local) nextEvent() Completion {
+func (d *local) Next() Completion {
 	if d.held != nil {
 		c := *d.held
 		d.held = nil
 		return c
 	}
-	return <-d.events
+	if d.stopped { // its channel would be ready for ever
+		return <-d.events
+	}
+	select {
+	case <-d.ctx.Done():
+		return Completion{Stop: d.stop()}
+	case c := <-d.events:
+		// What noticed the end of the context must not be seen before it, and select picks either.
+		if d.ctx.Err() != nil {
+			d.held = &c
+			return Completion{Stop: d.stop()}
+		}
+		return c
+	}
 }
 
-func (d *local) stop() Completion {
+func (d *local) stop() *Stop {
 	d.stopped = true
 	cause := context.Cause(d.ctx)
-	return Completion{Stop: &Stop{
+	return &Stop{
 		Deadline: d.ctx.Err() == context.DeadlineExceeded, //nolint:errorlint // Err returns it or Canceled, as they are
 		Cause:    errorText(cause),
 		Err:      cause,
-	}}
+	}
 }
 
 var _ Driver = (*local)(nil)

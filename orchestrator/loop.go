@@ -69,6 +69,9 @@ const (
 // begin begins what may begin now, and skips what never can.
 func (l *loop) begin() {
 	for len(l.ready) > 0 {
+		if stop := l.driver.Stopped(); stop != nil {
+			l.stopped(stop)
+		}
 		i := l.ready[0]
 		if reason, skip := l.skip(i); skip {
 			l.ready = l.ready[1:]

@@ -1,0 +1,173 @@
+package orchestrator_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"runtime"
+	"strings"
+	"testing"
+
+	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/backspan/backspan/internal/semconv"
+	"github.com/backspan/backspan/orchestrator"
+	"github.com/backspan/backspan/retry"
+	"github.com/backspan/backspan/retry/retrytest"
+)
+
+type angry struct{}
+
+func (angry) MarshalJSON() ([]byte, error) { panic("will not be marshalled") }
+
+type nilError struct{ text string }
+
+func (e *nilError) Error() string { return e.text } // panics for a nil pointer
+
+func deepPanic(context.Context, orchestrator.Input) (any, error) {
+	panic(fmt.Errorf("row 7: %w", io.ErrUnexpectedEOF))
+}
+
+// Whatever a phase function does to end its goroutine or to spoil its result ends its phase and nothing else.
+func TestPhasesThatEndBadly(t *testing.T) {
+	type node struct{ Next *node }
+	cycle := &node{}
+	cycle.Next = cycle
+	var none *nilError
+	for _, c := range []struct {
+		name      string
+		run       orchestrator.PhaseFunc
+		error     string
+		errorType string
+		is        error
+	}{
+		{"panic", func(context.Context, orchestrator.Input) (any, error) { panic("a bug") }, "panic: a bug", "panic", nil},
+		{"panic with an error", deepPanic, "panic: row 7: unexpected EOF", "panic", io.ErrUnexpectedEOF},
+		{"nil map", func(context.Context, orchestrator.Input) (any, error) {
+			var m map[string]int
+			m["a"] = 1
+			return m, nil
+		}, "panic: assignment to entry in nil map", "panic", nil},
+		{"goexit", func(context.Context, orchestrator.Input) (any, error) { runtime.Goexit(); return nil, nil }, "the phase called runtime.Goexit", "goexit", nil},
+		{"error whose method panics", fails(none), "*orchestrator_test.nilError (its Error method panicked", "*orchestrator_test.nilError", nil},
+		{"empty error", fails(errors.New("")), "*errors.errorString without a message", "*errors.errorString", nil},
+		{"not UTF-8", fails(errors.New("a\xffb")), "a\uFFFDb", "*errors.errorString", nil},
+		{"NaN", ok(math.NaN()), "the result does not marshal to JSON: json: unsupported value: NaN", "*json.UnsupportedValueError", nil},
+		{"chan", ok(make(chan int)), "the result does not marshal to JSON: json: unsupported type: chan int", "*json.UnsupportedTypeError", nil},
+		{"func in a map", ok(map[string]any{"f": func() {}}), "the result does not marshal to JSON: json: unsupported type: func()", "*json.UnsupportedTypeError", nil},
+		{"cycle", ok(cycle), "the result does not marshal to JSON: json: unsupported value: encountered a cycle", "*json.UnsupportedValueError", nil},
+		{"marshaller panics", ok(angry{}), "panic: will not be marshalled", "panic", nil},
+		{"bad raw message", ok(json.RawMessage("{")), "the result does not marshal to JSON: json: error calling MarshalJSON", "*json.MarshalerError", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ctx, rec := retrytest.Record(t, t.Context())
+			p := pipeline(orchestrator.Phase{Name: "a", Run: c.run, Recovery: &retry.Policy{MaxRetries: 1}}, orchestrator.Phase{Name: "b", Run: ok(1)})
+			report, err := p.Run(retrytest.NoWait(ctx), orchestrator.Options{EnableRecovery: true, ContinueOnError: true})
+			equal(t, "statuses", statuses(report), "a=failed b=success")
+			if got := report.Phases[0].Error; !strings.HasPrefix(got, c.error) {
+				t.Errorf("error: got %q, want %q", got, c.error)
+			}
+			if err == nil || c.is != nil && !errors.Is(err, c.is) {
+				t.Errorf("error %v, want %v", err, c.is)
+			}
+			for _, s := range rec.Spans() {
+				if s.Name() == "attempt 1" && s.Status().Description != "" {
+					if got := attributeOf(s.Attributes(), semconv.ErrorTypeKey).AsString(); got != c.errorType {
+						t.Errorf("error.type: got %q, want %q", got, c.errorType)
+					}
+				}
+				if s.Name() == "a" {
+					equal(t, "the phase's error.type", attributeOf(s.Attributes(), semconv.ErrorTypeKey).AsString(), c.errorType)
+				}
+			}
+			checkSpans(t, report, rec)
+		})
+	}
+}
+
+func attributeOf(list []attribute.KeyValue, key attribute.Key) attribute.Value {
+	for _, kv := range list {
+		if kv.Key == key {
+			return kv.Value
+		}
+	}
+	return attribute.Value{}
+}
+
+func TestPanicIsPermanentUnlessThePolicyThinksOtherwise(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		retryable func(error) bool
+		calls     int
+		status    orchestrator.Status
+	}{
+		{"no Retryable", nil, 1, failed},
+		{"retryable", func(err error) bool { return strings.HasPrefix(err.Error(), "panic: ") }, 3, success},
+		{"not retryable", func(error) bool { return false }, 1, failed},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			calls := 0
+			p := pipeline(orchestrator.Phase{Name: "a", Recovery: &retry.Policy{Retryable: c.retryable},
+				Run: func(_ context.Context, in orchestrator.Input) (any, error) {
+					if calls++; in.Attempt < 2 {
+						panic("not yet")
+					}
+					return nil, nil
+				}})
+			report, err := p.Run(retrytest.NoWait(t.Context()), recovering)
+			equal(t, "calls", calls, c.calls)
+			equal(t, "status", report.Status, c.status)
+			if c.status == failed && !errors.Is(err, retry.ErrPermanent) {
+				t.Errorf("error %v, want %v", err, retry.ErrPermanent)
+			}
+		})
+	}
+}
+
+func TestStackIsOnTheSpan(t *testing.T) {
+	ctx, rec := retrytest.Record(t, t.Context())
+	if _, err := pipeline(orchestrator.Phase{Name: "a", Run: deepPanic}).Run(ctx, recovering); err == nil {
+		t.Error("no error")
+	}
+	for _, s := range rec.Spans() {
+		if s.Name() != "attempt 1" {
+			continue
+		}
+		if len(s.Events()) != 1 || s.Events()[0].Name != semconv.ExceptionEvent {
+			t.Fatalf("events %v, want an exception", s.Events())
+		}
+		list := s.Events()[0].Attributes
+		equal(t, "type", attributeOf(list, semconv.ExceptionTypeKey).AsString(), "*fmt.wrapError")
+		equal(t, "message", attributeOf(list, semconv.ExceptionMessageKey).AsString(), "panic: row 7: unexpected EOF")
+		if stack := attributeOf(list, semconv.ExceptionStacktraceKey).AsString(); !strings.Contains(stack, "deepPanic") {
+			t.Errorf("the stack does not show where it panicked:\n%s", stack)
+		}
+		return
+	}
+	t.Error("no span of the attempt")
+}
+
+// The functions of a policy are the user's too.
+func TestPolicyThatPanics(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		policy retry.Policy
+		error  string
+	}{
+		{"Retryable", retry.Policy{Retryable: func(error) bool { panic("oh") }}, "Connection refused (and a function of its retry.Policy panicked: oh)"},
+		{"OnRetry", retry.Policy{OnRetry: func(retry.Attempt) { panic("oh") }}, "Connection refused (and a function of its retry.Policy panicked: oh)"},
+		{"Goexit", retry.Policy{OnRetry: func(retry.Attempt) { runtime.Goexit() }}, "Connection refused"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := pipeline(orchestrator.Phase{Name: "a", Run: fails(errRefused), Recovery: &c.policy})
+			report, err := p.Run(t.Context(), recovering)
+			equal(t, "error", report.Phases[0].Error, c.error)
+			if !errors.Is(err, errRefused) || !errors.Is(err, retry.ErrPermanent) {
+				t.Errorf("error %v, want %v and %v", err, errRefused, retry.ErrPermanent)
+			}
+		})
+	}
+}
