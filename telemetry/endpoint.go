@@ -26,7 +26,8 @@ const (
 // endpoint is where a collector listens, understood.
 type endpoint struct {
 	host     string // host:port, or the whole unix: target
-	path     string // of HTTP; empty for gRPC
+	socket   bool   // host is a unix: target
+	path     string // of HTTP, escaped; empty for gRPC
 	tls      bool
 	protocol string
 }
@@ -34,13 +35,24 @@ type endpoint struct {
 // String is the endpoint as a URL.
 func (e endpoint) String() string {
 	switch {
-	case strings.HasPrefix(e.host, "unix:"):
+	case e.socket:
 		return e.host
 	case e.tls:
-		return "https://" + e.host + e.path
+		return "https://" + e.urlHost() + e.path
 	default:
-		return "http://" + e.host + e.path
+		return "http://" + e.urlHost() + e.path
 	}
+}
+
+// urlHost escapes the zone of an IPv6 address, fe80::1%eth0, as URLs want it.
+func (e endpoint) urlHost() string { return strings.Replace(e.host, "%", "%25", 1) }
+
+// target is the endpoint for grpc.NewClient, which takes unix:4317 for a socket even when unix is a host.
+func (e endpoint) target() string {
+	if e.socket {
+		return e.host
+	}
+	return "dns:///" + e.host
 }
 
 // endpointRules are what surrounds an endpoint's text and bears on its meaning.
@@ -80,7 +92,7 @@ func parseEndpoint(s setting, rules endpointRules) (endpoint, error) {
 		return endpoint{}, s.bad(wantEndpoint, err)
 	}
 	if e.protocol != ProtocolGRPC {
-		e.path = httpPath(u.Path, rules.perSignal, bare)
+		e.path = httpPath(u.EscapedPath(), rules.perSignal, bare)
 	} else if strings.Trim(u.Path, "/") != "" {
 		return endpoint{}, s.bad("no path with protocol grpc, or protocol http/protobuf", nil)
 	}
@@ -94,7 +106,7 @@ func parseUnix(s setting, path string, rules endpointRules) (endpoint, error) {
 	case rules.protocol != "" && rules.protocol != ProtocolGRPC:
 		return endpoint{}, s.bad("protocol grpc with a unix socket", nil)
 	}
-	return endpoint{host: s.value, protocol: ProtocolGRPC}, nil
+	return endpoint{host: s.value, socket: true, protocol: ProtocolGRPC}, nil
 }
 
 // splitEndpoint takes the text apart and refuses what would silently be lost on the way to an exporter.
@@ -120,6 +132,8 @@ func splitEndpoint(s setting) (u *url.URL, bare bool, err error) {
 		return nil, false, s.bad(wantEndpoint, errors.New("unknown scheme "+u.Scheme))
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return nil, false, s.bad("an endpoint without ? and #", nil)
+	case strings.HasSuffix(u.Host, ":") || strings.HasPrefix(u.Path, "//"): // http:/localhost, http//localhost
+		return nil, false, s.bad(wantEndpoint, nil)
 	case !validHost(u.Hostname()):
 		return nil, false, s.bad(wantEndpoint, errors.New("no valid host name"))
 	}

@@ -45,7 +45,7 @@ func newGRPCExporter(ctx context.Context, s otlpSettings) (sdktrace.SpanExporter
 		creds = credentials.NewTLS(s.clientTLS())
 	}
 	options := []otlptracegrpc.Option{
-		otlptracegrpc.WithEndpoint(s.endpoint.host),
+		otlptracegrpc.WithEndpoint(s.endpoint.target()),
 		otlptracegrpc.WithTLSCredentials(creds),
 		otlptracegrpc.WithHeaders(s.headers),
 		otlptracegrpc.WithTimeout(s.timeout),

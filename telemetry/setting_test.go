@@ -1,0 +1,174 @@
+package telemetry
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Each value must be refused by an error that names the variable, the value and what would be right, and nothing may be
+// left behind.
+func TestABadVariableIsAClearError(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing.pem")
+	noPEM := filepath.Join(t.TempDir(), "no.pem")
+	if err := os.WriteFile(noPEM, []byte("hello"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, value, want string }{
+		{"OTEL_SDK_DISABLED", "1", "true or false"},
+		{"OTEL_SDK_DISABLED", "yes", "true or false"},
+		{"OTEL_TRACES_EXPORTER", "jaeger", "otlp, console or none"},
+		{"OTEL_TRACES_EXPORTER", "otlp,console", "otlp, console or none"},
+		{"OTEL_TRACES_SAMPLER", "never", "parentbased_traceidratio"},
+		{"OTEL_TRACES_SAMPLER", "jaeger_remote", "not supported"},
+		{"OTEL_PROPAGATORS", "tracecontext,w3c", "tracecontext"},
+		{"OTEL_RESOURCE_ATTRIBUTES", "team", "name=value"},
+		{"OTEL_RESOURCE_ATTRIBUTES", "team=a,=b", "name=value"},
+		{"OTEL_RESOURCE_ATTRIBUTES", "team=%zz", "name=value"},
+		{"OTEL_RESOURCE_ATTRIBUTES", "service.name=", "name=value"},
+		{"OTEL_EXPORTER_OTLP_PROTOCOL", "udp", "grpc, http/protobuf or http/json"},
+		{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "GRPC", "grpc, http/protobuf or http/json"},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT", "ftp://localhost", "host:port"},
+		{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "localhost:99999", "host:port"},
+		{"OTEL_EXPORTER_OTLP_INSECURE", "1", "true or false"},
+		{"OTEL_EXPORTER_OTLP_TRACES_INSECURE", "no", "true or false"},
+		{"OTEL_EXPORTER_OTLP_TIMEOUT", "10s", "milliseconds"},
+		{"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "-1", "milliseconds"},
+		{"OTEL_EXPORTER_OTLP_COMPRESSION", "zstd", "gzip or none"},
+		{"OTEL_EXPORTER_OTLP_CERTIFICATE", missing, "PEM"},
+		{"OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", noPEM, "PEM"},
+		{"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", noPEM, "OTEL_EXPORTER_OTLP_CLIENT_KEY"},
+		{"OTEL_EXPORTER_OTLP_CLIENT_KEY", noPEM, "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"},
+		{"OTEL_BSP_MAX_QUEUE_SIZE", "-1", "a whole number from 1"}, // the SDK panics
+		{"OTEL_BSP_MAX_QUEUE_SIZE", "99999999999", "to 1048576"},
+		{"OTEL_BSP_SCHEDULE_DELAY", "5s", "a whole number"},
+		{"OTEL_BSP_EXPORT_TIMEOUT", "-5", "a whole number"},
+		{"OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "0", "a whole number from 1"},
+		{"OTEL_SPAN_EVENT_COUNT_LIMIT", "many", "a whole number"},
+		{"OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "1.5", "a whole number"},
+	} {
+		t.Run(c.name+"="+filepath.Base(c.value), func(t *testing.T) {
+			t.Setenv(c.name, c.value)
+			cfg := quiet(t)
+			cfg.NoExport = false
+			tel, err := Start(t.Context(), cfg)
+			var bad *ConfigError
+			if !errors.As(err, &bad) {
+				if err == nil {
+					err = tel.Shutdown(t.Context())
+				}
+				t.Fatalf("error %v, want a ConfigError", err)
+			}
+			if bad.Name != c.name || bad.Value != c.value || !strings.Contains(bad.Want, c.want) {
+				t.Errorf("%+v, want %s %q and %q", bad, c.name, c.value, c.want)
+			}
+			if text := err.Error(); !strings.Contains(text, c.name) || strings.Contains(text, "\n") {
+				t.Errorf("%q is no line that names the variable", text)
+			}
+			if _, err := os.Stat(cfg.Events); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("%s was made: %v", cfg.Events, err)
+			}
+		})
+	}
+}
+
+func TestABadSamplerArgIsAClearError(t *testing.T) {
+	t.Setenv("OTEL_TRACES_SAMPLER", "parentbased_traceidratio")
+	for _, value := range []string{"half", "-0.1", "1.1", "NaN", "Inf"} {
+		t.Setenv("OTEL_TRACES_SAMPLER_ARG", value)
+		_, err := Start(t.Context(), quiet(t))
+		var bad *ConfigError
+		if !errors.As(err, &bad) || bad.Name != "OTEL_TRACES_SAMPLER_ARG" || bad.Value != value {
+			t.Errorf("%s: %v", value, err)
+		}
+	}
+}
+
+func TestABadFieldIsAClearError(t *testing.T) {
+	for name, set := range map[string]func(*Config){
+		"Config.Session":          func(c *Config) { c.Session = "monday" },
+		"Config.Protocol":         func(c *Config) { c.Protocol = "http" },
+		"Config.Endpoint":         func(c *Config) { c.Endpoint = "local host" },
+		"Config.Sampler":          func(c *Config) { c.Sampler = "sometimes" },
+		"Config.SamplerArg":       func(c *Config) { c.Sampler, c.SamplerArg = "traceidratio", "2" },
+		"Config.Headers[bad key]": func(c *Config) { c.Headers = map[string]string{"bad key": "x"} },
+		"Config.Headers[a]":       func(c *Config) { c.Headers = map[string]string{"a": "x\ny"} },
+	} {
+		cfg := quiet(t)
+		cfg.NoExport = false
+		set(&cfg)
+		_, err := Start(t.Context(), cfg)
+		var bad *ConfigError
+		if !errors.As(err, &bad) || bad.Name != name {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	cfg := quiet(t)
+	cfg.NoExport, cfg.Insecure, cfg.Endpoint = false, true, "https://localhost:4317"
+	if _, err := Start(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "Config.Insecure") {
+		t.Errorf("https and Insecure: %v", err)
+	}
+}
+
+func TestBadHeadersDoNotTellTheirSecrets(t *testing.T) {
+	for _, value := range []string{"authorization", "a b=s3cret", "token=s3cret%zz", "token=s3cret%0a", "=s3cret"} {
+		t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", value)
+		cfg := quiet(t)
+		cfg.NoExport = false
+		_, err := Start(t.Context(), cfg)
+		var bad *ConfigError
+		if !errors.As(err, &bad) || bad.Name != "OTEL_EXPORTER_OTLP_HEADERS" || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: %v", value, err)
+		}
+	}
+}
+
+func TestAConfigErrorKeepsWhatWasWrong(t *testing.T) {
+	t.Setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", filepath.Join(t.TempDir(), "missing.pem"))
+	cfg := quiet(t)
+	cfg.NoExport = false
+	if _, err := Start(t.Context(), cfg); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("error %v, want one that matches os.ErrNotExist", err)
+	}
+}
+
+func TestVariablesForTracesComeFirstAndFieldsBeforeThem(t *testing.T) {
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://general:1")
+	t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "a=general,")
+	t.Setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1000")
+	t.Setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")
+	t.Setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
+	got, err := readOTLP(Config{})
+	if err != nil || got.endpoint.String() != "http://general:1/v1/traces" || got.headers["a"] != "general" ||
+		got.timeout.String() != "1s" || !got.gzip || !got.given {
+		t.Errorf("general: %+v, error %v", got, err)
+	}
+	t.Setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://traces:2/x")
+	t.Setenv("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "a=tra%63es")
+	t.Setenv("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "2000")
+	t.Setenv("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "none")
+	t.Setenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json")
+	got, err = readOTLP(Config{})
+	if err != nil || got.endpoint.String() != "http://traces:2/x" || got.headers["a"] != "traces" ||
+		got.timeout.String() != "2s" || got.gzip || got.endpoint.protocol != ProtocolHTTPJSON {
+		t.Errorf("traces: %+v, error %v", got, err)
+	}
+	got, err = readOTLP(Config{Endpoint: "http://field:3", Headers: map[string]string{"b": "field"}, Protocol: "grpc"})
+	if err != nil || got.endpoint.String() != "http://field:3" || got.headers["a"] != "" || got.headers["b"] != "field" {
+		t.Errorf("fields: %+v, error %v", got, err)
+	}
+}
+
+func TestWithoutAnEndpointTheDefaultIsThisMachine(t *testing.T) {
+	for protocol, want := range map[string]string{
+		"": "http://localhost:4317", "grpc": "http://localhost:4317",
+		"http/protobuf": "http://localhost:4318/v1/traces", "http/json": "http://localhost:4318/v1/traces",
+	} {
+		got, err := readOTLP(Config{Protocol: protocol})
+		if err != nil || got.endpoint.String() != want || got.given {
+			t.Errorf("%q: %s, given %v, error %v, want %s", protocol, got.endpoint, got.given, err, want)
+		}
+	}
+}
