@@ -169,6 +169,8 @@ func appendFloat(out []byte, f float64) []byte {
 	switch {
 	case math.IsNaN(f) || math.IsInf(f, 0):
 		return append(out, "null"...)
+	case size < 1<<53 && f == math.Trunc(f): // most delays, and three times as fast
+		return strconv.AppendInt(out, int64(f), 10)
 	case size != 0 && (size < 1e-6 || size >= 1e21):
 		return strconv.AppendFloat(out, f, 'e', -1, 64)
 	}

@@ -13,7 +13,7 @@ type queue struct {
 	done    chan struct{} // closed when the goroutine has ended
 
 	mu     sync.RWMutex // held to close, shared to offer; nobody waits under it
-	lines  chan *line
+	lines  chan *draft
 	closed bool
 	err    error // what finish said; to be read after done
 }
@@ -23,19 +23,19 @@ func newQueue(w *Writer, size int) *queue {
 		w:       w,
 		flushes: make(chan chan struct{}),
 		done:    make(chan struct{}),
-		lines:   make(chan *line, size),
+		lines:   make(chan *draft, size),
 	}
 	go q.run()
 	return q
 }
 
-// offer puts l into the queue, or drops it when there is no room.
-func (q *queue) offer(l *line) {
+// offer puts d into the queue, or drops it when there is no room.
+func (q *queue) offer(d *draft) {
 	q.mu.RLock()
 	why := errClosed
 	if !q.closed {
 		select {
-		case q.lines <- l:
+		case q.lines <- d:
 			q.mu.RUnlock()
 			return
 		default:
@@ -43,23 +43,23 @@ func (q *queue) offer(l *line) {
 		}
 	}
 	q.mu.RUnlock()
-	q.w.account(l, why)
+	q.w.account(d, why)
 }
 
 func (q *queue) run() {
 	defer close(q.done)
 	for {
 		select {
-		case l, open := <-q.lines:
+		case d, open := <-q.lines:
 			if !open {
 				q.err = q.w.finish()
 				return
 			}
-			q.write(l)
+			q.write(d)
 		case flushed := <-q.flushes:
 			for range len(q.lines) {
-				if l, open := <-q.lines; open {
-					q.write(l)
+				if d, open := <-q.lines; open {
+					q.write(d)
 				}
 			}
 			close(flushed)
@@ -67,11 +67,11 @@ func (q *queue) run() {
 	}
 }
 
-func (q *queue) write(l *line) {
+func (q *queue) write(d *draft) {
 	q.w.mu.Lock()
-	err := q.w.put(l, len(q.lines) == 0)
+	err := q.w.put(d, len(q.lines) == 0)
 	q.w.mu.Unlock()
-	q.w.account(l, err)
+	q.w.account(d, err)
 }
 
 // flush waits until all that is in the queue now has been dealt with, and no longer than limit.
@@ -115,8 +115,8 @@ func (q *queue) close(limit time.Duration) error {
 	case <-timer.C:
 	}
 	err := q.slow(limit, "given up")
-	for l := range q.lines {
-		q.w.account(l, err)
+	for d := range q.lines {
+		q.w.account(d, err)
 	}
 	return err
 }

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"math/bits"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -16,10 +17,7 @@ var plain = func() (table [256]bool) {
 // appendText appends s, escaped to printable ASCII, up to limit bytes. It says whether all of s went in.
 func appendText(out []byte, s string, limit int) ([]byte, bool) {
 	for i := 0; ; {
-		run, stop := i, min(len(s), i+limit)
-		for run < stop && plain[s[run]] {
-			run++
-		}
+		run := i + plainRun(s[i:min(len(s), i+limit)])
 		out = append(out, s[i:run]...)
 		limit -= run - i
 		i = run
@@ -38,6 +36,31 @@ func appendText(out []byte, s string, limit int) ([]byte, bool) {
 		limit -= len(escaped)
 		i += size
 	}
+}
+
+// plainRun is how many bytes at the beginning of s stand for themselves. The arithmetic is that of scanner.str.
+func plainRun(s string) int {
+	run := 0
+	for run+8 <= len(s) {
+		word := word64(s[run:])
+		quote := word ^ '"'*ones
+		slash := word ^ '\\'*ones
+		odd := (word | (word + ones) | (word - ' '*ones) | (quote - ones) | (slash - ones)) & highs
+		if odd != 0 {
+			return run + bits.TrailingZeros64(odd)/8
+		}
+		run += 8
+	}
+	for run < len(s) && plain[s[run]] {
+		run++
+	}
+	return run
+}
+
+func word64(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
 // appendEscape appends the escape for the first character of s, and says how many bytes of s it stands for.

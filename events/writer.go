@@ -95,26 +95,26 @@ func (w *Writer) Write(r *Record) {
 	if w == nil || r == nil {
 		return
 	}
-	l := lines.Get().(*line)
-	l.encode(r, w.opts.Redact)
+	d := drafts.Get().(*draft)
+	d.encode(r, w.opts.Redact)
 	if w.queue != nil {
-		w.queue.offer(l)
+		w.queue.offer(d)
 		return
 	}
 	w.mu.Lock()
-	err := w.put(l, true)
+	err := w.put(d, true)
 	w.mu.Unlock()
-	w.account(l, err)
+	w.account(d, err)
 }
 
-// account counts l as written or lost, and gives it back to the pool.
-func (w *Writer) account(l *line, err error) {
+// account counts d as written or lost, and gives it back to the pool.
+func (w *Writer) account(d *draft, err error) {
 	if err == nil {
 		w.written.Add(1)
 	} else {
 		w.loss.add(err)
 	}
-	lines.Put(l)
+	drafts.Put(d)
 }
 
 // Reopen has the next line open the path anew, for what moved the file away and will not wait for CheckInterval.
@@ -126,11 +126,11 @@ func (w *Writer) Reopen() {
 
 // put writes one line. last says that no other line is waiting, which is when losses are owned up to: doing so
 // while a queue overflows would only make it worse.
-func (w *Writer) put(l *line, last bool) error {
+func (w *Writer) put(d *draft, last bool) error {
 	if w.closed {
 		return errClosed
 	}
-	w.session = l.session
+	w.session = d.session
 	if err := w.ready(); err != nil {
 		return err
 	}
@@ -139,7 +139,7 @@ func (w *Writer) put(l *line, last bool) error {
 			return err
 		}
 	}
-	if err := w.append(l.text); err != nil {
+	if err := w.append(d.text); err != nil {
 		return err
 	}
 	if last {

@@ -1,0 +1,153 @@
+package events
+
+import "bytes"
+
+// A Tally is what a Reader has come across so far.
+type Tally struct {
+	Records         int64 // that were handed out
+	Salvaged        int64 // of these: got back from unreadable lines
+	Unreadable      int64 // lines that hold something else than one record; empty lines do not count
+	UnreadableBytes int64 // in these lines, salvaged records not counted
+	FirstUnreadable int64 // where the first of them begins, in bytes from the beginning; says nothing when there is none
+	Held            int64 // bytes at the end of the input that may become a line: there is no newline yet
+	CutShort        bool  // the input is compressed and its end is missing
+}
+
+// add adds what another cursor found in the same input.
+func (t *Tally) add(u Tally) {
+	if u.Unreadable > 0 && (t.Unreadable == 0 || u.FirstUnreadable < t.FirstUnreadable) {
+		t.FirstUnreadable = u.FirstUnreadable
+	}
+	t.Records += u.Records
+	t.Salvaged += u.Salvaged
+	t.Unreadable += u.Unreadable
+	t.UnreadableBytes += u.UnreadableBytes
+	t.Held += u.Held
+	t.CutShort = t.CutShort || u.CutShort
+}
+
+// A cursor finds the records in one block after the other.
+type cursor struct {
+	tally Tally
+	quick bool
+
+	block  block  // what is left of it
+	number int64  // of the line that was taken last
+	glued  []byte // what is left of a line that is being salvaged
+	offset int64  // of glued
+	held   bool   // the end of glued may become a line
+	handed bool   // the caller has l
+}
+
+// next moves l to the next record of the block.
+func (c *cursor) next(l *Line) bool {
+	if c.handed && l.depth == depthBad { // so a quick look was wrong about it
+		c.tally.Records--
+		c.unreadable(l.offset)
+		c.tally.UnreadableBytes += int64(len(l.raw))
+	}
+	c.handed = c.find(l)
+	return c.handed
+}
+
+func (c *cursor) find(l *Line) bool {
+	for {
+		if len(c.glued) > 0 && c.salvage(l) {
+			return true
+		}
+		if len(c.block.data) == 0 {
+			return false
+		}
+		if c.take(l) {
+			c.tally.Records++
+			return true
+		}
+	}
+}
+
+// take takes one line out of the block. It says whether that is a record; otherwise what there is to salvage is
+// left in glued.
+func (c *cursor) take(l *Line) bool {
+	raw, at, joined := c.block.data, c.block.offset, c.block.joined
+	end := bytes.IndexByte(raw, '\n')
+	ended := end >= 0
+	if ended {
+		raw = raw[:end]
+		c.block.data = c.block.data[end+1:]
+		c.block.offset += int64(end) + 1
+	} else {
+		c.block.data = nil
+	}
+	c.block.joined = false
+	if !joined {
+		c.number++
+	}
+	*l = Line{raw: raw, offset: at, number: c.number, details: l.details[:0]}
+	unfinished := !ended && c.block.part
+	if !unfinished && c.record(l) {
+		return true
+	}
+	if len(trim(raw)) == 0 {
+		return false
+	}
+	c.glued, c.offset = raw, at
+	c.held = !ended && !unfinished
+	if !joined && !c.held {
+		c.unreadable(at)
+	}
+	return false
+}
+
+// record says whether all of l.raw is one record.
+func (c *cursor) record(l *Line) bool {
+	if c.quick && shaped(l.raw) {
+		return true
+	}
+	if l.look(depthWhole); l.depth == depthWhole {
+		return true
+	}
+	whole := l.raw
+	if l.raw = trim(whole); len(l.raw) < len(whole) {
+		l.look(depthWhole)
+	}
+	return l.depth == depthWhole
+}
+
+// trim takes off what may stand around a record: the carriage return and byte order mark of Windows, and blanks.
+func trim(raw []byte) []byte {
+	return bytes.TrimSpace(bytes.TrimPrefix(raw, []byte("\ufeff")))
+}
+
+func (c *cursor) unreadable(at int64) {
+	if c.tally.Unreadable == 0 || at < c.tally.FirstUnreadable {
+		c.tally.FirstUnreadable = at
+	}
+	c.tally.Unreadable++
+}
+
+// salvage moves l to the next record in glued: a process that was killed leaves the beginning of a line, and the next
+// line of another process follows it without a newline.
+func (c *cursor) salvage(l *Line) bool {
+	for len(c.glued) > 0 {
+		piece, at := c.glued, c.offset
+		if next := bytes.Index(piece[1:], markerBytes); next >= 0 {
+			piece = piece[:next+1]
+		}
+		c.glued = c.glued[len(piece):]
+		c.offset += int64(len(piece))
+		if bytes.HasPrefix(piece, markerBytes) {
+			*l = Line{raw: trim(piece), offset: at, number: c.number, details: l.details[:0]}
+			if l.look(depthWhole); l.depth == depthWhole {
+				c.tally.Records++
+				c.tally.Salvaged++
+				return true
+			}
+		}
+		if c.held && len(c.glued) == 0 {
+			c.tally.Held += int64(len(piece))
+			continue
+		}
+		c.tally.UnreadableBytes += int64(len(piece))
+	}
+	return false
+}

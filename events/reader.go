@@ -1,0 +1,148 @@
+package events
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"runtime"
+	"sync"
+)
+
+// A Reader finds the records in an event log, in memory that does not grow with the log (about half a megabyte). Plain
+// and gzipped input is told apart by its first bytes.
+//
+// No damage to the file is an error. What is not a record is skipped and counted (see Tally); a record that is glued to
+// the fragment of another is salvaged; a last line without a newline is taken when it is a whole record, and else held
+// back, because it may still be being written.
+//
+//	r, err := events.OpenFile(path)
+//	if err != nil { … }
+//	defer r.Close()
+//	for line := range r.All() { … }
+//	if err := r.Err(); err != nil { … }
+type Reader struct {
+	// Quick takes a line for a record by its two ends, and looks at the rest only when it is asked for. Torn and glued
+	// lines are found out all the same; a line that was damaged in its middle is, when nobody asks. It is for counting.
+	Quick bool
+
+	src    blocks
+	cur    cursor
+	buf    []byte
+	line   Line
+	closer io.Closer
+}
+
+// NewReader reads records from in, which it does not close.
+func NewReader(in io.Reader) *Reader { return &Reader{src: blocks{in: in}} }
+
+// OpenFile reads records from the file at path. The Reader has to be closed. It follows symbolic links, and reads
+// whatever can be read but directories.
+func OpenFile(path string) (*Reader, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("events: %w", err)
+	}
+	info, err := f.Stat()
+	if err == nil && info.IsDir() {
+		err = fmt.Errorf("%s is a directory; name a file in it", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("events: %w", errors.Join(err, f.Close()))
+	}
+	r := NewReader(f)
+	r.closer = f
+	return r, nil
+}
+
+// Next moves to the next record. It returns false at the end; Err then says whether something went wrong.
+func (r *Reader) Next() bool {
+	r.cur.quick = r.Quick
+	if r.buf == nil {
+		r.buf = make([]byte, blockSize)
+	}
+	for !r.cur.next(&r.line) {
+		next, ok := r.src.next(r.buf)
+		if !ok {
+			return false
+		}
+		r.cur.block = next
+	}
+	return true
+}
+
+// Line is the record that Next moved to. It holds until the next call of Next.
+func (r *Reader) Line() *Line { return &r.line }
+
+// All is Next and Line as a sequence.
+func (r *Reader) All() iter.Seq[*Line] {
+	return func(yield func(*Line) bool) {
+		for r.Next() {
+			if !yield(&r.line) {
+				return
+			}
+		}
+	}
+}
+
+// Each calls each for every record left, from as many goroutines as workers says (0: one for each processor), which
+// call it at the same time, each with its own number from 0 to workers-1. The order of the records is lost, and each
+// must not keep the Line. Each returns when all records have been through, with what Err says.
+func (r *Reader) Each(workers int, each func(worker int, l *Line)) error {
+	if workers < 0 {
+		return fmt.Errorf("events: Each with %d workers; 0 means one for each processor", workers)
+	}
+	if workers == 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	for r.cur.next(&r.line) { // what Next has read and not handed out
+		each(0, &r.line)
+	}
+	var all sync.Mutex
+	work := func(worker int) {
+		cur := cursor{quick: r.Quick}
+		buf := make([]byte, blockSize)
+		var l Line
+		for ok := true; ok; cur.block, ok = r.src.next(buf) {
+			for cur.next(&l) {
+				l.number = 0
+				each(worker, &l)
+			}
+		}
+		all.Lock()
+		r.cur.tally.add(cur.tally)
+		all.Unlock()
+	}
+	var others sync.WaitGroup
+	for worker := 1; worker < workers; worker++ {
+		others.Go(func() { work(worker) })
+	}
+	work(0)
+	others.Wait()
+	return r.Err()
+}
+
+// Tally says what has been come across up to the record that Next moved to.
+func (r *Reader) Tally() Tally {
+	t := r.cur.tally
+	t.CutShort = r.src.cutShort()
+	return t
+}
+
+// Err is why reading ended before the end of the input: an error of the input itself, or a compressed input that is
+// damaged. It is nil when the input is merely cut short.
+func (r *Reader) Err() error {
+	if err := r.src.failure(); err != nil {
+		return fmt.Errorf("events: read: %w", err)
+	}
+	return nil
+}
+
+// Close closes the file that OpenFile opened.
+func (r *Reader) Close() error {
+	if r.closer == nil {
+		return nil
+	}
+	return r.closer.Close()
+}

@@ -1,0 +1,212 @@
+package events
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"math"
+	"strconv"
+	"time"
+)
+
+// A Line is one record as a Reader found it. It points into the Reader's buffer and holds until the next one is asked
+// for; Record makes a copy that stays.
+type Line struct {
+	raw    []byte
+	offset int64
+	number int64
+	depth  depth
+
+	timestamp, session, kind, phase, level, message, traceID, spanID Value
+
+	details   []Detail
+	truncated bool
+}
+
+// depth is how much of a line has been looked at.
+type depth uint8
+
+const (
+	depthEnds  depth = iota // it begins and ends like a record
+	depthHead               // and the values before the message are good
+	depthWhole              // all of it is good
+	depthBad                // it turned out not to be a record
+)
+
+// A Detail is one member of a line's details.
+type Detail struct {
+	Key   Value // always a string
+	Value Value
+}
+
+// Raw is the record as it stands in the file, without its newline, and without what it was glued to.
+func (l *Line) Raw() []byte { return l.raw }
+
+// Offset is where Raw begins, in bytes from the beginning of the (uncompressed) input.
+func (l *Line) Offset() int64 { return l.offset }
+
+// Number is the number of the line in the input, from 1. Under Reader.Each it is 0.
+func (l *Line) Number() int64 { return l.number }
+
+// Timestamp is the text of the time. In one file written by a Writer these sort as the times do.
+func (l *Line) Timestamp() Value { l.need(depthHead); return l.timestamp }
+
+// Session is the session's id.
+func (l *Line) Session() Value { l.need(depthHead); return l.session }
+
+// Type is the record's type, one of the Type constants if a Writer wrote it.
+func (l *Line) Type() Value { l.need(depthHead); return l.kind }
+
+// Phase is the phase's name; its text is "" outside a phase.
+func (l *Line) Phase() Value { l.need(depthHead); return l.phase }
+
+// Level is one of the Level constants if a Writer wrote it.
+func (l *Line) Level() Value { l.need(depthHead); return l.level }
+
+// Message is the sentence for people.
+func (l *Line) Message() Value { l.need(depthWhole); return l.message }
+
+// TraceID is the trace's id in 32 hex digits; nil when there is none.
+func (l *Line) TraceID() Value { l.need(depthWhole); return l.traceID }
+
+// SpanID is the span's id in 16 hex digits; nil when there is none.
+func (l *Line) SpanID() Value { l.need(depthWhole); return l.spanID }
+
+// Truncated says whether the Writer had to cut something.
+func (l *Line) Truncated() bool { l.need(depthWhole); return l.truncated }
+
+// Details are the details in the order of the line.
+func (l *Line) Details() []Detail { l.need(depthWhole); return l.details }
+
+// Detail is the value of one of the details; nil when there is none with that key. Of several the last one counts.
+func (l *Line) Detail(key string) Value {
+	l.need(depthWhole)
+	for i := len(l.details) - 1; i >= 0; i-- {
+		if l.details[i].Key.Is(key) {
+			return l.details[i].Value
+		}
+	}
+	return nil
+}
+
+// need scans as deep as d, if that has not been done.
+func (l *Line) need(d depth) {
+	if l.depth < d {
+		l.look(d)
+	}
+}
+
+func (l *Line) look(d depth) {
+	s := scanner{raw: l.raw}
+	switch {
+	case d == depthHead && s.head(l):
+		l.depth = depthHead
+	case d == depthWhole && s.whole(l), l.foreign():
+		l.depth = depthWhole
+	default:
+		*l = Line{raw: l.raw, offset: l.offset, number: l.number, details: l.details[:0], depth: depthBad}
+	}
+}
+
+// Time is when it happened. ok is false when the text is no time. Without a zone, as the Python system wrote it that
+// this format comes from, it is taken as UTC.
+func (l *Line) Time() (t time.Time, ok bool) {
+	text := l.Timestamp().Text()
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		t, err = time.Parse("2006-01-02T15:04:05.999999999", text)
+	}
+	return t.UTC(), err == nil
+}
+
+// Record decodes the line into a Record of its own. A nested value among the details, which no Writer writes, becomes
+// its JSON text; null becomes NaN; a time or an id that cannot be read is zero.
+func (l *Line) Record() Record {
+	t, _ := l.Time()
+	r := Record{
+		Time:    t,
+		Session: l.Session().Text(),
+		Type:    l.Type().Text(),
+		Phase:   l.Phase().Text(),
+		Level:   l.Level().Text(),
+		Message: l.Message().Text(),
+	}
+	for _, d := range l.Details() {
+		r.Details = append(r.Details, d.Value.field(d.Key.Text()))
+	}
+	l.TraceID().id(r.TraceID[:])
+	l.SpanID().id(r.SpanID[:])
+	return r
+}
+
+// A Value is the JSON text of one value of a Line: "data_load" with its quotes, 1.5, true, null. It is good as the key
+// of a map (m[string(v)] does not allocate); Text makes it readable. Nil is a value that the line does not have.
+type Value []byte
+
+// Text is the value without quotes and escapes. It allocates.
+func (v Value) Text() string {
+	if !v.quoted() {
+		return string(v)
+	}
+	if bytes.IndexByte(v, '\\') < 0 {
+		return string(v[1 : len(v)-1])
+	}
+	var text string
+	if json.Unmarshal(v, &text) != nil {
+		return string(v)
+	}
+	return text
+}
+
+// Is says whether Text is text, without allocating in the usual case that nothing is escaped.
+func (v Value) Is(text string) bool {
+	if !v.quoted() {
+		return string(v) == text
+	}
+	if bytes.IndexByte(v, '\\') < 0 {
+		return string(v[1:len(v)-1]) == text
+	}
+	return v.Text() == text
+}
+
+// Float is the value as a number; ok is false when it is none.
+func (v Value) Float() (f float64, ok bool) {
+	if len(v) == 0 || v[0] != '-' && (v[0] < '0' || v[0] > '9') {
+		return 0, false
+	}
+	f, err := strconv.ParseFloat(string(v), 64)
+	return f, err == nil
+}
+
+func (v Value) quoted() bool { return len(v) >= 2 && v[0] == '"' }
+
+func (v Value) field(key string) Field {
+	if v.quoted() {
+		return String(key, v.Text())
+	}
+	switch string(v) {
+	case "true":
+		return Bool(key, true)
+	case "false":
+		return Bool(key, false)
+	case "null":
+		return Float(key, math.NaN())
+	}
+	if n, err := strconv.ParseInt(string(v), 10, 64); err == nil {
+		return Int(key, n)
+	}
+	if f, ok := v.Float(); ok {
+		return Float(key, f)
+	}
+	return String(key, string(v))
+}
+
+// id decodes hex digits into id, and leaves it zero when they are not as many as they should be.
+func (v Value) id(id []byte) {
+	if len(v) != 2*len(id)+2 {
+		return
+	}
+	if _, err := hex.Decode(id, v[1:len(v)-1]); err != nil {
+		clear(id)
+	}
+}
