@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -97,8 +98,12 @@ func (o *demoOptions) run(ctx context.Context) error {
 			return fmt.Errorf("writing the report: %w", err)
 		}
 	}
+	if o.dryRun {
+		printPlan(picture, report)
+		return exitOf(ctx, runErr)
+	}
 	result := ""
-	if runErr == nil && !o.dryRun {
+	if runErr == nil {
 		result = o.result
 	}
 	watch.draw(picture, result)
@@ -142,6 +147,17 @@ func (o *demoOptions) pipeline(ctx context.Context, scenario demo.Scenario, poli
 		EnableRecovery: !o.noRecovery,
 		DryRun:         o.dryRun,
 	})
+}
+
+// printPlan prints what each phase of a dry run would do.
+func printPlan(out io.Writer, report orchestrator.Report) {
+	for _, phase := range report.Phases {
+		var plan struct{ Would string }
+		if err := phase.Output(&plan); err != nil {
+			plan.Would = err.Error()
+		}
+		fmt.Fprintf(out, "%-18s would %s\n", phase.Phase, plan.Would)
+	}
 }
 
 // exitOf turns the end of a run into the program's.

@@ -78,7 +78,6 @@ delay and its error, and events.jsonl tells the same story to grep.`,
 		Version:       version(),
 		SilenceErrors: true, // execute prints them
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
 		PersistentPreRun: func(*cobra.Command, []string) {
 			*running = true
 		},

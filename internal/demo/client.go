@@ -105,7 +105,7 @@ func failure(path string, err error) error {
 	var wrapped *url.Error
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("GET %s: no answer in time: %w", path, context.DeadlineExceeded)
+		return timeoutError{path}
 	case errors.As(err, &number):
 		return fmt.Errorf("GET %s: %w", path, number)
 	case errors.As(err, &wrapped):
@@ -114,6 +114,12 @@ func failure(path string, err error) error {
 		return fmt.Errorf("GET %s: %w", path, err)
 	}
 }
+
+// A timeoutError says in plain words what context.DeadlineExceeded, which it is, means for a request.
+type timeoutError struct{ path string }
+
+func (e timeoutError) Error() string { return "GET " + e.path + ": no answer in time" }
+func (e timeoutError) Unwrap() error { return context.DeadlineExceeded }
 
 // An httpError is an answer with a status that is no success.
 type httpError struct {

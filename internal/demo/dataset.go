@@ -16,8 +16,8 @@ var co2 []byte
 
 // A Row is one year of the series.
 type Row struct {
-	Year int     `json:"year"`
-	PPM  float64 `json:"ppm"` // parts per million by volume
+	Year int
+	PPM  float64 // parts per million by volume
 }
 
 // A Page is one part of the series as the service's catalog lists it.
