@@ -89,9 +89,19 @@ func phaseOf(t *testing.T, r orchestrator.Report, name string) orchestrator.Phas
 
 func equal[T comparable](t *testing.T, what string, got, want T) {
 	t.Helper()
-	if got != want {
-		t.Errorf("%s:\ngot  %v\nwant %v", what, got, want)
+	if got == want {
+		return
 	}
+	// Of long texts, only where they part.
+	g, w := fmt.Sprint(got), fmt.Sprint(want)
+	from := 0
+	for from < min(len(g), len(w)) && g[from] == w[from] {
+		from++
+	}
+	if from = max(0, from-100); from > 0 {
+		g, w = "…"+g[from:min(len(g), from+300)], "…"+w[from:min(len(w), from+300)]
+	}
+	t.Errorf("%s:\ngot  %s\nwant %s", what, g, w)
 }
 
 // A tree prints recorded spans with all that a test may want to compare: indented by parent, in the order of their

@@ -1,0 +1,266 @@
+package orchestrator_test
+
+import (
+	"bytes"
+	"container/heap"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/backspan/backspan/orchestrator"
+	"github.com/backspan/backspan/retry"
+)
+
+// engine is a Driver with a clock of its own that keeps a history, as a durable engine does: everything that goes in
+// and out passes through JSON, so that no Go error and no pointer gets through. Played back, the history takes the
+// place of the attempts.
+type engine struct {
+	t     *testing.T
+	plan  *orchestrator.Plan
+	now   time.Time
+	queue events
+	ended map[string]bool
+
+	// takes is how long an attempt takes by the engine's clock; nil means no time.
+	takes func(orchestrator.Task) time.Duration
+	stop  *event // what ends the run's context, and when
+
+	calls   []string // what the loop asked for
+	history []string // what came out of Next
+	replay  []string // when set, what is to come out of it
+}
+
+// meanwhile is the key of a func() in the context of an attempt: what happens during it, by the engine's clock.
+type meanwhile struct{}
+
+type event struct {
+	at         time.Time
+	number     int // in the order of their making
+	completion orchestrator.Completion
+}
+
+type events []event
+
+func (e events) Len() int { return len(e) }
+func (e events) Less(i, j int) bool {
+	if !e[i].at.Equal(e[j].at) {
+		return e[i].at.Before(e[j].at)
+	}
+	return e[i].number < e[j].number
+}
+func (e events) Swap(i, j int) { e[i], e[j] = e[j], e[i] }
+func (e *events) Push(x any)   { *e = append(*e, x.(event)) }
+func (e *events) Pop() any {
+	last := (*e)[len(*e)-1]
+	*e = (*e)[:len(*e)-1]
+	return last
+}
+
+// epoch is when a testing/synctest bubble begins too.
+var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func newEngine(t *testing.T, p orchestrator.Pipeline) *engine {
+	t.Helper()
+	plan, err := p.Plan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &engine{t: t, plan: plan, now: epoch, ended: map[string]bool{}}
+}
+
+// stopAt ends the run's context after d.
+func (e *engine) stopAt(d time.Duration, stop orchestrator.Stop) {
+	e.stop = &event{at: epoch.Add(d), number: -1, completion: orchestrator.Completion{Stop: &stop}}
+}
+
+// through sends v through JSON into a new T.
+func through[T any](t *testing.T, v T) (back T, text string) {
+	t.Helper()
+	data, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&back); err != nil {
+		t.Fatal(err)
+	}
+	return back, string(data)
+}
+
+func (e *engine) call(name string, what any) {
+	_, text := through(e.t, what)
+	e.calls = append(e.calls, name+" "+text)
+}
+
+func (e *engine) push(d time.Duration, c orchestrator.Completion) {
+	back, _ := through(e.t, c)
+	heap.Push(&e.queue, event{e.now.Add(d), len(e.calls), back})
+}
+
+func (e *engine) Now() time.Time { return e.now }
+
+func (e *engine) Stopped() *orchestrator.Stop {
+	if e.stop == nil || e.stop.at.After(e.now) {
+		return nil
+	}
+	s := e.stop.completion.Stop
+	e.stop = nil
+	return s
+}
+
+func (e *engine) BeginPhase(phase string) { e.call("BeginPhase", phase) }
+
+func (e *engine) StartAttempt(task orchestrator.Task) {
+	e.call("StartAttempt", task)
+	if e.replay != nil {
+		return
+	}
+	task, _ = through(e.t, task)
+	var took time.Duration
+	if e.takes != nil {
+		took = e.takes(task)
+	}
+	ctx, cancel := context.WithCancelCause(e.t.Context())
+	defer cancel(nil)
+	interrupt := func() {}
+	if s := e.stop; s != nil && !s.at.After(e.now.Add(took)) {
+		took = s.at.Sub(e.now)
+		interrupt = func() { cancel(errors.New(s.completion.Stop.Cause)) }
+	}
+	ctx = context.WithValue(ctx, meanwhile{}, interrupt)
+	done := e.plan.Attempt(ctx, task, time.Minute)
+	e.push(took, orchestrator.Completion{Done: &done})
+}
+
+func (e *engine) StartTimer(wait orchestrator.Wait) {
+	e.call("StartTimer", wait)
+	e.push(wait.Delay, orchestrator.Completion{Timer: &wait})
+}
+
+func (e *engine) EndPhase(result orchestrator.PhaseResult, failure *retry.Error) {
+	e.call("EndPhase", result)
+	if (failure != nil) != (result.Status == failed || result.Status == cancelled) {
+		e.t.Errorf("phase %q is %s, and its error %v", result.Phase, result.Status, failure)
+	}
+	if e.ended[result.Phase] {
+		e.t.Errorf("phase %q ended twice", result.Phase)
+	}
+	e.ended[result.Phase] = true
+}
+
+func (e *engine) Next() orchestrator.Completion {
+	if e.replay != nil {
+		return e.again()
+	}
+	if e.queue.Len() == 0 {
+		e.t.Fatal("the loop waits for something that it never started")
+	}
+	next := e.queue[0]
+	if e.stop != nil && !e.stop.at.After(next.at) {
+		next, e.stop = *e.stop, nil
+	} else {
+		heap.Pop(&e.queue)
+	}
+	e.now = next.at
+	c, text := through(e.t, next.completion)
+	e.history = append(e.history, fmt.Sprintf("%d %s", e.now.Sub(epoch), text))
+	return c
+}
+
+// again returns the next completion of the history that is played back.
+func (e *engine) again() orchestrator.Completion {
+	var offset time.Duration
+	var text json.RawMessage
+	if _, err := fmt.Sscan(e.replay[0], &offset); err != nil {
+		e.t.Fatal(err)
+	}
+	_, rest, _ := bytes.Cut([]byte(e.replay[0]), []byte(" "))
+	text, e.replay = rest, e.replay[1:]
+	e.now = epoch.Add(offset)
+	var c orchestrator.Completion
+	if err := json.Unmarshal(text, &c); err != nil {
+		e.t.Fatal(err)
+	}
+	if c.Stop != nil {
+		e.stop = nil
+	}
+	return c
+}
+
+// checkReplay plays e's history back to a new engine: the loop must ask for the same and report the same.
+func checkReplay(t *testing.T, e *engine, p orchestrator.Pipeline, opts orchestrator.Options, report orchestrator.Report) {
+	t.Helper()
+	second := newEngine(t, p)
+	second.replay = append(slices.Clone(e.history), "end")
+	again, _ := second.plan.Drive(second, opts)
+	_, got := through(t, again)
+	_, want := through(t, report)
+	equal(t, "report of the replay", got, want)
+	if !slices.Equal(second.calls, e.calls) {
+		t.Errorf("calls of the replay:\ngot  %q\nwant %q", second.calls, e.calls)
+	}
+}
+
+// An engine whose attempts run elsewhere, with nothing but JSON between them and the loop, gives the same report.
+func TestAnotherEngine(t *testing.T) {
+	p := pipeline(
+		orchestrator.Phase{Name: "a", Run: flaky(2, retry.After(3*time.Second, errRefused))},
+		orchestrator.Phase{Name: "b", Run: ok(map[string]int64{"n": 1 << 60}), Recovery: &retry.Policy{Jitter: retry.FullJitter}},
+		orchestrator.Phase{Name: "c", Run: fails(fmt.Errorf("reading: %w", retry.Permanent(errRefused))), Fallback: func(_ context.Context, in orchestrator.Input) (any, error) {
+			var b struct{ N int64 }
+			return b.N, errors.Join(in.Output("b", &b))
+		}},
+		orchestrator.Phase{Name: "d", Run: fails(errRefused), Recovery: &retry.Policy{Jitter: retry.DecorrelatedJitter}},
+		orchestrator.Phase{Name: "e", Run: func(context.Context, orchestrator.Input) (any, error) { panic("a bug") }},
+		orchestrator.Phase{Name: "f", Run: ok(1), Uses: []string{"e"}},
+	)
+	opts := orchestrator.Options{EnableRecovery: true, ContinueOnError: true, RunID: "4786a9a2-c5bf-41ca-a26e-e1ae5d01f41c"}
+	e := newEngine(t, p)
+	report, err := e.plan.Drive(e, opts)
+	if !errors.Is(err, retry.ErrExhausted) || !errors.Is(err, retry.ErrPermanent) {
+		t.Errorf("error %v does not tell how the phases failed", err)
+	}
+	equal(t, "statuses", statuses(report), "a=success b=success c=success d=failed e=failed f=skipped")
+	checkReplay(t, e, p, opts, report)
+
+	inProcess, inProcessErr := inBubble(t, func(ctx context.Context) (orchestrator.Report, error) { return p.Run(ctx, opts) })
+	_, got := through(t, report)
+	_, want := through(t, inProcess)
+	equal(t, "report", got, want)
+	equal(t, "error", err.Error(), inProcessErr.Error())
+}
+
+func TestDriveWantsARunID(t *testing.T) {
+	e := newEngine(t, pipeline(orchestrator.Phase{Name: "a", Run: ok(1)}))
+	_, err := e.plan.Drive(e, orchestrator.Options{})
+	var bad *orchestrator.FieldError
+	if !errors.As(err, &bad) || bad.Field != "Options.RunID" {
+		t.Errorf("error %v, want one about Options.RunID", err)
+	}
+}
+
+// A worker may get a task that its pipeline, of another version, does not know.
+func TestTaskOfAnotherVersion(t *testing.T) {
+	e := newEngine(t, pipeline(orchestrator.Phase{Name: "a", Run: ok(1)}))
+	for _, task := range []orchestrator.Task{{Phase: "b"}, {Phase: "a", Fallback: true}, {Phase: "a", DryRun: true}} {
+		done := e.plan.Attempt(t.Context(), task, 0)
+		if done.Status != orchestrator.AttemptError || done.Decision != (orchestrator.Decision{Reason: orchestrator.Permanent}) {
+			t.Errorf("task %+v: got %+v, want a permanent error", task, done)
+		}
+	}
+}
+
+// Reasons that this version does not know end the phase and nothing else.
+func TestReasonOfAnotherVersion(t *testing.T) {
+	p := pipeline(orchestrator.Phase{Name: "a", Run: ok(1)})
+	e := newEngine(t, p)
+	e.replay = []string{`0 {"done":{"phase":"a","status":"error","error":"x","decision":{"reason":"budget"}}}`, "end"}
+	report, err := e.plan.Drive(e, orchestrator.Options{RunID: "id", EnableRecovery: true})
+	equal(t, "statuses", statuses(report), "a=failed")
+	equal(t, "error", fmt.Sprint(err), `pipeline "nightly" failed: a: gave up after 1 attempt: x`)
+}

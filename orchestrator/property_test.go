@@ -1,0 +1,196 @@
+package orchestrator_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/backspan/backspan/orchestrator"
+	"github.com/backspan/backspan/retry"
+	"github.com/backspan/backspan/retry/retrytest"
+)
+
+// inBubble runs a pipeline in a bubble of its own.
+func inBubble(t *testing.T, run func(context.Context) (orchestrator.Report, error)) (report orchestrator.Report, err error) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { report, err = run(t.Context()) })
+	return report, err
+}
+
+// scenario is a random run: a graph, what its phases do, and the options.
+type scenario struct {
+	pipeline orchestrator.Pipeline
+	opts     orchestrator.Options
+	takes    map[string][]time.Duration // by phase, one for each attempt
+	stop     time.Duration              // 0: never
+
+	begun   atomic.Int32
+	most    atomic.Int32
+	success []atomic.Bool
+	wrong   atomic.Pointer[string]
+}
+
+func newScenario(seed uint64) *scenario {
+	r := rand.New(rand.NewPCG(seed, 7))
+	n := 1 + r.IntN(30)
+	s := &scenario{takes: map[string][]time.Duration{}, success: make([]atomic.Bool, n)}
+	s.opts = orchestrator.Options{
+		EnableRecovery: r.IntN(4) > 0, ContinueOnError: r.IntN(2) > 0, DryRun: r.IntN(8) == 0,
+		MaxParallel: r.IntN(5), RunID: fmt.Sprint("run ", seed),
+	}
+	if r.IntN(3) == 0 {
+		s.stop = time.Duration(r.Int64N(int64(40 * time.Second)))
+	}
+	s.pipeline = orchestrator.Pipeline{Name: "random", Phases: make([]orchestrator.Phase, n)}
+	place := r.Perm(n) // the order in which they are written is not the order in which they hang together
+	for k := range n {
+		var needs []int
+		for len(needs) < 3 && k > 0 && r.IntN(3) > 0 {
+			needs = append(needs, place[r.IntN(k)])
+		}
+		s.pipeline.Phases[place[k]] = s.phase(r, place[k], needs)
+	}
+	return s
+}
+
+func (s *scenario) phase(r *rand.Rand, i int, needs []int) orchestrator.Phase {
+	name := func(i int) string { return fmt.Sprint("p", i) }
+	p := orchestrator.Phase{Name: name(i)}
+	for _, j := range needs {
+		p.Needs = append(p.Needs, name(j))
+	}
+	failures, permanent := r.IntN(3)*r.IntN(3), r.IntN(6) == 0
+	for range 6 {
+		s.takes[p.Name] = append(s.takes[p.Name], time.Duration(1+r.Int64N(int64(3*time.Second))))
+	}
+	p.Run = func(ctx context.Context, in orchestrator.Input) (any, error) {
+		s.begins(needs)
+		defer s.begun.Add(-1)
+		if elapse, ok := ctx.Value(meanwhile{}).(func()); ok {
+			elapse()
+		} else {
+			_, _ = work(s.takes[p.Name][in.Attempt])(ctx, in)
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if in.Attempt >= failures {
+			s.success[i].Store(true)
+			return in.Attempt, nil
+		}
+		err := fmt.Errorf("failure %d of %s", in.Attempt, in.Phase)
+		if permanent {
+			return nil, retry.Permanent(err)
+		}
+		return nil, err
+	}
+	if r.IntN(2) == 0 {
+		p.DryRun = p.Run
+	}
+	if r.IntN(5) == 0 {
+		p.Fallback = p.Run
+	}
+	if r.IntN(3) == 0 {
+		p.Recovery = &retry.Policy{MaxRetries: []int{retry.Never, 1, 2, 4}[r.IntN(4)], Jitter: retry.Jitter(r.IntN(4))}
+	}
+	return p
+}
+
+// begins notes that an attempt begins, and what is wrong with that.
+func (s *scenario) begins(needs []int) {
+	for {
+		now, most := s.begun.Load()+1, s.most.Load()
+		if now <= most || s.most.CompareAndSwap(most, now) {
+			break
+		}
+	}
+	s.begun.Add(1)
+	for _, j := range needs {
+		if !s.success[j].Load() && !(s.opts.DryRun && s.pipeline.Phases[j].DryRun == nil) {
+			text := fmt.Sprintf("a phase began before p%d, which it needs, succeeded", j)
+			s.wrong.Store(&text)
+		}
+	}
+}
+
+// run runs it in the process, and holds the report against the spans.
+func (s *scenario) run(t *testing.T) orchestrator.Report {
+	t.Helper()
+	report, err := inBubble(t, func(ctx context.Context) (orchestrator.Report, error) {
+		rctx, rec := retrytest.Record(t, ctx)
+		if s.stop > 0 {
+			stopped, cancel := context.WithCancelCause(rctx)
+			timer := time.AfterFunc(s.stop, func() { cancel(errSignal) })
+			defer timer.Stop()
+			defer cancel(nil)
+			rctx = stopped
+		}
+		report, err := s.pipeline.Run(rctx, s.opts)
+		checkSpans(t, report, rec)
+		return report, err
+	})
+	equal(t, "error", err == nil, report.Status == success)
+	return report
+}
+
+// check holds what must be true of every report.
+func (s *scenario) check(t *testing.T, report orchestrator.Report) {
+	t.Helper()
+	if len(report.Phases) != len(s.pipeline.Phases) {
+		t.Fatalf("%d phases are reported, want %d", len(report.Phases), len(s.pipeline.Phases))
+	}
+	for i, p := range report.Phases {
+		equal(t, "phase in the pipeline's order", p.Phase, s.pipeline.Phases[i].Name)
+		equal(t, p.Phase+" has a reason unless it is a success", p.Reason != "", p.Status != success)
+		equal(t, p.Phase+" succeeded", s.success[i].Load(), p.Status == success)
+		if r := p.Recovery; r != nil {
+			equal(t, p.Phase+"'s first error is kept", p.Error != "", true)
+			last := r.Attempts[len(r.Attempts)-1]
+			equal(t, p.Phase+"'s recovery", r.Success, last.Status == orchestrator.AttemptSuccess)
+		}
+	}
+	if text := s.wrong.Load(); text != nil {
+		t.Error(*text)
+	}
+	if most := int(s.most.Load()); s.opts.MaxParallel > 0 && most > s.opts.MaxParallel {
+		t.Errorf("%d phases at once, want at most %d", most, s.opts.MaxParallel)
+	}
+}
+
+// drive runs it on the engine of engine_test.go, with its own clock and nothing but JSON in between.
+func (s *scenario) drive(t *testing.T) orchestrator.Report {
+	t.Helper()
+	e := newEngine(t, s.pipeline)
+	e.takes = func(task orchestrator.Task) time.Duration { return s.takes[task.Phase][task.Attempt] }
+	if s.stop > 0 {
+		e.stopAt(s.stop, orchestrator.Stop{Cause: errSignal.Error()})
+	}
+	report, err := e.plan.Drive(e, s.opts)
+	equal(t, "error", err == nil, report.Status == success)
+	checkReplay(t, e, s.pipeline, s.opts, report)
+	return report
+}
+
+// FuzzRuns makes random graphs whose phases fail at random, are cancelled, skipped, or fall back: whatever happens,
+// the report is complete, agrees with the spans, and comes out the same again, in the process as on another engine.
+func FuzzRuns(f *testing.F) {
+	for seed := range uint64(150) {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, seed uint64) {
+		first, second, third := newScenario(seed), newScenario(seed), newScenario(seed)
+		report := first.run(t)
+		first.check(t, report)
+		_, want := through(t, report)
+		_, again := through(t, second.run(t))
+		equal(t, "the same run again", again, want)
+		driven := third.drive(t)
+		third.check(t, driven)
+		_, got := through(t, driven)
+		equal(t, "the same run on another engine", got, want)
+	})
+}
