@@ -31,7 +31,7 @@ func (t *telemetryFlags) register(f *pflag.FlagSet, traceFile string) {
 	f.StringVar(&t.endpoint, "otlp-endpoint", "", "`address` of the collector (default $OTEL_EXPORTER_OTLP_ENDPOINT, else localhost:4317 if something listens)")
 	f.BoolVar(&t.insecure, "otlp-insecure", false, "talk to the collector without TLS")
 	f.StringArrayVar(&t.headers, "otlp-header", nil, "`key=value` to send to the collector; may be repeated")
-	f.StringVar(&t.service, "service", "", "service.name of the spans (default $OTEL_SERVICE_NAME, else backspan)")
+	f.StringVar(&t.service, "service", "", "service.name of the spans (default $OTEL_SERVICE_NAME, else the program's name)")
 	f.StringVar(&t.sample, "sample", "", "`share` of the traces to export, from 0 to 1 (default $OTEL_TRACES_SAMPLER, else 1)")
 	f.BoolVar(&t.noExport, "no-export", false, "export nothing; events and trace file are written all the same")
 }

@@ -7,6 +7,8 @@ import (
 	"os"
 	"time"
 
+	"go.opentelemetry.io/otel"
+
 	"github.com/backspan/backspan/internal/term"
 	"github.com/backspan/backspan/internal/waterfall"
 	"github.com/backspan/backspan/telemetry"
@@ -21,6 +23,7 @@ type watch struct {
 	std       streams
 	telemetry *telemetry.Telemetry
 	recorder  *waterfall.Recorder
+	live      *waterfall.Live
 	lost      error // what telemetry could not deliver; never a reason to fail
 }
 
@@ -29,12 +32,16 @@ func startWatch(ctx context.Context, std streams, flags telemetryFlags) (*watch,
 	w := &watch{
 		std:      std,
 		recorder: waterfall.NewRecorder(0),
+		live:     waterfall.NewLive(std.err, waterfall.LiveOptionsFor(terminal(std.err))),
 	}
-	config, err := flags.config(w.recorder)
+	// What telemetry complains of goes above what is drawn, not through it.
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { w.live.Printf("backspan: %v", err) }))
+	config, err := flags.config(w.recorder, w.live)
 	if err == nil {
 		w.telemetry, err = telemetry.Start(ctx, config)
 	}
 	if err != nil {
+		w.live.Stop()
 		return nil, err
 	}
 	return w, nil
@@ -50,6 +57,7 @@ func (w *watch) session() string { return w.telemetry.Session() }
 
 // end takes the live view off the screen and delivers what has been recorded, also after ctx was cancelled.
 func (w *watch) end(ctx context.Context) {
+	w.live.Stop()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), exportTimeout)
 	defer cancel()
 	w.lost = w.telemetry.Shutdown(ctx)
