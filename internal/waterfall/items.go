@@ -78,13 +78,13 @@ func itemOf(n *node) *item {
 	alone := n.alone(tries)
 	it.bars = barsOf(n, tries, waits)
 	if n.isTry() {
-		it.name = tryName(n)
-		it.note.err = errorOf(n)
+		it.name = tryName(n.Span)
+		it.note.err = errorOf(n.Span)
 	} else {
 		it.note = noteOf(n, tries, alone)
 	}
 	for _, w := range waits {
-		it.waited += w.took()
+		it.waited += w.told()
 	}
 	if alone {
 		it.children = itemsOf(withoutTry(n, tries[0]))
@@ -122,7 +122,7 @@ func (it *item) spreadWaits(n *node, waits []wait) {
 	for i, c := range n.children {
 		for len(waits) > 0 && waits[0].after == c {
 			row := it.children[i]
-			row.waited = waits[0].took()
+			row.waited = waits[0].told()
 			row.bars = append([]bar{waits[0].bar()}, row.bars...)
 			if w := waits[0]; w.cut && w.planned > w.took() {
 				row.note.tail = fmt.Sprintf(", wait of %s cut short", formatDuration(w.planned))
@@ -164,17 +164,13 @@ func barOf(n *node) bar {
 	return b
 }
 
-// tryName tells the tenth attempt from the eleventh: their spans share one name.
-func tryName(n *node) string {
+// tryName tells the tenth attempt from the eleventh: their spans share one name. A fallback keeps its own.
+func tryName(n *Span) string {
 	number, ok := n.number(semconv.AttemptKey)
-	switch {
-	case !ok:
-		return clean(n.Name)
-	case n.Kind == semconv.KindRecovery:
-		return fmt.Sprintf("recovery %d", number)
-	default:
-		return fmt.Sprintf("attempt %d", number)
+	if ok && strings.HasPrefix(n.Name, n.Kind+" ") {
+		return fmt.Sprintf("%s %d", n.Kind, number)
 	}
+	return clean(n.Name)
 }
 
 func markOf(n *node) mark {
@@ -195,7 +191,7 @@ func markOf(n *node) mark {
 	return markOK
 }
 
-func errorOf(n *node) string {
+func errorOf(n *Span) string {
 	if !n.failed() {
 		return ""
 	}
@@ -208,15 +204,15 @@ func errorOf(n *node) string {
 
 // noteOf says how an operation, a phase or a run ended. An error that a row below shows is not said twice.
 func noteOf(n *node, tries []*node, alone bool) note {
-	said, style := outcome(n)
+	said, style := outcome(n.Span, n.made(), n.open)
 	note := note{said: said, style: style}
 	switch {
 	case alone && tries[0].failed():
-		note.err = errorOf(tries[0])
+		note.err = errorOf(tries[0].Span)
 	case n.Kind == semconv.KindOperation && len(tries) > 0:
 		return note
 	default:
-		note.err = errorOf(n)
+		note.err = errorOf(n.Span)
 	}
 	if shown(n, note.err, tries, alone) {
 		note.err = ""
@@ -228,7 +224,7 @@ func noteOf(n *node, tries []*node, alone bool) note {
 func shown(n *node, err string, tries []*node, alone bool) bool {
 	for _, c := range n.children {
 		own := alone && c == tries[0] // this row is that of the try too
-		if text := errorOf(c); text != "" && !own && strings.Contains(err, text) {
+		if text := errorOf(c.Span); text != "" && !own && strings.Contains(err, text) {
 			return true
 		}
 		if c.failed() && shown(c, err, nil, false) {
@@ -236,60 +232,4 @@ func shown(n *node, err string, tries []*node, alone bool) bool {
 		}
 	}
 	return false
-}
-
-// outcome is the end of n in our own words; nothing when it simply went well.
-func outcome(n *node) (string, style) {
-	made := n.made()
-	switch n.Kind {
-	case semconv.KindOperation:
-		return operationOutcome(n, made)
-	case semconv.KindPhase:
-		recoveries := made - 1
-		switch status := n.text(semconv.PhaseStatusKey); {
-		case status == semconv.StatusSkipped, status == semconv.StatusCancelled:
-			return status, styleNone
-		case n.recovered() && recoveries > 0:
-			return "recovered, " + plural(recoveries, "recovery", "recoveries"), styleRecovered
-		case n.recovered():
-			return "recovered", styleRecovered
-		case n.failed() && recoveries > 0:
-			return "failed, " + plural(recoveries, "recovery", "recoveries"), styleFailed
-		}
-	}
-	if n.open {
-		return "not ended", styleRecovered
-	}
-	return "", styleNone
-}
-
-func operationOutcome(n *node, made int) (string, style) {
-	attempts := ", " + plural(made, "attempt", "attempts")
-	switch n.text(semconv.OutcomeKey) {
-	case semconv.OutcomeRecovered:
-		return "recovered" + attempts, styleRecovered
-	case semconv.OutcomeExhausted:
-		return "exhausted" + attempts, styleFailed
-	case semconv.OutcomePermanent:
-		return "permanent", styleFailed
-	case semconv.OutcomeCancelled:
-		return "cancelled" + attempts, styleFailed
-	case semconv.OutcomeDeadline:
-		return "out of time" + attempts, styleFailed
-	case semconv.OutcomeBudget:
-		return "budget spent" + attempts, styleFailed
-	case semconv.OutcomePanic:
-		return "panicked", styleFailed
-	}
-	if n.open {
-		return "not ended", styleRecovered
-	}
-	return "", styleNone
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }

@@ -33,6 +33,7 @@ const resetEscape = "\x1b[0m"
 // A line is one line of the picture while it is drawn. It knows how wide it is.
 type line struct {
 	b     strings.Builder
+	plain strings.Builder // without colours
 	color bool
 	width int
 }
@@ -42,6 +43,7 @@ func (l *line) add(s style, text string) {
 		return
 	}
 	l.width += width(text)
+	l.plain.WriteString(text)
 	if !l.color || s == styleNone || strings.TrimSpace(text) == "" {
 		l.b.WriteString(text)
 		return
@@ -54,8 +56,7 @@ func (l *line) add(s style, text string) {
 // pad adds spaces up to column w.
 func (l *line) pad(w int) {
 	if n := w - l.width; n > 0 {
-		l.b.WriteString(strings.Repeat(" ", n))
-		l.width = w
+		l.add(styleNone, strings.Repeat(" ", n))
 	}
 }
 
@@ -94,7 +95,7 @@ type glyphs struct {
 	trunk, gap         string // under a child, under the last child
 	bar, left, right   string // work: a whole column, its left half, its right half
 	thin, thinL, thinR string // the same for what only contains work
-	wait               string
+	wait, running      string // a wait; in the live view, what runs
 	ellipsis, dot      string
 }
 
@@ -103,7 +104,7 @@ var unicodeGlyphs = glyphs{
 	branch: "├ ", last: "└ ", trunk: "│ ", gap: "  ",
 	bar: "━", left: "╸", right: "╺",
 	thin: "─", thinL: "╴", thinR: "╶",
-	wait: "┄", ellipsis: "…", dot: " · ",
+	wait: "┄", running: "▸", ellipsis: "…", dot: " · ",
 }
 
 var asciiGlyphs = glyphs{
@@ -111,7 +112,7 @@ var asciiGlyphs = glyphs{
 	branch: "|-", last: "`-", trunk: "| ", gap: "  ",
 	bar: "=", left: "=", right: "=",
 	thin: "-", thinL: "-", thinR: "-",
-	wait: ".", ellipsis: "...", dot: ", ",
+	wait: ".", running: ">", ellipsis: "...", dot: ", ",
 }
 
 // glyphsFor are the glyphs for a picture of w columns.

@@ -105,17 +105,6 @@ func (n *node) made() int {
 	return max(said, len(n.tries()))
 }
 
-// recovered reports whether an operation or a phase ended well after a failed try.
-func (n *node) recovered() bool {
-	switch n.Kind {
-	case semconv.KindOperation:
-		return n.text(semconv.OutcomeKey) == semconv.OutcomeRecovered
-	case semconv.KindPhase:
-		return n.flag(semconv.RecoverySuccessKey)
-	}
-	return false
-}
-
 // extent is the time from the first start to the last end of whole trees.
 func extent(roots []*node) (first, last time.Time) {
 	for i, r := range roots {

@@ -17,6 +17,15 @@ type wait struct {
 
 func (w wait) took() time.Duration { return w.to.Sub(w.from) }
 
+// told is the wait as it is told: what was planned when that is what happened, without the moment that timers take.
+func (w wait) told() time.Duration {
+	took := w.took()
+	if w.planned <= took && took <= w.planned+w.planned/10+20*time.Millisecond {
+		return w.planned
+	}
+	return took
+}
+
 // tries are the attempts of an operation, or the first try and the recoveries of a phase, in order.
 func (n *node) tries() []*node {
 	if n.Kind != semconv.KindOperation && n.Kind != semconv.KindPhase {
