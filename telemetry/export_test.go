@@ -285,8 +285,11 @@ func TestACollectorThatIsAwayIsReportedOnce(t *testing.T) {
 
 type brokenExporter struct{ sdktrace.SpanExporter }
 
-func (brokenExporter) ExportSpans(context.Context, []sdktrace.ReadOnlySpan) error { panic("out of ideas") }
-func (brokenExporter) Shutdown(context.Context) error                             { return errors.New("no door") }
+func (brokenExporter) ExportSpans(context.Context, []sdktrace.ReadOnlySpan) error {
+	panic("out of ideas")
+}
+
+func (brokenExporter) Shutdown(context.Context) error { return errors.New("no door") }
 
 // The exporter runs on a goroutine of the SDK's, where a panic would end the host.
 func TestAPanicOfTheExporterIsAnExportError(t *testing.T) {

@@ -318,7 +318,8 @@ func TestWhenNothingIsExportedDestinationSaysWhy(t *testing.T) {
 		"declined": {Config{NoExport: true, Endpoint: "localhost:4317"}, "", ExportDeclined, "spans are not exported"},
 		"none":     {Config{}, "none", ExportNone, "spans are not exported: OTEL_TRACES_EXPORTER is none"},
 		"nobody there": {
-			Config{Discover: true, discoverAt: nobody}, "", ExportNotFound,
+			Config{Discover: true, discoverAt: nobody},
+			"", ExportNotFound,
 			"spans are not exported: no collector at http://" + nobody,
 		},
 	} {

@@ -39,7 +39,7 @@ func NewTraceFile(path string, redact func(string) string) (*TraceFile, error) {
 		return nil, &ConfigError{Name: "the trace file's path", Want: "the name of a file"}
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("telemetry: trace file: %w", err)
+		return nil, fmt.Errorf("telemetry: trace file %s: %w", path, err)
 	}
 	file, err := openAppend(path)
 	if err != nil {

@@ -1,0 +1,20 @@
+//go:build unix
+
+package telemetry
+
+import (
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// special are files that are no regular ones. A FIFO without a reader would block who opens it carelessly.
+func special(t *testing.T, dir string) []string {
+	t.Helper()
+	fifo := filepath.Join(dir, "fifo")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return []string{fifo, "/dev/null"}
+}
