@@ -83,7 +83,7 @@ func (o *demoOptions) run(ctx context.Context) error {
 
 	watch, err := startWatch(ctx, o.streams, o.telemetryFlags)
 	if err != nil {
-		return usage(err)
+		return err
 	}
 	report, runErr := o.pipeline(ctx, scenario, policy, watch.session())
 	watch.end(ctx)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -57,7 +58,7 @@ func (t *telemetryFlags) config(processors ...sdktrace.SpanProcessor) (telemetry
 	for _, h := range t.headers {
 		key, value, ok := strings.Cut(h, "=")
 		if !ok || key == "" {
-			return c, fmt.Errorf("--otlp-header is %q, want key=value", h)
+			return c, usage(fmt.Errorf("--otlp-header is %q, want key=value", h))
 		}
 		if c.Headers == nil {
 			c.Headers = map[string]string{}
@@ -66,9 +67,28 @@ func (t *telemetryFlags) config(processors ...sdktrace.SpanProcessor) (telemetry
 	}
 	if t.sample != "" {
 		if share, err := strconv.ParseFloat(t.sample, 64); err != nil || !(share >= 0 && share <= 1) {
-			return c, fmt.Errorf("--sample is %q, want a share from 0 to 1", t.sample)
+			return c, usage(fmt.Errorf("--sample is %q, want a share from 0 to 1", t.sample))
 		}
 		c.Sampler, c.SamplerArg = "parentbased_traceidratio", t.sample
 	}
 	return c, nil
+}
+
+// flagOf is the flag behind each field of telemetry.Config that a flag can fill with something unusable.
+var flagOf = map[string]string{
+	"Config.Endpoint": "--otlp-endpoint",
+	"Config.Headers":  "--otlp-header",
+}
+
+// inFlags makes an error of telemetry.Start speak of what the user typed.
+func inFlags(err error) error {
+	var bad *telemetry.ConfigError
+	if !errors.As(err, &bad) {
+		return err
+	}
+	typed := *bad
+	if flag := flagOf[bad.Name]; flag != "" {
+		typed.Name = flag
+	}
+	return usage(&typed)
 }

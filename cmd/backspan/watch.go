@@ -27,7 +27,8 @@ type watch struct {
 	lost      error // what telemetry could not deliver; never a reason to fail
 }
 
-// startWatch starts it. The error is for the user: what the flags or the environment say cannot be used.
+// startWatch starts it. The error is for the user: what the flags or the environment say cannot be used, or a file
+// cannot be written.
 func startWatch(ctx context.Context, std streams, flags telemetryFlags) (*watch, error) {
 	w := &watch{
 		std:      std,
@@ -42,7 +43,7 @@ func startWatch(ctx context.Context, std streams, flags telemetryFlags) (*watch,
 	}
 	if err != nil {
 		w.live.Stop()
-		return nil, err
+		return nil, inFlags(err)
 	}
 	return w, nil
 }
