@@ -284,8 +284,11 @@ func (e *timeoutError) Unwrap() error { return context.DeadlineExceeded }
 
 // withTimeout adds to "context deadline exceeded" which timeout of the pipeline's it was.
 func withTimeout(ctx context.Context, err error) error {
+	if err == nil || !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
 	var timeout *timeoutError
-	if !errors.Is(err, context.DeadlineExceeded) || !errors.As(context.Cause(ctx), &timeout) {
+	if !errors.As(context.Cause(ctx), &timeout) {
 		return err
 	}
 	return fmt.Errorf("%w (%w)", err, timeout)

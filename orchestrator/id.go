@@ -16,7 +16,7 @@ func newID() string {
 func uuid(b [16]byte, version byte) string {
 	b[6] = b[6]&0x0f | version<<4
 	b[8] = b[8]&0x3f | 0x80
-	text := make([]byte, 36)
+	var text [36]byte
 	at := 0
 	for i, part := range [...][2]int{{0, 4}, {4, 6}, {6, 8}, {8, 10}, {10, 16}} {
 		if i > 0 {
@@ -26,5 +26,5 @@ func uuid(b [16]byte, version byte) string {
 		hex.Encode(text[at:], b[part[0]:part[1]])
 		at += 2 * (part[1] - part[0])
 	}
-	return string(text)
+	return string(text[:])
 }

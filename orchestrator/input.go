@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/backspan/backspan/retry"
@@ -74,9 +75,12 @@ func quoted(names []string) string {
 
 // idempotencyKey is a UUID of version 8, made of a hash, so that every engine and every attempt finds the same.
 func idempotencyKey(runID, pipeline, phase string) string {
-	h := sha256.New()
+	text := make([]byte, 0, 128)
 	for _, part := range [...]string{runID, pipeline, phase} {
-		fmt.Fprintf(h, "%d:%s,", len(part), part) // the lengths keep "a"+"bc" and "ab"+"c" apart
+		// The lengths keep "a"+"bc" and "ab"+"c" apart.
+		text = strconv.AppendInt(text, int64(len(part)), 10)
+		text = append(append(text, ':'), part...)
 	}
-	return uuid([16]byte(h.Sum(nil)), 8)
+	sum := sha256.Sum256(text)
+	return uuid([16]byte(sum[:]), 8)
 }

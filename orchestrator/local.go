@@ -22,8 +22,8 @@ type local struct {
 
 	// events has room for all that can be under way, so that nobody who ends late is held up for ever.
 	events  chan Completion
-	held    *Completion // came together with the end of the context, and goes after it
-	stopped bool        // the end of the context has been reported
+	held    Completion // came together with the end of the context, and goes after it
+	stopped bool       // the end of the context has been reported
 }
 
 // localPhase is a phase that has begun.
@@ -102,9 +102,9 @@ func (d *local) Stopped() *Stop {
 }
 
 func (d *local) Next() Completion {
-	if d.held != nil {
-		c := *d.held
-		d.held = nil
+	if d.held != (Completion{}) {
+		c := d.held
+		d.held = Completion{}
 		return c
 	}
 	if d.stopped { // its channel would be ready for ever
@@ -116,7 +116,7 @@ func (d *local) Next() Completion {
 	case c := <-d.events:
 		// What noticed the end of the context must not be seen before it, and select picks either.
 		if d.ctx.Err() != nil {
-			d.held = &c
+			d.held = c
 			return Completion{Stop: d.stop()}
 		}
 		return c
