@@ -25,7 +25,7 @@ demo: ## see retries happen
 
 test: cc cross jaeger-build ## run every test, with the race detector, against a real Jaeger (built on the first run)
 	GOWORK=off $(GOTEST) ./...
-	@for m in $(NESTED); do echo "cd $$m && $(GOTEST) -timeout 30m ./..."; (cd $$m && $(GOTEST) -timeout 30m ./...) || exit 1; done
+	@for m in $(NESTED); do echo "cd $$m && $(GOTEST) -timeout 30m -parallel 8 ./..."; (cd $$m && $(GOTEST) -timeout 30m -parallel 8 ./...) || exit 1; done
 
 test-short: cc ## the tests of the library and the command alone
 	$(GOTEST) ./...

@@ -21,10 +21,7 @@ func TestComposeFileStartsAJaegerForThisMachineAlone(t *testing.T) {
 	for _, fault := range composeFaults(project) {
 		t.Error(fault)
 	}
-	jaeger, err := project.GetService("jaeger")
-	if err != nil {
-		t.Fatal(err)
-	}
+	jaeger := composeService(t, "jaeger")
 	var published []string
 	for _, port := range jaeger.Ports {
 		published = append(published, port.Published+":"+fmt.Sprint(port.Target))
@@ -78,6 +75,16 @@ func composeFaults(project *types.Project) (faults []string) {
 		}
 	}
 	return faults
+}
+
+// composeService is one service of the project's compose file.
+func composeService(t *testing.T, name string) types.ServiceConfig {
+	t.Helper()
+	service, err := loadCompose(t, readFile(t, filepath.Join(root, composeFile))).GetService(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return service
 }
 
 // loadCompose reads a compose file as docker compose does, validation against the schema included, and without any

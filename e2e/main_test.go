@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/backspan/backspan/e2e/internal/jaeger"
+	"github.com/backspan/backspan/e2e/internal/program"
 	"go.uber.org/goleak"
 )
 
@@ -21,11 +22,14 @@ var root = func() string {
 	return dir
 }()
 
+// backspan is the path of the program under test.
+var backspan string
+
 // collector is the Jaeger that all tests share; traces are told apart by their ids and service names.
 var collector *jaeger.Server
 
 func TestMain(m *testing.M) {
-	code, err := run(m)
+	code, err := runAll(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
 		code = 1
@@ -33,8 +37,17 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func run(m *testing.M) (code int, err error) {
+func runAll(m *testing.M) (code int, err error) {
 	ctx := context.Background()
+	bin, err := os.MkdirTemp("", "backspan-e2e")
+	if err != nil {
+		return 1, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(bin)) }()
+	backspan = filepath.Join(bin, "backspan")
+	if err := program.Build(ctx, root, "./cmd/backspan", backspan); err != nil {
+		return 1, err
+	}
 	binary, err := jaeger.Binary(ctx, filepath.Join(root, "tools", "jaeger"))
 	if err != nil {
 		return 1, err

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,28 +21,52 @@ func TestModulesAsPublished(t *testing.T) {
 			t.Fatalf("module %s: %v", m.Path(), err)
 		}
 	}
-	dir, bin := t.TempDir(), t.TempDir()
 	env := map[string]string{
 		"GOPROXY":     "file://" + filepath.ToSlash(proxy) + ",file://" + filepath.ToSlash(goEnv(t, "GOMODCACHE")) + "/cache/download",
 		"GOSUMDB":     "off", // it cannot know a module that is not published
 		"GOMODCACHE":  t.TempDir(),
 		"GOCACHE":     goEnv(t, "GOCACHE"),
-		"GOBIN":       bin,
 		"GOFLAGS":     "-trimpath -modcacherw", // so that the next run finds the objects of this one, and can clean up
 		"GOTOOLCHAIN": "local",
 	}
 
+	t.Run("go install", func(t *testing.T) {
+		bin := t.TempDir()
+		install := maps.Clone(env)
+		install["GOBIN"] = bin
+		must(t, program.Command{Path: "go", Args: []string{"install", "github.com/backspan/backspan/cmd/backspan@latest"}, Dir: t.TempDir(), Env: install})
+		installed := filepath.Join(bin, "backspan")
+
+		version := must(t, program.Command{Path: installed, Args: []string{"--version"}})
+		if !strings.HasPrefix(version.Stdout, "backspan "+publish.Version) {
+			t.Errorf("backspan --version: %q, want the published version %s", version.Stdout, publish.Version)
+		}
+		// What the demo shows is shipped with it.
+		must(t, program.Command{Path: installed, Args: []string{"demo", "--scenario", "healthy", "--no-export"}, Dir: t.TempDir()})
+	})
+
 	t.Run("an importing program", func(t *testing.T) {
+		dir := t.TempDir()
 		source := readFile(t, filepath.Join("testdata", "user", "main.go"))
 		if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(source), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		must(t, program.Command{Path: "go", Args: []string{"mod", "init", "example.com/user"}, Dir: dir, Env: env})
-		must(t, program.Command{Path: "go", Args: []string{"get", "github.com/backspan/backspan/retry@latest"}, Dir: dir, Env: env})
-		got := must(t, program.Command{Path: "go", Args: []string{"run", "."}, Dir: dir, Env: env})
-		if want := "calls: 3\n"; got.Stdout != want {
+		for _, args := range [][]string{
+			{"mod", "init", "example.com/user"},
+			{
+				"get", "github.com/backspan/backspan/retry@latest", "github.com/backspan/backspan/orchestrator@latest",
+				"github.com/backspan/backspan/telemetry@latest",
+			},
+			{"vet", "."},
+			{"build", "-o", "user", "."},
+		} {
+			must(t, program.Command{Path: "go", Args: args, Dir: dir, Env: env})
+		}
+		got := must(t, program.Command{Path: filepath.Join(dir, "user"), Dir: dir})
+		if want := "success after 3 calls\n"; got.Stdout != want {
 			t.Errorf("it printed %q, want %q", got.Stdout, want)
 		}
+		readEvents(t, filepath.Join(dir, eventsFile))
 	})
 }
 

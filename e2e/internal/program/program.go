@@ -14,10 +14,11 @@ import (
 	"time"
 )
 
-// Build compiles the package of the module in dir into the file out, race detector included.
+// Build compiles the package of the module in dir into the file out, as its users would.
 func Build(ctx context.Context, dir, pkg, out string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-race", "-o", out, pkg)
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", out, pkg)
 	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOWORK=off")
 	if output, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build %s: %w\n%s", pkg, err, output)
 	}
@@ -39,9 +40,18 @@ type Result struct {
 	Took           time.Duration
 }
 
-// String is the whole result, for failure messages.
+// String is the result for failure messages, without the middle of what is long.
 func (r Result) String() string {
-	return fmt.Sprintf("exit code %d after %v\n-- stdout\n%s\n-- stderr\n%s", r.Code, r.Took, r.Stdout, r.Stderr)
+	return fmt.Sprintf("exit code %d after %v\n-- stdout\n%s\n-- stderr\n%s", r.Code, r.Took, ends(r.Stdout), ends(r.Stderr))
+}
+
+// ends is the beginning and the end of a long text.
+func ends(s string) string {
+	const each = 1500
+	if len(s) <= 2*each {
+		return s
+	}
+	return s[:each] + "\n[…]\n" + s[len(s)-each:]
 }
 
 // A Process is a Command that was started.
