@@ -54,9 +54,9 @@ func lossOf(t *testing.T, cfg Config, bound time.Duration) (*ExportError, time.D
 	for range 3 {
 		operation(t.Context(), tel.TracerProvider(), "data_load")
 	}
+	began := time.Now()
 	ctx, cancel := context.WithTimeout(t.Context(), bound)
 	defer cancel()
-	began := time.Now()
 	err := tel.Shutdown(ctx)
 	took := time.Since(began)
 	if n := len(lines(t, tel.EventsPath())); n != 3*linesOfOperation || tel.EventsDropped() != 0 {

@@ -1,0 +1,81 @@
+package telemetry_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+
+	"go.opentelemetry.io/otel"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/backspan/backspan/events"
+	"github.com/backspan/backspan/telemetry"
+)
+
+// A program starts telemetry first and shuts it down last. What was lost on the way to the collector is worth a
+// line, and never an exit code.
+func Example() {
+	dir, err := os.MkdirTemp("", "example")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+
+	ctx := context.Background()
+	t, err := telemetry.Start(ctx, telemetry.Config{
+		Service:  "billing",
+		Events:   filepath.Join(dir, "events.jsonl"),
+		NoExport: true, // or an Endpoint, or the OTEL_EXPORTER_OTLP_… variables
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	_, span := otel.Tracer("example.com/billing").Start(ctx, "charge")
+	span.End()
+
+	var lost *telemetry.ExportError
+	if err := t.Shutdown(context.WithoutCancel(ctx)); errors.As(err, &lost) {
+		fmt.Println(lost)
+	}
+	fmt.Println(t.Destination())
+	// Output: spans are not exported
+}
+
+// A setting that cannot be used is named, with what would be right.
+func ExampleConfigError() {
+	_, err := telemetry.Start(context.Background(), telemetry.Config{Sampler: "sometimes"})
+	var bad *telemetry.ConfigError
+	if errors.As(err, &bad) {
+		fmt.Printf("%s: %q\n", bad.Name, bad.Value)
+	}
+	// Output: Config.Sampler: "sometimes"
+}
+
+// A program that has a TracerProvider of its own puts the event log into it.
+func ExampleNewEventLog() {
+	dir, err := os.MkdirTemp("", "example")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+
+	w, err := events.Open(filepath.Join(dir, "events.jsonl"), events.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	provider := sdktrace.NewTracerProvider(
+		// 1% of the traces are exported; the event log sees every failed attempt.
+		sdktrace.WithSampler(telemetry.Sampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(0.01)))),
+		sdktrace.WithSpanProcessor(telemetry.NewEventLog(w, "")),
+	)
+	// … sdktrace.WithBatcher(exporter), otel.SetTracerProvider(provider), and the program's work …
+	if err := errors.Join(provider.Shutdown(context.Background()), w.Close()); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(w.Dropped(), "lines lost")
+	// Output: 0 lines lost
+}

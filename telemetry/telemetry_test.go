@@ -1,0 +1,400 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/propagation"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/backspan/backspan/events"
+	"github.com/backspan/backspan/internal/scope"
+	"github.com/backspan/backspan/internal/semconv"
+)
+
+// keepGlobals puts OpenTelemetry's globals back when the test ends.
+func keepGlobals(t *testing.T) {
+	t.Helper()
+	provider, propagator := noop.NewTracerProvider(), propagation.NewCompositeTextMapPropagator()
+	otel.SetTracerProvider(provider)
+	otel.SetTextMapPropagator(propagator)
+	t.Cleanup(func() {
+		otel.SetTracerProvider(provider)
+		otel.SetTextMapPropagator(propagator)
+	})
+}
+
+func TestStartSetsTheGlobalsUnlessLocal(t *testing.T) {
+	keepGlobals(t)
+	before := otel.GetTracerProvider()
+	cfg := quiet(t)
+	local := run(t, cfg)
+	if otel.GetTracerProvider() != before || len(otel.GetTextMapPropagator().Fields()) != 0 {
+		t.Error("Local touched the globals")
+	}
+	if local.TracerProvider() == before || len(local.Propagator().Fields()) == 0 {
+		t.Error("Local has no provider or propagator of its own")
+	}
+	cfg.Local = false
+	global := run(t, cfg)
+	if otel.GetTracerProvider() != global.TracerProvider() {
+		t.Error("the global provider is not the one of Start")
+	}
+	if got, want := otel.GetTextMapPropagator().Fields(), []string{"traceparent", "tracestate", "baggage"}; !sameSet(got, want) {
+		t.Errorf("the global propagator has %q, want %q", got, want)
+	}
+}
+
+func sameSet(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+}
+
+func TestPropagatorsByName(t *testing.T) {
+	for value, want := range map[string][]string{
+		"b3":                     {"b3"},
+		"tracecontext , baggage": {"traceparent", "tracestate", "baggage"},
+		"jaeger,xray":            {"uber-trace-id", "X-Amzn-Trace-Id"},
+		"none":                   nil,
+		"tracecontext,b3multi":   {"traceparent", "tracestate", "x-b3-traceid", "x-b3-spanid", "x-b3-sampled", "x-b3-flags"},
+	} {
+		t.Setenv("OTEL_PROPAGATORS", value)
+		p, err := newPropagator()
+		if err != nil || !sameSet(p.Fields(), want) {
+			t.Errorf("%s: %q, error %v, want %q", value, p.Fields(), err, want)
+		}
+	}
+}
+
+// Session and phase never leave the process by themselves: baggage would tell strangers.
+func TestNothingOfOursIsPropagated(t *testing.T) {
+	cfg := quiet(t)
+	tel := run(t, cfg)
+	ctx := scope.With(t.Context(), scope.Frame{Session: runSession, Phase: "data_phase"})
+	ctx, span := begin(ctx, tel.TracerProvider(), semconv.KindOperation, "data_load")
+	defer span.End()
+	carrier := propagation.MapCarrier{}
+	tel.Propagator().Inject(ctx, carrier)
+	if len(carrier) != 1 || carrier["traceparent"] == "" {
+		t.Errorf("%v, want a traceparent and nothing else", carrier)
+	}
+}
+
+func TestTheDisabledSDKDoesNothing(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("OTEL_SDK_DISABLED", "TRUE")
+	t.Setenv("OTEL_PROPAGATORS", "b3")             // works all the same, says the specification
+	t.Setenv("OTEL_TRACES_SAMPLER", "unthinkable") // nobody asks
+	cfg := Config{TraceFile: "trace.json", Local: true, Processors: []sdktrace.SpanProcessor{loudProcessor{}}}
+	tel := run(t, cfg)
+	operation(t.Context(), tel.TracerProvider(), "data_load")
+	if err := errors.Join(tel.Flush(t.Context()), tel.Shutdown(t.Context())); err != nil {
+		t.Error(err)
+	}
+	if files, err := os.ReadDir("."); err != nil || len(files) != 0 {
+		t.Errorf("files %v, error %v", files, err)
+	}
+	if tel.Destination().State != ExportDisabled || !strings.Contains(tel.Destination().String(), "OTEL_SDK_DISABLED") {
+		t.Errorf("%s", tel.Destination())
+	}
+	if tel.EventsPath() != "" || tel.TraceFilePath() != "" || tel.EventsDropped() != 0 || tel.Exported() != 0 || tel.Session() == "" {
+		t.Errorf("%+v", tel)
+	}
+	if got := tel.Propagator().Fields(); !slices.Equal(got, []string{"b3"}) {
+		t.Errorf("propagator %q", got)
+	}
+	t.Setenv("OTEL_SDK_DISABLED", "false")
+	t.Setenv("OTEL_TRACES_SAMPLER", "")
+	if tel := run(t, quiet(t)); tel.Destination().State == ExportDisabled {
+		t.Error("false disables")
+	}
+}
+
+type loudProcessor struct{ sdktrace.SpanProcessor }
+
+func (loudProcessor) OnStart(context.Context, sdktrace.ReadWriteSpan) { panic("loud at start") }
+func (loudProcessor) OnEnd(sdktrace.ReadOnlySpan)                     { panic("loud at end") }
+func (loudProcessor) ForceFlush(context.Context) error                { panic("loud in flush") }
+func (loudProcessor) Shutdown(context.Context) error                  { panic("loud in shutdown") }
+
+func TestTheEventLogHasADefaultPathAndCanBeOff(t *testing.T) {
+	t.Chdir(t.TempDir())
+	tel := run(t, Config{NoExport: true, Local: true})
+	operation(t.Context(), tel.TracerProvider(), "data_load")
+	if n := len(lines(t, events.DefaultPath)); n != linesOfOperation || tel.EventsPath() != events.DefaultPath {
+		t.Errorf("%d lines, path %q", n, tel.EventsPath())
+	}
+	tel = run(t, Config{NoExport: true, Local: true, Events: Off})
+	operation(t.Context(), tel.TracerProvider(), "data_load")
+	if err := tel.Shutdown(t.Context()); err != nil || tel.EventsPath() != "" || tel.EventsDropped() != 0 {
+		t.Errorf("path %q, error %v", tel.EventsPath(), err)
+	}
+	if n := len(lines(t, events.DefaultPath)); n != linesOfOperation {
+		t.Errorf("%d lines", n)
+	}
+}
+
+func TestAFailedStartLeavesNothing(t *testing.T) {
+	keepGlobals(t)
+	before := otel.GetTracerProvider()
+	cfg := quiet(t)
+	cfg.Local = false
+	cfg.TraceFile = t.TempDir() // a directory: the event log is open by then
+	if _, err := Start(t.Context(), cfg); err == nil {
+		t.Fatal("no error")
+	}
+	if otel.GetTracerProvider() != before {
+		t.Error("a failed Start set the global provider")
+	}
+	cfg = quiet(t)
+	cfg.Events = t.TempDir()
+	if _, err := Start(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), cfg.Events) {
+		t.Errorf("an event log that is a directory: %v", err)
+	}
+	cfg = quiet(t)
+	cfg.EventOptions.Queue = -1
+	if _, err := Start(t.Context(), cfg); err == nil {
+		t.Error("a queue of -1: no error")
+	}
+}
+
+// watcher notes the spans that a processor of the user's sees.
+type watcher struct {
+	mu             sync.Mutex
+	started, ended []string
+	sessions       []string
+	flushed, shut  int
+}
+
+func (w *watcher) OnStart(_ context.Context, span sdktrace.ReadWriteSpan) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.started = append(w.started, span.Name())
+}
+
+func (w *watcher) OnEnd(span sdktrace.ReadOnlySpan) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ended = append(w.ended, span.Name())
+	for _, kv := range span.Attributes() {
+		if kv.Key == semconv.SessionIDKey {
+			w.sessions = append(w.sessions, kv.Value.AsString())
+		}
+	}
+}
+
+func (w *watcher) ForceFlush(context.Context) error { w.flushed++; return nil }
+func (w *watcher) Shutdown(context.Context) error   { w.shut++; return nil }
+
+func TestProcessorsSeeOurSpansAndNoOthers(t *testing.T) {
+	for _, sampler := range []string{"always_on", "always_off"} {
+		w := &watcher{}
+		cfg := quiet(t)
+		cfg.Events = Off // the session is set without an event log too
+		cfg.Sampler, cfg.Session, cfg.Processors = sampler, testSession, []sdktrace.SpanProcessor{w}
+		tel := run(t, cfg)
+		tree(tel.TracerProvider())
+		if err := tel.Flush(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if err := tel.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+		_ = tel.Shutdown(t.Context())
+		if want := []string{"data_load", "attempt 1"}; !slices.Equal(w.started, want) {
+			t.Errorf("%s: started %q, want %q", sampler, w.started, want)
+		}
+		if want := []string{"attempt 1", "data_load"}; !slices.Equal(w.ended, want) {
+			t.Errorf("%s: ended %q, want %q", sampler, w.ended, want)
+		}
+		if want := []string{testSession, testSession}; !slices.Equal(w.sessions, want) {
+			t.Errorf("%s: sessions %q, want %q", sampler, w.sessions, want)
+		}
+		if w.flushed != 1 || w.shut != 1 {
+			t.Errorf("%s: flushed %d and shut down %d times, want 1 and 1", sampler, w.flushed, w.shut)
+		}
+	}
+}
+
+func TestASpanInARunKeepsTheRunsSession(t *testing.T) {
+	w := &watcher{}
+	cfg := quiet(t)
+	cfg.Processors = []sdktrace.SpanProcessor{w}
+	tel := run(t, cfg)
+	ctx := scope.With(t.Context(), scope.Frame{Session: runSession})
+	attempt(ctx, tel.TracerProvider(), "data_load", 1, semconv.ResultFailed, "x")
+	if !slices.Equal(w.sessions, []string{runSession}) {
+		t.Errorf("sessions %q", w.sessions)
+	}
+}
+
+func TestThePanicsOfAProcessorDoNotReachTheHost(t *testing.T) {
+	handler := collectErrors(t)
+	after := &watcher{}
+	cfg := quiet(t)
+	cfg.Processors = []sdktrace.SpanProcessor{loudProcessor{}, after}
+	tel := run(t, cfg)
+	operation(t.Context(), tel.TracerProvider(), "data_load")
+	if errs := handler.list(); len(errs) != 1 || !strings.Contains(errs[0].Error(), "loud at start") {
+		t.Errorf("reported %v, want the first panic alone", errs)
+	}
+	if len(after.ended) != spansOfOperation || len(lines(t, tel.EventsPath())) != linesOfOperation {
+		t.Errorf("the next processor saw %q", after.ended)
+	}
+	if err := tel.Flush(t.Context()); err == nil || !strings.Contains(err.Error(), "loud in flush") {
+		t.Errorf("Flush: %v", err)
+	}
+	if err := tel.Shutdown(t.Context()); err == nil || !strings.Contains(err.Error(), "loud in shutdown") || after.shut != 1 {
+		t.Errorf("Shutdown: %v", err)
+	}
+}
+
+// An error handler of the user's that panics is one more way to hurt the host.
+func TestThePanicsOfTheErrorHandlerDoNotReachTheHost(t *testing.T) {
+	collectErrors(t) // puts the handler back
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) { panic("handler") }))
+	cfg := quiet(t)
+	cfg.Processors = []sdktrace.SpanProcessor{loudProcessor{}}
+	tel := run(t, cfg)
+	operation(t.Context(), tel.TracerProvider(), "data_load")
+}
+
+// hanging does not come back from Shutdown before it is told to.
+type hanging struct {
+	watcher
+	release chan struct{}
+}
+
+func (h *hanging) Shutdown(context.Context) error { <-h.release; return nil }
+
+func TestAProcessorThatHangsHoldsUpNobody(t *testing.T) {
+	h := &hanging{release: make(chan struct{})}
+	defer close(h.release)
+	c := &collector{}
+	cfg := quiet(t)
+	cfg.NoExport, cfg.Endpoint, cfg.Protocol = false, httpCollector(t, c), ProtocolHTTPProtobuf
+	cfg.Processors = []sdktrace.SpanProcessor{h}
+	tel := run(t, cfg)
+	operation(t.Context(), tel.TracerProvider(), "data_load")
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := tel.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Shutdown: %v", err)
+	}
+	checkOperation(t, c)
+	if n := len(lines(t, tel.EventsPath())); n != linesOfOperation {
+		t.Errorf("%d lines", n)
+	}
+}
+
+func TestSpansAfterShutdownAreNotSeen(t *testing.T) {
+	w := &watcher{}
+	cfg := quiet(t)
+	cfg.Processors = []sdktrace.SpanProcessor{w}
+	tel := run(t, cfg)
+	_, open := begin(t.Context(), tel.TracerProvider(), semconv.KindOperation, "open")
+	if err := tel.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	open.End()
+	operation(t.Context(), tel.TracerProvider(), "late")
+	if len(w.ended) != 0 || tel.EventsDropped() != 0 {
+		t.Errorf("ended %q, %d dropped", w.ended, tel.EventsDropped())
+	}
+}
+
+// Somebody who shuts the provider down instead of Telemetry loses no line either.
+func TestShuttingDownTheProviderFirst(t *testing.T) {
+	c := &collector{}
+	cfg := quiet(t)
+	cfg.NoExport, cfg.Endpoint, cfg.Protocol = false, httpCollector(t, c), ProtocolHTTPProtobuf
+	tel := run(t, cfg)
+	operation(t.Context(), tel.TracerProvider(), "data_load")
+	provider, ok := tel.TracerProvider().(*sdktrace.TracerProvider)
+	if !ok {
+		t.Fatalf("%T", tel.TracerProvider())
+	}
+	if err := provider.ForceFlush(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := provider.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := tel.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	checkOperation(t, c)
+}
+
+// Many goroutines start, end, flush and shut down at once; every span is accounted for.
+func TestConcurrentUse(t *testing.T) {
+	const goroutines, operations = 16, 50
+	c := &collector{}
+	cfg := quiet(t)
+	cfg.NoExport, cfg.Endpoint, cfg.Protocol = false, httpCollector(t, c), ProtocolHTTPProtobuf
+	cfg.TraceFile = filepath.Join(t.TempDir(), "trace.json")
+	w := &watcher{}
+	cfg.Processors = []sdktrace.SpanProcessor{w}
+	cfg.Redact = strings.ToLower
+	tel := run(t, cfg)
+	var wg sync.WaitGroup
+	for range goroutines {
+		wg.Go(func() {
+			for range operations {
+				operation(t.Context(), tel.TracerProvider(), "data_load")
+				_, span := foreign(t.Context(), tel.TracerProvider(), "GET")
+				span.End()
+				_, _, _ = tel.Exported(), tel.EventsDropped(), tel.Destination()
+			}
+		})
+	}
+	wg.Wait()
+	var errs [4]error
+	for i := range errs {
+		wg.Go(func() { errs[i] = tel.Shutdown(t.Context()) })
+	}
+	wg.Wait()
+	if err := errors.Join(errs[:]...); err != nil {
+		t.Error(err)
+	}
+	const all = goroutines * operations
+	if n := len(lines(t, tel.EventsPath())); n != all*linesOfOperation {
+		t.Errorf("%d lines in the event log, want %d", n, all*linesOfOperation)
+	}
+	if n := len(spanNames(readTraces(t, cfg.TraceFile))); n != all*spansOfOperation {
+		t.Errorf("%d spans in the trace file, want %d", n, all*spansOfOperation)
+	}
+	if n := len(c.spans()); n != all*(spansOfOperation+1) {
+		t.Errorf("%d spans exported, want %d", n, all*(spansOfOperation+1))
+	}
+	if len(w.ended) != all*spansOfOperation {
+		t.Errorf("the processor saw %d spans, want %d", len(w.ended), all*spansOfOperation)
+	}
+}
+
+// Two of them in one process do not get into each other's way.
+func TestTwoAtOnce(t *testing.T) {
+	first, second := run(t, quiet(t)), run(t, quiet(t))
+	operation(t.Context(), first.TracerProvider(), "first")
+	if err := first.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	operation(t.Context(), second.TracerProvider(), "second")
+	for tel, name := range map[*Telemetry]string{first: "first", second: "second"} {
+		got := lines(t, tel.EventsPath())
+		if len(got) != linesOfOperation || !strings.Contains(got[0], name) || !strings.Contains(got[0], tel.Session()) {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	if first.Session() == second.Session() {
+		t.Error("one session for two")
+	}
+}
