@@ -37,22 +37,26 @@ func TestCancel(t *testing.T) {
 	}{
 		{
 			"in the first try", work(time.Hour), 3 * time.Second, "a=cancelled b=skipped",
-			[2]string{stopped, `it needs "a", which was cancelled`}, "",
+			[2]string{stopped, `it needs "a", which was cancelled`},
+			"",
 			`pipeline "nightly" was cancelled (terminated by SIGTERM): a: cancelled after 1 attempt (terminated by SIGTERM): context canceled`,
 		},
 		{
 			"in the first wait", fails(errRefused), time.Second, "a=cancelled b=skipped",
-			[2]string{stopped, `it needs "a", which was cancelled`}, "",
+			[2]string{stopped, `it needs "a", which was cancelled`},
+			"",
 			`pipeline "nightly" was cancelled (terminated by SIGTERM): a: cancelled after 1 attempt (terminated by SIGTERM): Connection refused`,
 		},
 		{
 			"in a later wait", fails(errRefused), 7 * time.Second, "a=cancelled b=skipped",
-			[2]string{stopped, `it needs "a", which was cancelled`}, "Recovery cancelled after 2 attempts",
+			[2]string{stopped, `it needs "a", which was cancelled`},
+			"Recovery cancelled after 2 attempts",
 			`pipeline "nightly" was cancelled (terminated by SIGTERM): a: cancelled after 3 attempts (terminated by SIGTERM): Connection refused`,
 		},
 		{
 			"before the start", ok(1), -1, "a=skipped b=skipped",
-			[2]string{stopped, `it needs "a", which was skipped`}, "",
+			[2]string{stopped, `it needs "a", which was skipped`},
+			"",
 			`pipeline "nightly" was cancelled (terminated by SIGTERM)`,
 		},
 	} {
@@ -155,8 +159,10 @@ func TestAbandoned(t *testing.T) {
 		{"cancelled, grace of its own", orchestrator.Phase{}, orchestrator.Options{Grace: time.Minute}, 2 * time.Second, 62 * time.Second, cancelled, context.Canceled},
 		{"phase timeout", orchestrator.Phase{Timeout: 3 * time.Second}, orchestrator.Options{}, time.Hour, 8 * time.Second, failed, context.DeadlineExceeded},
 		{
-			"attempt timeout", orchestrator.Phase{Recovery: &retry.Policy{AttemptTimeout: time.Second, Retryable: func(error) bool { return true }}},
-			orchestrator.Options{}, time.Hour, 6 * time.Second, failed, retry.ErrPermanent,
+			"attempt timeout",
+			orchestrator.Phase{Recovery: &retry.Policy{AttemptTimeout: time.Second, Retryable: func(error) bool { return true }}},
+			orchestrator.Options{},
+			time.Hour, 6 * time.Second, failed, retry.ErrPermanent,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

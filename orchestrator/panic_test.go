@@ -110,13 +110,15 @@ func TestPanicIsPermanentUnlessThePolicyThinksOtherwise(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			calls := 0
-			p := pipeline(orchestrator.Phase{Name: "a", Recovery: &retry.Policy{Retryable: c.retryable},
+			p := pipeline(orchestrator.Phase{
+				Name: "a", Recovery: &retry.Policy{Retryable: c.retryable},
 				Run: func(_ context.Context, in orchestrator.Input) (any, error) {
 					if calls++; in.Attempt < 2 {
 						panic("not yet")
 					}
 					return nil, nil
-				}})
+				},
+			})
 			report, err := p.Run(retrytest.NoWait(t.Context()), recovering)
 			equal(t, "calls", calls, c.calls)
 			equal(t, "status", report.Status, c.status)

@@ -130,22 +130,26 @@ func TestSpansOfEachStop(t *testing.T) {
 		want    string   // the operation's span
 	}{
 		"exhausted": {
-			retry.Policy{MaxRetries: 1}, nil, errRefused,
+			retry.Policy{MaxRetries: 1},
+			nil, errRefused,
 			[]string{"retrying", "failed"},
 			"data_load | Error | gave up after 2 attempts: connection refused | backspan.kind=operation error.type=*errors.errorString retry.attempts=2 retry.max_retries=1 retry.operation=data_load retry.outcome=exhausted retry.retried=true retry.total_delay_seconds=1",
 		},
 		"permanent": {
-			retry.Policy{}, nil, retry.Permanent(errRefused),
+			retry.Policy{},
+			nil, retry.Permanent(errRefused),
 			[]string{"failed"},
 			"data_load | Error | permanent error after 1 attempt: connection refused | backspan.kind=operation error.type=*errors.errorString retry.attempts=1 retry.max_retries=3 retry.operation=data_load retry.outcome=permanent retry.retried=false retry.total_delay_seconds=0",
 		},
 		"cancelled in a wait": {
-			retry.Policy{MaxRetries: retry.Unlimited}, cancelAfter(time.Second / 2), errRefused,
+			retry.Policy{MaxRetries: retry.Unlimited},
+			cancelAfter(time.Second / 2), errRefused,
 			[]string{"retrying"},
 			"data_load | Error | cancelled after 1 attempt (context canceled): connection refused | backspan.kind=operation error.type=*errors.errorString retry.attempts=1 retry.max_retries=-1 retry.operation=data_load retry.outcome=cancelled retry.retried=false retry.total_delay_seconds=0.5",
 		},
 		"cancelled before": {
-			retry.Policy{MaxRetries: retry.Never}, func(ctx context.Context) (context.Context, func()) {
+			retry.Policy{MaxRetries: retry.Never},
+			func(ctx context.Context) (context.Context, func()) {
 				ctx, cancel := context.WithCancel(ctx)
 				cancel()
 				return ctx, cancel
@@ -154,7 +158,8 @@ func TestSpansOfEachStop(t *testing.T) {
 			"data_load | Error | not started: context canceled | backspan.kind=operation error.type=cancelled retry.attempts=0 retry.max_retries=0 retry.operation=data_load retry.outcome=cancelled retry.retried=false retry.total_delay_seconds=0",
 		},
 		"deadline": {
-			retry.Policy{MaxElapsed: time.Second / 2}, nil, errRefused,
+			retry.Policy{MaxElapsed: time.Second / 2},
+			nil, errRefused,
 			[]string{"failed"},
 			"data_load | Error | out of time after 1 attempt: connection refused | backspan.kind=operation error.type=*errors.errorString retry.attempts=1 retry.max_retries=3 retry.operation=data_load retry.outcome=deadline retry.retried=false retry.total_delay_seconds=0",
 		},
