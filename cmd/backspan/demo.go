@@ -156,7 +156,7 @@ func printPlan(out io.Writer, report orchestrator.Report) {
 		if err := phase.Output(&plan); err != nil {
 			plan.Would = err.Error()
 		}
-		fmt.Fprintf(out, "%-18s would %s\n", phase.Phase, plan.Would)
+		say(out, "%-18s would %s\n", phase.Phase, plan.Would)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net"
 	"net/url"
 	"os"
@@ -51,7 +52,8 @@ func (w *watch) traceAddress(endpoint string) string {
 }
 
 func listens(address string) bool {
-	conn, err := net.DialTimeout("tcp", address, 200*time.Millisecond)
+	dialer := net.Dialer{Timeout: 200 * time.Millisecond}
+	conn, err := dialer.DialContext(context.Background(), "tcp", address)
 	if err != nil {
 		return false
 	}

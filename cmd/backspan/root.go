@@ -21,6 +21,9 @@ type streams struct {
 	out, err io.Writer
 }
 
+// say prints for a person. When nobody can be told, nobody can be told that either.
+func say(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
+
 // An exitError ends the program with a code of its own. Without err nothing more is printed: the command has said it.
 type exitError struct {
 	code int
@@ -58,10 +61,10 @@ func execute(args []string, in io.Reader, out, errOut io.Writer) int {
 		exit = &exitError{exitUsage, err}
 	}
 	if exit.err != nil {
-		fmt.Fprintf(errOut, "backspan: %v\n", exit.err)
+		say(errOut, "backspan: %v\n", exit.err)
 	}
 	if exit.code == exitUsage {
-		fmt.Fprintf(errOut, "See '%s --help'.\n", command.CommandPath())
+		say(errOut, "See '%s --help'.\n", command.CommandPath())
 	}
 	return exit.code
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -64,23 +65,24 @@ func (w *watch) end(ctx context.Context) {
 	w.lost = w.telemetry.Shutdown(ctx)
 }
 
-// draw draws the waterfall on out and says where to look for more. Failing to write there is no failure of the run.
+// draw draws the waterfall on out and says where to look for more.
 func (w *watch) draw(out io.Writer, result string) {
 	t := terminal(out)
 	columns, _ := t.Size()
-	spans := w.recorder.Spans()
-	_ = waterfall.Render(out, spans, waterfall.Options{Width: columns, Color: t.Color, ASCII: t.ASCII})
+	var text bytes.Buffer // a buffer never fails
+	_ = waterfall.Render(&text, w.recorder.Spans(), waterfall.Options{Width: columns, Color: t.Color, ASCII: t.ASCII})
 	if n := w.recorder.Dropped(); n > 0 {
-		fmt.Fprintf(out, "%d more spans are not drawn; the trace file has them\n", n)
+		fmt.Fprintf(&text, "%d more spans are not drawn; the trace file has them\n", n)
 	}
-	fmt.Fprintln(out)
-	w.whereToLook(out, result)
+	text.WriteByte('\n')
+	w.whereToLook(&text, result)
+	say(out, "%s", text.String())
 }
 
-func (w *watch) whereToLook(out io.Writer, result string) {
+func (w *watch) whereToLook(text *bytes.Buffer, result string) {
 	line := func(what, where string) {
 		if where != "" {
-			fmt.Fprintf(out, "%-8s %s\n", what, where)
+			fmt.Fprintf(text, "%-8s %s\n", what, where)
 		}
 	}
 	line("result", result)
@@ -91,6 +93,6 @@ func (w *watch) whereToLook(out io.Writer, result string) {
 	line("trace", w.telemetry.TraceFilePath())
 	line("Jaeger", w.jaeger())
 	if w.lost != nil {
-		fmt.Fprintf(out, "%v\n", w.lost)
+		fmt.Fprintf(text, "%v\n", w.lost)
 	}
 }

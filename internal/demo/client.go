@@ -91,7 +91,7 @@ func (c *client) get(ctx context.Context, path string) ([]byte, error) {
 	if err != nil {
 		return nil, failure(path, err)
 	}
-	defer response.Body.Close() //nolint:errcheck // what could be read has been
+	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
 	if err != nil {
 		return nil, failure(path, err)

@@ -21,7 +21,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // run runs the pipeline without its waits, and returns the report, the spans and the result file's path.
-func run(t *testing.T, scenario Scenario, seed uint64, policy retry.Policy) (orchestrator.Report, error, *retrytest.Recorder, string) { //nolint:revive // the error belongs to the report
+func run(t *testing.T, scenario Scenario, seed uint64, policy retry.Policy) (orchestrator.Report, error, *retrytest.Recorder, string) {
 	t.Helper()
 	service, err := StartService(scenario, seed, LateAnswer)
 	if err != nil {

@@ -43,7 +43,7 @@ func (w wrapper) Unwrap() error  { return w.error }
 func (wrapper) BackspanWrapper() {}
 
 func TestErrorType(t *testing.T) {
-	_, refused := net.Dial("tcp", "127.0.0.1:1")
+	_, refused := new(net.Dialer).DialContext(t.Context(), "tcp", "127.0.0.1:1")
 	_, missing := os.Open("does/not/exist")
 	for want, err := range map[string]error{
 		"":                     nil,
