@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -343,6 +344,49 @@ var scenarios = map[string]func(context.Context, *engine){
 				}
 				return nil
 			}})
+		})
+	},
+	"fallback": func(ctx context.Context, e *engine) {
+		e.run(ctx, "demo", func(ctx context.Context) error {
+			f := scope.From(ctx)
+			f.Phase = "data_preparation"
+			ctx, phase := e.start(ctx, f, semconv.KindPhase, f.Phase)
+			for i, name := range []string{"attempt 1", "recovery 1", "fallback"} {
+				kind, err, next := semconv.KindRecovery, errors.New(unavailable), time.Duration(0)
+				switch i {
+				case 0:
+					kind, next = semconv.KindAttempt, ms(400)
+				case 2:
+					err = nil
+				}
+				_, try := e.start(ctx, f, kind, name)
+				time.Sleep(ms(70))
+				e.endTry(try, err, next > 0, next, []attribute.KeyValue{semconv.AttemptKey.Int(max(1, i))})
+				time.Sleep(next)
+			}
+			phase.SetAttributes(semconv.PhaseStatusKey.String(semconv.StatusSuccess),
+				semconv.RecoveryAttemptedKey.Bool(true), semconv.RecoverySuccessKey.Bool(true))
+			phase.End()
+			return nil
+		})
+	},
+	"hostile": func(ctx context.Context, e *engine) {
+		e.run(ctx, "run\x1b[2J\x1b]0;owned\x07 of\x00 evil\u202e", func(ctx context.Context) error {
+			var errs []error
+			for _, text := range []string{
+				"line 1\nline 2\r\x1b[1A\x1b[2Koverwritten", "接続が拒否されました: サーバーが応答していません。もう一度お試しください",
+				"👨\u200d👩\u200d👧 family 🇩🇪 flag 👍🏽 thumb ❤\ufe0f heart", "\u202egnp.exe\u202c and \u2066isolated",
+				"\xff\xfe invalid \xe4\xb8", strings.Repeat("very long ", 10_000), "e" + strings.Repeat("\u0301", 1000) + " zalgo",
+				"שלום עולם 123: השרת לא זמין", "tab\tbell\a nul\x00 del\x7f c1\u009b31m", "",
+			} {
+				name := text
+				if name == "" {
+					name = " "
+				}
+				errs = append(errs, e.operation(ctx, name, semconv.OutcomeExhausted,
+					call{lasts: ms(30), fails: text + " ", wait: ms(50)}, call{lasts: ms(30), fails: text + " "}))
+			}
+			return errors.Join(errs...)
 		})
 	},
 	"nested": func(ctx context.Context, e *engine) {

@@ -7,31 +7,35 @@ import (
 	"github.com/backspan/backspan/internal/semconv"
 )
 
-// The most rows that one parent shows below it. A picture that is still too long gets by with fewer, down to the last
-// of them.
-var siblingLimits = [...]int{16, 12, 10, 8, 6, 5, 4, 3, 2}
-
 const (
-	maxTries = 10 // of one operation or phase
-	maxFine  = 4  // of those that went well, once some must go
+	maxSiblings = 16 // rows that one parent shows below it
+	maxTries    = 10 // of one operation or phase
+	maxFine     = 4  // of those that went well, once some must go
 )
 
-// fold shortens items to at most limit rows: what went wrong stays, and of what is alike the first and the last. A fold
-// says what it stands for.
+// fold shortens items to limit rows, or to the fewest there can be: what went wrong stays, and of what is alike the first
+// and the last. A fold says what it stands for. The steps are tried in order until there are few enough.
 func fold(items []*item, limit int) []*item {
-	for _, n := range siblingLimits {
-		folded := foldSiblings(items, n)
-		if countRows(folded) <= limit {
-			return folded
+	items = foldSiblings(items, maxSiblings)
+	siblings := func(n int) func() { return func() { items = foldSiblings(items, n) } }
+	steps := []func(){
+		siblings(12), siblings(10), siblings(8), siblings(6), siblings(5),
+		// The row of an operation says how many attempts there were.
+		func() { dropTries(items, false) },
+		func() { dropTries(items, true) },
+		siblings(4), siblings(3),
+	}
+	for _, all := range [...]bool{false, true} {
+		for level := maxLevel; level > 0; level-- {
+			steps = append(steps, func() { prune(items, level, all) })
 		}
-		items = folded
 	}
-	// Too many levels, then. The upper ones say more.
-	for level := maxLevel; level > 0 && countRows(items) > limit; level-- {
-		prune(items, level, false)
-	}
-	for level := maxLevel; level > 0 && countRows(items) > limit; level-- {
-		prune(items, level, true)
+	steps = append(steps, siblings(2))
+	for _, step := range steps {
+		if countRows(items) <= limit {
+			break
+		}
+		step()
 	}
 	return items
 }
@@ -42,6 +46,16 @@ func countRows(items []*item) int {
 		n += countRows(it.children)
 	}
 	return n
+}
+
+// dropTries takes away the attempts of operations, of those that recovered or of all.
+func dropTries(items []*item, all bool) {
+	for _, it := range items {
+		if it.kind == semconv.KindOperation && (all || it.mark == markOK) {
+			it.children = nil
+		}
+		dropTries(it.children, all)
+	}
 }
 
 // prune takes away the rows at a level below items, those without trouble or all.
@@ -78,7 +92,8 @@ func foldSiblings(items []*item, n int) []*item {
 	return kept
 }
 
-// choose picks n of items: the last one, those that went wrong, and then the first ones, with folds among them counted.
+// choose picks the items to be shown, so that with a fold there are n: those that went wrong, the last one, and then the
+// first ones. Where folds stand between them there may be more.
 func choose(items []*item, n int) []bool {
 	keep := make([]bool, len(items))
 	if len(items) <= n && (len(items) <= maxTries || !isTry(items[0])) {
@@ -95,10 +110,10 @@ func choose(items []*item, n int) []bool {
 		}
 	}
 	last := len(items) - 1
-	pick(last)
 	// The tries of one operation failed all but the last, each for its own reason: the newest say most about the end,
 	// the first how it began.
 	if isTry(items[0]) {
+		pick(last)
 		room = min(room, maxTries-2)
 		for i := 0; room > 0; i++ {
 			pick(i)
@@ -111,6 +126,7 @@ func choose(items []*item, n int) []bool {
 			pick(i)
 		}
 	}
+	pick(last)
 	room = min(room, maxFine-1)
 	for i := range items {
 		pick(i)
@@ -125,33 +141,38 @@ func isTry(it *item) bool {
 // foldOf is the row that stands for items.
 func foldOf(items []*item) *item {
 	f := &item{kind: items[0].kind, mark: markNone}
-	failed := 0
 	for _, it := range items {
-		n := max(1, it.folded)
-		f.folded += n
+		f.folded += max(1, it.folded)
 		if it.kind != f.kind {
 			f.kind = ""
 		}
 		f.bars = append(f.bars, it.bars...)
 		f.waited += it.waited
-		f.took += it.took
 		f.trouble = f.trouble || it.trouble
+		f.foldedFailed += it.foldedFailed
+		f.foldedTrouble += it.foldedTrouble
 		if it.mark == markFailed {
-			failed++
-		}
-		if it.folded > 0 {
-			failed += it.failedBelow
+			f.foldedFailed++
+		} else if it.folded == 0 && it.trouble {
+			f.foldedTrouble++
 		}
 	}
-	f.failedBelow = failed
 	f.name = fmt.Sprintf("%d more %s", f.folded, rowsName(f.kind, f.folded))
-	if failed == f.folded {
-		f.note = note{said: "all failed", style: styleFailed}
-	} else if failed > 0 {
-		f.note = note{said: fmt.Sprintf("%d failed", failed), style: styleFailed}
-	}
+	f.note = foldNote(f)
 	slices.SortStableFunc(f.bars, func(a, b bar) int { return int(a.kind) - int(b.kind) })
 	return f
+}
+
+func foldNote(f *item) note {
+	switch {
+	case f.foldedFailed == f.folded:
+		return note{said: "all failed", style: styleFailed}
+	case f.foldedFailed > 0:
+		return note{said: fmt.Sprintf("%d failed", f.foldedFailed), style: styleFailed}
+	case f.foldedTrouble > 0:
+		return note{said: fmt.Sprintf("%d with retries", f.foldedTrouble), style: styleRecovered}
+	}
+	return note{}
 }
 
 func rowsName(kind string, n int) string {

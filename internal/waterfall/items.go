@@ -21,9 +21,10 @@ type item struct {
 	bars     []bar
 	children []*item
 
-	trouble     bool // something failed in it or below it
-	folded      int  // how many rows this one stands for; 0 for an ordinary row
-	failedBelow int  // how many of those failed
+	trouble       bool // something failed in it or below it
+	folded        int  // how many rows this one stands for; 0 for an ordinary row
+	foldedFailed  int  // how many of those failed
+	foldedTrouble int  // how many of the others were in trouble
 }
 
 // A note says in words what happened: "permanent: no such file", "connection refused, wait of 8s cut short".
@@ -68,7 +69,7 @@ func itemsOf(nodes []*node) []*item {
 func itemOf(n *node) *item {
 	it := &item{
 		kind: n.Kind,
-		name: clean(n.Name),
+		name: nameOf(n.Span),
 		bold: n.Kind == semconv.KindRun || n.Kind == semconv.KindPhase,
 		took: n.to.Sub(n.from),
 		open: n.open,
@@ -170,7 +171,15 @@ func tryName(n *Span) string {
 	if ok && strings.HasPrefix(n.Name, n.Kind+" ") {
 		return fmt.Sprintf("%s %d", n.Kind, number)
 	}
-	return clean(n.Name)
+	return nameOf(n)
+}
+
+// nameOf is a name that can be seen.
+func nameOf(n *Span) string {
+	if name := clean(n.Name); name != "" {
+		return name
+	}
+	return "(no name)"
 }
 
 func markOf(n *node) mark {

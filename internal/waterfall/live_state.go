@@ -53,7 +53,7 @@ func (st *liveState) start(frame scope.Frame, s sdktrace.ReadWriteSpan) *liveSpa
 		span:  s,
 		key:   key,
 		kind:  frame.Starting,
-		name:  clean(s.Name()),
+		name:  nameOf(&Span{Name: s.Name()}),
 		phase: clean(frame.Phase),
 		host:  st.hostOf(key, s, frame),
 	}

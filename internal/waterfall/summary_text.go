@@ -1,8 +1,6 @@
 package waterfall
 
-import (
-	"fmt"
-)
+import "fmt"
 
 // summary draws the counts. What is zero is left out: the eye should find what happened, not what did not.
 func (p *picture) summary(s Summary) {
@@ -10,8 +8,16 @@ func (p *picture) summary(s Summary) {
 		p.counts("phases", fmt.Sprint(s.Phases),
 			count(s.PhasesRecovered, "recovered"), count(s.PhasesFailed, "failed"))
 	}
+	if s.Operations > 0 {
+		p.operations(s)
+	}
+	p.counts("time", formatDuration(s.Elapsed),
+		"working "+formatDuration(s.Working), "waiting "+formatDuration(s.Waiting))
+}
+
+func (p *picture) operations(s Summary) {
 	calm := ""
-	if s.Retried+s.Failed == 0 && s.Operations > 0 {
+	if s.Retried+s.Failed == 0 {
 		calm = "all well at the first attempt"
 	}
 	other := s.Failed - s.Exhausted - s.Permanent - s.Cancelled - s.OutOfTime
@@ -19,8 +25,6 @@ func (p *picture) summary(s Summary) {
 		count(s.Recovered, "recovered"), count(s.Exhausted, "exhausted"), count(s.Permanent, "permanent"),
 		count(s.Cancelled, "cancelled"), count(s.OutOfTime, "out of time"), count(other, "failed otherwise"))
 	p.counts("attempts", fmt.Sprint(s.Attempts), count(s.AttemptsFailed, "failed"))
-	p.counts("time", formatDuration(s.Elapsed),
-		"working "+formatDuration(s.Working), "waiting "+formatDuration(s.Waiting))
 }
 
 func count(n int, what string) string {

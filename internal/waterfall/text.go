@@ -193,13 +193,16 @@ func shorten(s string, w int, ellipsis string) string {
 	return s
 }
 
+// leftToRightMark takes no room. It is a letter from left to right for whoever decides about directions.
+const leftToRightMark = '\u200e'
+
 // leftToRight ends text that is written from right to left, so that terminals that know about directions do not turn
 // what stands beside it around.
 func leftToRight(s string) string {
 	for _, r := range s {
 		if r >= 0x590 && r <= 0x8ff || r >= 0xfb1d && r <= 0xfdff || r >= 0xfe70 && r <= 0xfeff ||
 			r >= 0x10800 && r <= 0x10fff || r >= 0x1e800 && r <= 0x1efff {
-			return s + "\u200e"
+			return s + string(leftToRightMark)
 		}
 	}
 	return s

@@ -165,13 +165,19 @@ func setLevels(root *node, reached map[*node]bool) {
 func adopt(roots []*node) []*node {
 	tried := 0
 	kept := roots[:0:0]
+	var homes []*node // where there may be an attempt
+	for _, r := range roots {
+		if len(r.children) > 0 || r.isTry() {
+			homes = append(homes, r)
+		}
+	}
 	for _, r := range roots {
 		if !r.ParentID.IsValid() || r.Kind != semconv.KindOperation || tried >= maxAdopted {
 			kept = append(kept, r)
 			continue
 		}
 		tried++
-		if home := homeOf(r, roots); home != nil {
+		if home := homeOf(r, homes); home != nil {
 			r.parent = home
 			home.children = append(home.children, r)
 			setLevels(home, map[*node]bool{})
@@ -183,7 +189,7 @@ func adopt(roots []*node) []*node {
 }
 
 // homeOf is the only attempt that n can have been called by, or nil.
-func homeOf(n *node, roots []*node) *node {
+func homeOf(n *node, homes []*node) *node {
 	depth, _ := n.number(semconv.DepthKey)
 	phase := n.text(semconv.PhaseNameKey)
 	var home *node
@@ -201,8 +207,8 @@ func homeOf(n *node, roots []*node) *node {
 			look(child)
 		}
 	}
-	for _, r := range roots {
-		if r.parent == nil {
+	for _, r := range homes {
+		if r.parent == nil { // else it was adopted, and is seen below its new parent
 			look(r)
 		}
 	}

@@ -1,0 +1,5 @@
+package waterfall
+
+const helperVariable = "BACKSPAN_WATERFALL_HELPER"
+
+func helper() {}
