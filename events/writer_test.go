@@ -1,28 +1,320 @@
 package events
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
+	"time"
 )
 
-func TestWriterWrites(t *testing.T) {
+func content(t testing.TB, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// records reads the whole log, which must be without fault.
+func records(t testing.TB, path string) []Record {
+	t.Helper()
+	r, err := OpenFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close() //nolint:errcheck // it was only read
+	var all []Record
+	for l := range r.All() {
+		all = append(all, l.Record())
+	}
+	if tally := r.Tally(); r.Err() != nil || tally.Unreadable+tally.Held > 0 {
+		t.Errorf("%v, %+v, in:\n%.2000s", r.Err(), tally, content(t, path))
+	}
+	return all
+}
+
+func TestWriterWritesEachRecordAtOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "data", "session", "events.jsonl")
-	w, err := Open(path, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.Write(sample())
-	w.Write(sample())
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	got, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := open(t, path, Options{})
 	line := string(sample().Append(nil))
-	if string(got) != line+line {
-		t.Errorf("got %s", got)
+	for n := 1; n <= 3; n++ {
+		w.Write(sample())
+		if got := content(t, path); got != strings.Repeat(line, n) {
+			t.Fatalf("after %d records the file is %q", n, got)
+		}
+	}
+	if err := errors.Join(w.Flush(), w.Close(), w.Close(), w.Flush()); err != nil {
+		t.Error(err)
+	}
+	w.Write(sample())
+	if got := content(t, path); w.Written() != 3 || w.Dropped() != 1 || got != strings.Repeat(line, 3) {
+		t.Errorf("after Close: %d written, %d dropped, want 3 and 1", w.Written(), w.Dropped())
+	}
+	if w.Path() != path {
+		t.Errorf("the path is %s, want %s", w.Path(), path)
+	}
+}
+
+func TestNilWriterAndNilRecord(t *testing.T) {
+	var w *Writer
+	w.Write(sample())
+	w.Reopen()
+	if err := errors.Join(w.Flush(), w.Close()); err != nil || w.Path() != "" || w.Written()+w.Dropped() != 0 {
+		t.Errorf("a nil Writer said %v, %q, %d, %d", err, w.Path(), w.Written(), w.Dropped())
+	}
+	path := logPath(t)
+	w = open(t, path, Options{})
+	w.Write(nil)
+	if got := content(t, path); got != "" || w.Written()+w.Dropped() != 0 {
+		t.Errorf("a nil record was written as %q", got)
+	}
+}
+
+func TestOpenRefusesBadInput(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		path string
+		opts Options
+		says []string
+	}{
+		{"", Options{}, []string{"path is empty", DefaultPath}},
+		{"a\x00b", Options{}, []string{`"a\x00b"`, "NUL"}},
+		{dir + "/", Options{}, []string{dir, "names a directory", "events.jsonl"}},
+		{".", Options{}, []string{"names a directory"}},
+		{"..", Options{}, []string{"names a directory"}},
+		{"/", Options{}, []string{"names a directory"}},
+		{dir, Options{}, []string{dir, "a directory", "name a file in it"}},
+		{filepath.Join(file, "events.jsonl"), Options{}, []string{file, "not a directory"}},
+		{filepath.Join(dir, strings.Repeat("x", 300)), Options{}, []string{"name too long"}},
+		{file, Options{Queue: -1}, []string{"Options.Queue", "-1", "0 means no queue"}},
+		{file, Options{CheckInterval: -1}, []string{"Options.CheckInterval", "-1ns", "100ms"}},
+		{file, Options{DrainTimeout: -time.Second}, []string{"Options.DrainTimeout", "-1s", "5s"}},
+	} {
+		w, err := Open(test.path, test.opts)
+		if err == nil {
+			w.Close() //nolint:errcheck // the test fails anyway
+			t.Errorf("Open(%q, %+v) succeeded", test.path, test.opts)
+			continue
+		}
+		for _, part := range append(test.says, "events: ") {
+			if !strings.Contains(err.Error(), part) {
+				t.Errorf("Open(%q): %q does not say %q", test.path, err, part)
+			}
+		}
+	}
+}
+
+// A file that ends in a torn line is continued on a new one, in the same write.
+func TestWriterClosesATornLine(t *testing.T) {
+	for _, torn := range []string{`{"timestamp": "20`, "\x00\x00", "x"} {
+		path := logPath(t)
+		if err := os.WriteFile(path, []byte(torn), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w := open(t, path, Options{})
+		if got := content(t, path); got != torn {
+			t.Errorf("Open alone made %q of %q", got, torn)
+		}
+		w.Write(sample())
+		w.Write(sample())
+		line := string(sample().Append(nil))
+		if got := content(t, path); got != torn+"\n"+line+line {
+			t.Errorf("got %q", got)
+		}
+	}
+}
+
+// What another process left torn while this one had the file open is noticed at the next look at the path.
+func TestWriterClosesANeighboursTornLine(t *testing.T) {
+	path := logPath(t)
+	w := open(t, path, Options{CheckInterval: time.Nanosecond})
+	w.Write(sample())
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString("torn"); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w.Write(sample())
+	line := string(sample().Append(nil))
+	if got := content(t, path); got != line+"torn\n"+line {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestRedact(t *testing.T) {
+	path := logPath(t)
+	secret := strings.Repeat("x", MaxField-3) + "SECRET"
+	w := open(t, path, Options{Redact: func(s string) string {
+		if strings.Contains(s, "BOOM") {
+			panic("BOOM")
+		}
+		return strings.ReplaceAll(strings.ReplaceAll(s, "SECRET", "***"), "failed", "hidden")
+	}})
+	r := &Record{Session: "SECRET", Type: TypeAttempt, Phase: "SECRET", Message: secret, Details: []Field{
+		String(KeyReason, "SECRET"), String("other", "BOOM SECRET"), String(KeyResult, "failed"), Int("n", 1),
+	}}
+	w.Write(r)
+	if r.Phase != "SECRET" || r.Details[0] != String(KeyReason, "SECRET") {
+		t.Errorf("Write changed the caller's record: %+v", r)
+	}
+	got := records(t, path)[0]
+	if want := strings.Repeat("x", MaxField-3) + "***"; got.Message != want {
+		t.Errorf("the message was cut before it was redacted: …%s", got.Message[len(got.Message)-10:])
+	}
+	want := []Field{
+		String(KeyReason, "***"), String("other", "(left out: Redact panicked)"), String(KeyResult, "failed"), Int("n", 1),
+	}
+	if fmt.Sprint(got.Details) != fmt.Sprint(want) || got.Phase != "***" || got.Session != "SECRET" {
+		t.Errorf("got %+v, want details %v, phase ***, session SECRET (which is not for redaction)", got, want)
+	}
+}
+
+// Many goroutines, each with a record that it uses again at once.
+func TestWriterIsSafeForConcurrentUse(t *testing.T) {
+	for _, queue := range []int{0, 10_000} {
+		t.Run(fmt.Sprint("queue ", queue), func(t *testing.T) {
+			const writers, n = 8, 500
+			path := logPath(t)
+			w := open(t, path, Options{Queue: queue, Redact: strings.ToUpper})
+			var all sync.WaitGroup
+			for writer := range writers {
+				all.Go(func() {
+					r := numbered(writer, 0, 0)
+					for i := range n {
+						r.Details[8] = Int("n", int64(i))
+						w.Write(r)
+						if i%100 == 0 {
+							w.Reopen()
+						}
+					}
+				})
+			}
+			all.Wait()
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			seen, tally := found(t, path)
+			for writer := range writers {
+				if missing, doubled := lost(seen, writer, n); missing+doubled > 0 {
+					t.Errorf("writer %d: %d lost, %d doubled", writer, missing, doubled)
+				}
+			}
+			if w.Written() != writers*n || w.Dropped() != 0 || tally.Unreadable > 0 {
+				t.Errorf("%d written, %d dropped, %+v", w.Written(), w.Dropped(), tally)
+			}
+		})
+	}
+}
+
+// Encoding and writing allocate nothing.
+func TestWriteDoesNotAllocate(t *testing.T) {
+	w := open(t, logPath(t), Options{})
+	r := sample()
+	w.Write(r)
+	if n := testing.AllocsPerRun(200, func() { w.Write(r) }); n >= 1 {
+		t.Errorf("%v allocations a record, want 0", n)
+	}
+}
+
+// A directory that vanishes is made again. When it cannot be made, records are dropped and counted, the host is told
+// once, and the log itself says so when it works again.
+func TestVanishedDirectory(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data", "session")
+	path := filepath.Join(dir, "events.jsonl")
+	var told []error
+	w := open(t, path, Options{CheckInterval: time.Nanosecond, OnError: func(err error) {
+		told = append(told, err)
+		panic("the host's handler has a fault of its own")
+	}})
+	w.Write(numbered(0, 0, 0))
+	if err := os.RemoveAll(filepath.Dir(dir)); err != nil {
+		t.Fatal(err)
+	}
+	w.Write(numbered(0, 1, 0))
+	if len(records(t, path)) != 1 || len(told) > 0 {
+		t.Fatalf("a removed directory was not made again: %v", told)
+	}
+	for round := 1; round <= 2; round++ {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(dir, nil, 0o600); err != nil { // in the directory's place
+			t.Fatal(err)
+		}
+		for range 3 {
+			w.Write(sample())
+		}
+		if len(told) != round || w.Dropped() != uint64(3*round) || w.Flush() == nil {
+			t.Fatalf("told %v, dropped %d, Flush said %v", told, w.Dropped(), w.Flush())
+		}
+		if err := os.Remove(dir); err != nil {
+			t.Fatal(err)
+		}
+		w.Write(numbered(0, 2, 0))
+		got := records(t, path)
+		if len(got) != 2 || got[0].Type != TypeEventsDropped || got[1].Type != TypeAttempt {
+			t.Fatalf("got %+v, want a record of type events_dropped and the record", got)
+		}
+		if got[0].Session != sample().Session || got[0].Level != LevelError || got[0].Details[0] != Int(KeyCount, 3) {
+			t.Errorf("the record of the loss is %+v", got[0])
+		}
+		if err := w.Flush(); err != nil {
+			t.Errorf("it works again, but Flush says %v", err)
+		}
+	}
+	if w.Written() != 4 {
+		t.Errorf("%d written, want 4", w.Written())
+	}
+}
+
+// What was lost is owned up to on Close when nobody has written since.
+func TestCloseOwnsUpToLosses(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "d")
+	path := filepath.Join(dir, "events.jsonl")
+	w := open(t, path, Options{CheckInterval: time.Nanosecond})
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(dir, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.Write(sample())
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Error(err)
+	}
+	if got := records(t, path); len(got) != 1 || got[0].Type != TypeEventsDropped || got[0].Session != sample().Session {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestCloseSaysThatLinesAreLost(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "d")
+	w := open(t, filepath.Join(dir, "events.jsonl"), Options{CheckInterval: time.Nanosecond})
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(dir, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.Write(sample())
+	if err := w.Close(); err == nil || !strings.Contains(err.Error(), dir) {
+		t.Errorf("Close said %v, want what is wrong with %s", err, dir)
 	}
 }
