@@ -226,3 +226,17 @@ func TestGhostReturnsLater(t *testing.T) {
 		})
 	}
 }
+
+func TestCancelInTheFallback(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, rec := retrytest.Record(t, cancelAfter(t, 20*time.Second))
+		p := pipeline(orchestrator.Phase{Name: "a", Run: fails(errRefused), Fallback: work(time.Hour)})
+		report, err := p.Run(ctx, recovering)
+		equal(t, "status", report.Phases[0].Status, cancelled)
+		equal(t, "fallback's error", report.Phases[0].Fallback.Error, "context canceled")
+		if !errors.Is(err, retry.ErrCancelled) || !errors.Is(err, errSignal) || !errors.Is(err, errRefused) {
+			t.Errorf("error %v, want all that led to it", err)
+		}
+		checkSpans(t, report, rec)
+	})
+}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -263,4 +264,76 @@ func TestReasonOfAnotherVersion(t *testing.T) {
 	report, err := e.plan.Drive(e, orchestrator.Options{RunID: "id", EnableRecovery: true})
 	equal(t, "statuses", statuses(report), "a=failed")
 	equal(t, "error", fmt.Sprint(err), `pipeline "nightly" failed: a: gave up after 1 attempt: x`)
+}
+
+// What was under way when the run stopped comes in late, in any order; no call of a phase may follow from it.
+func TestWhatComesAfterTheStop(t *testing.T) {
+	const (
+		failedA = `0 {"done":{"phase":"a","status":"error","error":"x","decision":{"retry":true,"delay":2000000000}}}`
+		timerA  = `9 {"timer":{"phase":"a","attempt":1,"delay":2000000000,"reason":"x"}}`
+		stop    = `5 {"stop":{"cause":"SIGTERM"}}`
+		late    = `5 {"stop":{"cause":"too late","deadline":true}}`
+		retryB  = `9 {"done":{"phase":"b","status":"error","error":"y","decision":{"retry":true,"delay":2000000000}}}`
+		spentB  = `9 {"done":{"phase":"b","status":"error","error":"y","decision":{"reason":"exhausted"}}}`
+	)
+	for _, c := range []struct {
+		name     string
+		history  []string
+		statuses string
+		reasons  [2]string
+		status   orchestrator.Status
+	}{
+		{
+			"a timer", []string{failedA, stop, timerA, retryB}, "a=cancelled b=cancelled",
+			[2]string{"the run was cancelled: SIGTERM", "the run was cancelled: SIGTERM"}, cancelled,
+		},
+		{
+			"a spent phase", []string{failedA, stop, spentB}, "a=cancelled b=failed",
+			[2]string{"the run was cancelled: SIGTERM", "retries exhausted"}, cancelled,
+		},
+		{
+			"a deadline", []string{failedA, late, retryB}, "a=failed b=failed",
+			[2]string{"the run's time was up: too late", "the run's time was up: too late"}, failed,
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := newEngine(t, pipeline(
+				orchestrator.Phase{Name: "a", Run: ok(1), Fallback: ok(1)},
+				orchestrator.Phase{Name: "b", Run: ok(1), Fallback: ok(1)},
+				orchestrator.Phase{Name: "c", Run: ok(1), Needs: []string{"a", "b"}},
+			))
+			e.replay = append(c.history, "end")
+			report, err := e.plan.Drive(e, orchestrator.Options{RunID: "id", EnableRecovery: true})
+			equal(t, "statuses", statuses(report), c.statuses+" c=skipped")
+			equal(t, "reasons", [2]string{report.Phases[0].Reason, report.Phases[1].Reason}, c.reasons)
+			equal(t, "status", report.Status, c.status)
+			want := context.Canceled
+			if c.status == failed {
+				want = context.DeadlineExceeded
+			}
+			if !errors.Is(err, want) {
+				t.Errorf("error %v, want %v", err, want)
+			}
+			tried := 0
+			for _, call := range e.calls {
+				if strings.HasPrefix(call, "StartAttempt ") {
+					tried++
+				}
+			}
+			equal(t, "attempts started", tried, 2)
+		})
+	}
+}
+
+func TestNeverCalledWithAContextThatHasEnded(t *testing.T) {
+	e := newEngine(t, pipeline(orchestrator.Phase{Name: "a", Run: func(context.Context, orchestrator.Input) (any, error) {
+		t.Error("called")
+		return nil, nil
+	}}))
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errSignal)
+	done := e.plan.Attempt(ctx, orchestrator.Task{Phase: "a", Recovery: true}, 0)
+	equal(t, "error", done.Error, "not called: terminated by SIGTERM")
+	equal(t, "decision", done.Decision, orchestrator.Decision{Reason: orchestrator.WasCancelled})
+	equal(t, "final", done.Final, true)
 }

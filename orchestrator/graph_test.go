@@ -257,3 +257,10 @@ func TestDryRun(t *testing.T) {
 	equal(t, "statuses", statuses(report), "load=skipped check=failed write=skipped")
 	equal(t, "reason", report.Phases[2].Reason, `it needs "check", which failed`)
 }
+
+func TestFirstFailureIsTheOneThatIsNamed(t *testing.T) {
+	var d diary
+	report, _ := d.run(t, orchestrator.Options{},
+		d.phase("late", 2, errRefused), d.phase("early", 1, errRefused), d.phase("long", 3, nil), d.phase("last", 1, nil, "long"))
+	equal(t, "reason", phaseOf(t, report, "last").Reason, `"early" failed before it began`)
+}

@@ -248,3 +248,33 @@ func TestRunThatIsNotRecorded(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A run within a phase is a session of its own; that its root belongs to the phase around is still to be seen.
+func TestRunWithinAPhase(t *testing.T) {
+	ctx, rec := retrytest.Record(t, t.Context())
+	var inner orchestrator.Report
+	outer, err := pipeline(orchestrator.Phase{Name: "a", Run: func(ctx context.Context, _ orchestrator.Input) (any, error) {
+		var err error
+		inner, err = orchestrator.Pipeline{Name: "inner", Phases: []orchestrator.Phase{{Name: "b", Run: ok(1)}}}.Run(ctx, recovering)
+		return inner, err
+	}}).Run(ctx, recovering)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string][2]string{
+		"nightly": {outer.SessionID, ""}, "a": {outer.SessionID, "a"},
+		"inner": {inner.SessionID, "a"}, "b": {inner.SessionID, "b"},
+	}
+	if outer.SessionID == inner.SessionID {
+		t.Error("both runs have one session")
+	}
+	for _, s := range rec.Spans() {
+		if place, known := want[s.Name()]; known {
+			equal(t, s.Name(), [2]string{
+				attributeOf(s.Attributes(), semconv.SessionIDKey).AsString(), attributeOf(s.Attributes(), semconv.PhaseNameKey).AsString(),
+			}, place)
+			delete(want, s.Name())
+		}
+	}
+	equal(t, "spans not seen", len(want), 0)
+}
