@@ -22,7 +22,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 
 	ctx := context.Background()
 	t, err := telemetry.Start(ctx, telemetry.Config{
@@ -61,7 +61,7 @@ func ExampleNewEventLog() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 
 	w, err := events.Open(filepath.Join(dir, "events.jsonl"), events.Options{})
 	if err != nil {

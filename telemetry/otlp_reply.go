@@ -75,25 +75,29 @@ func (t replyNoter) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err != nil || response.StatusCode < 200 || response.StatusCode > 299 {
 		return response, err
 	}
-	head, err := io.ReadAll(io.LimitReader(response.Body, maxNotedReply))
-	// The exporter reads the body after us, and finds there what we found.
+	head, broken := io.ReadAll(io.LimitReader(response.Body, maxNotedReply))
+	if broken == nil {
+		replyFrom(request.Context()).note(parseReply(response.Header.Get("Content-Type"), head))
+	}
+	// The exporter reads the body after us, and finds there what we found, an error included.
 	rest := response.Body
 	response.Body = struct {
 		io.Reader
 		io.Closer
 	}{io.MultiReader(bytes.NewReader(head), rest), rest}
-	if err != nil {
-		return response, nil // it will meet the same error
-	}
-	var answer coltracepb.ExportTraceServiceResponse
-	if strings.HasPrefix(response.Header.Get("Content-Type"), "application/json") {
-		err = protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(head, &answer)
-	} else {
-		err = proto.Unmarshal(head, &answer)
-	}
-	if err != nil {
-		answer.Reset() // no answer that says anything: what counts is the status
-	}
-	replyFrom(request.Context()).note(&answer)
 	return response, nil
+}
+
+func parseReply(contentType string, body []byte) *coltracepb.ExportTraceServiceResponse {
+	answer := new(coltracepb.ExportTraceServiceResponse)
+	var err error
+	if strings.HasPrefix(contentType, "application/json") {
+		err = protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(body, answer)
+	} else {
+		err = proto.Unmarshal(body, answer)
+	}
+	if err != nil {
+		answer.Reset() // it says nothing that we understand: what counts is the status
+	}
+	return answer
 }

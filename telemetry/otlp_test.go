@@ -9,6 +9,9 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/go-logr/logr"
+	"github.com/go-logr/logr/funcr"
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/codes"
 	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
@@ -71,6 +74,29 @@ func TestExportOverGRPC(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// The SDK's exporters read the variables again, and log an error about what url.Parse refuses.
+func TestAnEndpointThatIsUnderstoodIsNotLoggedAsAnError(t *testing.T) {
+	var logged []string
+	otel.SetLogger(funcr.New(func(_, args string) { logged = append(logged, args) }, funcr.Options{}))
+	t.Cleanup(func() { otel.SetLogger(logr.Discard()) })
+	for _, name := range []string{"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"} {
+		for _, protocol := range []string{ProtocolGRPC, ProtocolHTTPProtobuf} {
+			t.Setenv(name, "127.0.0.1:4317")
+			cfg := quiet(t)
+			cfg.NoExport, cfg.Protocol = false, protocol
+			if err := run(t, cfg).Shutdown(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if got := os.Getenv(name); got != "127.0.0.1:4317" {
+				t.Errorf("%s is now %q", name, got)
+			}
+		}
+	}
+	if len(logged) != 0 {
+		t.Errorf("logged %q", logged)
 	}
 }
 

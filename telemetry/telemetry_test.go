@@ -337,6 +337,7 @@ func TestShuttingDownTheProviderFirst(t *testing.T) {
 // Many goroutines start, end, flush and shut down at once; every span is accounted for.
 func TestConcurrentUse(t *testing.T) {
 	const goroutines, operations = 16, 50
+	t.Setenv("OTEL_BSP_MAX_QUEUE_SIZE", "10000") // room for all of them, however slow the machine is
 	c := &collector{}
 	cfg := quiet(t)
 	cfg.NoExport, cfg.Endpoint, cfg.Protocol = false, httpCollector(t, c), ProtocolHTTPProtobuf
