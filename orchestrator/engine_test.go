@@ -284,16 +284,25 @@ func TestWhatComesAfterTheStop(t *testing.T) {
 		status   orchestrator.Status
 	}{
 		{
-			"a timer", []string{failedA, stop, timerA, retryB}, "a=cancelled b=cancelled",
-			[2]string{"the run was cancelled: SIGTERM", "the run was cancelled: SIGTERM"}, cancelled,
+			"a timer",
+			[]string{failedA, stop, timerA, retryB},
+			"a=cancelled b=cancelled",
+			[2]string{"the run was cancelled: SIGTERM", "the run was cancelled: SIGTERM"},
+			cancelled,
 		},
 		{
-			"a spent phase", []string{failedA, stop, spentB}, "a=cancelled b=failed",
-			[2]string{"the run was cancelled: SIGTERM", "retries exhausted"}, cancelled,
+			"a spent phase",
+			[]string{failedA, stop, spentB},
+			"a=cancelled b=failed",
+			[2]string{"the run was cancelled: SIGTERM", "retries exhausted"},
+			cancelled,
 		},
 		{
-			"a deadline", []string{failedA, late, retryB}, "a=failed b=failed",
-			[2]string{"the run's time was up: too late", "the run's time was up: too late"}, failed,
+			"a deadline",
+			[]string{failedA, late, retryB},
+			"a=failed b=failed",
+			[2]string{"the run's time was up: too late", "the run's time was up: too late"},
+			failed,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -127,7 +128,7 @@ func (d *local) stop() *Stop {
 	d.stopped = true
 	cause := context.Cause(d.ctx)
 	return &Stop{
-		Deadline: d.ctx.Err() == context.DeadlineExceeded, //nolint:errorlint // Err returns it or Canceled, as they are
+		Deadline: errors.Is(d.ctx.Err(), context.DeadlineExceeded),
 		Cause:    errorText(cause),
 		Err:      cause,
 	}

@@ -46,11 +46,9 @@ func TestPhasesThatEndBadly(t *testing.T) {
 	}{
 		{"panic", func(context.Context, orchestrator.Input) (any, error) { panic("a bug") }, "panic: a bug", "panic", nil},
 		{"panic with an error", deepPanic, "panic: row 7: unexpected EOF", "panic", io.ErrUnexpectedEOF},
-		{"nil map", func(context.Context, orchestrator.Input) (any, error) {
-			var m map[string]int
-			m["a"] = 1
-			return m, nil
-		}, "panic: assignment to entry in nil map", "panic", nil},
+		{"out of range", func(_ context.Context, in orchestrator.Input) (any, error) {
+			return []int{}[in.Attempt], nil
+		}, "panic: runtime error: index out of range [0] with length 0", "panic", nil},
 		{"goexit", func(context.Context, orchestrator.Input) (any, error) { runtime.Goexit(); return nil, nil }, "the phase called runtime.Goexit", "goexit", nil},
 		{"error whose method panics", fails(none), "*orchestrator_test.nilError (its Error method panicked", "*orchestrator_test.nilError", nil},
 		{"empty error", fails(errors.New("")), "*errors.errorString without a message", "*errors.errorString", nil},

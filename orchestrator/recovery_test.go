@@ -348,10 +348,9 @@ func TestJitterIsRepeatable(t *testing.T) {
 		}
 		return b.String()
 	}
-	if delays("one") != delays("one") {
-		t.Error("the same run waited differently")
-	}
-	if delays("one") == delays("two") {
+	first := delays("one")
+	equal(t, "the same run's delays", delays("one"), first)
+	if delays("two") == first {
 		t.Error("different runs waited the same")
 	}
 }
