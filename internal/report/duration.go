@@ -1,0 +1,45 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// durationText writes d short: 0s, 0.35ms, 35ms, 2.8s, 1m 3s, 2h 5m, 3d 4h. The script has the same.
+func durationText(d time.Duration) string {
+	ms, s := float64(d)/1e6, d.Seconds()
+	switch {
+	case d <= 0:
+		return "0s"
+	case ms < 0.01:
+		return "<0.01ms"
+	case ms < 9.995:
+		return short("%.2f", ms) + "ms"
+	case ms < 999.5:
+		return fmt.Sprintf("%.0fms", ms)
+	case s < 9.995:
+		return short("%.2f", s) + "s"
+	case s < 59.95:
+		return short("%.1f", s) + "s"
+	case s < 3599.5:
+		return twoUnits(d, time.Minute, "m", time.Second, "s")
+	case s < 86370:
+		return twoUnits(d, time.Hour, "h", time.Minute, "m")
+	}
+	return twoUnits(d, 24*time.Hour, "d", time.Hour, "h")
+}
+
+// short writes f without the zeros that say nothing.
+func short(format string, f float64) string {
+	return strings.TrimRight(strings.TrimRight(fmt.Sprintf(format, f), "0"), ".")
+}
+
+func twoUnits(d, big time.Duration, bigName string, small time.Duration, smallName string) string {
+	d = d.Round(small)
+	text := fmt.Sprintf("%d%s", d/big, bigName)
+	if rest := d % big / small; rest > 0 {
+		text += fmt.Sprintf(" %d%s", rest, smallName)
+	}
+	return text
+}

@@ -1,0 +1,93 @@
+// What a row says when one points at it, and all of it when one clicks.
+
+const tip = byId('tip');
+const inspector = byId('inspector');
+
+function clock(us) {
+  return new Date((data.begin + us) / 1e3).toISOString().slice(11, 23) + ' UTC';
+}
+
+function facts(r) {
+  const list = [];
+  const add = (name, value) => list.push([name, value]);
+  add(r.unbegun ? 'known from' : 'began', '+' + duration(r.start) + ' · ' + clock(r.start));
+  if (r.open) add('ended', 'not known');
+  else if (r.unbegun) add('took', 'not known; ended at ' + clock(r.end));
+  else add('took', duration(r.took));
+  if (canRetry(r) && r.made > 1) add(r.kind === 'phase' ? 'tries' : 'attempts', String(r.made));
+  if (canRetry(r) && r.waited) add('waited', duration(r.waited));
+  if (isTry(r) && r.up) {
+    const before = r.up.children[r.up.children.indexOf(r) - 1];
+    if (before && before.wait) add('waited before', waitText(before.wait));
+  }
+  if (r.wait) add('waited after', waitText(r.wait));
+  if (r.type) add('error type', r.type);
+  return list;
+}
+
+function waitText(w) {
+  const asked = w.planned && Math.abs(w.planned - w.took) > 0.02 * w.planned ? ' of ' + duration(w.planned) : '';
+  return duration(w.took) + asked + (w.cut ? ', cut short' : '') + (w.open ? ', not ended' : '');
+}
+
+function factList(list) {
+  const dl = el('dl');
+  for (const [name, value] of list) dl.append(el('div', '', el('dt', '', name), el('dd', '', el('bdi', '', value))));
+  return dl;
+}
+
+function heading(r, tag) {
+  return el(tag, 'title', icon(r.state), ' ', el('bdi', '', title(r)), ' ', el('span', 'word ' + r.state, WORDS[r.state]));
+}
+
+// tell fills the tip, so that it is there before a screen reader looks for it.
+function tell(r) {
+  tip.replaceChildren(heading(r, 'p'));
+  if (r.error) tip.append(el('p', 'error', el('bdi', '', r.error.length > 1200 ? r.error.slice(0, 1200) + ' …' : r.error)));
+  tip.append(factList(facts(r)));
+}
+
+// point shows the tip beside a row, below it if there is room.
+function point(row, x) {
+  tip.hidden = false;
+  const box = row.getBoundingClientRect();
+  const { width, height } = tip.getBoundingClientRect();
+  const left = Math.min(Math.max(8, x + 12), document.documentElement.clientWidth - width - 8);
+  const below = box.bottom + 4;
+  const top = below + height < window.innerHeight ? below : Math.max(4, box.top - height - 4);
+  tip.style.left = Math.max(8, left) + 'px';
+  tip.style.top = top + 'px';
+}
+
+function untell() {
+  tip.hidden = true;
+}
+
+function inspect(r) {
+  const close = el('button', 'quiet', 'Close');
+  const zoom = el('button', 'quiet', 'Zoom to it');
+  close.type = zoom.type = 'button';
+  close.addEventListener('click', () => closeInspector(true));
+  zoom.addEventListener('click', () => zoomTo(r));
+  const path = [];
+  for (let u = r.up; u; u = u.up) path.unshift(u.name);
+  inspector.replaceChildren(el('div', 'actions', zoom, close), heading(r, 'h2'));
+  if (path.length > 0) inspector.append(el('p', 'hint', el('bdi', '', path.join(' › '))));
+  if (r.error) inspector.append(el('pre', 'error', r.error));
+  const list = facts(r);
+  if (r.kind) list.unshift(['kind', r.kind]);
+  if (data.traces && data.traces.length > 0) list.push(['trace', data.traces[r.trace || 0]]);
+  if (r.span) list.push(['span', r.span]);
+  inspector.append(factList([...list, ...(r.more || [])]));
+  inspector.hidden = false;
+  inspector.scrollTop = 0;
+  inspector.dataset.row = r.index;
+  untell();
+}
+
+function closeInspector(back) {
+  if (inspector.hidden) return;
+  inspector.hidden = true;
+  const r = rows[inspector.dataset.row];
+  if (back && r.shown) go(r);
+}
