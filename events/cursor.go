@@ -31,12 +31,15 @@ type cursor struct {
 	tally Tally
 	quick bool
 
-	block  block  // what is left of it
-	number int64  // of the line that was taken last
-	glued  []byte // what is left of a line that is being salvaged
-	offset int64  // of glued
-	held   bool   // the end of glued may become a line
-	handed bool   // the caller has l
+	block  block // what is left of it
+	number int64 // of the line that was taken last
+	handed bool  // the caller has a record
+
+	glued   []byte // what is left of a line that is being salvaged
+	offset  int64  // of glued
+	start   int64  // of the line
+	counted bool   // the line is among the unreadable ones
+	held    bool   // the end of glued may become a line
 }
 
 // next moves l to the next record of the block.
@@ -85,15 +88,18 @@ func (c *cursor) take(l *Line) bool {
 	*l = Line{raw: raw, offset: at, number: c.number, details: l.details[:0]}
 	unfinished := !ended && c.block.part
 	if !unfinished && c.record(l) {
+		if joined {
+			c.tally.Salvaged++
+		}
 		return true
 	}
 	if len(trim(raw)) == 0 {
 		return false
 	}
-	c.glued, c.offset = raw, at
-	c.held = !ended && !unfinished
-	if !joined && !c.held {
-		c.unreadable(at)
+	c.glued, c.offset, c.start = raw, at, at
+	c.counted = joined
+	if c.held = !ended && !unfinished; !c.held {
+		c.count()
 	}
 	return false
 }
@@ -125,6 +131,14 @@ func (c *cursor) unreadable(at int64) {
 	c.tally.Unreadable++
 }
 
+// count counts the line that is being salvaged as unreadable, once.
+func (c *cursor) count() {
+	if !c.counted {
+		c.counted = true
+		c.unreadable(c.start)
+	}
+}
+
 // salvage moves l to the next record in glued: a process that was killed leaves the beginning of a line, and the next
 // line of another process follows it without a newline.
 func (c *cursor) salvage(l *Line) bool {
@@ -147,6 +161,7 @@ func (c *cursor) salvage(l *Line) bool {
 			c.tally.Held += int64(len(piece))
 			continue
 		}
+		c.count()
 		c.tally.UnreadableBytes += int64(len(piece))
 	}
 	return false

@@ -119,8 +119,8 @@ func (l *Line) Time() (t time.Time, ok bool) {
 	return t.UTC(), err == nil
 }
 
-// Record decodes the line into a Record of its own. A nested value among the details, which no Writer writes, becomes
-// its JSON text; null becomes NaN; a time or an id that cannot be read is zero.
+// Record decodes the line into a Record of its own. A whole number becomes an Int field, whatever it was; null becomes
+// NaN; a nested value, which no Writer writes, becomes its JSON text; a time or an id that cannot be read is zero.
 func (l *Line) Record() Record {
 	t, _ := l.Time()
 	r := Record{

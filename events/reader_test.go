@@ -1,0 +1,464 @@
+package events
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/iotest"
+	"time"
+)
+
+// read reads all of data, in both depths and from several goroutines, which must come to the same.
+func read(t testing.TB, data string) ([]Record, Tally) {
+	t.Helper()
+	r := NewReader(strings.NewReader(data))
+	var all []Record
+	var raws []string
+	for l := range r.All() {
+		all = append(all, l.Record())
+		raws = append(raws, string(l.Raw()))
+		if at := l.Offset(); !strings.HasPrefix(data[at:], raws[len(raws)-1]) && len(trim([]byte(data[at:]))) == len(data[at:]) {
+			t.Errorf("record %d should be at %d: %q", len(raws)-1, at, raws[len(raws)-1])
+		}
+	}
+	if err := r.Err(); err != nil {
+		t.Errorf("reading %.100q: %v", data, err)
+	}
+	slow := iotest.HalfReader(strings.NewReader(data))
+	if len(data) < 10_000 {
+		slow = iotest.OneByteReader(strings.NewReader(data))
+	}
+	quick := NewReader(slow)
+	quick.Quick = true
+	var again []string
+	for quick.Next() {
+		again = append(again, string(quick.Line().Raw()))
+	}
+	if !reflect.DeepEqual(again, raws) || quick.Tally() != r.Tally() {
+		t.Errorf("read byte by byte and quickly: %d records, %+v; want %d, %+v", len(again), quick.Tally(), len(raws), r.Tally())
+	}
+	many := NewReader(strings.NewReader(data))
+	var n atomic.Int64
+	if err := many.Each(3, func(int, *Line) { n.Add(1) }); err != nil || many.Tally() != r.Tally() || n.Load() != int64(len(raws)) {
+		t.Errorf("3 goroutines found %d, %+v, %v; want %d, %+v", n.Load(), many.Tally(), err, len(raws), r.Tally())
+	}
+	if got := r.Tally().Records; got != int64(len(all)) {
+		t.Errorf("the tally says %d records, but there were %d", got, len(all))
+	}
+	return all, r.Tally()
+}
+
+func TestReaderReadsWhatTheWriterWrites(t *testing.T) {
+	want := []Record{*sample(), {
+		Time: time.Date(2000, 2, 29, 23, 59, 59, 1000, time.UTC), Type: TypeRunStart, Level: LevelInfo,
+		Message: "quotes \" and \\, newline \n, NUL \x00, é, 😀, \u202e",
+		Details: []Field{Int("n", -1), Int("big", math.MaxInt64), Float("f", 0.1), Bool("yes", true), Bool("no", false), String("ké\"y", "")},
+	}, {Type: TypePhaseEnd, Details: []Field{}}}
+	var data []byte
+	for i := range want {
+		data = want[i].Append(data)
+		want[i].Time = want[i].Time.Truncate(time.Microsecond)
+	}
+	got, tally := read(t, string(data))
+	if tally != (Tally{Records: 3}) {
+		t.Errorf("the tally is %+v", tally)
+	}
+	var again []byte
+	for i := range want {
+		again = got[i].Append(again)
+		got[i].Details, want[i].Details = nil, nil // of which whole numbers have become Int
+		if !reflect.DeepEqual(got[i], want[i]) {
+			t.Errorf("got  %+v\nwant %+v", got[i], want[i])
+		}
+	}
+	if string(again) != string(data) {
+		t.Errorf("written again:\n%s\nwant\n%s", again, data)
+	}
+}
+
+func TestLineAndValues(t *testing.T) {
+	r := sample()
+	r.Details = append(r.Details, String("odd", "a\nb"), Float("nan", math.NaN()), String("twice", "1"), String("twice", "2"))
+	reader := NewReader(bytes.NewReader(r.Append([]byte("\n"))))
+	if !reader.Next() {
+		t.Fatal("no record")
+	}
+	l := reader.Line()
+	for _, test := range []struct{ got, want any }{
+		{l.Number(), int64(2)},
+		{l.Offset(), int64(1)},
+		{string(l.Timestamp()), `"2026-11-23T19:11:43.482629Z"`},
+		{l.Session().Text(), r.Session},
+		{l.Type().Is(TypeAttempt), true},
+		{l.Type().Is(TypeRecovered), false},
+		{l.Phase().Text(), "data_phase"},
+		{l.Level().Text(), LevelWarning},
+		{l.Message().Is(r.Message), true},
+		{l.TraceID().Text(), "010203000000000000000000000000ff"},
+		{l.SpanID().Text(), "0900000000000001"},
+		{l.Truncated(), false},
+		{len(l.Details()), 11},
+		{string(l.Detail(KeyDelay)), "0"},
+		{l.Detail(KeyDelay).Is("0"), true},
+		{l.Detail("odd").Is("a\nb"), true},
+		{l.Detail("odd").Is(`a\nb`), false},
+		{string(l.Detail("nan")), "null"},
+		{l.Detail("twice").Text(), "2"},
+		{l.Detail("none") == nil, true},
+		{l.Detail("none").Text(), ""},
+		{l.Detail("none").Is(""), true},
+	} {
+		if test.got != test.want {
+			t.Errorf("got %v, want %v", test.got, test.want)
+		}
+	}
+	if f, ok := l.Detail(KeyNextDelay).Float(); f != 1 || !ok {
+		t.Errorf("next_delay is %v, %v", f, ok)
+	}
+	if f, ok := l.Detail(KeyReason).Float(); ok {
+		t.Errorf("a text is the number %v", f)
+	}
+	if at, ok := l.Time(); !ok || !at.Equal(r.Time.Truncate(time.Microsecond)) {
+		t.Errorf("the time is %v, %v", at, ok)
+	}
+}
+
+// Records that others wrote: the Python system of the seed, jq -c, a hand.
+func TestReaderReadsForeignSpellings(t *testing.T) {
+	seed := `{"timestamp": "2025-10-10T19:11:43.482629", "session_id": "s", "type": "autocorrect_attempt", "phase": "data_phase", ` +
+		`"level": "warning", "message": "é", "details": {"attempt_number": 1, "result": "retrying"}}`
+	for _, test := range []struct{ name, line string }{
+		{"as the Python system wrote it", strings.ReplaceAll(seed, "é", `\u00e9`)},
+		{"capital hex digits", strings.ReplaceAll(seed, "é", `\u00E9`)},
+		{"not ASCII", seed},
+		{"no spaces", strings.NewReplacer(": ", ":", ", ", ",").Replace(seed)},
+		{"many spaces", strings.NewReplacer(": ", "\t : ", ", ", " ,  ").Replace(seed)},
+		{"spaces around", "  " + seed + "  "},
+		{"Windows", seed + "\r"},
+		{"byte order mark", "\ufeff" + seed},
+		{
+			"another order and more members",
+			`{"type":"autocorrect_attempt","more":[1,{"timestamp": "x"}],"details":{"result":"retrying","attempt_number":1},"level":"warning",` +
+				`"phase":"data_phase","message":"é","session_id":"s","timestamp":"2025-10-10T19:11:43.482629Z"}`,
+		},
+		{"members twice", strings.Replace(seed, `"phase": `, `"phase": "x", "phase": `, 1)},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, tally := read(t, test.line+"\n")
+			if tally != (Tally{Records: 1}) {
+				t.Fatalf("the tally is %+v", tally)
+			}
+			want := Record{
+				Time: time.Date(2025, 10, 10, 19, 11, 43, 482629000, time.UTC), Session: "s", Type: TypeAttempt, Phase: "data_phase",
+				Level: LevelWarning, Message: "é",
+			}
+			details := map[string]Field{}
+			for _, f := range got[0].Details {
+				details[f.Key] = f
+			}
+			got[0].Details = nil
+			if !reflect.DeepEqual(got[0], want) {
+				t.Errorf("got %+v, want %+v", got[0], want)
+			}
+			if len(details) != 2 || details["attempt_number"] != Int("attempt_number", 1) || details["result"] != String("result", "retrying") {
+				t.Errorf("details are %v", details)
+			}
+		})
+	}
+}
+
+func TestReaderOnRecordsWithOddValues(t *testing.T) {
+	got, _ := read(t, `{"timestamp":"yesterday","type":"x","details":{"o":{"a":[1]},"n":null,"big":1e999,"u":"\ud800"},"trace_id":"zz","span_id":7}`+"\n"+
+		`{"timestamp":"2026-01-01T00:00:00Z","type":"y","details":[1],"phase":null}`+"\n")
+	if len(got) != 2 || !got[0].Time.IsZero() || got[0].TraceID != [16]byte{} || got[0].SpanID != [8]byte{} {
+		t.Fatalf("got %+v", got)
+	}
+	want := `[{Key:o kind:0 text:{"a":[1]} bits:0} {Key:n kind:2 text: bits:9221120237041090561} {Key:big kind:0 text:1e999 bits:0} ` +
+		"{Key:u kind:0 text:\ufffd bits:0}]"
+	if details := fmt.Sprintf("%+v", got[0].Details); details != want {
+		t.Errorf("got %s, want %s", details, want)
+	}
+}
+
+// What is no record is skipped and counted, with where the first of it is.
+func TestReaderCountsUnreadableLines(t *testing.T) {
+	good := string(sample().Append(nil))
+	for _, test := range []struct {
+		name, data string
+		want       Tally
+	}{
+		{"empty", "", Tally{}},
+		{"empty lines", "\n\r\n  \n", Tally{}},
+		{"text", good + "hello\n" + good, Tally{Records: 2, Unreadable: 1, UnreadableBytes: 5, FirstUnreadable: int64(len(good))}},
+		{"other JSON", "1\n\"x\"\n[]\n{}\nnull\n" + good, Tally{Records: 1, Unreadable: 5, UnreadableBytes: 1 + 3 + 2 + 2 + 4}},
+		{"no type", `{"timestamp": "x"}` + "\n", Tally{Unreadable: 1, UnreadableBytes: 18}},
+		{"type is no text", `{"timestamp": "x", "type": 1}` + "\n", Tally{Unreadable: 1, UnreadableBytes: 29}},
+		{"two objects", `{"type": "x", "timestamp": "x"} {"type": "x", "timestamp": "x"}` + "\n", Tally{Unreadable: 1, UnreadableBytes: 63}},
+		{"NULs of a crash", good + strings.Repeat("\x00", 100) + good, Tally{
+			Records: 2, Salvaged: 1, Unreadable: 1, UnreadableBytes: 100, FirstUnreadable: int64(len(good)),
+		}},
+		{"half a record, closed", good[:100] + "\n" + good, Tally{Records: 1, Unreadable: 1, UnreadableBytes: 100}},
+		{"half a record, glued", good + good[:100] + good, Tally{
+			Records: 2, Salvaged: 1, Unreadable: 1, UnreadableBytes: 100, FirstUnreadable: int64(len(good)),
+		}},
+		{"three fragments, glued", good[:100] + good[:20] + good[:300] + good, Tally{
+			Records: 1, Salvaged: 1, Unreadable: 1, UnreadableBytes: 420,
+		}},
+		{"a record without its newline, glued", good[:len(good)-1] + good, Tally{Records: 2, Salvaged: 2, Unreadable: 1}},
+		{"a record glued to a fragment of the marker", good[:7] + good, Tally{Records: 1, Salvaged: 1, Unreadable: 1, UnreadableBytes: 7}},
+		{"unterminated half", good + good[:100], Tally{Records: 1, Held: 100}},
+		{"unterminated whole", good + good[:len(good)-1], Tally{Records: 2}},
+		{"fragment and record, unterminated", good[:50] + good[:len(good)-1], Tally{Records: 1, Salvaged: 1, Unreadable: 1, UnreadableBytes: 50}},
+		{"record and fragment, unterminated", good[:len(good)-1] + good[:50], Tally{Records: 1, Salvaged: 1, Held: 50}},
+		{"binary", "\x7fELF\x00\xff\n\x1f\x8b\n", Tally{Unreadable: 2, UnreadableBytes: 8}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if _, got := read(t, test.data); got != test.want {
+				t.Errorf("got  %+v\nwant %+v", got, test.want)
+			}
+		})
+	}
+}
+
+// A log of 8 records with hostile texts (whole: 19), cut at every byte offset, plain and gzipped: never an error, every record before the cut is there, and what is
+// left of the last is held back.
+func TestReaderOnEveryTruncation(t *testing.T) {
+	var data []byte
+	ends := []int{}
+	for _, test := range hostile[:scaled(8, len(hostile))] {
+		r := sample()
+		r.Message, r.Phase = test.text, test.text
+		data = r.Append(data)
+		ends = append(ends, len(data)-1)
+	}
+	var zipped bytes.Buffer
+	z := gzip.NewWriter(&zipped)
+	if _, err := z.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for cut := range data {
+		want, from := 0, 0
+		for _, end := range ends {
+			if cut >= end {
+				want, from = want+1, end+1
+			}
+		}
+		r := NewReader(bytes.NewReader(data[:cut]))
+		r.Quick = cut%2 == 0
+		for r.Next() {
+			want--
+		}
+		if tally := r.Tally(); want != 0 || r.Err() != nil || tally.Unreadable != 0 || tally.Held != int64(max(0, cut-from)) {
+			t.Fatalf("cut at %d: %d records are missing, %v, %+v", cut, want, r.Err(), tally)
+		}
+	}
+	last := int64(0)
+	for cut := range zipped.Len() {
+		r := NewReader(bytes.NewReader(zipped.Bytes()[:cut]))
+		for r.Next() {
+			r.Line()
+		}
+		tally := r.Tally()
+		if cut >= 3 && (r.Err() != nil || !tally.CutShort || tally.Unreadable != 0 || tally.Records < last) {
+			t.Fatalf("gzip cut at %d: %v, %+v", cut, r.Err(), tally)
+		}
+		last = tally.Records
+	}
+	if last == 0 {
+		t.Error("no truncation of the gzipped log gave any record")
+	}
+}
+
+// Lines longer than any buffer are skipped in constant memory, and a record glued to one is salvaged, wherever the ends
+// of the buffers fall.
+func TestReaderOnEndlessLines(t *testing.T) {
+	good := string(sample().Append(nil))
+	for _, test := range []struct {
+		name, junk string
+		bytes      int
+	}{
+		{"x", "x", 5*blockSize + 1},
+		{"NUL", "\x00", 3 * blockSize},
+		{"braces", "{", 2*blockSize - 3},
+		{"markers", marker, 2 * blockSize / len(marker) * len(marker)},
+		{"a record's beginning", good[:100], 2 * blockSize / 100 * 100},
+	} {
+		shifts := []int{7, 0, 1, len(marker), len(good)}
+		for _, shift := range shifts[:scaled(1, len(shifts))] {
+			junk := strings.Repeat(test.junk, test.bytes/len(test.junk)+1)[:test.bytes]
+			data := good + strings.Repeat("\n", shift) + junk + good + good
+			_, tally := read(t, data)
+			want := Tally{Records: 3, Salvaged: 1, Unreadable: 1, UnreadableBytes: int64(test.bytes), FirstUnreadable: int64(len(good) + shift)}
+			if tally != want {
+				t.Errorf("%s, shifted by %d:\ngot  %+v\nwant %+v", test.name, shift, tally, want)
+			}
+		}
+	}
+}
+
+// Random pieces of records glued, torn and mixed: whole records on lines of their own are never lost, whatever the
+// neighbourhood. (The seed is printed when it fails.)
+func TestReaderFindsWholeRecordsInAnyMess(t *testing.T) {
+	for range scaled(300, 20_000) {
+		seed := rand.Uint64()
+		random := rand.New(rand.NewPCG(seed, 0))
+		var data strings.Builder
+		want := 0
+		for range random.IntN(20) {
+			line := string(numbered(0, want, 300+random.IntN(2)*random.IntN(9000)).Append(nil))
+			switch random.IntN(5) {
+			case 0: // torn, and what follows is glued to it
+				data.WriteString(line[:random.IntN(len(line)-1)])
+				continue
+			case 1: // torn and closed
+				data.WriteString(line[:random.IntN(len(line)-1)] + "\n")
+				continue
+			case 2:
+				data.WriteString("\n")
+			}
+			data.WriteString(line)
+			want++
+		}
+		all, _ := read(t, data.String())
+		if len(all) != want {
+			t.Fatalf("seed %d: %d records, want %d", seed, len(all), want)
+		}
+	}
+}
+
+func TestQuickFindsOutAboutDamageWhenAsked(t *testing.T) {
+	good := string(sample().Append(nil))
+	damaged := strings.Replace(good, "Connection", "Conn\x00ction", 1)
+	r := NewReader(strings.NewReader(good + damaged + good))
+	r.Quick = true
+	operations := 0
+	for l := range r.All() {
+		if l.Detail(KeyOperation).Is("data_load") {
+			operations++
+		}
+	}
+	want := Tally{Records: 2, Unreadable: 1, UnreadableBytes: int64(len(damaged) - 1), FirstUnreadable: int64(len(good))}
+	if got := r.Tally(); got != want || operations != 2 {
+		t.Errorf("%d operations, %+v, want 2, %+v", operations, got, want)
+	}
+}
+
+func TestOpenFile(t *testing.T) {
+	dir := t.TempDir()
+	plain, zipped := filepath.Join(dir, "events.jsonl"), filepath.Join(dir, "events.jsonl.1.gz")
+	line := sample().Append(nil)
+	var z bytes.Buffer
+	for range 2 { // gzip files may be put one behind the other
+		zw := gzip.NewWriter(&z)
+		if _, err := zw.Write(line); err != nil {
+			t.Fatal(err)
+		}
+		if err := zw.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(os.WriteFile(plain, line, 0o600), os.WriteFile(zipped, z.Bytes(), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]int{plain: 1, zipped: 2} {
+		if got := len(records(t, path)); got != want {
+			t.Errorf("%s: %d records, want %d", path, got, want)
+		}
+	}
+	for path, says := range map[string]string{filepath.Join(dir, "none"): "no such file", dir: "is a directory"} {
+		if r, err := OpenFile(path); err == nil || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), path) {
+			t.Errorf("OpenFile(%s) = %v, %v, want an error with %q", path, r, err, says)
+		}
+	}
+}
+
+// Errors of the input are errors, after what was read before them.
+func TestReaderSaysWhenTheInputFails(t *testing.T) {
+	boom := errors.New("boom")
+	line := string(sample().Append(nil))
+	var z bytes.Buffer
+	zw := gzip.NewWriter(&z)
+	if _, err := zw.Write([]byte(line)); err != nil {
+		t.Fatal(err)
+	}
+	if err := zw.Close(); err != nil {
+		t.Fatal(err)
+	}
+	damaged := bytes.Clone(z.Bytes())
+	damaged[len(damaged)-8] ^= 1 // the checksum
+	for name, test := range map[string]struct {
+		in   io.Reader
+		want error
+	}{
+		"error":        {io.MultiReader(strings.NewReader(line+line[:10]), iotest.ErrReader(boom)), boom},
+		"error at end": {iotest.DataErrReader(io.MultiReader(strings.NewReader(line), iotest.ErrReader(boom))), boom},
+		"gzip damaged": {bytes.NewReader(damaged), gzip.ErrChecksum},
+		"no progress":  {io.MultiReader(strings.NewReader(line), stuck{}), io.ErrNoProgress},
+	} {
+		r := NewReader(test.in)
+		n := 0
+		for range r.All() {
+			n++
+		}
+		if n != 1 || !errors.Is(r.Err(), test.want) {
+			t.Errorf("%s: %d records, %v, want 1 and %v", name, n, r.Err(), test.want)
+		}
+		if r.Next() {
+			t.Errorf("%s: there is another record after the end", name)
+		}
+	}
+	if err := NewReader(strings.NewReader(line)).Each(-1, nil); err == nil {
+		t.Error("-1 workers are no error")
+	}
+}
+
+// stuck reads nothing and gives no reason.
+type stuck struct{}
+
+func (stuck) Read([]byte) (int, error) { return 0, nil }
+
+// 32 MB (whole: 1 GB) go through half a megabyte of buffers: reading allocates nothing that grows with the input.
+func TestReaderMemoryIsConstant(t *testing.T) {
+	line := sample().Append(nil)
+	total := int64(scaled(32<<20, 1<<30))
+	r := NewReader(io.LimitReader(&repeat{data: line}, total/int64(len(line))*int64(len(line))))
+	if !r.Next() {
+		t.Fatal("no record")
+	}
+	n := testing.AllocsPerRun(1, func() {
+		for r.Next() {
+			r.Line()
+		}
+	})
+	if got := r.Tally().Records; n > 10 || got != total/int64(len(line)) {
+		t.Errorf("%v allocations for %d records, want 10 at most, and %d", n, got, total/int64(len(line)))
+	}
+}
+
+// repeat is data again and again.
+type repeat struct {
+	data []byte
+	at   int
+}
+
+func (r *repeat) Read(p []byte) (n int, err error) {
+	for n < len(p) {
+		m := copy(p[n:], r.data[r.at:])
+		n += m
+		r.at = (r.at + m) % len(r.data)
+	}
+	return n, nil
+}
