@@ -3,10 +3,10 @@
 // The spans come from a Recorder, a span processor that keeps them in memory, or from a trace file (ReadTraceFile).
 // Render draws them:
 //
-//	                                         took  waited  0      500ms   1s
-//	✓ demo                                  1.28s          ────────────────────────
-//	└ ✓ upload_report  recovered, 3 attempts  887ms   750ms  ✗┄┄┄┄✗┄┄┄┄┄┄┄┄┄━
-//	  ├ ✗ attempt 1  503 Service Unavailable     46ms   250ms  ✗┄┄┄┄
+//	                                        took  waited  0         200ms
+//	✓ data_load  recovered, 2 attempts     400ms   250ms  ━━✗┄┄┄┄┄┄┄┄┄┄┄┄┄━━━━━
+//	├ ✗ attempt 1  503 Service Unavailable  50ms   250ms  ━━✗┄┄┄┄┄┄┄┄┄┄┄┄┄
+//	└ ✓ attempt 2                          100ms                          ━━━━━
 //
 // Solid bars are work, thin ones are time that the rows below account for, dotted ones are waits; a bar that ends with
 // ✗ failed. An operation that needed one attempt is one row. Nothing is said by colour alone.

@@ -63,6 +63,9 @@ func (g *countingIDs) NewSpanID(context.Context, trace.TraceID) (id trace.SpanID
 	return id
 }
 
+// pass lets time pass; the scripts run in bubbles of testing/synctest, where that takes none.
+func pass(d time.Duration) { <-time.After(d) }
+
 // ms is a duration in milliseconds: scripts are full of them.
 func ms(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 
@@ -115,7 +118,7 @@ func (e *engine) operation(ctx context.Context, name, outcome string, calls ...c
 		}
 		delay = c.wait
 		waited += delay
-		time.Sleep(delay)
+		pass(delay)
 	}
 	e.endOperation(span, err, outcome, made, waited)
 	if err != nil {
@@ -125,7 +128,7 @@ func (e *engine) operation(ctx context.Context, name, outcome string, calls ...c
 }
 
 func (e *engine) call(ctx context.Context, c call) error {
-	time.Sleep(c.lasts)
+	pass(c.lasts)
 	if c.does != nil {
 		if err := c.does(ctx); err != nil {
 			return err
@@ -193,7 +196,7 @@ func (e *engine) phase(ctx context.Context, name string, calls ...call) error {
 			break
 		}
 		delay = c.wait
-		time.Sleep(delay)
+		pass(delay)
 	}
 	status := semconv.StatusSuccess
 	if err != nil {
@@ -317,9 +320,9 @@ var scenarios = map[string]func(context.Context, *engine){
 				f := scope.From(ctx)
 				opCtx, op := e.start(ctx, f, semconv.KindOperation, "fetch_catalogue")
 				_, attempt := e.start(opCtx, f, semconv.KindAttempt, "attempt 1")
-				time.Sleep(ms(120))
+				pass(ms(120))
 				e.endTry(attempt, errors.New(refused), true, ms(8000), []attribute.KeyValue{semconv.AttemptKey.Int(1)})
-				time.Sleep(ms(700))
+				pass(ms(700))
 				err := errors.New(refused)
 				e.endOperation(op, err, semconv.OutcomeCancelled, 1, ms(8000))
 				return fmt.Errorf("fetch_catalogue: gave up after 1 attempts: %w", err)
@@ -360,9 +363,9 @@ var scenarios = map[string]func(context.Context, *engine){
 					err = nil
 				}
 				_, try := e.start(ctx, f, kind, name)
-				time.Sleep(ms(70))
+				pass(ms(70))
 				e.endTry(try, err, next > 0, next, []attribute.KeyValue{semconv.AttemptKey.Int(max(1, i))})
-				time.Sleep(next)
+				pass(next)
 			}
 			phase.SetAttributes(semconv.PhaseStatusKey.String(semconv.StatusSuccess),
 				semconv.RecoveryAttemptedKey.Bool(true), semconv.RecoverySuccessKey.Bool(true))
@@ -384,7 +387,7 @@ var scenarios = map[string]func(context.Context, *engine){
 					name = " "
 				}
 				errs = append(errs, e.operation(ctx, name, semconv.OutcomeExhausted,
-					call{lasts: ms(30), fails: text + " ", wait: ms(50)}, call{lasts: ms(30), fails: text + " "}))
+					call{lasts: ms(33), fails: text + " ", wait: ms(47)}, call{lasts: ms(33), fails: text + " "}))
 			}
 			return errors.Join(errs...)
 		})

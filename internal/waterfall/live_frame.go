@@ -32,15 +32,18 @@ func newFrame(o LiveOptions, columns, rows int, now time.Time) *frame {
 		glyphs: glyphsFor(o.ASCII, columns),
 		ascii:  o.ASCII,
 		color:  o.Color,
-		width:  max(columns-freeColumns, 1),
+		width:  columns - freeColumns,
 		// Above the top of the screen nothing can be redrawn, and the cursor rests in the line below.
-		rows: max(1, min(rows-1, maxFrameRows)),
+		rows: min(rows-1, maxFrameRows),
 		now:  now,
 	}
 }
 
 // draw returns the lines of roots. When there are too many, phases that ended give way first.
 func (f *frame) draw(roots []*liveSpan) []*line {
+	if f.rows < 1 || f.width < minName {
+		return nil // no room for anything
+	}
 	f.spans(roots, "", true)
 	if len(f.lines) > f.rows {
 		f.lines = nil

@@ -8,8 +8,11 @@ import (
 
 // The plain lines, for files and pipes: each complete, so that grep finds all there is to know about one thing.
 
-// maxPlainError is how many columns the text of an error gets in a plain line.
-const maxPlainError = 400
+// How many columns names and the texts of errors get in a plain line.
+const (
+	maxPlainName  = 80
+	maxPlainError = 400
+)
 
 // startLine tells that n started; "" when that is not worth a line.
 func (n *liveSpan) startLine() string {
@@ -27,14 +30,18 @@ func (n *liveSpan) startLine() string {
 
 // title names n: "run demo", "phase analysis", "analysis/fetch_prices".
 func (n *liveSpan) title() string {
-	if n.kind != semconv.KindOperation {
-		return n.kind + " " + n.name
+	name := plainName(n.name)
+	switch {
+	case n.kind != semconv.KindOperation:
+		return n.kind + " " + name
+	case n.phase == "":
+		return name
+	default:
+		return plainName(n.phase) + "/" + name
 	}
-	if n.phase == "" {
-		return n.name
-	}
-	return n.phase + "/" + n.name
 }
+
+func plainName(name string) string { return leftToRight(cut(name, maxPlainName, "…")) }
 
 // endLine tells how n ended, which is what s says; "" when that is not worth a line.
 func (n *liveSpan) endLine(s *Span) string {
