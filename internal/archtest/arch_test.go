@@ -53,7 +53,9 @@ var rooms = []room{
 
 	// What only the command needs.
 	{"internal/term", nil, []string{"golang.org/x/term", "golang.org/x/sys"}},
-	{"internal/waterfall", with(ground, "events"), anything},
+	{"internal/child", nil, []string{"golang.org/x/term", "golang.org/x/sys", "github.com/creack/pty"}},
+	{"internal/waterfall", with(ground, "events", "internal/term"), anything},
+	{"internal/report", with(ground, "events", "internal/term", "internal/waterfall"), anything},
 	{"internal/demo", with(ground, "retry", "orchestrator"), api},
 	{"cmd/*", anything, anything},
 	{"examples", anything, anything},
