@@ -159,9 +159,6 @@ func barOf(n *node) bar {
 	if len(n.children) > 0 || n.Kind == semconv.KindRun {
 		b.kind = barThin
 	}
-	if !n.isTry() {
-		b.failed = n.failed() && len(n.children) == 0
-	}
 	return b
 }
 

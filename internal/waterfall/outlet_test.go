@@ -30,23 +30,29 @@ func TestLivePrintsAbove(t *testing.T) {
 			}
 			screen.checkTidy()
 		}
+		print := func(text string) {
+			t.Helper()
+			if n, err := io.WriteString(live, text); n != len(text) || err != nil {
+				t.Errorf("Write returned %d, %v", n, err)
+			}
+		}
 		pass(ms(100))
 		expect("▸ fetch  0.1s\n")
 		live.Printf("one")
 		expect("one\n▸ fetch  0.1s\n")
 		live.Printf("two %d\n", 2)
-		fmt.Fprint(live, "thr")
+		print("thr")
 		expect("one\ntwo 2\n▸ fetch  0.1s\n")
-		fmt.Fprint(live, "ee\nfour\nand the re")
+		print("ee\nfour\nand the re")
 		expect("one\ntwo 2\nthree\nfour\n▸ fetch  0.1s\n")
-		fmt.Fprintln(live, strings.Repeat("long_", 30))
+		print(strings.Repeat("long_", 30) + "\n")
 		pass(ms(100))
 		long := strings.Repeat("long_", 30)
 		expect("one\ntwo 2\nthree\nfour\nand the re" + long[:70] + "\n" + long[70:] + "\n▸ fetch  0.2s\n")
-		fmt.Fprint(live, "no newline at the end")
+		print("no newline at the end")
 		op.End()
 		live.Stop()
-		fmt.Fprint(live, "after\n")
+		print("after\n")
 		expect("one\ntwo 2\nthree\nfour\nand the re" + long[:70] + "\n" + long[70:] +
 			"\nno newline at the end\nafter\n")
 	})

@@ -64,7 +64,9 @@ func TestReadTraceFileReadsASpan(t *testing.T) {
 		semconv.KindKey.String("operation"), attribute.Int("i", 42), attribute.Int("j", 42),
 		attribute.Float64("f", 0.5), attribute.Float64("inf", math.Inf(1)), attribute.Bool("b", true),
 		attribute.String("bytes", "aGk="), attribute.String("list", `{"values":[{"intValue":"1"}]}`),
-		attribute.String("map", `{"values":[]}`), {Key: "none"}, {Key: "bad"},
+		attribute.String("map", `{"values":[]}`),
+		{Key: "none"},
+		{Key: "bad"},
 	}
 	if !reflect.DeepEqual(got.Attributes, want) {
 		t.Errorf("the attributes are\n%v, want\n%v", got.Attributes, want)

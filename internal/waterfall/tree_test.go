@@ -93,7 +93,7 @@ func TestForestTakesTheTwinThatEnded(t *testing.T) {
 	open.End = time.Time{}
 	for _, spans := range [][]Span{{open, span(1, 0, 0, 9)}, {span(1, 0, 0, 9), open}} {
 		roots := forest(spans)
-		if len(roots) != 1 || roots[0].open || roots[0].to != epoch.Add(ms(9)) {
+		if len(roots) != 1 || roots[0].open || !roots[0].to.Equal(epoch.Add(ms(9))) {
 			t.Errorf("got %d roots, the first open %v until %v", len(roots), roots[0].open, roots[0].to)
 		}
 	}
@@ -118,7 +118,7 @@ func TestForestSettlesTimes(t *testing.T) {
 		case "4":
 			from, to = epoch.Add(ms(6)), epoch.Add(ms(9))
 		}
-		if n.from != from || n.to != to {
+		if !n.from.Equal(from) || !n.to.Equal(to) {
 			t.Errorf("span %s is from %v to %v, want %v to %v", n.Name, n.from, n.to, from, to)
 		}
 	}
@@ -191,8 +191,10 @@ func TestForestAdopts(t *testing.T) {
 		{"not without depth: a neighbour with the same unknown parent", append(outer, span(9, 77, 60, 70)), "1(2 3) 9"},
 		{"not outside of any attempt", append(outer, span(9, 77, 42, 48, depth(1))), "1(2 3) 9"},
 		{"not when it is deeper", append(outer, span(9, 77, 60, 70, depth(2))), "1(2 3) 9"},
-		{"not when two attempts may be meant",
-			append(outer, attempt(span(4, 1, 50, 100)), span(9, 77, 60, 70, depth(1))), "1(2 3 4) 9"},
+		{
+			"not when two attempts may be meant",
+			append(outer, attempt(span(4, 1, 50, 100)), span(9, 77, 60, 70, depth(1))), "1(2 3 4) 9",
+		},
 		{"not a root", append(outer, span(9, 0, 60, 70, depth(1))), "1(2 3) 9"},
 		{"by its phase, of two in parallel", append(phases, span(9, 77, 10, 20, phase("a"), depth(1))), "1(2(3(9)) 4(5))"},
 		{"by its phase, without depth", append(phases, span(9, 77, 10, 20, phase("b"))), "1(2(3) 4(5(9)))"},
