@@ -27,7 +27,7 @@ func (p *Plan) Attempt(ctx context.Context, task Task, grace time.Duration) Done
 	if err != nil {
 		return Done{
 			Phase: task.Phase, Attempt: task.Attempt, Fallback: task.Fallback, Status: AttemptError,
-			Error: errorText(err), ErrorType: semconv.ErrorType(err), Decision: Decision{Reason: Permanent}, Err: err,
+			Error: errorText(err), ErrorType: semconv.ErrorType(err), Decision: Decision{Reason: ReasonPermanent}, Err: err,
 		}
 	}
 	go a.run(ctx)
@@ -175,7 +175,7 @@ func (a *attempt) done(err error, output json.RawMessage, final bool) *Done {
 	if err != nil {
 		d.Status = AttemptError
 		d.Error, d.ErrorType = errorText(err), semconv.ErrorType(err)
-		d.Decision.Reason = Permanent // until it is decided otherwise
+		d.Decision.Reason = ReasonPermanent // until it is decided otherwise
 	}
 	return d
 }

@@ -90,10 +90,10 @@ type Reason string
 
 // The reasons, one for each of package retry's.
 const (
-	Exhausted     Reason = "exhausted"
-	Permanent     Reason = "permanent"
-	WasCancelled  Reason = "cancelled"
-	DeadlineEnded Reason = "deadline"
+	ReasonExhausted Reason = "exhausted"
+	ReasonPermanent Reason = "permanent"
+	ReasonCancelled Reason = "cancelled"
+	ReasonDeadline  Reason = "deadline"
 )
 
 // A Completion is one thing that happened. One of its fields is set.

@@ -250,7 +250,7 @@ func TestTaskOfAnotherVersion(t *testing.T) {
 	e := newEngine(t, pipeline(orchestrator.Phase{Name: "a", Run: ok(1)}))
 	for _, task := range []orchestrator.Task{{Phase: "b"}, {Phase: "a", Fallback: true}, {Phase: "a", DryRun: true}} {
 		done := e.plan.Attempt(t.Context(), task, 0)
-		if done.Status != orchestrator.AttemptError || done.Decision != (orchestrator.Decision{Reason: orchestrator.Permanent}) {
+		if done.Status != orchestrator.AttemptError || done.Decision != (orchestrator.Decision{Reason: orchestrator.ReasonPermanent}) {
 			t.Errorf("task %+v: got %+v, want a permanent error", task, done)
 		}
 	}
@@ -343,6 +343,6 @@ func TestNeverCalledWithAContextThatHasEnded(t *testing.T) {
 	cancel(errSignal)
 	done := e.plan.Attempt(ctx, orchestrator.Task{Phase: "a", Recovery: true}, 0)
 	equal(t, "error", done.Error, "not called: terminated by SIGTERM")
-	equal(t, "decision", done.Decision, orchestrator.Decision{Reason: orchestrator.WasCancelled})
+	equal(t, "decision", done.Decision, orchestrator.Decision{Reason: orchestrator.ReasonCancelled})
 	equal(t, "final", done.Final, true)
 }

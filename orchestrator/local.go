@@ -17,8 +17,7 @@ type local struct {
 	grace  time.Duration
 	ctx    context.Context //nolint:containedctx // the run's: a driver is a run, and lives no longer
 	frame  scope.Frame     // the run's
-	tracer trace.Tracer
-	span   trace.Span // the run's; nil when it is not recorded
+	span   trace.Span      // the run's; nil when it is not recorded
 	phases []localPhase
 
 	// events has room for all that can be under way, so that nobody who ends late is held up for ever.

@@ -200,7 +200,7 @@ func (l *loop) giveUp(i int) {
 	s := &l.phases[i]
 	err := s.tries.failure(l.name(i), l.driver.Now().Sub(s.started), l.stop)
 	status := Failed
-	if s.tries.reason(l.stop) == WasCancelled {
+	if s.tries.reason(l.stop) == ReasonCancelled {
 		status = Cancelled
 	}
 	l.end(i, s.tries.result(status, s.tries.why(l.opts.EnableRecovery, l.stop), nil), err)

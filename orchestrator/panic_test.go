@@ -9,9 +9,12 @@ import (
 	"math"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/backspan/backspan/internal/semconv"
 	"github.com/backspan/backspan/orchestrator"
@@ -169,5 +172,51 @@ func TestPolicyThatPanics(t *testing.T) {
 				t.Errorf("error %v, want %v and %v", err, errRefused, retry.ErrPermanent)
 			}
 		})
+	}
+}
+
+// sick is a span processor that panics when a span of one name starts or ends.
+type sick struct {
+	sdktrace.SpanProcessor
+	start, end string
+}
+
+func (s sick) OnStart(_ context.Context, span sdktrace.ReadWriteSpan) {
+	if span.Name() == s.start {
+		panic("sick")
+	}
+}
+
+func (s sick) OnEnd(span sdktrace.ReadOnlySpan) {
+	if span.Name() == s.end {
+		panic("sick")
+	}
+}
+
+// A panic while tracing would end the process, as nobody can catch it on an attempt's goroutine.
+func TestSickSpanProcessor(t *testing.T) {
+	var told atomic.Int32
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) { told.Add(1) }))
+	defer otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {}))
+	for _, name := range []string{"nightly", "a", "attempt 1", "recovery 1", "c"} {
+		for _, processor := range []sick{{start: name}, {end: name}} {
+			told.Store(0)
+			provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(processor))
+			ctx, parent := provider.Tracer("test").Start(t.Context(), "parent")
+			p := pipeline(
+				orchestrator.Phase{Name: "a", Run: flaky(1, errRefused)},
+				orchestrator.Phase{Name: "b", Run: fails(errRefused)},
+				orchestrator.Phase{Name: "c", Run: ok(1), Uses: []string{"b"}},
+			)
+			report, err := p.Run(retrytest.NoWait(ctx), recovering)
+			if !errors.Is(err, errRefused) {
+				t.Error(err)
+			}
+			equal(t, "statuses", statuses(report), "a=success b=failed c=skipped")
+			if told.Load() == 0 {
+				t.Errorf("nobody was told of %+v", processor)
+			}
+			parent.End()
+		}
 	}
 }

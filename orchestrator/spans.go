@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
@@ -17,7 +18,25 @@ import (
 	"github.com/backspan/backspan/retry"
 )
 
-// Everything that the in-process engine says to OpenTelemetry is in this file.
+// Everything that the orchestrator says to OpenTelemetry is in this file.
+
+// tracing is deferred around all of it. It keeps the panic of a sick span processor or sampler from the run: attempts
+// have goroutines of their own, where nobody else could catch it.
+func tracing() {
+	if value := recover(); value != nil {
+		otel.Handle(fmt.Errorf("orchestrator: panic while tracing: %v", value))
+	}
+}
+
+// start starts a span and returns it with the context for what is below it, whose innermost frame is frame.
+func start(ctx context.Context, frame scope.Frame, kind, name string, options ...trace.SpanStartOption) (below context.Context, span trace.Span) {
+	below = scope.With(ctx, frame) // stays when tracing panics
+	defer tracing()
+	starting := frame
+	starting.Starting = kind
+	started, span := tracer.For(ctx).Start(scope.With(ctx, starting), name, options...)
+	return scope.With(started, frame), span
+}
 
 // fallbackName is the span name of a fallback's call; it stands beside the recovery attempts and has their kind.
 const fallbackName = "fallback"
@@ -30,16 +49,11 @@ func (d *local) startRun(ctx context.Context, runID string) {
 	around := scope.From(ctx)
 	// A new frame: the attempt of a retry loop around is not the phases'.
 	d.frame = scope.Frame{Session: runID, Phase: around.Phase, Depth: around.Depth, NoWait: around.NoWait}
-	d.tracer = tracer.For(ctx)
-	starting := d.frame
-	starting.Starting = semconv.KindRun
-	ctx, span := d.tracer.Start(scope.With(ctx, starting), d.plan.pipeline.Name)
-	d.ctx = scope.With(ctx, d.frame)
-	if span.IsRecording() {
+	below, span := start(ctx, d.frame, semconv.KindRun, d.plan.pipeline.Name)
+	d.ctx = below
+	if span != nil && span.IsRecording() {
 		d.span = span
 		span.SetAttributes(place(d.frame, semconv.KindRun)...)
-	} else {
-		span.End()
 	}
 }
 
@@ -48,6 +62,7 @@ func (d *local) end(report Report, err error) {
 	if d.span == nil {
 		return
 	}
+	defer tracing()
 	d.span.SetAttributes(semconv.RunStatusKey.String(string(report.Status)))
 	var failure *Error
 	if errors.As(err, &failure) {
@@ -62,17 +77,14 @@ func (d *local) end(report Report, err error) {
 func (d *local) startPhase(name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
 	frame := d.frame
 	frame.Phase = name
-	ctx := d.ctx
-	var span trace.Span
-	if d.span != nil {
-		frame.Starting = semconv.KindPhase
-		ctx, span = d.tracer.Start(scope.With(ctx, frame), name, options...)
-		frame.Starting = ""
-		if span.IsRecording() {
-			span.SetAttributes(place(frame, semconv.KindPhase)...)
-		}
+	if d.span == nil {
+		return scope.With(d.ctx, frame), nil
 	}
-	return scope.With(ctx, frame), span
+	ctx, span := start(d.ctx, frame, semconv.KindPhase, name, options...)
+	if span != nil {
+		span.SetAttributes(place(frame, semconv.KindPhase)...)
+	}
+	return ctx, span
 }
 
 // scheduled puts an event on the phase's span at the beginning of a wait.
@@ -80,6 +92,7 @@ func (d *local) scheduled(span trace.Span, wait Wait) {
 	if span == nil {
 		return
 	}
+	defer tracing()
 	span.AddEvent(semconv.ScheduledEvent, trace.WithAttributes(
 		semconv.AttemptKey.Int(wait.Attempt),
 		semconv.DelayKey.Float64(wait.Delay.Seconds()),
@@ -98,6 +111,9 @@ func (d *local) endPhase(span trace.Span, result PhaseResult, failure *retry.Err
 		// At the start, so that a span processor knows from the first that it never ran.
 		_, span = d.startPhase(result.Phase, trace.WithAttributes(status))
 	}
+	if span == nil {
+		return
+	}
 	attributes := []attribute.KeyValue{status, semconv.RecoveryAttemptedKey.Bool(result.Recovery != nil)}
 	if r := result.Recovery; r != nil {
 		attributes = append(attributes,
@@ -107,6 +123,7 @@ func (d *local) endPhase(span trace.Span, result PhaseResult, failure *retry.Err
 			semconv.RecoveryResultKey.String(recoveryText(r)),
 		)
 	}
+	defer tracing()
 	if failure != nil {
 		attributes = append(attributes, semconv.ErrorTypeKey.String(semconv.ErrorType(failure.Err)))
 		span.SetStatus(codes.Error, strings.TrimPrefix(errorText(failure), result.Phase+": "))
@@ -135,12 +152,11 @@ func recoveryText(r *Recovery) string {
 // startSpan starts the attempt's span, unless the phase's is not recorded, and returns the function's context.
 func (a *attempt) startSpan(ctx context.Context) context.Context {
 	// A span of another process does not record here, and says nothing about whether this one should.
-	if parent := trace.SpanFromContext(ctx); parent.IsRecording() || parent.SpanContext().IsRemote() {
-		frame := a.frame
-		frame.Starting = a.kind()
-		ctx, a.span = tracer.For(ctx).Start(scope.With(ctx, frame), a.spanName())
+	if parent := trace.SpanFromContext(ctx); !parent.IsRecording() && !parent.SpanContext().IsRemote() {
+		return scope.With(ctx, a.frame)
 	}
-	return scope.With(ctx, a.frame)
+	ctx, a.span = start(ctx, a.frame, a.kind(), a.spanName())
+	return ctx
 }
 
 func (a *attempt) kind() string {
@@ -178,6 +194,7 @@ func (a *attempt) endSpan(d *Done, panicked *panicError) {
 	default:
 		attributes = append(attributes, semconv.ResultKey.String(semconv.ResultFailed))
 	}
+	defer tracing()
 	if d.Status != AttemptSuccess {
 		attributes = append(attributes, semconv.ErrorTypeKey.String(d.ErrorType))
 		a.span.SetStatus(codes.Error, d.Error)

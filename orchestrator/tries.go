@@ -46,7 +46,7 @@ func (t *tries) addFallback(d *Done) {
 	}
 	t.err = &fallbackError{t.err, d.err()}
 	// The phase was given up before; only what ended its context has more to say.
-	if d.Decision.Reason == WasCancelled || d.Decision.Reason == DeadlineEnded {
+	if d.Decision.Reason == ReasonCancelled || d.Decision.Reason == ReasonDeadline {
 		t.last = d.Decision
 	}
 }
@@ -79,9 +79,9 @@ func (t *tries) reason(stop *Stop) Reason {
 	case !t.last.Retry:
 		return t.last.Reason
 	case stop.Deadline:
-		return DeadlineEnded
+		return ReasonDeadline
 	default:
-		return WasCancelled
+		return ReasonCancelled
 	}
 }
 
@@ -89,9 +89,9 @@ func (t *tries) reason(stop *Stop) Reason {
 func (t *tries) why(recovery bool, stop *Stop) string {
 	reason := t.reason(stop)
 	switch {
-	case stop != nil && (reason == WasCancelled || reason == DeadlineEnded):
+	case stop != nil && (reason == ReasonCancelled || reason == ReasonDeadline):
 		return stop.String()
-	case reason == Exhausted && !recovery:
+	case reason == ReasonExhausted && !recovery:
 		return "recovery is off"
 	default:
 		return reason.err().Error()
@@ -103,10 +103,10 @@ func (t *tries) failure(phase string, elapsed time.Duration, stop *Stop) *retry.
 	reason := t.reason(stop)
 	e := &retry.Error{Operation: phase, Attempts: t.made, Elapsed: elapsed, Reason: reason.err(), Err: t.err}
 	switch {
-	case reason != WasCancelled && reason != DeadlineEnded:
+	case reason != ReasonCancelled && reason != ReasonDeadline:
 	case stop != nil:
 		e.Cause = stop.err()
-	case reason == DeadlineEnded:
+	case reason == ReasonDeadline:
 		e.Cause = context.DeadlineExceeded
 	}
 	return e
@@ -117,10 +117,10 @@ var reasons = [...]struct {
 	word Reason
 	err  error
 }{
-	{Exhausted, retry.ErrExhausted},
-	{Permanent, retry.ErrPermanent},
-	{WasCancelled, retry.ErrCancelled},
-	{DeadlineEnded, retry.ErrDeadline},
+	{ReasonExhausted, retry.ErrExhausted},
+	{ReasonPermanent, retry.ErrPermanent},
+	{ReasonCancelled, retry.ErrCancelled},
+	{ReasonDeadline, retry.ErrDeadline},
 }
 
 // err is package retry's error for r. A word that is not known comes from a newer engine, and ends the phase too.
