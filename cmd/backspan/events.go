@@ -1,0 +1,126 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/backspan/backspan/events"
+	"github.com/backspan/backspan/internal/eventquery"
+)
+
+// eventsOptions are what the flags of the events commands say.
+type eventsOptions struct {
+	streams
+	filter       eventquery.Filter
+	since, until string
+	where        []string
+	json         bool
+	utc          bool
+}
+
+func newEvents(std streams) *cobra.Command {
+	o := &eventsOptions{streams: std}
+	c := &cobra.Command{
+		Use:   "events [FILE...]",
+		Short: "Ask events.jsonl what was retried, how often, and at what cost",
+		Long: `Events reads event logs: plain, gzipped, or - for standard input; $BACKSPAN_EVENTS or data/session/events.jsonl when
+none is named. Without a word more it lists them for people; --json hands the lines on as they are.
+
+Times: 2026-11-23T17:00:00Z, "2026-11-23 17:00", 2026-11-23, 17:00, or how long ago: 90m, 2d.
+Conditions for --where: key=value, where key is a key of the record or of its details.`,
+		Example: `  backspan events --since 1h --level error
+  backspan events stats
+  backspan events count --type autocorrect_attempt --result failed
+  backspan events --operation fetch_page --where error_type=timeout --json | jq .trace_id
+  zcat events.jsonl.*.gz | backspan events stats -`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, files []string) error { return o.list(c.Context(), files) },
+	}
+	o.register(c)
+	c.AddCommand(o.newList(), o.newCount(), o.newStats(), o.newFollow())
+	return c
+}
+
+func (o *eventsOptions) register(c *cobra.Command) {
+	f := c.PersistentFlags()
+	for _, flag := range []struct {
+		name, help string
+		into       *[]string
+	}{
+		{"type", "only this `type`, for example autocorrect_attempt", &o.filter.Types},
+		{"phase", "only this `phase`", &o.filter.Phases},
+		{"operation", "only this `operation`", &o.filter.Operations},
+		{"result", "only this `result`: retrying, failed, success, …", &o.filter.Results},
+		{"level", "only this `level`: info, warning or error", &o.filter.Levels},
+		{"session", "only this session `id`", &o.filter.Sessions},
+		{"trace", "only this trace `id`", &o.filter.Traces},
+		{"where", "only where `key=value`; several must all hold", &o.where},
+	} {
+		f.StringArrayVar(flag.into, flag.name, nil, flag.help)
+	}
+	f.StringVar(&o.since, "since", "", "from this `time` on")
+	f.StringVar(&o.until, "until", "", "before this `time`")
+	f.BoolVar(&o.json, "json", false, "JSON instead of text for people")
+	f.BoolVar(&o.utc, "utc", false, "times in UTC instead of local time")
+	o.completions(c)
+}
+
+func (o *eventsOptions) newList() *cobra.Command {
+	return &cobra.Command{
+		Use: "list [FILE...]", Short: "List events, one a line (what events does by itself)", Args: cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, files []string) error { return o.list(c.Context(), files) },
+	}
+}
+
+func (o *eventsOptions) newCount() *cobra.Command {
+	by := ""
+	c := &cobra.Command{
+		Use: "count [FILE...]", Short: "Count events", Args: cobra.ArbitraryArgs,
+		Example: `  backspan events count --type autocorrect_attempt
+  backspan events count --by error_type`,
+		RunE: func(_ *cobra.Command, files []string) error { return o.count(files, by) },
+	}
+	c.Flags().StringVar(&by, "by", "", "one number for each value of this `key`")
+	complete(c, "by", eventquery.Keys())
+	return c
+}
+
+func (o *eventsOptions) newStats() *cobra.Command {
+	return &cobra.Command{
+		Use: "stats [FILE...]", Short: "Sum up each operation: attempts, recoveries, time lost, errors", Args: cobra.ArbitraryArgs,
+		Long: `Stats sums up each operation that had a failed attempt, what hurts most first: how often it was asked for and how
+many calls that became (retry amplification), how many were retried, recovered and given up, the time lost waiting,
+and the commonest errors. Operations that succeed at once write no event and are in no number.`,
+		RunE: func(_ *cobra.Command, files []string) error { return o.stats(files) },
+	}
+}
+
+func (o *eventsOptions) newFollow() *cobra.Command {
+	fromStart := false
+	c := &cobra.Command{
+		Use: "follow [FILE]", Short: "List events as they are written, across rotations", Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, files []string) error { return o.follow(c.Context(), files, fromStart) },
+	}
+	c.Flags().BoolVar(&fromStart, "from-start", false, "begin with what is in the file already")
+	return c
+}
+
+// completions offers the values that are known, and for names those of the default log.
+func (o *eventsOptions) completions(c *cobra.Command) {
+	complete(c, "type", []string{
+		events.TypeAttempt, events.TypeRecovered, events.TypeStopped, events.TypePhaseFailed, events.TypeRecovery,
+		events.TypePhaseStart, events.TypePhaseEnd, events.TypeRunStart, events.TypeRunEnd, events.TypeEventsDropped,
+	})
+	complete(c, "level", []string{events.LevelInfo, events.LevelWarning, events.LevelError})
+	complete(c, "result", []string{"retrying", "failed", "success", "cancelled", "deadline", "skipped"})
+	completeFrom(c, "phase", (*events.Line).Phase)
+	completeFrom(c, "session", (*events.Line).Session)
+	completeFrom(c, "trace", (*events.Line).TraceID)
+	completeFrom(c, "operation", func(l *events.Line) events.Value { return l.Detail(events.KeyOperation) })
+	completeWith(c, "where", cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace, func() []string {
+		keys := eventquery.Keys()
+		for i := range keys {
+			keys[i] += "="
+		}
+		return keys
+	})
+}

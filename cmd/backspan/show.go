@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/backspan/backspan/internal/waterfall"
+)
+
+// showOptions are what the flags of show say.
+type showOptions struct {
+	streams
+	reportSource
+	all   bool
+	width int
+}
+
+func newShow(std streams) *cobra.Command {
+	o := &showOptions{streams: std}
+	c := &cobra.Command{
+		Use:   "show [SESSION | trace file | events file]",
+		Short: "Draw the waterfall of a run in the terminal",
+		Long: `Show draws the waterfall of a session: its run, phases, operations and attempts, with waits and errors, in colour on a
+terminal and plain elsewhere.
+
+It reads a trace file (OTLP JSON lines) or an events file, plain or gzipped. A session is named by its id or the beginning
+of it, and looked for in ` + defaultTraceFile + ` and then in $BACKSPAN_EVENTS or data/session/events.jsonl. Without
+an argument it is the newest one there. Long pictures are folded to what went wrong; --all shows every row.`,
+		Example: `  backspan show
+  backspan show 4786a9a2
+  backspan show build/trace.json --all | less
+  backspan show --list`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completeSessions,
+		RunE:              func(_ *cobra.Command, args []string) error { return o.run(args) },
+	}
+	f := c.Flags()
+	f.BoolVar(&o.all, "all", false, "show every row")
+	f.IntVar(&o.width, "width", 0, "`columns` to draw in (default those of the terminal)")
+	o.reportSource.register(f)
+	return c
+}
+
+func (o *showOptions) run(args []string) error {
+	if o.width != 0 && o.width < waterfall.MinWidth {
+		return usage(fmt.Errorf("--width is %d, want %d or more", o.width, waterfall.MinWidth))
+	}
+	if o.list {
+		return o.printList(o.out, args)
+	}
+	session, err := o.open(args)
+	if err != nil {
+		return err
+	}
+	t := terminal(o.out)
+	options := waterfall.Options{Width: o.width, Color: t.Color, ASCII: t.ASCII}
+	if o.width == 0 {
+		options.Width, _ = t.Size()
+	}
+	if o.all {
+		options.MaxRows = waterfall.NoFold
+	}
+	if err := waterfall.Render(o.out, session.Spans, options); err != nil {
+		return err
+	}
+	say(o.out, "\n%-8s %s\n", "began", session.Start().UTC().Format(time.RFC3339))
+	if session.ID != "" {
+		say(o.out, "%-8s %s\n", "session", session.SafeID())
+	}
+	say(o.out, "%-8s %s\n", "from", session.Source)
+	for _, note := range session.Notes {
+		say(o.err, "backspan: %s\n", note)
+	}
+	return nil
+}

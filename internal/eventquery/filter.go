@@ -1,0 +1,225 @@
+package eventquery
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/backspan/backspan/events"
+)
+
+// A Filter says which records matter. The zero Filter matches every record. The values of one field are alternatives,
+// and every field that is set must match.
+type Filter struct {
+	Types, Phases, Operations, Results, Levels, Sessions, Traces []string
+
+	Since, Until time.Time // zero: no bound; Since itself is in, Until is out
+
+	Where []Condition // every one must hold
+}
+
+// A Condition asks for one value of a record.
+type Condition struct {
+	Key   string // a name of Keys, or details. and any key of the details
+	Value string
+}
+
+// topKeys are the members of a record itself, and what reads them.
+var topKeys = map[string]func(*events.Line) events.Value{
+	"timestamp":  (*events.Line).Timestamp,
+	"session_id": (*events.Line).Session,
+	"type":       (*events.Line).Type,
+	"phase":      (*events.Line).Phase,
+	"level":      (*events.Line).Level,
+	"message":    (*events.Line).Message,
+	"trace_id":   (*events.Line).TraceID,
+	"span_id":    (*events.Line).SpanID,
+}
+
+// detailKeys are the members of details that Backspan writes.
+var detailKeys = []string{
+	events.KeyAttemptNumber, events.KeyReason, events.KeyResult, events.KeyOperation, events.KeyDelay,
+	events.KeyNextDelay, events.KeyErrorType, events.KeyCount, "duration", "recovery_message", "recovery_attempts",
+}
+
+// Keys are the keys that a Condition can name, sorted.
+func Keys() []string {
+	keys := slices.Clone(detailKeys)
+	for key := range topKeys {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+const detailPrefix = "details."
+
+// ParseCondition reads key=value. The error says which keys there are.
+func ParseCondition(text string) (Condition, error) {
+	key, value, found := strings.Cut(text, "=")
+	if !found || key == "" {
+		return Condition{}, fmt.Errorf("%q is no key=value", text)
+	}
+	if !strings.HasPrefix(key, detailPrefix) && !slices.Contains(Keys(), key) {
+		return Condition{}, fmt.Errorf("key %q is unknown, want one of %s, or details. and any other key of the details",
+			key, strings.Join(Keys(), ", "))
+	}
+	return Condition{key, value}, nil
+}
+
+// Of is the value of l that c asks for; nil when l has none.
+func (c Condition) Of(l *events.Line) events.Value {
+	if top, ok := topKeys[c.Key]; ok {
+		return top(l)
+	}
+	return l.Detail(strings.TrimPrefix(c.Key, detailPrefix))
+}
+
+// A Matcher is a Filter made ready for many records. It can be used from many goroutines.
+type Matcher struct {
+	filter       Filter
+	since, until string   // as timestamps are written
+	needles      [][]byte // that stand in the text of each matching record as a Writer writes it
+}
+
+// timestampLayout is how a Writer writes times. Its texts sort as the times do.
+const timestampLayout = "2006-01-02T15:04:05.000000Z"
+
+// Compile makes f ready.
+func (f Filter) Compile() *Matcher {
+	m := &Matcher{filter: f}
+	if !f.Since.IsZero() {
+		m.since = f.Since.UTC().Format(timestampLayout)
+	}
+	if !f.Until.IsZero() {
+		m.until = f.Until.UTC().Format(timestampLayout)
+	}
+	for _, values := range [][]string{f.Types, f.Phases, f.Operations, f.Results, f.Levels, f.Sessions, f.Traces} {
+		if len(values) == 1 {
+			m.need(values[0])
+		}
+	}
+	for _, c := range f.Where {
+		m.need(c.Value)
+	}
+	return m
+}
+
+// need notes that value stands in every matching record. What a Writer might have written in another way than it is
+// typed (an escape, another spelling of a number) is left to the look at the record itself.
+func (m *Matcher) need(value string) {
+	quoted, err := json.Marshal(value)
+	if err != nil || value == "" || string(quoted[1:len(quoted)-1]) != value || !isPlain(value) {
+		return
+	}
+	m.needles = append(m.needles, []byte(value))
+}
+
+func isPlain(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '/' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			return false
+		}
+	}
+	return true
+}
+
+// Everything says that every record matches, so that nobody needs to look.
+func (m *Matcher) Everything() bool {
+	f := &m.filter
+	return m.since == "" && m.until == "" && len(f.Where) == 0 &&
+		len(f.Types)+len(f.Phases)+len(f.Operations)+len(f.Results)+len(f.Levels)+len(f.Sessions)+len(f.Traces) == 0
+}
+
+// Matches says whether l matters.
+func (m *Matcher) Matches(l *events.Line) bool {
+	for _, needle := range m.needles {
+		if !bytes.Contains(l.Raw(), needle) && bytes.IndexByte(l.Raw(), '\\') < 0 {
+			return false
+		}
+	}
+	f := &m.filter
+	if !oneOf(f.Types, l.Type) || !oneOf(f.Phases, l.Phase) || !oneOf(f.Levels, l.Level) || !oneOf(f.Sessions, l.Session) {
+		return false
+	}
+	if !m.inTime(l) || !oneOf(f.Traces, l.TraceID) {
+		return false
+	}
+	if !oneOf(f.Operations, detail(l, events.KeyOperation)) || !oneOf(f.Results, detail(l, events.KeyResult)) {
+		return false
+	}
+	for _, c := range f.Where {
+		if !c.Of(l).Is(c.Value) {
+			return false
+		}
+	}
+	return true
+}
+
+func detail(l *events.Line, key string) func() events.Value {
+	return func() events.Value { return l.Detail(key) }
+}
+
+// oneOf says whether what read returns is among the values; no values means that it does not matter.
+func oneOf(values []string, read func() events.Value) bool {
+	if len(values) == 0 {
+		return true
+	}
+	v := read()
+	return slices.ContainsFunc(values, v.Is)
+}
+
+func (m *Matcher) inTime(l *events.Line) bool {
+	if m.since == "" && m.until == "" {
+		return true
+	}
+	at := canonicalTime(l)
+	return at != "" && (m.since == "" || cmp.Compare(at, m.since) >= 0) && (m.until == "" || cmp.Compare(at, m.until) < 0)
+}
+
+// canonicalTime is the record's time as a Writer writes it, and "" when it has none.
+func canonicalTime(l *events.Line) string {
+	if v := l.Timestamp(); len(v) == len(timestampLayout)+2 && v[len(v)-2] == 'Z' {
+		return string(v[1 : len(v)-1])
+	}
+	t, ok := l.Time()
+	if !ok {
+		return ""
+	}
+	return t.Format(timestampLayout)
+}
+
+// timeLayouts are the spellings of a point in time that ParseTime knows; those without a zone are local.
+var timeLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999", "2006-01-02 15:04", "2006-01-02"}
+
+// ParseTime reads a point in time: RFC 3339, a local date with or without a time of day, a local time of day of today,
+// or a duration, which is that long before now.
+func ParseTime(text string, now time.Time) (time.Time, error) {
+	for _, layout := range timeLayouts {
+		if t, err := time.ParseInLocation(layout, text, now.Location()); err == nil {
+			return t, nil
+		}
+	}
+	for _, layout := range []string{"15:04:05", "15:04"} {
+		if t, err := time.ParseInLocation(layout, text, now.Location()); err == nil {
+			return time.Date(now.Year(), now.Month(), now.Day(), t.Hour(), t.Minute(), t.Second(), 0, now.Location()), nil
+		}
+	}
+	if d, err := parseAgo(text); err == nil && d >= 0 {
+		return now.Add(-d), nil
+	}
+	return time.Time{}, fmt.Errorf("%q is no time, want for example 2026-11-23T17:00:00Z, \"2026-11-23 17:00\", 2026-11-23, 17:00, 90m or 2d (ago)", text)
+}
+
+// parseAgo knows days too, which time.ParseDuration leaves out.
+func parseAgo(text string) (time.Duration, error) {
+	if days, found := strings.CutSuffix(text, "d"); found {
+		d, err := time.ParseDuration(days + "h")
+		return 24 * d, err
+	}
+	return time.ParseDuration(text)
+}
