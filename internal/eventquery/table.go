@@ -30,9 +30,9 @@ func (s Stats) writeOperations(b *strings.Builder) {
 	}
 	b.WriteByte('\n')
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "OPERATION\tASKED\tATTEMPTS\tRETRIED\tRECOVERED\tGAVE UP\tWAITED\tCALLS/ASKED\tFIRST\tLAST\tCOMMONEST ERRORS")
+	row(t, "OPERATION\tASKED\tATTEMPTS\tRETRIED\tRECOVERED\tGAVE UP\tWAITED\tCALLS/ASKED\tFIRST\tLAST\tCOMMONEST ERRORS\n")
 	for _, o := range s.Operations {
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%s\t%.2f\t%s\t%s\t%s\n", Printable(o.Name), o.Asked, o.Attempts, o.Retried,
+		row(t, "%s\t%d\t%d\t%d\t%d\t%d\t%s\t%.2f\t%s\t%s\t%s\n", Printable(o.Name), o.Asked, o.Attempts, o.Retried,
 			o.Recovered, o.Exhausted+o.Stopped, Seconds(o.Waited), o.Amplification, short(o.First), short(o.Last), top(o.Errors))
 	}
 	_ = t.Flush() // into b, which never fails
@@ -45,13 +45,16 @@ func (s Stats) writePhases(b *strings.Builder) {
 	}
 	b.WriteByte('\n')
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "PHASE\tFAILED\tRECOVERIES\tRECOVERED\tLOST\tWAITED\tFIRST\tLAST\tCOMMONEST ERRORS")
+	row(t, "PHASE\tFAILED\tRECOVERIES\tRECOVERED\tLOST\tWAITED\tFIRST\tLAST\tCOMMONEST ERRORS\n")
 	for _, p := range s.Phases {
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t%s\n", Printable(p.Name), p.Failed, p.Recoveries, p.Recovered, p.Lost,
+		row(t, "%s\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t%s\n", Printable(p.Name), p.Failed, p.Recoveries, p.Recovered, p.Lost,
 			Seconds(p.Waited), short(p.First), short(p.Last), top(p.Errors))
 	}
 	_ = t.Flush() // as above
 }
+
+// row writes to a table in memory, which never fails.
+func row(t *tabwriter.Writer, format string, args ...any) { _, _ = fmt.Fprintf(t, format, args...) }
 
 // top names the three commonest errors.
 func top(errors []ErrorCount) string {
