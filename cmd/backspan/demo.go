@@ -28,6 +28,7 @@ type demoOptions struct {
 	noRecovery bool
 	dryRun     bool
 	json       bool
+	page       string
 }
 
 func newDemo(std streams) *cobra.Command {
@@ -64,6 +65,7 @@ Exit code: 0 all well, 1 the pipeline failed, 2 usage, 130 or 143 ended by a sig
 	f.BoolVar(&o.noRecovery, "no-recovery", false, "do not recover failed phases")
 	f.BoolVar(&o.dryRun, "dry-run", false, "only say what each phase would do")
 	f.BoolVar(&o.json, "json", false, "print the report as JSON on stdout, everything else on stderr")
+	f.StringVar(&o.page, "report", "", "write the run as a page to look at, an HTML `file`")
 	o.telemetryFlags.register(f, "data/session/trace.json")
 	complete(c, "scenario", demo.Scenarios)
 	return c
@@ -75,6 +77,9 @@ func (o *demoOptions) run(ctx context.Context) error {
 		return usage(fmt.Errorf("--%w", err))
 	}
 	policy, err := o.policy()
+	if err == nil && o.page != "" {
+		err = checkPage(o.page)
+	}
 	if err != nil {
 		return usage(err)
 	}
@@ -107,6 +112,9 @@ func (o *demoOptions) run(ctx context.Context) error {
 		result = o.result
 	}
 	watch.draw(picture, result)
+	if err := watch.writeReport(picture, o.page); err != nil {
+		return errors.Join(err, exitOf(ctx, runErr))
+	}
 	return exitOf(ctx, runErr)
 }
 

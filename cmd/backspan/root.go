@@ -90,6 +90,6 @@ delay and its error, and events.jsonl tells the same story to grep.`,
 	root.SetOut(std.out)
 	root.SetErr(std.err)
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.AddCommand(newDemo(std), newEvents(std))
+	root.AddCommand(newDemo(std), newEvents(std), newReport(std), newShow(std))
 	return root
 }

@@ -83,7 +83,7 @@ func pageOf(s *Session) (string, error) {
 	if err := waterfall.Render(&text, s.Spans, waterfall.Options{Width: 110}); err != nil {
 		return "", err
 	}
-	v := verdictOf(roots, elapsed)
+	v := verdictOf(roots, elapsed, s.Partial)
 	name := visible(nameOf(roots), maxName)
 	// One pass: what is put in is not searched again.
 	return strings.NewReplacer(
@@ -99,8 +99,8 @@ func pageOf(s *Session) (string, error) {
 		"[[error]]", errorOf(v),
 		"[[facts]]", factsOf(s, first, traces),
 		"[[notes]]", notesOf(s.Notes),
-		"[[time]]", timeOf(spendingOf(roots, elapsed)),
-		"[[operations]]", tableOf(byName(flat(roots))),
+		"[[time]]", timeOf(spendingOf(roots, elapsed), s.Partial),
+		"[[operations]]", tableOf(byName(flat(roots)), s.Partial),
 		"[[text]]", escape(text.String()),
 		"[[data]]", strings.TrimSpace(encoded.String()),
 		"[[script]]", script,
@@ -150,18 +150,23 @@ func notesOf(notes []string) string {
 }
 
 // timeOf draws where the time went: a bar, and the numbers as its legend.
-func timeOf(s spending) string {
-	var bar, legend strings.Builder
-	at := 0.0
-	for _, part := range [...]struct {
+func timeOf(s spending, partial bool) string {
+	type part struct {
 		class, name, what string
 		d                 time.Duration
-	}{
+	}
+	parts := []part{
 		{"work", "working", "in attempts that succeeded", s.Working},
 		{"lost", "lost", "in attempts that failed", s.Lost},
 		{"wait", "waiting", "for the next attempt", s.Waiting},
 		{"rest", "the rest", "outside of any attempt", s.Other},
-	} {
+	}
+	if partial {
+		parts = []part{parts[2], {"rest", "the rest", "in attempts or outside: not recorded", s.Working + s.Lost + s.Other}}
+	}
+	var bar, legend strings.Builder
+	at := 0.0
+	for _, part := range parts {
 		share := 100 * float64(part.d) / float64(max(s.elapsed(), 1))
 		fmt.Fprintf(&bar, `<rect class="%s" x="%.3f%%" width="%.3f%%" height="100%%"/>`, part.class, at, share)
 		at += share
@@ -187,36 +192,37 @@ func percent(share float64) string {
 // maxOperations is how many names the table has. Who needs more has put data into names.
 const maxOperations = 100
 
-func tableOf(list []counts) string {
+func tableOf(list []counts, partial bool) string {
 	if len(list) == 0 {
 		return `<p class="hint">No operation was retried or recorded.</p>`
 	}
 	var b strings.Builder
 	b.WriteString(`<div class="scroll" role="region" aria-labelledby="operations-title" tabindex="0"><table>
 <thead><tr><th scope="col">operation</th><th scope="col">runs</th><th scope="col">attempts</th><th scope="col">failed</th>` +
-		`<th scope="col">retried</th><th scope="col">recovered</th><th scope="col">given up</th><th scope="col">working</th>` +
-		`<th scope="col">lost</th><th scope="col">waiting</th></tr></thead>
-<tbody>
-`)
+		`<th scope="col">retried</th><th scope="col">recovered</th><th scope="col">given up</th>`)
+	if !partial {
+		b.WriteString(`<th scope="col">working</th><th scope="col">lost</th>`)
+	}
+	b.WriteString("<th scope=\"col\">waiting</th></tr></thead>\n<tbody>\n")
 	for i := range list[:min(len(list), maxOperations)] {
 		c := &list[i]
 		name := escape(visible(c.Name, maxName))
-		b.WriteString(`<tr><th scope="row" class="name"><bdi>` + name + "</bdi></th>" + c.cells() + "</tr>\n")
+		b.WriteString(`<tr><th scope="row" class="name"><bdi>` + name + "</bdi></th>" + c.cells(partial) + "</tr>\n")
 	}
 	if len(list) > maxOperations {
 		more := sum(list[maxOperations:])
-		fmt.Fprintf(&b, "<tr class=\"hint\"><th scope=\"row\">%d more names</th>%s</tr>\n", len(list)-maxOperations, more.cells())
+		fmt.Fprintf(&b, "<tr class=\"hint\"><th scope=\"row\">%d more names</th>%s</tr>\n", len(list)-maxOperations, more.cells(partial))
 	}
 	b.WriteString("</tbody>\n")
 	if all := sum(list); len(list) > 1 {
-		b.WriteString(`<tfoot><tr><th scope="row">together</th>` + all.cells() + "</tr></tfoot>\n")
+		b.WriteString(`<tfoot><tr><th scope="row">together</th>` + all.cells(partial) + "</tr></tfoot>\n")
 	}
 	b.WriteString("</table></div>")
 	return b.String()
 }
 
 // cells are the numbers of c; what is zero is a faint dot, so that the eye finds what is not.
-func (c *counts) cells() string {
+func (c *counts) cells(partial bool) string {
 	var b strings.Builder
 	cell := func(class, text string, zero bool) {
 		if zero {
@@ -231,8 +237,10 @@ func (c *counts) cells() string {
 	number("", c.Retried)
 	number("recovered", c.Recovered)
 	number("failed", c.GivenUp)
-	cell("", escape(durationText(c.Working)), c.Working <= 0)
-	cell("failed", escape(durationText(c.Lost)), c.Lost <= 0)
+	if !partial {
+		cell("", escape(durationText(c.Working)), c.Working <= 0)
+		cell("failed", escape(durationText(c.Lost)), c.Lost <= 0)
+	}
 	cell("waits", escape(durationText(c.Waiting)), c.Waiting <= 0)
 	return b.String()
 }

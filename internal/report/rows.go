@@ -26,7 +26,7 @@ type row struct {
 	Wait      *rowWait    `json:"wait,omitempty"`    // try: the wait after it
 	Open      bool        `json:"open,omitempty"`    // its end is not known
 	Unbegun   bool        `json:"unbegun,omitempty"` // its begin is not known
-	Trace     int         `json:"trace,omitempty"`   // index into page.Traces
+	Trace     int         `json:"trace,omitempty"`   // 1 + index of data.Traces; 0: none
 	Span      string      `json:"span,omitempty"`
 	More      [][2]string `json:"more,omitempty"` // whatever else the span says
 }
@@ -63,8 +63,8 @@ func rowsOf(roots []*node, first time.Time) (rows []row, traces []string) {
 		if n.TraceID.IsValid() {
 			id := n.TraceID.String()
 			if _, known := traceIndex[id]; !known {
-				traceIndex[id] = len(traces)
 				traces = append(traces, id)
+				traceIndex[id] = len(traces)
 			}
 			r.Trace = traceIndex[id]
 		}

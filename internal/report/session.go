@@ -15,12 +15,23 @@ type Session struct {
 	Spans  []waterfall.Span // of other instrumentation too
 	Notes  []string         // what the source cannot say, in sentences for the page
 
+	// Partial says that operations that succeeded at once are missing, and how long attempts took.
+	Partial bool
+
 	// Unbegun has the spans whose begin nobody knows; their Start is the first time known of them.
 	Unbegun map[trace.SpanID]bool
 }
 
-// Name is what ran: the name of the run, else of the only root, else what there is.
-func (s *Session) Name() string { return nameOf(treesOf(s)) }
+// Title is what ran and how it ended, in one line that is safe to print.
+func (s *Session) Title() string {
+	roots := treesOf(s)
+	first, last := extent(s.Spans)
+	v := verdictOf(roots, last.Sub(first), s.Partial)
+	return visible(nameOf(roots), maxName) + ", " + words[v.state]
+}
+
+// SafeID is the ID as it may be printed: it comes from a file.
+func (s *Session) SafeID() string { return visible(s.ID, maxName) }
 
 // Start is when the first span began, and the zero Time when none has a time.
 func (s *Session) Start() time.Time {

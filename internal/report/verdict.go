@@ -35,7 +35,7 @@ type verdict struct {
 	err      string // of the run, or of the only root
 }
 
-func verdictOf(roots []*node, elapsed time.Duration) verdict {
+func verdictOf(roots []*node, elapsed time.Duration, partial bool) verdict {
 	nodes := flat(roots)
 	operations, phases := sum(byName(nodes)), countPhases(nodes)
 	v := verdict{state: endOf(roots, operations, phases)}
@@ -50,7 +50,7 @@ func verdictOf(roots []*node, elapsed time.Duration) verdict {
 			v.sentence += ", with " + plural(operations.Runs, "operation", "operations") + " that succeeded at the first attempt"
 		}
 	} else {
-		v.sentence += ": " + enumerate(details(operations, phases))
+		v.sentence += ": " + enumerate(details(operations, phases, partial))
 	}
 	v.sentence += "."
 	return v
@@ -89,13 +89,16 @@ func (v *verdict) opening() string {
 	return "It ended well after"
 }
 
-func details(o counts, p phaseCount) (list []string) {
+func details(o counts, p phaseCount, partial bool) (list []string) {
 	add := func(n int, one, many string) {
 		if n > 0 {
 			list = append(list, plural(n, one, many))
 		}
 	}
-	if o.Failed > 0 {
+	switch {
+	case o.Failed > 0 && partial:
+		list = append(list, plural(o.Failed, "attempt", "attempts")+" failed")
+	case o.Failed > 0:
 		list = append(list, fmt.Sprintf("%d of %s failed", o.Failed, plural(o.Attempts, "attempt", "attempts")))
 	}
 	add(o.Recovered, "operation recovered", "operations recovered")

@@ -12,7 +12,7 @@ function facts(r) {
   const add = (name, value) => list.push([name, value]);
   add(r.unbegun ? 'known from' : 'began', '+' + duration(r.start) + ' · ' + clock(r.start));
   if (r.open) add('ended', 'not known');
-  else if (r.unbegun) add('took', 'not known; ended at ' + clock(r.end));
+  else if (r.unbegun) add('took', (r.took ? 'at least ' + duration(r.took) : 'not known') + '; ended at ' + clock(r.end));
   else add('took', duration(r.took));
   if (canRetry(r) && r.made > 1) add(r.kind === 'phase' ? 'tries' : 'attempts', String(r.made));
   if (canRetry(r) && r.waited) add('waited', duration(r.waited));
@@ -76,7 +76,7 @@ function inspect(r) {
   if (r.error) inspector.append(el('pre', 'error', r.error));
   const list = facts(r);
   if (r.kind) list.unshift(['kind', r.kind]);
-  if (data.traces && data.traces.length > 0) list.push(['trace', data.traces[r.trace || 0]]);
+  if (r.trace) list.push(['trace', data.traces[r.trace - 1]]);
   if (r.span) list.push(['span', r.span]);
   inspector.append(factList([...list, ...(r.more || [])]));
   inspector.hidden = false;
