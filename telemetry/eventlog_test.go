@@ -269,6 +269,10 @@ func TestSpansThatSayLittle(t *testing.T) {
 		span.SetAttributes(semconv.KindKey.String(semconv.KindRun))
 		span.SetStatus(codes.Error, "")
 		span.End()
+		_, span = begin(ctx, tp, semconv.KindRun, "half")
+		end(span, semconv.KindRun, "", semconv.RunStatusKey.String(semconv.StatusFailed))
+		_, span = begin(ctx, tp, semconv.KindRun, "well")
+		end(span, semconv.KindRun, "")
 		_, span = begin(ctx, tp, semconv.KindAttempt, "attempt 1")
 		end(span, semconv.KindAttempt, "", semconv.OperationKey.String("load"), semconv.AttemptKey.Int(1),
 			semconv.ResultKey.String(semconv.ResultFailed))
@@ -277,9 +281,18 @@ func TestSpansThatSayLittle(t *testing.T) {
 		_, span = begin(ctx, tp, semconv.KindAttempt, "nothing at all")
 		span.End()
 	})
+	for _, line := range got {
+		if !strings.Contains(line, `"session_id": "`+testSession+`"`) {
+			t.Errorf("not in the process's session: %s", line)
+		}
+	}
 	checkLines(t, got,
 		`{"type": "run_start", "phase": "", "level": "info", "message": "Run demo started", "details": {}}`,
 		`{"type": "run_end", "phase": "", "level": "error", "message": "Run demo ended: failed", "details": {"result": "failed", "duration": 0}}`,
+		`{"type": "run_start", "phase": "", "level": "info", "message": "Run half started", "details": {}}`,
+		`{"type": "run_end", "phase": "", "level": "error", "message": "Run half ended: failed", "details": {"result": "failed", "duration": 0}}`,
+		`{"type": "run_start", "phase": "", "level": "info", "message": "Run well started", "details": {}}`,
+		`{"type": "run_end", "phase": "", "level": "info", "message": "Run well ended: success", "details": {"result": "success", "duration": 0}}`,
 		`{"type": "autocorrect_attempt", "phase": "", "level": "error", "message": "Autocorrect attempt 1: Error in load: unknown error", "details": {"attempt_number": 1, "reason": "Error in load: unknown error", "result": "failed", "operation": "load", "delay": 0}}`,
 	)
 }

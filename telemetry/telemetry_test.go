@@ -147,7 +147,8 @@ func TestAFailedStartLeavesNothing(t *testing.T) {
 	before := otel.GetTracerProvider()
 	cfg := quiet(t)
 	cfg.Local = false
-	cfg.TraceFile = t.TempDir() // a directory: the event log is open by then
+	cfg.TraceFile = t.TempDir()  // a directory: the event log is open by then
+	cfg.EventOptions.Queue = 100 // and has a goroutine, which goleak would find
 	if _, err := Start(t.Context(), cfg); err == nil {
 		t.Fatal("no error")
 	}
@@ -166,11 +167,45 @@ func TestAFailedStartLeavesNothing(t *testing.T) {
 	}
 }
 
+func TestShutdownWritesTheQueueOfTheEventLog(t *testing.T) {
+	cfg := quiet(t)
+	cfg.EventOptions.Queue = 1000
+	tel := run(t, cfg)
+	for range 100 {
+		operation(t.Context(), tel.TracerProvider(), "data_load")
+	}
+	if err := tel.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if n := len(lines(t, tel.EventsPath())); n != 100*linesOfOperation || tel.EventsDropped() != 0 {
+		t.Errorf("%d lines and %d dropped, want %d and 0", n, tel.EventsDropped(), 100*linesOfOperation)
+	}
+}
+
+// A signal that comes while the program starts is no reason for a start that failed.
+func TestACancelledContextStarts(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, protocol := range []string{ProtocolGRPC, ProtocolHTTPProtobuf} {
+		cfg := quiet(t)
+		cfg.NoExport, cfg.Protocol = false, protocol
+		tel, err := Start(ctx, cfg)
+		if err != nil {
+			t.Errorf("%s: %v", protocol, err)
+			continue
+		}
+		if err := tel.Shutdown(ctx); err != nil {
+			t.Errorf("%s: %v", protocol, err)
+		}
+	}
+}
+
 // watcher notes the spans that a processor of the user's sees.
 type watcher struct {
 	mu             sync.Mutex
 	started, ended []string
-	sessions       []string
+	sessions       []string // at the end
+	stamped        int      // how many had attributes when they started
 	flushed, shut  int
 }
 
@@ -178,6 +213,9 @@ func (w *watcher) OnStart(_ context.Context, span sdktrace.ReadWriteSpan) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.started = append(w.started, span.Name())
+	if len(span.Attributes()) > 0 {
+		w.stamped++
+	}
 }
 
 func (w *watcher) OnEnd(span sdktrace.ReadOnlySpan) {
@@ -231,8 +269,8 @@ func TestASpanInARunKeepsTheRunsSession(t *testing.T) {
 	tel := run(t, cfg)
 	ctx := scope.With(t.Context(), scope.Frame{Session: runSession})
 	attempt(ctx, tel.TracerProvider(), "data_load", 1, semconv.ResultFailed, "x")
-	if !slices.Equal(w.sessions, []string{runSession}) {
-		t.Errorf("sessions %q", w.sessions)
+	if !slices.Equal(w.sessions, []string{runSession}) || w.stamped != 0 {
+		t.Errorf("sessions %q, %d stamped with the process's", w.sessions, w.stamped)
 	}
 }
 
@@ -308,6 +346,20 @@ func TestSpansAfterShutdownAreNotSeen(t *testing.T) {
 	operation(t.Context(), tel.TracerProvider(), "late")
 	if len(w.ended) != 0 || tel.EventsDropped() != 0 {
 		t.Errorf("ended %q, %d dropped", w.ended, tel.EventsDropped())
+	}
+}
+
+// While Shutdown waits for a collector, spans still end; what is closed must not be asked to write them.
+func TestSpansThatEndDuringShutdownAreNotSeen(t *testing.T) {
+	w := &watcher{}
+	m := newMirror(testSession, guard(w))
+	tp := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(m))
+	_, open := begin(t.Context(), tp, semconv.KindOperation, "open")
+	m.close()
+	open.End()
+	operation(t.Context(), tp, "late")
+	if len(w.started) != 1 || len(w.ended) != 0 {
+		t.Errorf("started %q, ended %q", w.started, w.ended)
 	}
 }
 

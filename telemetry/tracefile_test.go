@@ -96,9 +96,12 @@ func TestTheTraceFileIsOTLP(t *testing.T) {
 			all = append(all, want.spans...)
 			return err
 		})))
+	bare := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(file))
 	tracer := tp.Tracer(semconv.ScopeName, trace.WithInstrumentationVersion("1.2.3"), trace.WithSchemaURL("https://example.com/s"),
 		trace.WithInstrumentationAttributes(attribute.Bool("scoped", true)))
 	ctx, parent := tracer.Start(t.Context(), "parent", trace.WithSpanKind(trace.SpanKindServer))
+	_, other := foreign(ctx, bare, "not ours")
+	other.End()
 	_, child := tracer.Start(ctx, "child")
 	everything(child)
 	child.End()
@@ -114,6 +117,10 @@ func TestTheTraceFileIsOTLP(t *testing.T) {
 		if !proto.Equal(got[i], all[i]) {
 			t.Errorf("line %d is\n%s\nwant\n%s", i, protojson.Format(got[i]), protojson.Format(all[i]))
 		}
+	}
+	// The readers of some languages have no 64-bit numbers, so OTLP wants them as strings.
+	if text := lines(t, path)[0]; !strings.Contains(text, `"intValue":"9223372036854775807"`) {
+		t.Errorf("%s", text)
 	}
 	for path, want := range map[string]fs.FileMode{path: 0o600, filepath.Dir(path): 0o700 | fs.ModeDir} {
 		if info, err := os.Stat(path); err != nil || info.Mode() != want {
