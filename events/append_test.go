@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 )
 
 func sample() *Record {
@@ -265,36 +264,4 @@ func TestAppendDoesNotAllocate(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { line = r.Append(line[:0]) }); n != 0 {
 		t.Errorf("%v allocations a line, want 0", n)
 	}
-}
-
-// FuzzAppend: every line is one line of ASCII within the limits, and says what the record says.
-func FuzzAppend(f *testing.F) {
-	for _, test := range hostile {
-		f.Add(test.text, test.text, test.text, int64(0), 0.0)
-	}
-	f.Add(strings.Repeat("\x00", 10000), strings.Repeat("é", 5000), "timestamp", int64(-1), math.Inf(1))
-	f.Add(strings.Repeat("x", 20000), strings.Repeat("y", 20000), strings.Repeat("z", 20000), int64(1<<62), 1e-300)
-	f.Fuzz(func(t *testing.T, message, reason, key string, number int64, float float64) {
-		r := &Record{
-			Time: time.Unix(number, number), Type: TypeAttempt, Phase: reason, Message: message,
-			Details: []Field{String(KeyReason, reason), String(key, message), Int("n", number), Float("f", float), String(KeyResult, "failed")},
-		}
-		line := r.Append(nil)
-		got := parsed(t, line)
-		if got["truncated"] == true {
-			return
-		}
-		for name, texts := range map[string][2]any{"message": {got["message"], message}, "phase": {got["phase"], reason}} {
-			if text := texts[1].(string); utf8.ValidString(text) && texts[0] != text {
-				t.Errorf("%s is %q, want %q", name, texts[0], text)
-			}
-		}
-		if !strings.Contains(string(line), `"result": "failed"`) {
-			t.Errorf("the result is not in %s", line)
-		}
-		var l Line
-		if l.raw = line[:len(line)-1]; !(&scanner{raw: l.raw}).whole(&l) {
-			t.Errorf("the quick scanner does not know the line: %s", line)
-		}
-	})
 }

@@ -87,7 +87,7 @@ func (c *cursor) take(l *Line) bool {
 	}
 	*l = Line{raw: raw, offset: at, number: c.number, details: l.details[:0]}
 	unfinished := !ended && c.block.part
-	if !unfinished && c.record(l) {
+	if !unfinished && c.record(l, c.quick && ended) {
 		if joined {
 			c.tally.Salvaged++
 		}
@@ -105,8 +105,8 @@ func (c *cursor) take(l *Line) bool {
 }
 
 // record says whether all of l.raw is one record.
-func (c *cursor) record(l *Line) bool {
-	if c.quick && shaped(l.raw) {
+func (c *cursor) record(l *Line, quick bool) bool {
+	if quick && shaped(l.raw) {
 		return true
 	}
 	if l.look(depthWhole); l.depth == depthWhole {

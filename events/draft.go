@@ -9,7 +9,7 @@ type draft struct {
 	fields  []Field // room for redacted details
 }
 
-var drafts = sync.Pool{New: func() any { return new(draft) }}
+var drafts = sync.Pool{New: func() any { return &draft{text: make([]byte, 0, 1024)} }}
 
 // encode makes d the line of r. It runs outside all locks, because redact is not ours.
 func (d *draft) encode(r *Record, redact func(string) string) {

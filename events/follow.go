@@ -33,6 +33,7 @@ type Follower struct {
 	started bool
 	src     blocks
 	read    int64 // bytes read of files[0]
+	fresh   bool  // none of its lines has been looked at
 	cur     cursor
 	buf     []byte
 	line    Line
@@ -67,9 +68,7 @@ func (f *Follower) Next(ctx context.Context) bool {
 		if f.cur.next(&f.line) {
 			return true
 		}
-		if next, ok := f.src.next(f.buf); ok {
-			f.cur.block = next
-			f.rotated = time.Now()
+		if f.more() {
 			continue
 		}
 		if f.err = f.src.failure(); f.err != nil {
@@ -81,6 +80,20 @@ func (f *Follower) Next(ctx context.Context) bool {
 		}
 	}
 	return false
+}
+
+// more reads on. It says whether there is anything new.
+func (f *Follower) more() (ok bool) {
+	if len(f.files) == 0 {
+		return false
+	}
+	if f.cur.block, ok = f.src.next(f.buf); ok {
+		f.rotated = time.Now()
+		if f.fresh {
+			f.fresh, f.cur.number = false, 0
+		}
+	}
+	return ok
 }
 
 // Line is the record that Next moved to. It holds until the next call of Next. Its Offset and Number are those in the
@@ -215,7 +228,7 @@ func (f *Follower) begin(at int64) {
 	}
 	f.read = at
 	f.src = blocks{in: counter{f.files[0], &f.read}, live: true, offset: at}
-	f.cur.number = 0
+	f.fresh = true
 }
 
 // A counter counts what is read through it.
