@@ -56,14 +56,14 @@ func Example() {
 	}
 	defer r.Close()
 	for line := range r.All() {
-		fmt.Println(line.Detail(events.KeyOperation).String(), line.Detail(events.KeyAttemptNumber), line.Detail(events.KeyResult))
+		fmt.Println(line.Detail(events.KeyOperation), line.Detail(events.KeyAttemptNumber), line.Detail(events.KeyResult))
 	}
 	if err := r.Err(); err != nil {
 		fmt.Println(err)
 	}
 	// Output:
-	// data_load 1 "retrying"
-	// data_load 2 "failed"
+	// data_load 1 retrying
+	// data_load 2 failed
 }
 
 func ExampleOptions_redact() {

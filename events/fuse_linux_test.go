@@ -83,7 +83,7 @@ func serveDisk() error {
 	for orders.Scan() {
 		var order string
 		var arg int
-		fmt.Sscan(orders.String(), &order, &arg) //nolint:errcheck // few orders have an argument
+		fmt.Sscan(orders.Text(), &order, &arg) //nolint:errcheck // few orders have an argument
 		switch order {
 		case "work": // as a disk should
 			d.fault(takeAll)

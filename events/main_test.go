@@ -94,7 +94,7 @@ func (c *child) line(t *testing.T) string {
 		c.Wait() //nolint:errcheck // the test fails anyway
 		t.Fatalf("the child ended early: %v\n%s", c.out.Err(), c.err.String())
 	}
-	return c.out.String()
+	return c.out.Text()
 }
 
 // end lets the child go on and waits for it to end well.
@@ -102,7 +102,7 @@ func (c *child) end(t *testing.T) {
 	t.Helper()
 	c.in.Close() //nolint:errcheck // a child that is gone shows in Wait
 	for c.out.Scan() {
-		t.Log(c.out.String())
+		t.Log(c.out.Text())
 	}
 	if err := c.Wait(); err != nil {
 		t.Fatalf("the child failed: %v\n%s", err, c.err.String())

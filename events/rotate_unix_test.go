@@ -179,7 +179,7 @@ func TestSIGHUPIsLeftAloneUnlessAskedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	for c.out.Scan() {
-		t.Error(c.out.String())
+		t.Error(c.out.Text())
 	}
 	c.Wait() //nolint:errcheck // the state says it
 	if status := c.ProcessState.Sys().(syscall.WaitStatus); status.Signal() != syscall.SIGHUP {
