@@ -88,7 +88,7 @@ func ExampleOptions_redact() {
 	}
 	defer r.Close()
 	for r.Next() {
-		fmt.Println(r.Line().Message().String())
+		fmt.Println(r.Line().Message().Text())
 	}
 	// Output: Autocorrect attempt 1: Error in login: token=*** refused
 }

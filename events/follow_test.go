@@ -36,7 +36,7 @@ func next(t *testing.T, f *Follower) string {
 	if !f.Next(ctx) {
 		t.Fatalf("no record came: %v, %+v", f.Err(), f.Tally())
 	}
-	return f.Line().Detail("n").String()
+	return f.Line().Detail("n").Text()
 }
 
 // quiet fails the test when a record comes within two looks.

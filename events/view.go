@@ -111,7 +111,7 @@ func (l *Line) look(d depth) {
 // Time is when it happened. ok is false when the text is no time. Without a zone, as the Python system wrote it that
 // this format comes from, it is taken as UTC.
 func (l *Line) Time() (t time.Time, ok bool) {
-	text := l.Timestamp().String()
+	text := l.Timestamp().Text()
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
 		t, err = time.Parse("2006-01-02T15:04:05.999999999", text)
@@ -125,11 +125,11 @@ func (l *Line) Record() Record {
 	t, _ := l.Time()
 	r := Record{
 		Time:    t,
-		Session: l.Session().String(),
-		Type:    l.Type().String(),
-		Phase:   l.Phase().String(),
-		Level:   l.Level().String(),
-		Message: l.Message().String(),
+		Session: l.Session().Text(),
+		Type:    l.Type().Text(),
+		Phase:   l.Phase().Text(),
+		Level:   l.Level().Text(),
+		Message: l.Message().Text(),
 	}
 	for _, d := range l.Details() {
 		r.Details = append(r.Details, d.Value.field(d.Key.String()))
@@ -140,11 +140,14 @@ func (l *Line) Record() Record {
 }
 
 // A Value is the JSON text of one value of a Line: "data_load" with its quotes, 1.5, true, null. It is good as the key
-// of a map (m[string(v)] does not allocate); String makes it readable. Nil is a value that the line does not have.
+// of a map (m[string(v)] does not allocate); Text makes it readable. Nil is a value that the line does not have.
 type Value []byte
 
-// String is the value without quotes and escapes. It allocates.
-func (v Value) String() string {
+// String is Text, so that a Value prints readably.
+func (v Value) String() string { return v.Text() }
+
+// Text is the value without quotes and escapes. It allocates.
+func (v Value) Text() string {
 	if !v.quoted() {
 		return string(v)
 	}
@@ -158,7 +161,7 @@ func (v Value) String() string {
 	return text
 }
 
-// Is says whether String is text, without allocating in the usual case that nothing is escaped.
+// Is says whether Text is text, without allocating in the usual case that nothing is escaped.
 func (v Value) Is(text string) bool {
 	if !v.quoted() {
 		return string(v) == text
@@ -166,7 +169,7 @@ func (v Value) Is(text string) bool {
 	if bytes.IndexByte(v, '\\') < 0 {
 		return string(v[1:len(v)-1]) == text
 	}
-	return v.String() == text
+	return v.Text() == text
 }
 
 // Float is the value as a number; ok is false when it is none.
