@@ -4,9 +4,13 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/mod/modfile"
 
 	"github.com/backspan/backspan/e2e/internal/program"
 	"github.com/backspan/backspan/e2e/internal/publish"
@@ -80,6 +84,24 @@ func TestPublishedModulesReplaceNothing(t *testing.T) {
 			if strings.HasPrefix(r.Mod.Path, "github.com/backspan/") && r.Mod.Version != publish.Version {
 				t.Errorf("%s/go.mod requires %v, want version %s", m.Dir, r.Mod, publish.Version)
 			}
+		}
+	}
+}
+
+// A module that go.work does not name is tested by nobody. Those of the tools hold no code of ours.
+func TestEveryModuleIsInTheWorkspace(t *testing.T) {
+	work, err := modfile.ParseWork("go.work", []byte(readFile(t, filepath.Join(root, "go.work"))), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	modules, err := publish.Modules(t.Context(), root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range modules {
+		named := slices.ContainsFunc(work.Use, func(u *modfile.Use) bool { return path.Clean(u.Path) == m.Dir })
+		if tools := strings.HasPrefix(m.Dir, "tools/"); named == tools {
+			t.Errorf("%s: in go.work %v, a module of tools %v", m.Dir, named, tools)
 		}
 	}
 }
