@@ -103,7 +103,7 @@ func readHeaders(cfg Config) (map[string]string, error) {
 	if cfg.Headers != nil {
 		for name, value := range cfg.Headers {
 			if !validHeader(name, value) {
-				return nil, setting{name: "Config.Headers[" + name + "]"}.badSecret(wantHeader)
+				return nil, setting{"Config.Headers", name}.bad(wantHeader, nil) // its value may be a secret
 			}
 		}
 		return cfg.Headers, nil
@@ -126,7 +126,7 @@ func readHeaders(cfg Config) (map[string]string, error) {
 }
 
 const (
-	wantHeader  = "a header name of letters, digits and dashes with a printable value"
+	wantHeader  = "header names of letters, digits and dashes, with printable values"
 	wantHeaders = "name=value pairs with commas between them, special characters in values written as %XX"
 )
 
