@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -176,6 +177,9 @@ func (l *EventLog) started(frame scope.Frame, span sdktrace.ReadWriteSpan) {
 	kind, what := events.TypeRunStart, "Run "
 	if frame.Starting == semconv.KindPhase {
 		kind, what = events.TypePhaseStart, "Phase "
+		if hasStatus(span) { // a phase that was skipped never started
+			return
+		}
 	}
 	d := newDraft(span, kind)
 	d.Time = span.StartTime()
@@ -185,6 +189,11 @@ func (l *EventLog) started(frame scope.Frame, span sdktrace.ReadWriteSpan) {
 	}
 	d.Message = what + span.Name() + " started"
 	l.write(d)
+}
+
+// hasStatus says whether the span of a phase knows how it ended.
+func hasStatus(span sdktrace.ReadOnlySpan) bool {
+	return slices.ContainsFunc(span.Attributes(), func(kv attribute.KeyValue) bool { return kv.Key == semconv.PhaseStatusKey })
 }
 
 // ended writes the end of a run or phase.

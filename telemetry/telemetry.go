@@ -246,7 +246,8 @@ func (t *Telemetry) TraceFilePath() string {
 	return t.traceFile.Path()
 }
 
-// Flush exports the spans that have ended, within ctx. It returns an *ExportError when some were lost.
+// Flush exports the spans that have ended, within ctx, and flushes Config.Processors. It returns an *ExportError when
+// spans were lost meanwhile, or ctx's error when the time was up.
 func (t *Telemetry) Flush(ctx context.Context) error {
 	if t.provider == nil {
 		return nil
