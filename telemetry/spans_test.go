@@ -17,11 +17,11 @@ import (
 
 // begin starts a span as package retry and the orchestrator do: the kind is in the frame around Start, and gone from
 // the context that comes back.
-func begin(ctx context.Context, tp trace.TracerProvider, kind, name string) (context.Context, trace.Span) {
+func begin(ctx context.Context, tp trace.TracerProvider, kind, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
 	frame := scope.From(ctx)
 	starting := frame
 	starting.Starting = kind
-	ctx, span := tp.Tracer(semconv.ScopeName).Start(scope.With(ctx, starting), name)
+	ctx, span := tp.Tracer(semconv.ScopeName).Start(scope.With(ctx, starting), name, options...)
 	return scope.With(ctx, frame), span
 }
 
