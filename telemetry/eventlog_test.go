@@ -309,7 +309,7 @@ func TestTwoRunsWriteTheSameBytes(t *testing.T) {
 		stopped(ctx, tp, semconv.OutcomeCancelled, 2, true)
 	}
 	first, second := eventsOf(t, story), eventsOf(t, story)
-	if !slices.Equal(first, second) || len(first) != 12+3*linesOfOperation+3 {
+	if !slices.Equal(first, second) || len(first) != 11+3*linesOfOperation+3 {
 		t.Errorf("%d lines\n%s\nand %d lines\n%s", len(first), strings.Join(first, "\n"), len(second), strings.Join(second, "\n"))
 	}
 }

@@ -73,11 +73,9 @@ func (m *mirror) Shutdown(context.Context) error { return nil }
 // close makes the mirror deaf, so that what is behind it can be closed.
 func (m *mirror) close() { m.closed.Store(true) }
 
-// shutdownAll shuts processors down in order. One that does not come back is left alone when ctx is done.
-func shutdownAll(ctx context.Context, processors []*guarded) error {
-	if len(processors) == 0 {
-		return nil
-	}
+// shutdownAll begins to shut processors down in order, and returns what waits for them until ctx is done. One that does
+// not come back by then is left alone.
+func shutdownAll(ctx context.Context, processors []*guarded) (wait func() error) {
 	done := make(chan error, 1)
 	go func() {
 		var errs []error
@@ -86,11 +84,18 @@ func shutdownAll(ctx context.Context, processors []*guarded) error {
 		}
 		done <- errors.Join(errs...)
 	}()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return fmt.Errorf("telemetry: shutting down the processors: %w", ctx.Err())
+	return func() error {
+		select {
+		case err := <-done: // also when ctx is done too: who came back in time has nothing to do with that
+			return err
+		default:
+		}
+		select {
+		case err := <-done:
+			return err
+		case <-ctx.Done():
+			return fmt.Errorf("telemetry: shutting down the processors: %w", ctx.Err())
+		}
 	}
 }
 

@@ -283,10 +283,12 @@ func (t *Telemetry) shutdown(ctx context.Context) error {
 	if t.traceFile != nil {
 		errs = append(errs, t.traceFile.Shutdown(ctx))
 	}
+	// The processors do not wait for the export, which may take all the time there is.
+	users := shutdownAll(ctx, t.users)
 	if t.export != nil {
 		errs = append(errs, t.export.Shutdown(ctx))
 	}
-	errs = append(errs, shutdownAll(ctx, t.users))
+	errs = append(errs, users())
 	if t.provider != nil {
 		// Everything is closed by now: this only makes the provider hand out tracers that do nothing, and would
 		// say again what the export said.
