@@ -153,6 +153,27 @@ func TestDiskErrors(t *testing.T) {
 	}
 }
 
+// When a write is cut short, the rest of the line must not follow: another process may have written by then. os.File
+// would go on, and both records were lost.
+func TestShortWriteWithANeighbour(t *testing.T) {
+	if !inNamespace(t) {
+		return
+	}
+	d := mountFaulty(t)
+	w := open(t, d.path, Options{})
+	w.Write(numbered(0, 0, 0))
+	d.tell(t, "intrude")
+	w.Write(numbered(0, 1, 0))
+	w.Write(numbered(0, 2, 0))
+	if err := w.Close(); err != nil {
+		t.Error(err)
+	}
+	seen, tally := found(t, d.path)
+	if seen[[2]int{1, 0}] != 1 || seen[[2]int{0, 2}] != 1 || len(seen) != 3 || w.Dropped() != 1 || tally.Unreadable != 1 {
+		t.Errorf("%v, %d dropped, %+v: want the neighbour's record and all but one of ours", seen, w.Dropped(), tally)
+	}
+}
+
 // The disk is told to make lines last once, on Close; with Sync after every line, before Write returns.
 func TestSync(t *testing.T) {
 	if !inNamespace(t) {

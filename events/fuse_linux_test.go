@@ -66,6 +66,7 @@ type diskServer struct {
 	mu      sync.Mutex
 	exists  bool
 	data    []byte
+	taken   bool // onWrite has seen to data itself
 	syncs   int
 	onWrite func(line []byte) (n int, err syscall.Errno) // how much of a write to take; runs without mu
 }
@@ -107,6 +108,16 @@ func serveDisk() error {
 			})
 		case "half": // take half of a write
 			d.fault(func(line []byte) (int, syscall.Errno) { return len(line) / 2, 0 })
+		case "intrude": // take half of a write, and let a record of another process come next
+			d.fault(func(line []byte) (int, syscall.Errno) {
+				d.fault(takeAll)
+				d.mu.Lock()
+				defer d.mu.Unlock()
+				d.data = append(d.data, line[:len(line)/2]...)
+				d.data = numbered(1, 0, 0).Append(d.data)
+				d.taken = true
+				return len(line) / 2, 0
+			})
 		case "one": // take one byte of a write
 			d.fault(func([]byte) (int, syscall.Errno) { return 1, 0 })
 		case "fail": // a write with this error number
@@ -222,7 +233,10 @@ func (d *diskServer) write(line []byte) ([]byte, syscall.Errno) {
 		return nil, errno
 	}
 	d.mu.Lock()
-	d.data = append(d.data, line[:n]...)
+	if !d.taken {
+		d.data = append(d.data, line[:n]...)
+	}
+	d.taken = false
 	d.mu.Unlock()
 	out := make([]byte, 8)
 	wire.PutUint32(out, uint32(n))

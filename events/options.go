@@ -22,7 +22,8 @@ type Options struct {
 	Queue int
 
 	// Sync has every line forced to the disk (fsync) before the next one, so that it survives a power cut; hundreds
-	// of times slower. Without it lines survive the death of the process, not that of the machine.
+	// of times slower. Without it lines survive the death of the process, not that of the machine. A record that the
+	// disk would not make last counts as dropped.
 	Sync bool
 
 	// OnError is called once when lines begin to be lost, with the reason, and not again before writing works again.

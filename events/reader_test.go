@@ -177,6 +177,34 @@ func TestReaderReadsForeignSpellings(t *testing.T) {
 	}
 }
 
+func TestLineTime(t *testing.T) {
+	noon := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	for text, want := range map[string]time.Time{
+		"2026-11-23T12:00:00.000000Z":       noon,
+		"2026-11-23T12:00:00Z":              noon,
+		"2026-11-23T14:00:00+02:00":         noon,
+		"2026-11-23T12:00:00":               noon,
+		"2026-11-23T12:00:00.000001":        noon.Add(time.Microsecond),
+		"2026-11-23T12:00:00.000000001Z":    noon.Add(1),
+		"2024-02-29T23:59:59.999999Z":       time.Date(2024, 2, 29, 23, 59, 59, 999999000, time.UTC),
+		"0001-01-01T00:00:00.000000Z":       {},
+		"2026-02-30T12:00:00.000000Z":       {},
+		"2026-13-01T12:00:00.000000Z":       {},
+		"2026-11-23T24:00:00.000000Z":       {},
+		"2026-11-23T12:00:0:.000000Z":       {},
+		"2026-11-23T12:00:00.00000 Z":       {},
+		"2026/11/23T12:00:00.000000Z":       {},
+		"":                                  {},
+		"yesterday":                         {},
+		"2026-11-23T12:00:00.000000\\u005a": noon,
+	} {
+		l := Line{timestamp: Value(`"` + text + `"`), depth: depthWhole}
+		if got, ok := l.Time(); !got.Equal(want) || ok != (!want.IsZero() || strings.HasPrefix(text, "0001")) {
+			t.Errorf("%q is read as %v, %v, want %v", text, got, ok, want)
+		}
+	}
+}
+
 func TestReaderOnRecordsWithOddValues(t *testing.T) {
 	got, _ := read(t, `{"timestamp":"yesterday","type":"x","details":{"o":{"a":[1]},"n":null,"big":1e999,"u":"\ud800"},"trace_id":"zz","span_id":7}`+"\n"+
 		`{"timestamp":"2026-01-01T00:00:00Z","type":"y","details":[1],"phase":null}`+"\n")

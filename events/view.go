@@ -111,6 +111,9 @@ func (l *Line) look(d depth) {
 // Time is when it happened. ok is false when the text is no time. Without a zone, as the Python system wrote it that
 // this format comes from, it is taken as UTC.
 func (l *Line) Time() (t time.Time, ok bool) {
+	if t, ok = l.Timestamp().time(); ok {
+		return t, true
+	}
 	text := l.Timestamp().Text()
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
@@ -132,7 +135,7 @@ func (l *Line) Record() Record {
 		Message: l.Message().Text(),
 	}
 	for _, d := range l.Details() {
-		r.Details = append(r.Details, d.Value.field(d.Key.String()))
+		r.Details = append(r.Details, d.Value.field(d.Key.Text()))
 	}
 	l.TraceID().id(r.TraceID[:])
 	l.SpanID().id(r.SpanID[:])
@@ -185,7 +188,7 @@ func (v Value) quoted() bool { return len(v) >= 2 && v[0] == '"' }
 
 func (v Value) field(key string) Field {
 	if v.quoted() {
-		return String(key, v.String())
+		return String(key, v.Text())
 	}
 	switch string(v) {
 	case "true":
@@ -202,6 +205,24 @@ func (v Value) field(key string) Field {
 		return Float(key, f)
 	}
 	return String(key, string(v))
+}
+
+// time reads a time as appendTime writes it. That it writes the same again shows that there is such a time.
+func (v Value) time() (t time.Time, ok bool) {
+	const form = `"0000-00-00T00:00:00.000000Z"`
+	if len(v) != len(form) {
+		return t, false
+	}
+	number := func(from, to int) (n int) {
+		for _, c := range v[from:to] {
+			n = 10*n + int(c-'0')
+		}
+		return n
+	}
+	t = time.Date(number(1, 5), time.Month(number(6, 8)), number(9, 11),
+		number(12, 14), number(15, 17), number(18, 20), 1000*number(21, 27), time.UTC)
+	var again [len(form)]byte
+	return t, string(appendTime(again[:0], t)) == string(v[1:len(v)-1])
 }
 
 // id decodes hex digits into id, and leaves it zero when they are not as many as they should be.

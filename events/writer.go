@@ -185,8 +185,8 @@ func (w *Writer) append(line []byte) error {
 		w.dirty = line[n-1] != '\n'
 	}
 	switch {
-	case n < len(line) && err == nil: // the next write will say why
-		err = fmt.Errorf("only %d of %d bytes: %w", n, len(line), io.ErrShortWrite)
+	case n < len(line) && err == nil:
+		err = w.short()
 	case n == len(line) && w.opts.Sync:
 		err = w.file.sync()
 	}
@@ -200,6 +200,21 @@ func (w *Writer) append(line []byte) error {
 	}
 	return err
 }
+
+// short is why a write was cut short. What is missing of the line must not follow: another process may have appended
+// in the meantime. A newline may, and if it cannot be written either, that says why.
+func (w *Writer) short() error {
+	n, err := w.file.write(newline)
+	if n > 0 {
+		w.dirty = false
+	}
+	if err == nil {
+		err = io.ErrShortWrite
+	}
+	return err
+}
+
+var newline = []byte{'\n'}
 
 // confess writes a record of the lines lost so far, if there are any.
 func (w *Writer) confess() error {
