@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
 	"github.com/backspan/backspan/orchestrator"
 	"github.com/backspan/backspan/retry"
 	"github.com/backspan/backspan/retry/retrytest"
@@ -239,4 +241,63 @@ func TestCancelInTheFallback(t *testing.T) {
 		}
 		checkSpans(t, report, rec)
 	})
+}
+
+// atEnd is a span processor that does something when the span of phase a ends, which is while the loop is busy.
+type atEnd struct {
+	sdktrace.SpanProcessor
+	does func()
+}
+
+func (p atEnd) OnStart(context.Context, sdktrace.ReadWriteSpan) {}
+func (p atEnd) OnEnd(span sdktrace.ReadOnlySpan) {
+	if span.Name() == "a" {
+		p.does()
+	}
+}
+
+// An attempt that ended because the run was cancelled is seen after that, although both are ready.
+func TestStopComesBeforeWhatItCaused(t *testing.T) {
+	for range 20 { // a wrong order would be a matter of luck
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			defer cancel(nil)
+			provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(atEnd{does: func() {
+				cancel(errSignal)
+				synctest.Wait() // b has ended by now
+			}}))
+			ctx, parent := provider.Tracer("test").Start(ctx, "parent")
+			defer parent.End()
+			report, _ := pipeline(
+				orchestrator.Phase{Name: "a", Run: ok(1)},
+				orchestrator.Phase{Name: "b", Run: work(time.Hour)},
+				orchestrator.Phase{Name: "c", Run: ok(1), Needs: []string{"a", "b"}},
+			).Run(ctx, recovering)
+			equal(t, "statuses", statuses(report), "a=success b=cancelled c=skipped")
+			equal(t, "reason", report.Phases[1].Reason, "the run was cancelled: terminated by SIGTERM")
+		})
+	}
+}
+
+func TestTimeoutEndsWithItsPhase(t *testing.T) {
+	var timed, untimed context.Context
+	keep := func(into *context.Context) orchestrator.PhaseFunc {
+		return func(ctx context.Context, _ orchestrator.Input) (any, error) {
+			*into = ctx
+			return nil, nil
+		}
+	}
+	_, err := pipeline(
+		orchestrator.Phase{Name: "a", Run: keep(&timed), Timeout: time.Hour},
+		orchestrator.Phase{Name: "b", Run: keep(&untimed)},
+	).Run(t.Context(), recovering)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if timed.Err() == nil {
+		t.Error("the timer of a timeout outlives its phase")
+	}
+	if untimed.Err() != nil {
+		t.Error("a context without a timeout ended with its phase")
+	}
 }

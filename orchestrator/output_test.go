@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"reflect"
 	"regexp"
 	"testing"
@@ -140,6 +141,24 @@ func TestInput(t *testing.T) {
 	}
 }
 
+func TestKeysOfDifferentWorkDiffer(t *testing.T) {
+	keys := map[string][3]string{}
+	for _, place := range [][3]string{{"x", "yz", "p"}, {"xy", "z", "p"}, {"x", "y", "zp"}, {"x", "y:z", "p"}, {"x", "y", "z:p"}} {
+		p := orchestrator.Pipeline{Name: place[1], Phases: []orchestrator.Phase{{
+			Name: place[2], Run: func(_ context.Context, in orchestrator.Input) (any, error) { return in.IdempotencyKey, nil },
+		}}}
+		report, err := p.Run(t.Context(), orchestrator.Options{RunID: place[0]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		key := string(report.Phases[0].Result)
+		if other, taken := keys[key]; taken {
+			t.Errorf("%q and %q have one key", place, other)
+		}
+		keys[key] = place
+	}
+}
+
 func TestReportReadsBackFromItsJSON(t *testing.T) {
 	p := pipeline(
 		orchestrator.Phase{Name: "a", Run: flaky(2, errRefused), Recovery: &retry.Policy{BaseDelay: 333*time.Millisecond + 1, Multiplier: 1.7}},
@@ -192,5 +211,16 @@ func TestDelaysInJSON(t *testing.T) {
 			t.Error(err)
 		}
 		equal(t, "back", string(back), c.text)
+	}
+}
+
+func TestEveryDelayReadsBack(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 10_000 {
+		want := orchestrator.RecoveryAttempt{Delay: time.Duration(r.Int64N(int64(24 * time.Hour)))}
+		got, _ := through(t, want)
+		if got.Delay != want.Delay {
+			t.Fatalf("got %v, want %v", got.Delay, want.Delay)
+		}
 	}
 }

@@ -46,28 +46,30 @@ func TestPhasesThatEndBadly(t *testing.T) {
 		error     string
 		errorType string
 		is        error
+		permanent bool
 	}{
-		{"panic", func(context.Context, orchestrator.Input) (any, error) { panic("a bug") }, "panic: a bug", "panic", nil},
-		{"panic with an error", deepPanic, "panic: row 7: unexpected EOF", "panic", io.ErrUnexpectedEOF},
+		{"panic", func(context.Context, orchestrator.Input) (any, error) { panic("a bug") }, "panic: a bug", "panic", nil, true},
+		{"panic with an error", deepPanic, "panic: row 7: unexpected EOF", "panic", io.ErrUnexpectedEOF, true},
 		{"out of range", func(_ context.Context, in orchestrator.Input) (any, error) {
 			return []int{}[in.Attempt], nil
-		}, "panic: runtime error: index out of range [0] with length 0", "panic", nil},
-		{"goexit", func(context.Context, orchestrator.Input) (any, error) { runtime.Goexit(); return nil, nil }, "the phase called runtime.Goexit", "goexit", nil},
-		{"error whose method panics", fails(none), "*orchestrator_test.nilError (its Error method panicked", "*orchestrator_test.nilError", nil},
-		{"empty error", fails(errors.New("")), "*errors.errorString without a message", "*errors.errorString", nil},
-		{"not UTF-8", fails(errors.New("a\xffb")), "a\uFFFDb", "*errors.errorString", nil},
-		{"NaN", ok(math.NaN()), "the result does not marshal to JSON: json: unsupported value: NaN", "*json.UnsupportedValueError", nil},
-		{"chan", ok(make(chan int)), "the result does not marshal to JSON: json: unsupported type: chan int", "*json.UnsupportedTypeError", nil},
-		{"func in a map", ok(map[string]any{"f": func() {}}), "the result does not marshal to JSON: json: unsupported type: func()", "*json.UnsupportedTypeError", nil},
-		{"cycle", ok(cycle), "the result does not marshal to JSON: json: unsupported value: encountered a cycle", "*json.UnsupportedValueError", nil},
-		{"marshaller panics", ok(angry{}), "panic: will not be marshalled", "panic", nil},
-		{"bad raw message", ok(json.RawMessage("{")), "the result does not marshal to JSON: json: error calling MarshalJSON", "*json.MarshalerError", nil},
+		}, "panic: runtime error: index out of range [0] with length 0", "panic", nil, true},
+		{"goexit", func(context.Context, orchestrator.Input) (any, error) { runtime.Goexit(); return nil, nil }, "the phase called runtime.Goexit", "goexit", nil, true},
+		{"error whose method panics", fails(none), "*orchestrator_test.nilError (its Error method panicked", "*orchestrator_test.nilError", nil, false},
+		{"empty error", fails(errors.New("")), "*errors.errorString without a message", "*errors.errorString", nil, false},
+		{"not UTF-8", fails(errors.New("a\xffb")), "a\uFFFDb", "*errors.errorString", nil, false},
+		{"NaN", ok(math.NaN()), "the result does not marshal to JSON: json: unsupported value: NaN", "*json.UnsupportedValueError", nil, true},
+		{"chan", ok(make(chan int)), "the result does not marshal to JSON: json: unsupported type: chan int", "*json.UnsupportedTypeError", nil, true},
+		{"func in a map", ok(map[string]any{"f": func() {}}), "the result does not marshal to JSON: json: unsupported type: func()", "*json.UnsupportedTypeError", nil, true},
+		{"cycle", ok(cycle), "the result does not marshal to JSON: json: unsupported value: encountered a cycle", "*json.UnsupportedValueError", nil, true},
+		{"marshaller panics", ok(angry{}), "panic: will not be marshalled", "panic", nil, true},
+		{"bad raw message", ok(json.RawMessage("{")), "the result does not marshal to JSON: json: error calling MarshalJSON", "*json.MarshalerError", nil, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ctx, rec := retrytest.Record(t, t.Context())
 			p := pipeline(orchestrator.Phase{Name: "a", Run: c.run, Recovery: &retry.Policy{MaxRetries: 1}}, orchestrator.Phase{Name: "b", Run: ok(1)})
 			report, err := p.Run(retrytest.NoWait(ctx), orchestrator.Options{EnableRecovery: true, ContinueOnError: true})
 			equal(t, "statuses", statuses(report), "a=failed b=success")
+			equal(t, "recovery was tried", report.Phases[0].Recovery != nil, !c.permanent)
 			if got := report.Phases[0].Error; !strings.HasPrefix(got, c.error) {
 				t.Errorf("error: got %q, want %q", got, c.error)
 			}
