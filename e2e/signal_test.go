@@ -76,7 +76,7 @@ func checkCancelled(t *testing.T, r run) {
 	if promised != 0 {
 		t.Errorf("%d operations stopped during a wait and no event says so: %v", promised, r.events)
 	}
-	if last := r.events[len(r.events)-1]; last.Type != "run_end" || r.count("run_end") != 1 || r.count("phase_end") != r.count("phase_start") {
+	if last := r.events[len(r.events)-1]; last.Type != "run_end" || r.count("run_end") != 1 || r.count("phase_start") != 1 || r.count("phase_end") != 3 {
 		t.Errorf("the events do not end with the run: %v", r.events)
 	}
 }
