@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -219,7 +220,7 @@ func (l *EventLog) ended(span sdktrace.ReadOnlySpan, s *seen) {
 		}
 	}
 	d.add(events.String(events.KeyResult, s.status),
-		events.Float(KeyDuration, span.EndTime().Sub(span.StartTime()).Seconds()))
+		events.Float(KeyDuration, span.EndTime().Sub(span.StartTime()).Round(time.Microsecond).Seconds()))
 	if s.errorType != "" {
 		d.add(events.String(events.KeyErrorType, s.errorType))
 	}

@@ -15,8 +15,9 @@ import (
 	"github.com/backspan/backspan/telemetry"
 )
 
-// exportTimeout is how long a command that is done waits for a collector.
-const exportTimeout = 2 * time.Second
+// exportTimeout is how long a command that is done waits for a collector. With what ending an exporter takes besides,
+// a collector that never answers costs less than 2 seconds.
+const exportTimeout = 1500 * time.Millisecond
 
 // A watch is what a command that makes spans has around its work: telemetry, the live view on stderr, and what the
 // waterfall at the end is drawn from. All of it only reads spans.
