@@ -29,8 +29,8 @@ func fold(items []*item, limit int) []*item {
 		for level := maxLevel; level > 0; level-- {
 			steps = append(steps, func() { prune(items, level, all) })
 		}
+		steps = append(steps, siblings(2))
 	}
-	steps = append(steps, siblings(2))
 	for _, step := range steps {
 		if countRows(items) <= limit {
 			break
@@ -64,7 +64,10 @@ func prune(items []*item, level int, all bool) {
 		switch {
 		case level > 1:
 			prune(it.children, level-1, all)
-		case all || !it.trouble:
+		case (all || !it.trouble) && len(it.children) > 0:
+			if it.note == (note{}) {
+				it.note = note{said: plural(countRows(it.children), "row", "rows") + " folded", style: styleFaint}
+			}
 			it.children = nil
 		}
 	}

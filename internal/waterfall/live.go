@@ -71,8 +71,7 @@ func LiveOn(f *os.File) *Live {
 
 // OnStart notes that a span of ours runs.
 func (l *Live) OnStart(parent context.Context, s sdktrace.ReadWriteSpan) {
-	frame := scope.From(parent)
-	if frame.Starting == "" || !ours(s) {
+	if scope.Starting(parent) == "" || !ours(s) {
 		return
 	}
 	l.mu.Lock()
@@ -80,7 +79,7 @@ func (l *Live) OnStart(parent context.Context, s sdktrace.ReadWriteSpan) {
 	if l.stopped {
 		return
 	}
-	if n := l.state.start(frame, s); n != nil && !l.options.Redraw {
+	if n := l.state.start(scope.From(parent), s); n != nil && !l.options.Redraw {
 		l.say(n.startLine())
 	}
 }

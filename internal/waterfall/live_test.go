@@ -3,7 +3,9 @@ package waterfall
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"testing"
@@ -109,6 +111,9 @@ func play(t *testing.T, scenario string, screen *vt, o LiveOptions, times ...tim
 			t.Errorf("after Stop the screen shows\n%s", text)
 		}
 		screen.checkTidy()
+		if live.out.broken {
+			t.Errorf("the live view gave up on a screen of %d by %d", screen.columns, screen.rows)
+		}
 	})
 	return shown.String()
 }
@@ -210,6 +215,25 @@ func TestLiveReadsAttributesLate(t *testing.T) {
 	})
 }
 
+// A policy may leave out spans of attempts; the number of those that there are counts.
+func TestLiveTrustsTheNumberOfAnAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		screen := newVT(t, 80, 24)
+		live := NewLive(screen, LiveOptions{Redraw: true, Size: screen.size})
+		e := newEngine(t, live)
+		ctx, op := e.start(t.Context(), scope.Frame{}, semconv.KindOperation, "fetch")
+		_, attempt := e.start(ctx, scope.Frame{}, semconv.KindAttempt, "attempt 5")
+		e.endTry(attempt, errors.New("no"), true, ms(5000), []attribute.KeyValue{semconv.AttemptKey.Int(5)})
+		pass(ms(100))
+		synctest.Wait()
+		if got, want := screen.text(), "┄ fetch  attempt 6 in 4.9s  ┄┄┄┄┄┄┄┄  ✗ no\n"; got != want {
+			t.Errorf("the screen shows %q, want %q", got, want)
+		}
+		op.End()
+		live.Stop()
+	})
+}
+
 // Phases that ended give way to what runs, and what does not fit is counted.
 func TestLiveOfManyThings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -242,6 +266,21 @@ func TestLiveOfManyThings(t *testing.T) {
 		if got := screen.text(); got != "\n" {
 			t.Errorf("after Stop the screen shows\n%s", got)
 		}
+	})
+}
+
+// However many spans run, the live view keeps a bounded number.
+func TestLiveIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		live := NewLive(io.Discard, LiveOptions{})
+		e := newEngine(t, live)
+		for range maxLiveSpans + 10 {
+			e.start(t.Context(), scope.Frame{}, semconv.KindOperation, "fetch")
+		}
+		if n := len(live.state.spans); n != maxLiveSpans {
+			t.Errorf("it keeps %d spans, want %d", n, maxLiveSpans)
+		}
+		live.Stop()
 	})
 }
 
@@ -279,7 +318,12 @@ func TestLiveIgnoresOthers(t *testing.T) {
 		unmarked.End()
 		live.Stop()
 		_, late := e.start(t.Context(), scope.Frame{}, semconv.KindRun, "late")
+		_, never := e.start(t.Context(), scope.Frame{}, semconv.KindRun, "never ends")
 		late.End()
+		if n := len(live.state.spans) + len(live.state.roots); n != 0 {
+			t.Errorf("after Stop it keeps %d spans", n)
+		}
+		never.End()
 	})
 	if out.String() != "" {
 		t.Errorf("it printed %q", out.String())

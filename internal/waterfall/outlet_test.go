@@ -109,6 +109,8 @@ func TestLiveBeforeABlockedTerminal(t *testing.T) {
 			w := &blockedWriter{release: make(chan struct{})}
 			live := NewLive(w, LiveOptions{Redraw: redraw})
 			e := newEngine(t, live)
+			live.Printf("first")
+			synctest.Wait() // the goroutine is held up by it
 			start := time.Now()
 			for i := range 1000 {
 				_, run := e.start(t.Context(), scope.Frame{}, semconv.KindRun, fmt.Sprint("run", i))
@@ -163,6 +165,34 @@ func TestLiveDropsWhatDoesNotFit(t *testing.T) {
 		kept := strings.Count(text, string(chunk))
 		if want := fmt.Sprintf("(%d lines were not shown here: too many at once)\n", 1100-kept); kept != 1024 || !strings.Contains(text, want) {
 			t.Errorf("%d lines are there, and %q at the end; want 1024 and %q", kept, text[len(text)-60:], want)
+		}
+	})
+}
+
+// Who waits for room when Stop is called gets its lines out all the same.
+func TestLiveStopsWhileSomebodyWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &blockedWriter{release: make(chan struct{})}
+		live := NewLive(w, LiveOptions{})
+		live.Printf("first")
+		synctest.Wait() // the goroutine is held up by it
+		live.Printf("%s", strings.Repeat("x", maxQueued))
+		var wg sync.WaitGroup
+		wg.Go(func() { live.Printf("waits") })
+		synctest.Wait()
+		wg.Go(live.Stop)
+		pass(ms(500))
+		close(w.release)
+		wg.Wait()
+		if text := w.String(); strings.Count(text, "waits\n") != 1 || !strings.HasSuffix(text, "waits\n") {
+			t.Errorf("it ends with %q", text[len(text)-20:])
+		}
+		// A line without an end, too, is not kept for a goroutine that is gone.
+		if _, err := io.WriteString(live, "no newline"); err != nil {
+			t.Error(err)
+		}
+		if text := w.String(); !strings.HasSuffix(text, "waits\nno newline") {
+			t.Errorf("it ends with %q", text[len(text)-20:])
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode"
@@ -152,29 +153,34 @@ func TestRenderNoFold(t *testing.T) {
 	}
 }
 
-// What is folded is counted: shown and folded attempts are all that were made.
+var foldedOperations = regexp.MustCompile(`… (\d+) more operations?`)
+
+// What is folded is counted, also when what was folded is folded again: shown and folded are all there are.
 func TestRenderFoldsSayHowMany(t *testing.T) {
-	text := render(t, record(t, "long"), Options{Width: 120, MaxRows: 20})
-	shown := strings.Count(text, "✗ attempt") + strings.Count(text, "✓ attempt")
-	var folded int
-	at := strings.Index(text, "… ")
-	for at >= 0 {
-		rest := text[at+len("… "):]
-		var n int
-		var what, kind string
-		if _, err := fmt.Sscanf(rest, "%d %s %s", &n, &what, &kind); err != nil {
-			t.Fatalf("a fold reads %.30q: %v", rest, err)
-		}
-		if kind == "attempts" {
+	for limit := 5; limit <= 60; limit++ {
+		text := render(t, record(t, "long"), Options{Width: 120, MaxRows: limit})
+		shown, folded := strings.Count(text, "✓ page"), 0
+		for _, m := range foldedOperations.FindAllStringSubmatch(text, -1) {
+			n, err := strconv.Atoi(m[1])
+			if err != nil {
+				t.Fatal(err)
+			}
 			folded += n
 		}
-		next := strings.Index(rest, "… ")
-		if next < 0 {
-			break
+		if shown+folded != 40 || folded == 0 {
+			t.Errorf("with MaxRows %d, %d operations are shown and %d folded, want 40 in all, in\n%s", limit, shown, folded, text)
 		}
-		at += len("… ") + next
+		// The one that was retried is never among them.
+		if !strings.Contains(text, "page  recovered, 42 attempts") {
+			t.Errorf("with MaxRows %d the only trouble is not shown:\n%s", limit, text)
+		}
 	}
-	if shown+folded != 42 || folded == 0 {
-		t.Errorf("%d attempts shown and %d folded, want 42 in all, in\n%s", shown, folded, text)
+}
+
+func TestRenderSaysWhatIsBelow(t *testing.T) {
+	text := render(t, record(t, "healthy"), Options{Width: 120, MaxRows: 4})
+	want := "✓ data_preparation  3 rows folded"
+	if !strings.Contains(text, want) {
+		t.Errorf("%q is missing in\n%s", want, text)
 	}
 }

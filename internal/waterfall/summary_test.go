@@ -110,6 +110,18 @@ func TestSummarizeOutcomes(t *testing.T) {
 	}
 }
 
+// Between a failed attempt and the next there is a moment, also when the policy asked for no wait.
+func TestNoDelayIsNoWait(t *testing.T) {
+	first := as(semconv.KindAttempt, span(2, 1, 0, 10, semconv.AttemptKey.Int(1),
+		semconv.ResultKey.String(semconv.ResultRetrying), semconv.NextDelayKey.Float64(0)))
+	second := as(semconv.KindAttempt, span(3, 1, 12, 20, semconv.AttemptKey.Int(2), semconv.DelayKey.Float64(0),
+		semconv.ResultKey.String(semconv.ResultSuccess)))
+	got := Summarize([]Span{span(1, 0, 0, 20), first, second})
+	if got.Waiting != 0 || got.Working != ms(18) {
+		t.Errorf("waiting %v and working %v, want 0s and 18ms", got.Waiting, got.Working)
+	}
+}
+
 // What was planned is told, unless something else happened.
 func TestWaitTold(t *testing.T) {
 	for _, c := range []struct{ planned, took, want time.Duration }{

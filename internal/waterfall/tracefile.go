@@ -32,12 +32,15 @@ func ReadTraceFile(r io.Reader) (spans []Span, skipped int, err error) {
 	good := 0
 	var first error
 	for number := 1; ; number++ {
-		line, err := readLine(in)
+		line, tooLong, err := readLine(in)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return spans, skipped, fmt.Errorf("trace file, line %d: %w", number, err)
 		}
 		if len(bytes.TrimSpace(line)) > 0 {
 			found, bad := parseTraceLine(line)
+			if tooLong {
+				found, bad = nil, fmt.Errorf("it is longer than %d bytes", maxTraceLine)
+			}
 			if bad != nil {
 				skipped++
 				if first == nil {
@@ -58,15 +61,15 @@ func ReadTraceFile(r io.Reader) (spans []Span, skipped int, err error) {
 	return spans, skipped, nil
 }
 
-// readLine returns the next line; of one that is too long, what fits, which is then no JSON.
-func readLine(in *bufio.Reader) (line []byte, err error) {
+// readLine returns the next line, or the beginning of one that is too long.
+func readLine(in *bufio.Reader) (line []byte, tooLong bool, err error) {
 	for {
 		part, err := in.ReadSlice('\n')
-		if len(line)+len(part) <= maxTraceLine {
+		if tooLong = tooLong || len(line)+len(part) > maxTraceLine; !tooLong {
 			line = append(line, part...)
 		}
 		if !errors.Is(err, bufio.ErrBufferFull) {
-			return line, err
+			return line, tooLong, err
 		}
 	}
 }

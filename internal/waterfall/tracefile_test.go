@@ -1,6 +1,7 @@
 package waterfall
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"io"
@@ -128,12 +129,17 @@ func TestReadTraceFileReturnsTheReadersError(t *testing.T) {
 	}
 }
 
-// A line without end must not fill the memory, and the lines after it are read.
+// A line without end must not fill the memory, even if it would be right, and the lines after it are read.
 func TestReadTraceFileSkipsEndlessLines(t *testing.T) {
-	endless := io.LimitReader(zeros{}, maxTraceLine+1<<20)
-	spans, skipped, err := ReadTraceFile(io.MultiReader(endless, strings.NewReader("\n"+oneSpan)))
+	endless := io.MultiReader(
+		strings.NewReader(`{"resourceSpans":[],"x":"`), io.LimitReader(zeros{}, maxTraceLine+1), strings.NewReader("\"}\n"))
+	spans, skipped, err := ReadTraceFile(io.MultiReader(endless, strings.NewReader(oneSpan)))
 	if err != nil || len(spans) != 1 || skipped != 1 {
 		t.Errorf("got %d spans, %d skipped, %v; want 1, 1 and no error", len(spans), skipped, err)
+	}
+	line, tooLong, err := readLine(bufio.NewReader(io.LimitReader(zeros{}, 2*maxTraceLine)))
+	if len(line) > maxTraceLine || !tooLong || !errors.Is(err, io.EOF) {
+		t.Errorf("of an endless line %d bytes are kept, too long: %v, %v", len(line), tooLong, err)
 	}
 }
 
