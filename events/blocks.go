@@ -57,7 +57,7 @@ func (b *blocks) next(buf []byte) (next block, ok bool) {
 		if err == nil {
 			continue
 		}
-		if b.live && err == io.EOF {
+		if b.live && errors.Is(err, io.EOF) {
 			b.carry, b.err = append(b.carry[:0], buf[:n]...), nil
 			return block{}, false
 		}

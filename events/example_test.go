@@ -16,7 +16,11 @@ func temporary() (path string, remove func()) {
 	if err != nil {
 		panic(err)
 	}
-	return filepath.Join(dir, events.DefaultPath), func() { os.RemoveAll(dir) }
+	return filepath.Join(dir, events.DefaultPath), func() {
+		if err := os.RemoveAll(dir); err != nil {
+			panic(err)
+		}
+	}
 }
 
 func attempt(operation string, n int64, result string) *events.Record {
@@ -54,7 +58,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	defer r.Close()
+	defer r.Close() //nolint:errcheck // it was only read
 	for line := range r.All() {
 		fmt.Println(line.Detail(events.KeyOperation), line.Detail(events.KeyAttemptNumber), line.Detail(events.KeyResult))
 	}
@@ -86,7 +90,7 @@ func ExampleOptions_redact() {
 		fmt.Println(err)
 		return
 	}
-	defer r.Close()
+	defer r.Close() //nolint:errcheck // it was only read
 	for r.Next() {
 		fmt.Println(r.Line().Message().Text())
 	}

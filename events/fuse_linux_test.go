@@ -245,9 +245,10 @@ func (d *diskServer) write(line []byte) ([]byte, syscall.Errno) {
 
 // entry is what a lookup finds, with no time for which it may be remembered.
 func (d *diskServer) entry() []byte {
-	out := make([]byte, 40)
+	out := make([]byte, 128)
 	wire.PutUint64(out, fuseFile)
-	return append(out, d.attr(fuseFile)...)
+	copy(out[40:], d.attr(fuseFile))
+	return out
 }
 
 func (d *diskServer) attr(node uint64) []byte {

@@ -26,5 +26,5 @@ func shaped(raw []byte) bool {
 			return false
 		}
 	}
-	return bytes.Index(raw[len(marker):], markerBytes) < 0
+	return !bytes.Contains(raw[len(marker):], markerBytes)
 }

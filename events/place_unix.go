@@ -129,7 +129,7 @@ func openFile(dir int, name string) (*logFile, error) {
 	if err != nil {
 		return nil, errors.Join(err, unix.Close(fd))
 	}
-	return &logFile{fd: fd, dev: uint64(st.Dev), ino: uint64(st.Ino)}, nil //nolint:unconvert // differs by system
+	return &logFile{fd: fd, dev: uint64(st.Dev), ino: uint64(st.Ino)}, nil
 }
 
 // checkMode takes regular files only.
@@ -168,7 +168,7 @@ func readLink(dir int, name string) (target string, owner uint32, isLink bool) {
 func (p *place) holds(f *logFile) bool {
 	var st unix.Stat_t
 	err := unix.Fstatat(p.anchor, p.rel, &st, unix.AT_SYMLINK_NOFOLLOW)
-	return err == nil && uint64(st.Dev) == f.dev && uint64(st.Ino) == f.ino //nolint:unconvert // differs by system
+	return err == nil && uint64(st.Dev) == f.dev && uint64(st.Ino) == f.ino
 }
 
 func openat(dir int, name string, flags int, mode uint32) (int, error) {
