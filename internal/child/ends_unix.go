@@ -1,0 +1,190 @@
+//go:build unix
+
+package child
+
+import (
+	"errors"
+	"io"
+	"os"
+	"time"
+
+	"github.com/creack/pty"
+	"golang.org/x/term"
+)
+
+// ends are the two sides of the command's streams: the files that it gets, and the pumps that read what it writes.
+type ends struct {
+	child  [3]*os.File
+	opened []*os.File // those of child that are ours to close
+	pumps  []*pump
+	tail   *tail // nil: nothing is kept
+}
+
+func (c *Command) open() (e ends, err error) {
+	defer func() {
+		if err != nil {
+			e.abort()
+		}
+	}()
+	if e.child[0] = c.Stdin; c.Stdin == nil {
+		if err = e.null(0, os.O_RDONLY); err != nil {
+			return e, err
+		}
+	}
+	if err = e.output(1, c.Stdout, nil); err != nil {
+		return e, err
+	}
+	if c.Tail > 0 {
+		e.tail = &tail{max: c.Tail}
+	}
+	return e, e.output(2, c.Stderr, e.tail)
+}
+
+func (e *ends) files() []*os.File { return e.child[:] }
+
+func (e *ends) null(i, mode int) (err error) {
+	if e.child[i], err = os.OpenFile(os.DevNull, mode, 0); err == nil {
+		e.opened = append(e.opened, e.child[i])
+	}
+	return err
+}
+
+// output prepares the stream i, which goes to w and, if keep is not nil, to that.
+func (e *ends) output(i int, w io.Writer, keep *tail) error {
+	file, isFile := w.(*os.File)
+	switch {
+	case keep == nil && w == nil:
+		return e.null(i, os.O_WRONLY)
+	case keep == nil && isFile:
+		e.child[i] = file
+		return nil
+	}
+	p := &pump{to: w, keep: keep, done: make(chan struct{})}
+	var err error
+	if isFile && isTerminal(file) {
+		p.from, e.child[i], err = openTerminal()
+		p.terminal = file
+	}
+	if p.from == nil { // no terminal is to be imitated, or there is none to be had
+		p.from, e.child[i], err = os.Pipe()
+		p.terminal = nil
+	}
+	if err != nil {
+		return err
+	}
+	p.resize()
+	e.opened = append(e.opened, e.child[i])
+	e.pumps = append(e.pumps, p)
+	return nil
+}
+
+// openTerminal makes a pseudo-terminal through which text goes unchanged.
+func openTerminal() (ours, theirs *os.File, err error) {
+	if ours, theirs, err = pty.Open(); err != nil {
+		return nil, nil, err
+	}
+	if _, err = term.MakeRaw(int(theirs.Fd())); err != nil {
+		return nil, nil, errors.Join(err, ours.Close(), theirs.Close())
+	}
+	return ours, theirs, nil
+}
+
+// pump begins to read. The command has its ends; ours of them are closed, or there would be no end of file.
+func (e *ends) pump() {
+	e.closeChild()
+	for _, p := range e.pumps {
+		go p.run()
+	}
+}
+
+func (e *ends) closeChild() {
+	for _, f := range e.opened {
+		_ = f.Close() // nothing was written to it
+	}
+	e.opened = nil
+}
+
+// abort closes what was opened for a command that did not start.
+func (e *ends) abort() {
+	e.closeChild()
+	for _, p := range e.pumps {
+		_ = p.from.Close() // nothing was read from it
+	}
+}
+
+// finish returns the end of stderr when all has been read, or delay after the command's end.
+func (e *ends) finish(delay time.Duration) string {
+	until := time.Now().Add(delay)
+	for _, p := range e.pumps {
+		p.finish(until)
+	}
+	if e.tail == nil {
+		return ""
+	}
+	return e.tail.String()
+}
+
+// A pump reads what the command writes to one stream.
+type pump struct {
+	from     *os.File
+	to       io.Writer // may be nil
+	keep     *tail     // may be nil
+	terminal *os.File  // what from imitates; nil: it is a pipe
+	size     pty.Winsize
+	done     chan struct{}
+}
+
+func (p *pump) run() {
+	defer close(p.done)
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := p.from.Read(buf)
+		if n > 0 {
+			p.resize()
+			if p.keep != nil {
+				p.keep.add(buf[:n])
+			}
+			if p.to != nil {
+				if _, err := p.to.Write(buf[:n]); err != nil {
+					_ = p.from.Close() // so that the command gets a broken pipe, too
+					return
+				}
+			}
+		}
+		if err != nil { // the end of a pipe, of a terminal (an I/O error), or of patience
+			return
+		}
+	}
+}
+
+// resize hands the terminal's size on. The signal that tells of a new size goes to the command, which has the
+// terminal, and not to us; but who shows something of that size writes it here.
+func (p *pump) resize() {
+	if p.terminal == nil {
+		return
+	}
+	if size, err := pty.GetsizeFull(p.terminal); err == nil && *size != p.size {
+		p.size = *size
+		_ = pty.Setsize(p.from, size) // a wrong width is no reason to lose the text
+	}
+}
+
+// finish waits for the end of the stream, but not longer than until.
+func (p *pump) finish(until time.Time) {
+	if err := p.from.SetReadDeadline(until); err != nil { // some systems cannot do that with terminals
+		timer := time.AfterFunc(time.Until(until), func() { _ = p.from.Close() })
+		defer timer.Stop()
+	}
+	<-p.done
+	_ = p.from.Close() // all that will be read has been
+}
+
+// isTerminal asks without making the file blocking, as its Fd method may.
+func isTerminal(file *os.File) (yes bool) {
+	conn, err := file.SyscallConn()
+	if err != nil {
+		return false
+	}
+	err = conn.Control(func(fd uintptr) { yes = term.IsTerminal(int(fd)) })
+	return yes && err == nil
+}

@@ -1,0 +1,207 @@
+//go:build unix
+
+package child
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+	"golang.org/x/term"
+)
+
+// A job lets a command's group take part in job control, as a shell does for its jobs. The terminal knows one group in the
+// foreground: that one may read, and gets what Ctrl-C and Ctrl-Z mean. Seen from the shell that is this process's group;
+// so the job hands the foreground on to the command's, and takes it back when the command ends or stops, for the shell
+// must see this process stop then.
+//
+// The command gets the foreground when it starts, if this process has it and both stdin and stdout belong to us alone.
+// In a pipeline (backspan exec … | less) the others of the pipeline are in this process's group and may want the terminal
+// too; then the command gets it when it first asks: a process in the background that reads the terminal is stopped,
+// and continued here with the foreground.
+//
+// All methods may be called on a nil job.
+type job struct {
+	tty    int // the controlling terminal
+	own    int // the group of this process
+	pid    int // the command's; 0 before it started
+	wanted bool
+	held   bool        // the command's group has the foreground
+	modes  *term.State // as they were before the command
+	notify chan os.Signal
+}
+
+// continued is how long a process that has stopped itself waits, once awake, for the signal that woke it. Only who did not
+// stop at all has to wait: the system lets no group stop that no shell looks after.
+const continued = 250 * time.Millisecond
+
+// newJob returns nil when there is no terminal, or none of this session's.
+func newJob(stdin *os.File) *job {
+	tty, err := unix.Open("/dev/tty", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil
+	}
+	j := &job{tty: tty, own: unix.Getpgrp(), notify: make(chan os.Signal, 8)}
+	j.wanted = stdin != nil && isTerminal(stdin) && !inPipeline(os.Stdout)
+	if j.wanted = j.wanted && j.foreground() == j.own; j.wanted {
+		j.remember()
+	}
+	return j
+}
+
+// inPipeline says whether somebody else reads what this process writes, and so may be in its group.
+func inPipeline(stdout *os.File) bool {
+	info, err := stdout.Stat()
+	return err == nil && info.Mode()&(os.ModeNamedPipe|os.ModeSocket) != 0
+}
+
+func (j *job) eager() bool { return j != nil && j.wanted }
+
+func (j *job) holds() bool { return j != nil && j.held }
+
+func (j *job) signals() <-chan os.Signal {
+	if j == nil {
+		return nil
+	}
+	return j.notify
+}
+
+// foreground is the terminal's group in the foreground; 0 when the terminal has gone.
+func (j *job) foreground() int {
+	group, err := unix.IoctlGetInt(j.tty, unix.TIOCGPGRP)
+	if err != nil {
+		return 0
+	}
+	return group
+}
+
+// remember keeps the terminal's modes, for a command that is killed while it has changed them.
+func (j *job) remember() {
+	if modes, err := term.GetState(j.tty); err == nil {
+		j.modes = modes
+	}
+}
+
+// began is called when the command has started; foreground says that it took the foreground with it.
+//
+// SIGTTOU is ignored while it has that, because otherwise this process, now in the background, would be stopped when it
+// takes the foreground back, or when it writes and the user has set tostop. The command must not inherit this.
+func (j *job) began(pid int, foreground bool) {
+	if j == nil {
+		return
+	}
+	j.pid = pid
+	if j.held = foreground; foreground {
+		signal.Ignore(unix.SIGTTOU)
+	}
+	signal.Notify(j.notify, unix.SIGTSTP, unix.SIGCONT)
+}
+
+// grant gives the command's group the foreground.
+func (j *job) grant() {
+	signal.Ignore(unix.SIGTTOU)
+	j.held = unix.IoctlSetPointerInt(j.tty, unix.TIOCSPGRP, j.pid) == nil
+	if !j.held { // the terminal has gone, or the command has
+		signal.Reset(unix.SIGTTOU)
+	}
+}
+
+// takeBack takes the foreground from the command's group, unless somebody else did.
+func (j *job) takeBack(restore bool) {
+	if !j.held {
+		return
+	}
+	j.held = false
+	if now := j.foreground(); now == j.pid || unix.Kill(-now, 0) == unix.ESRCH {
+		// It fails when the terminal has gone, and then there is nothing to take.
+		_ = unix.IoctlSetPointerInt(j.tty, unix.TIOCSPGRP, j.own)
+	}
+	if restore && j.modes != nil && j.foreground() == j.own {
+		_ = term.Restore(j.tty, j.modes) // likewise
+	}
+	signal.Reset(unix.SIGTTOU)
+}
+
+// end is called after the command; restore says that it may have left the terminal in disorder.
+func (j *job) end(restore bool) {
+	if j == nil {
+		return
+	}
+	if j.pid == 0 && j.wanted {
+		// It never ran, but the process that should have become it may have had the foreground.
+		signal.Ignore(unix.SIGTTOU)
+		j.held = true
+	}
+	j.takeBack(restore)
+	signal.Stop(j.notify)
+	_ = unix.Close(j.tty) // nothing can be lost in it
+}
+
+// stopped is called when s has stopped the command.
+func (j *job) stopped(s syscall.Signal) {
+	switch {
+	case j == nil:
+	case s == unix.SIGTTIN || s == unix.SIGTTOU:
+		// It wants the terminal. When this process has it, or gets it, so does the command.
+		j.takeBack(false)
+		j.wanted = true
+		if j.foreground() != j.own {
+			j.suspend(s, 0)
+		}
+		j.resume()
+	case j.held:
+		// Ctrl-Z: the terminal would have stopped the whole group of this process, so that is what the shell must see.
+		j.takeBack(false)
+		j.suspend(unix.SIGTSTP, 0)
+		j.resume()
+	}
+}
+
+// signalled is called when this process got s. (SIGTSTP comes from Ctrl-Z only while the command is in the background.)
+func (j *job) signalled(s os.Signal) {
+	switch {
+	case s == unix.SIGCONT:
+		j.resume()
+	case j.held: // when the command stops, so does this process: see stopped
+		_ = unix.Kill(-j.pid, unix.SIGTSTP)
+	default:
+		_ = unix.Kill(-j.pid, unix.SIGTSTP)
+		j.suspend(unix.SIGTSTP, unix.Getpid())
+		j.resume()
+	}
+}
+
+// suspend stops this process, or with target 0 its group, and returns when it has been continued.
+func (j *job) suspend(s syscall.Signal, target int) {
+	signal.Reset(unix.SIGTSTP)
+	defer signal.Notify(j.notify, unix.SIGTSTP)
+	for len(j.notify) > 0 {
+		<-j.notify
+	}
+	_ = unix.Kill(target, s)
+	awake := time.NewTimer(continued)
+	defer awake.Stop()
+	for {
+		select {
+		case s := <-j.notify:
+			if s == unix.SIGCONT {
+				return
+			}
+		case <-awake.C:
+			return
+		}
+	}
+}
+
+// resume continues the command, in the foreground if it wants that and this process has it.
+func (j *job) resume() {
+	if j.wanted && !j.held && j.foreground() == j.own {
+		if j.modes == nil {
+			j.remember()
+		}
+		j.grant()
+	}
+	_ = unix.Kill(-j.pid, unix.SIGCONT)
+}

@@ -1,0 +1,109 @@
+package child
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// The exit codes that timeout(1) and the shells have for what is not the command's own.
+const (
+	CodeTimedOut      = 124
+	CodeOwn           = 125 // the one who should run the command failed
+	CodeNotExecutable = 126
+	CodeNotFound      = 127
+	CodeSignal        = 128 // plus the signal's number
+)
+
+// A Result says how a command ended.
+type Result struct {
+	PID      int
+	ExitCode int            // what the process itself returned, 0 to 255; -1 when it did not come to that
+	Signal   syscall.Signal // what ended it; 0 when it ended by itself
+	Stopped  bool           // the context ended first, and the group was told to end
+	Held     bool           // it held the terminal's foreground when it ended: what was typed there went to it
+	Tail     string         // the end of what was written to stderr, as it was written; see LastLines
+	Elapsed  time.Duration
+	Err      error // a *StartError when there was no process at all; else nil
+}
+
+// OK says whether the command ran, was not stopped, and returned 0.
+func (r Result) OK() bool { return r.Err == nil && !r.Stopped && r.ExitCode == 0 && r.Signal == 0 }
+
+// Code is the exit code that timeout(1) has for a command that ends so. One that had to be killed counts as killed, not
+// as timed out: 137.
+func (r Result) Code() int {
+	start, _ := r.Err.(*StartError) //nolint:errorlint // it is never wrapped
+	switch {
+	case start != nil:
+		return start.Code
+	case r.Stopped && r.Signal != syscall.SIGKILL:
+		return CodeTimedOut
+	case r.Signal != 0:
+		return CodeSignal + int(r.Signal)
+	default:
+		return r.ExitCode
+	}
+}
+
+// String is how the command ended, in a few words: "exit code 3", "killed by SIGSEGV", "stopped after 30s".
+func (r Result) String() string {
+	switch {
+	case r.Err != nil:
+		return r.Err.Error()
+	case r.Stopped && r.Signal == syscall.SIGKILL:
+		return "stopped after " + round(r.Elapsed) + ", had to be killed"
+	case r.Stopped:
+		return "stopped after " + round(r.Elapsed)
+	case r.Signal != 0:
+		return "killed by " + SignalName(r.Signal)
+	default:
+		return fmt.Sprintf("exit code %d", r.ExitCode)
+	}
+}
+
+// round leaves what a person wants to know of a time.
+func round(d time.Duration) string {
+	switch {
+	case d >= 10*time.Second:
+		return d.Round(time.Second).String()
+	case d >= time.Second:
+		return d.Round(100 * time.Millisecond).String()
+	default:
+		return d.Round(time.Millisecond).String()
+	}
+}
+
+// A StartError says why a command could not be started.
+type StartError struct {
+	Name string // the program, as it was given
+	Code int    // CodeOwn, CodeNotExecutable or CodeNotFound
+	Err  error
+}
+
+// Error reads like "curl: command not found" or "cannot run ./job: permission denied".
+func (e *StartError) Error() string {
+	switch {
+	case e.Code == CodeNotFound && errors.Is(e.Err, fs.ErrNotExist):
+		return fmt.Sprintf("%s: command not found", quoted(e.Name))
+	case e.Name == "":
+		return fmt.Sprintf("cannot run a command: %v", e.Err)
+	default:
+		return fmt.Sprintf("cannot run %s: %v", quoted(e.Name), e.Err)
+	}
+}
+
+// quoted shows a name that could not be seen, or be taken for several words, in quotes.
+func quoted(name string) string {
+	if q := strconv.Quote(name); name == "" || q != `"`+name+`"` || strings.ContainsAny(name, " :") {
+		return q
+	}
+	return name
+}
+
+// Unwrap returns Err.
+func (e *StartError) Unwrap() error { return e.Err }

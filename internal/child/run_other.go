@@ -1,0 +1,77 @@
+//go:build !unix
+
+package child
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os/exec"
+	"syscall"
+)
+
+// run does what can be done without process groups and signals; see the package comment.
+func (c *Command) run(ctx context.Context) Result {
+	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
+	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = c.Env, c.Dir, c.Stdout, c.Stderr, c.OutputDelay
+	if c.Stdin != nil {
+		cmd.Stdin = c.Stdin
+	}
+	keep := tail{max: c.Tail}
+	if c.Tail > 0 {
+		cmd.Stderr = &tee{c.Stderr, &keep}
+	}
+	if err := cmd.Start(); err != nil {
+		return Result{ExitCode: -1, Err: startError(c.Args[0], err)}
+	}
+	ended := make(chan struct{})
+	go c.ignoreSignals(ended)
+	err := cmd.Wait()
+	close(ended)
+	r := Result{PID: cmd.Process.Pid, ExitCode: -1, Stopped: ctx.Err() != nil, Tail: keep.String()}
+	if cmd.ProcessState == nil {
+		r.Err = &StartError{Name: c.Args[0], Code: CodeOwn, Err: err}
+		return r
+	}
+	r.ExitCode = cmd.ProcessState.ExitCode()
+	return r
+}
+
+// ignoreSignals keeps who sends them from waiting. A Ctrl-C in a console reaches the command without our help.
+func (c *Command) ignoreSignals(ended <-chan struct{}) {
+	for {
+		select {
+		case <-c.Signals:
+		case <-ended:
+			return
+		}
+	}
+}
+
+type tee struct {
+	to   io.Writer
+	keep *tail
+}
+
+func (t *tee) Write(p []byte) (int, error) {
+	t.keep.add(p)
+	if t.to == nil {
+		return len(p), nil
+	}
+	return t.to.Write(p)
+}
+
+func startError(name string, err error) error {
+	code := CodeNotExecutable
+	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
+		code, err = CodeNotFound, fs.ErrNotExist
+	}
+	return &StartError{Name: name, Code: code, Err: err}
+}
+
+// SignalName is the name of a signal.
+func SignalName(s syscall.Signal) string { return s.String() }
+
+// Die does nothing: there are no signals to die of.
+func Die(syscall.Signal) {}

@@ -1,0 +1,258 @@
+//go:build unix
+
+package child
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// An event is a stop or the end of the process.
+type event struct {
+	status unix.WaitStatus
+	err    error // there was nothing to wait for
+}
+
+// run is one running command.
+type run struct {
+	*Command
+	pid    int // of the process and of its group
+	ends   ends
+	job    *job // nil: it has no part in job control
+	events chan event
+	kill   <-chan time.Time // when SIGKILL is due; nil: not yet or not any more
+	result Result
+}
+
+func (c *Command) run(ctx context.Context) Result {
+	r := &run{Command: c, events: make(chan event), result: Result{ExitCode: -1}}
+	var err error
+	if r.ends, err = c.open(); err != nil {
+		r.result.Err = &StartError{Name: c.Args[0], Code: CodeOwn, Err: err}
+		return r.result
+	}
+	if c.Terminal {
+		r.job = newJob(c.Stdin)
+	}
+	if err := r.start(); err != nil {
+		r.job.end(false)
+		r.ends.abort()
+		r.result.Err = err
+		return r.result
+	}
+	r.ends.pump()
+	go r.wait()
+
+	end := r.supervise(ctx)
+	r.result.Held = r.job.holds()
+	if r.result.Stopped {
+		r.sweep()
+	}
+	switch {
+	case end.err != nil:
+		r.result.Err = &StartError{Name: c.Args[0], Code: CodeOwn, Err: fmt.Errorf("its end was missed: %w", end.err)}
+	case end.status.Signaled():
+		r.result.Signal = end.status.Signal()
+	default:
+		r.result.ExitCode = end.status.ExitStatus()
+	}
+	// Who was killed had no chance to leave the terminal as it found it.
+	r.job.end(r.result.Signal != 0 || r.result.Stopped)
+	r.result.Tail = r.ends.finish(c.OutputDelay)
+	return r.result
+}
+
+// start starts the process in a group of its own, in the foreground if the job says so.
+func (r *run) start() error {
+	env := r.Env
+	if env == nil {
+		env = os.Environ()
+	}
+	path, err := find(r.Args[0], env, r.Dir)
+	if err != nil {
+		return startError(r.Args[0], err)
+	}
+	args := r.Args
+	err = r.spawn(path, args, env)
+	if errors.Is(err, syscall.ENOEXEC) {
+		// A script that does not say what it is written in: execvp gives it to the shell.
+		args = slices.Concat([]string{"/bin/sh", path}, r.Args[1:])
+		err = r.spawn("/bin/sh", args, env)
+	}
+	if errors.Is(err, syscall.ENOENT) {
+		return &StartError{Name: r.Args[0], Code: CodeNotFound, Err: errors.New("the interpreter that it names does not exist")}
+	}
+	if err != nil {
+		return startError(r.Args[0], err)
+	}
+	return nil
+}
+
+func (r *run) spawn(path string, args, env []string) error {
+	attr := &os.ProcAttr{Dir: r.Dir, Env: env, Files: r.ends.files(), Sys: &syscall.SysProcAttr{Setpgid: true}}
+	if r.job.eager() {
+		attr.Sys.Foreground, attr.Sys.Ctty = true, r.job.tty
+	}
+	p, err := os.StartProcess(path, args, attr)
+	if err != nil && attr.Sys.Foreground && terminalTrouble(err) {
+		// The terminal may have gone in the meantime. If it was not that, the next error says so.
+		attr.Sys.Foreground = false
+		p, err = os.StartProcess(path, args, attr)
+	}
+	if err != nil {
+		return err
+	}
+	r.pid, r.result.PID = p.Pid, p.Pid
+	r.job.began(r.pid, attr.Sys.Foreground)
+	return p.Release() // it is waited for by wait, which also wants to hear of stops
+}
+
+func terminalTrouble(err error) bool {
+	return errors.Is(err, syscall.ENOTTY) || errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EIO)
+}
+
+// startError classifies what execvp would have said.
+func startError(name string, err error) error {
+	var path *os.PathError // its text repeats the name
+	if errors.As(err, &path) {
+		err = path.Err
+	}
+	code := CodeNotExecutable
+	switch {
+	case errors.Is(err, syscall.ENOENT):
+		code = CodeNotFound
+	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.ENOMEM),
+		errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		code = CodeOwn // there was no process that could have tried
+	}
+	return &StartError{Name: name, Code: code, Err: err}
+}
+
+// wait reports every stop of the process, and at last its end.
+func (r *run) wait() {
+	for {
+		var status unix.WaitStatus
+		_, err := unix.Wait4(r.pid, &status, unix.WUNTRACED, nil)
+		if errors.Is(err, syscall.EINTR) {
+			continue
+		}
+		r.events <- event{status, err}
+		if err != nil || !status.Stopped() {
+			return
+		}
+	}
+}
+
+// supervise returns when the process has ended.
+func (r *run) supervise(ctx context.Context) event {
+	done := ctx.Done()
+	for {
+		select {
+		case e := <-r.events:
+			if e.err != nil || !e.status.Stopped() {
+				return e
+			}
+			r.job.stopped(e.status.StopSignal())
+		case <-done:
+			done = nil
+			r.stop()
+		case <-r.kill:
+			r.kill = nil
+			r.signal(unix.SIGKILL)
+		case s := <-r.Signals:
+			if number, ok := s.(syscall.Signal); ok {
+				r.signal(number)
+			}
+		case s := <-r.job.signals():
+			r.job.signalled(s)
+		}
+	}
+}
+
+// stop ends the group because the context ended.
+func (r *run) stop() {
+	r.result.Stopped = true
+	if r.Grace == 0 {
+		r.signal(unix.SIGKILL)
+		return
+	}
+	r.signal(unix.SIGTERM)
+	r.kill = time.After(r.Grace)
+}
+
+// signal sends s to the group, and to the process itself in case that it has gone to another group. What would be ended
+// by s but is stopped has to be continued for it.
+func (r *run) signal(s syscall.Signal) {
+	// Errors mean that there is nobody left, or somebody who is not ours to end (setuid); neither can be helped.
+	_ = unix.Kill(-r.pid, s)
+	if group, err := unix.Getpgid(r.pid); err == nil && group != r.pid {
+		_ = unix.Kill(r.pid, s)
+	}
+	switch s {
+	case unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT:
+		r.signal(unix.SIGCONT)
+	}
+}
+
+// How often sweep looks, at first and later, and how long the kernel may take to end what was killed.
+const (
+	sweepFirst = time.Millisecond
+	sweepMost  = 50 * time.Millisecond
+	sweepAfter = time.Second
+)
+
+// sweep returns when nobody of the group is left. The process has ended, but what it had started may be deaf to SIGTERM.
+func (r *run) sweep() {
+	var giveUp <-chan time.Time
+	kill := func() {
+		r.kill = nil
+		r.signal(unix.SIGKILL)
+		giveUp = time.After(sweepAfter)
+	}
+	if r.kill == nil { // SIGKILL was sent, but what was started since may not have got it
+		kill()
+	}
+	look := time.NewTimer(sweepFirst)
+	defer look.Stop()
+	for every := sweepFirst; !r.gone(); {
+		select {
+		case <-look.C:
+			every = min(2*every, sweepMost)
+			look.Reset(every)
+		case <-r.kill:
+			kill()
+		case <-giveUp: // it hangs in the kernel
+			return
+		case s := <-r.Signals:
+			if number, ok := s.(syscall.Signal); ok {
+				r.signal(number)
+			}
+		}
+	}
+}
+
+// gone says whether the group is empty.
+func (r *run) gone() bool {
+	for {
+		// Orphans come to this process when it is the first of a container, and nobody else would wait for them.
+		pid, err := unix.Wait4(-r.pid, nil, unix.WNOHANG, nil)
+		if pid <= 0 || err != nil {
+			break
+		}
+	}
+	if unix.Kill(-r.pid, 0) != nil {
+		return true
+	}
+	if alive(r.pid) {
+		return false
+	}
+	r.signal(unix.SIGKILL) // in case that what looked dead was a process whose first thread has ended
+	return true
+}
