@@ -167,6 +167,9 @@ func timeOf(s spending, partial bool) string {
 	var bar, legend strings.Builder
 	at := 0.0
 	for _, part := range parts {
+		if part.class == "rest" && part.d == 0 {
+			continue
+		}
 		share := 100 * float64(part.d) / float64(max(s.elapsed(), 1))
 		fmt.Fprintf(&bar, `<rect class="%s" x="%.3f%%" width="%.3f%%" height="100%%"/>`, part.class, at, share)
 		at += share
@@ -185,6 +188,8 @@ func percent(share float64) string {
 		return "0%"
 	case share < 1:
 		return "<1%"
+	case share > 99 && share < 99.995:
+		return ">99%"
 	}
 	return fmt.Sprintf("%.0f%%", share)
 }

@@ -71,8 +71,10 @@ func rowsOf(roots []*node, first time.Time) (rows []row, traces []string) {
 		children := n.children
 		tries := n.tries()
 		after := map[*node]*wait{}
-		if len(tries) > 0 {
+		if n.Kind == semconv.KindOperation || n.Kind == semconv.KindPhase {
 			r.Made = n.made(tries)
+		}
+		if len(tries) > 0 {
 			for i, w := range n.waits(tries) {
 				if w != nil {
 					after[tries[i]] = w

@@ -59,14 +59,15 @@ function draw(cell, r) {
     parts.push((last[layer(b)] = { bar: b, from, to, cut: b.to > view.to }));
   }
   for (const p of parts) cell.append(barElement(p));
-  for (const p of parts) {
-    if (p.bar.failed && !p.cut) {
-      const end = icon('failed');
-      end.removeAttribute('aria-label');
-      end.setAttribute('aria-hidden', 'true');
-      end.style.left = p.to + '%';
-      cell.append(end);
-    }
+  let next = Infinity; // marks would cover each other: of close ones the last stays
+  for (const p of parts.filter((part) => part.bar.failed && !part.cut).sort((a, b) => b.to - a.to)) {
+    if (((next - p.to) * chartWidth) / 100 < 12) continue;
+    next = p.to;
+    const end = icon('failed');
+    end.removeAttribute('aria-label');
+    end.setAttribute('aria-hidden', 'true');
+    end.style.left = p.to + '%';
+    cell.append(end);
   }
 }
 

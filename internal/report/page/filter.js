@@ -2,7 +2,7 @@
 
 const wanted = { words: [], states: new Set(), retried: false };
 let folded = new Set(); // rows whose children are not shown
-let unfiltered = folded; // the folds to come back to when the filter is gone
+const unfiltered = folded; // the folds to come back to after a search
 let shown = []; // the rows in the picture, from above
 let hits = 0;
 
@@ -39,13 +39,9 @@ function choose() {
   }
 }
 
-// filter takes a changed filter over. While there is one, folds are its own: what is found should be seen.
+// filter takes a changed filter over. While one searches, folds are the search's own: what is found should be seen.
 function filter() {
-  if (filtering()) {
-    folded = new Set();
-  } else {
-    folded = unfiltered;
-  }
+  folded = wanted.words.length > 0 ? new Set() : unfiltered;
   choose();
 }
 
@@ -58,6 +54,7 @@ function fold(r, yes) {
 // foldAll leaves one row of each operation, or unfolds everything.
 function foldAll(yes) {
   folded.clear();
+  folded.all = yes;
   if (yes) {
     for (const r of rows) if (r.kind === 'operation' && r.children.length > 0) folded.add(r);
   }

@@ -69,10 +69,8 @@ function chip(state, n) {
 }
 
 function listenToFold() {
-  byId('fold').addEventListener('click', (e) => {
-    const yes = e.currentTarget.getAttribute('aria-pressed') !== 'true';
-    e.currentTarget.setAttribute('aria-pressed', String(yes));
-    foldAll(yes);
+  byId('fold').addEventListener('click', () => {
+    foldAll(!folded.all);
     grid.scrollTop = 0;
     refresh();
   });

@@ -82,10 +82,10 @@ function refresh() {
   drawAxis();
   render();
   if (focused && active) elements.get(active).focus({ preventScroll: true });
-  const all = rows.length;
-  byId('count').textContent = filtering()
-    ? (hits === 0 ? 'Nothing fits; clear the search or the filters' : plural(hits, 'row fits', 'rows fit') + ' of ' + all)
-    : plural(all, 'row', 'rows');
+  byId('fold').setAttribute('aria-pressed', String(Boolean(folded.all)));
+  byId('count').textContent = !filtering() ? plural(rows.length, 'row', 'rows')
+    : hits === 0 ? 'nothing fits: clear the search or the filters'
+      : hits + ' of ' + plural(rows.length, 'row fits', 'rows fit');
 }
 
 // go moves the keyboard to a row: into sight, told, focused.

@@ -1,9 +1,9 @@
 // The words and numbers of the page.
 
 const WORDS = {
-  success: 'succeeded', retrying: 'failed, retried', failed: 'failed', skipped: 'skipped', open: 'not ended',
-  recovered: 'recovered', exhausted: 'exhausted', permanent: 'permanent', cancelled: 'cancelled',
-  deadline: 'out of time', budget: 'budget spent', panic: 'panicked',
+  success: 'succeeded', recovered: 'recovered', exhausted: 'exhausted', permanent: 'permanent', deadline: 'out of time',
+  budget: 'budget spent', panic: 'panicked', cancelled: 'cancelled', failed: 'failed', retrying: 'failed, retried',
+  skipped: 'skipped', open: 'not ended',
 };
 
 // Which icon a state has; the others are failures.
