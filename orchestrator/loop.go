@@ -3,6 +3,7 @@ package orchestrator
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/backspan/backspan/retry"
@@ -53,6 +54,7 @@ type progress struct {
 	waits   int // for how many phases it still waits
 	started time.Time
 	tries   tries // until it ends
+	idle    bool  // it was skipped because there was nothing to do for it
 	result  PhaseResult
 	err     *retry.Error // nil unless it failed or was cancelled
 }
@@ -75,6 +77,7 @@ func (l *loop) begin() {
 		i := l.ready[0]
 		if reason, skip := l.skip(i); skip {
 			l.ready = l.ready[1:]
+			l.phases[i].idle = l.idle(i, reason)
 			l.end(i, PhaseResult{Status: Skipped, Reason: reason}, nil)
 			continue
 		}
@@ -90,25 +93,61 @@ func (l *loop) begin() {
 	}
 }
 
-// inDryRun is the reason of a phase that a dry run skips. It holds up nobody.
-const inDryRun = "dry run"
+// The reasons of skipped phases that hold nothing against the run.
+const (
+	inDryRun      = "dry run" // holds up nobody
+	nothingFailed = "nothing failed"
+)
 
 // skip says whether phase i, which waits for nothing any more, is not to begin at all, and why.
 func (l *loop) skip(i int) (reason string, skip bool) {
-	for _, needed := range l.plan.needs[i] {
-		if r := &l.phases[needed].result; r.Status != Success && r.Reason != inDryRun {
-			return fmt.Sprintf("it needs %q, which %s", r.Phase, was[r.Status]), true
+	phase := &l.plan.pipeline.Phases[i]
+	if phase.If == OnSuccess {
+		for _, needed := range l.plan.needs[i] {
+			if r := &l.phases[needed].result; r.Status != Success && r.Reason != inDryRun {
+				return fmt.Sprintf("it needs %q, which %s", r.Phase, was[r.Status]), true
+			}
 		}
 	}
 	switch {
 	case l.stop != nil:
 		return l.stop.String(), true
-	case l.failed >= 0 && !l.opts.ContinueOnError:
+	case phase.If == OnFailure && !l.failedBefore(i):
+		return nothingFailed, true
+	case phase.If == OnSuccess && l.failed >= 0 && !l.opts.ContinueOnError:
 		return fmt.Sprintf("%q %s before it began", l.name(l.failed), was[l.phases[l.failed].result.Status]), true
-	case l.opts.DryRun && l.plan.pipeline.Phases[i].DryRun == nil:
+	case l.opts.DryRun && phase.DryRun == nil:
 		return inDryRun, true
 	}
 	return "", false
+}
+
+// failedBefore reports whether something that phase i needs, or that this needs, failed; without needs: anything yet.
+func (l *loop) failedBefore(i int) bool {
+	if len(l.plan.needs[i]) == 0 {
+		return l.failed >= 0
+	}
+	return slices.ContainsFunc(l.plan.needs[i], func(j int) bool {
+		return l.phases[j].result.Status != Success && !l.phases[j].idle
+	})
+}
+
+// idle reports whether phase i, skipped for reason, only had nothing to do: nothing went wrong then. So it is with one
+// that was skipped for such phases alone.
+func (l *loop) idle(i int, reason string) (idle bool) {
+	if reason == inDryRun || reason == nothingFailed {
+		return true
+	}
+	for _, j := range l.plan.needs[i] {
+		switch r := &l.phases[j]; {
+		case r.result.Status == Success, r.result.Reason == inDryRun: // not what held it up
+		case !r.idle:
+			return false
+		default:
+			idle = true
+		}
+	}
+	return idle && l.plan.pipeline.Phases[i].If == OnSuccess
 }
 
 var was = map[Status]string{Failed: "failed", Skipped: "was skipped", Cancelled: "was cancelled"}
@@ -240,7 +279,7 @@ func (l *loop) report(started time.Time) (Report, error) {
 	for i := range l.phases {
 		s := &l.phases[i]
 		r.Phases[i] = s.result
-		well = well && (s.result.Status == Success || s.result.Reason == inDryRun)
+		well = well && (s.result.Status == Success || s.idle)
 		if s.err != nil {
 			failure.Phases = append(failure.Phases, s.err)
 		}

@@ -38,6 +38,9 @@ type Phase struct {
 	// they run one after the other in the order they are written.
 	Needs []string
 
+	// If says whether the phase begins at all, given how what it waited for has ended. The zero value is OnSuccess.
+	If Condition
+
 	// Uses names the phases whose outputs this one reads with Input.Output. Only phases that end before this one
 	// begins can be named. What it needs need not be repeated, and in a sequence neither the phase just before.
 	// A phase whose named input failed is skipped.
@@ -55,6 +58,23 @@ type Phase struct {
 	// the phase's time is up or the run cancelled, and beside a function that never returned.
 	Fallback PhaseFunc
 }
+
+// A Condition says when a phase begins, once all that it waits for has ended. None lets it begin in a run that has been
+// cancelled or whose time is up.
+type Condition uint8
+
+// The conditions.
+const (
+	// OnSuccess begins when all that the phase needs succeeded, and, without Options.ContinueOnError, nothing failed.
+	OnSuccess Condition = iota
+
+	// OnFailure begins when something that the phase needs failed, or was skipped for a failure. A phase that needs
+	// nothing begins when anything failed before. Otherwise it is skipped, which is no failure.
+	OnFailure
+
+	// Always begins however that ended.
+	Always
+)
 
 // Options are the settings of one run. The zero Options run the phases without recovery.
 type Options struct {
@@ -86,7 +106,7 @@ const (
 
 // Run runs the pipeline and returns when no phase is under way any more. The report is complete whenever the
 // pipeline and the options could be used at all. The error is nil if every phase succeeded (in a dry run: or was
-// skipped for want of a DryRun), a *FieldError if nothing was run because an input cannot be used, and else an
+// skipped because there was nothing to do), a *FieldError if nothing was run because an input cannot be used, and else an
 // *Error.
 //
 // When ctx ends, the phases under way get to know by their contexts and the others are skipped. A cancelled run's

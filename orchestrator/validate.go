@@ -51,6 +51,9 @@ func (p *Plan) checkPhase(i int, phase Phase) error {
 	if phase.Timeout < 0 {
 		return &FieldError{Phase: phase.Name, Field: "Timeout", Value: phase.Timeout.String(), Want: "0 or more"}
 	}
+	if phase.If > Always {
+		return &FieldError{Phase: phase.Name, Field: "If", Value: fmt.Sprint(phase.If), Want: "one of the Condition constants"}
+	}
 	policy := p.pipeline.Recovery
 	if phase.Recovery != nil {
 		policy = *phase.Recovery
