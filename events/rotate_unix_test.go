@@ -170,19 +170,3 @@ func TestTruncatedUnderTheWriter(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
-
-// A Writer without ReopenOnSIGHUP leaves SIGHUP alone: it ends the process, as ever.
-func TestSIGHUPIsLeftAloneUnlessAskedFor(t *testing.T) {
-	c := spawn(t, "steady", "EVENTS="+logPath(t), "WRITER=0")
-	c.line(t)
-	if err := c.Process.Signal(syscall.SIGHUP); err != nil {
-		t.Fatal(err)
-	}
-	for c.out.Scan() {
-		t.Error(c.out.Text())
-	}
-	c.Wait() //nolint:errcheck // the state says it
-	if status := c.ProcessState.Sys().(syscall.WaitStatus); status.Signal() != syscall.SIGHUP {
-		t.Errorf("the process ended with %v, want SIGHUP", c.ProcessState)
-	}
-}
