@@ -32,39 +32,99 @@ type Frame struct {
 	Delay       time.Duration // what was waited before it
 }
 
-// frameContext is a context and its frame in one allocation; context.WithValue would take two.
-type frameContext struct {
-	context.Context
-	frame Frame
-}
-
 type frameKey struct{}
 
-func (c *frameContext) Value(key any) any {
-	if key == (frameKey{}) {
-		return &c.frame
-	}
-	return c.Context.Value(key)
-}
+// A layer is a context that adds to the frame around it. Layers are contexts themselves, because context.WithValue
+// would take two allocations, and small, because one or two are made for each attempt: what is around is looked up
+// when somebody asks.
+type layer interface{ frame() Frame }
 
 // From returns the innermost frame of ctx, or the zero Frame.
 func From(ctx context.Context) Frame {
-	if f, ok := ctx.Value(frameKey{}).(*Frame); ok {
-		return *f
+	if l, ok := ctx.Value(frameKey{}).(layer); ok {
+		return l.frame()
 	}
 	return Frame{}
 }
 
 // With returns ctx with frame f as its innermost.
-func With(ctx context.Context, f Frame) context.Context {
-	return &frameContext{Context: ctx, frame: f}
+func With(ctx context.Context, f Frame) context.Context { return &whole{ctx, f} }
+
+type whole struct {
+	context.Context
+	f Frame
+}
+
+func (c *whole) frame() Frame { return c.f }
+
+func (c *whole) Value(key any) any {
+	if key == (frameKey{}) {
+		return c
+	}
+	return c.Context.Value(key)
+}
+
+// An Attempt is what a frame says of the attempt that it belongs to; see Frame.
+type Attempt struct {
+	Operation   string
+	Number      int
+	RetriesLeft int
+	Delay       time.Duration
+}
+
+// WithAttempt returns ctx with a frame that is one retry loop deeper than its innermost, in attempt a of that loop.
+func WithAttempt(ctx context.Context, a Attempt) context.Context { return &attempt{ctx, a} }
+
+type attempt struct {
+	context.Context
+	a Attempt
+}
+
+func (c *attempt) frame() Frame {
+	f := From(c.Context)
+	f.Depth++
+	f.Starting = ""
+	f.Operation, f.Attempt, f.RetriesLeft, f.Delay = c.a.Operation, c.a.Number, c.a.RetriesLeft, c.a.Delay
+	return f
+}
+
+func (c *attempt) Value(key any) any {
+	if key == (frameKey{}) {
+		return c
+	}
+	return c.Context.Value(key)
+}
+
+// ToStart returns the context to hand to Tracer.Start for a Backspan span of the given kind: ctx with its innermost
+// frame marked as Starting.
+func ToStart(ctx context.Context, kind string) context.Context { return &starting{ctx, kind} }
+
+type starting struct {
+	context.Context
+	kind string
+}
+
+func (c *starting) frame() Frame {
+	f := From(c.Context)
+	f.Starting = c.kind
+	return f
+}
+
+func (c *starting) Value(key any) any {
+	if key == (frameKey{}) {
+		return c
+	}
+	return c.Context.Value(key)
 }
 
 // Starting returns the kind of the Backspan span that is started with parent context ctx, and "" for every
 // other span. It costs no allocation: samplers ask it for every span of the process.
 func Starting(ctx context.Context) string {
-	if f, ok := ctx.Value(frameKey{}).(*Frame); ok {
-		return f.Starting
+	switch l := ctx.Value(frameKey{}).(type) {
+	case *starting:
+		return l.kind
+	case *whole:
+		return l.f.Starting
 	}
 	return ""
 }

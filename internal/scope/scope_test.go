@@ -3,6 +3,7 @@ package scope_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/backspan/backspan/internal/scope"
 )
@@ -27,9 +28,81 @@ func TestTheInnermostFrameCounts(t *testing.T) {
 	}
 }
 
+// Layers are laid as retry lays them: an operation starts, its attempt starts, the attempt runs, and in it all that
+// again.
+func TestLayersAddToWhatIsAround(t *testing.T) {
+	around := scope.Frame{Session: "s", Phase: "p", NoWait: true}
+	first := scope.Attempt{Operation: "outer", Number: 2, RetriesLeft: 1, Delay: time.Second}
+	second := scope.Attempt{Operation: "inner", Number: 1, RetriesLeft: -1}
+	inFirst := scope.Frame{
+		Session: "s", Phase: "p", NoWait: true, Depth: 1,
+		Operation: "outer", Attempt: 2, RetriesLeft: 1, Delay: time.Second,
+	}
+	inSecond := scope.Frame{
+		Session: "s", Phase: "p", NoWait: true, Depth: 2, Operation: "inner", Attempt: 1, RetriesLeft: -1,
+	}
+	marked := func(f scope.Frame, kind string) scope.Frame {
+		f.Starting = kind
+		return f
+	}
+
+	ctx := scope.With(context.WithValue(t.Context(), key{}, "kept"), around)
+	for _, step := range []struct {
+		name string
+		lay  func(context.Context) context.Context
+		want scope.Frame
+	}{
+		{"operation starts", func(c context.Context) context.Context { return scope.ToStart(c, "operation") }, marked(around, "operation")},
+		{"attempt starts", func(c context.Context) context.Context { return scope.ToStart(c, "attempt") }, marked(around, "attempt")},
+		{"attempt runs", func(c context.Context) context.Context { return scope.WithAttempt(c, first) }, inFirst},
+		{"inner operation starts", func(c context.Context) context.Context { return scope.ToStart(c, "operation") }, marked(inFirst, "operation")},
+		{"inner attempt runs", func(c context.Context) context.Context { return scope.WithAttempt(c, second) }, inSecond},
+	} {
+		ctx = step.lay(ctx)
+		if got := scope.From(ctx); got != step.want {
+			t.Errorf("%s:\ngot  %+v\nwant %+v", step.name, got, step.want)
+		}
+		if got := scope.Starting(ctx); got != step.want.Starting {
+			t.Errorf("%s: starting %q, want %q", step.name, got, step.want.Starting)
+		}
+		if ctx.Value(key{}) != "kept" {
+			t.Errorf("%s: hides the other values of the context", step.name)
+		}
+	}
+}
+
+func TestLayersNeedNothingAround(t *testing.T) {
+	ctx := scope.ToStart(t.Context(), "operation")
+	if got := scope.From(ctx); got != (scope.Frame{Starting: "operation"}) {
+		t.Errorf("starting: %+v", got)
+	}
+	ctx = scope.WithAttempt(ctx, scope.Attempt{Operation: "data_load", Number: 1})
+	if got := scope.From(ctx); got != (scope.Frame{Depth: 1, Operation: "data_load", Attempt: 1}) {
+		t.Errorf("attempt: %+v", got)
+	}
+}
+
 func TestAskingAllocatesNothing(t *testing.T) {
-	with := scope.With(t.Context(), scope.Frame{Starting: "attempt"})
-	if n := testing.AllocsPerRun(100, func() { scope.Starting(with); scope.From(with) }); n != 0 {
-		t.Errorf("%v allocations", n)
+	for name, ctx := range map[string]context.Context{
+		"frame":    scope.With(t.Context(), scope.Frame{Starting: "attempt"}),
+		"starting": scope.ToStart(t.Context(), "attempt"),
+		"attempt":  scope.WithAttempt(t.Context(), scope.Attempt{Number: 1}),
+	} {
+		if n := testing.AllocsPerRun(100, func() { scope.Starting(ctx); scope.From(ctx) }); n != 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+}
+
+func TestALayerIsOneAllocation(t *testing.T) {
+	var ctx context.Context
+	for name, lay := range map[string]func(){
+		"frame":    func() { ctx = scope.With(t.Context(), scope.Frame{}) },
+		"starting": func() { ctx = scope.ToStart(t.Context(), "attempt") },
+		"attempt":  func() { ctx = scope.WithAttempt(t.Context(), scope.Attempt{Number: 1}) },
+	} {
+		if n := testing.AllocsPerRun(100, lay); n != 1 || ctx == nil {
+			t.Errorf("%s: %v allocations, want 1", name, n)
+		}
 	}
 }
