@@ -34,7 +34,7 @@ func AttemptFromContext(ctx context.Context) (a Attempt, ok bool) {
 	}, true
 }
 
-func (p Policy) retriesLeft(attempt int) int {
+func (p *Policy) retriesLeft(attempt int) int {
 	switch p.MaxRetries {
 	case Unlimited:
 		return -1

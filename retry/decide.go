@@ -31,6 +31,11 @@ type Decision struct {
 // the same decision.
 func (p Policy) Decide(e Ended) Decision {
 	p = p.WithDefaults()
+	return p.decide(e)
+}
+
+// decide is Decide for a policy whose defaults are filled in.
+func (p *Policy) decide(e Ended) Decision {
 	switch {
 	case e.Err == nil:
 		return Decision{}
@@ -57,11 +62,11 @@ func (p Policy) Decide(e Ended) Decision {
 }
 
 // nextDelay is what the server asked for, within MaxAfter, else the backoff.
-func (p Policy) nextDelay(e Ended) time.Duration {
+func (p *Policy) nextDelay(e Ended) time.Duration {
 	if asked, ok := afterHint(e.Err); ok {
 		return min(asked, p.MaxAfter)
 	}
-	return p.JitteredDelay(e.Attempt, e.Previous, e.Random)
+	return p.jitteredDelay(e.Attempt, e.Previous, e.Random)
 }
 
 // contextReason turns the Err() of a context that is done into the reason of a stop.

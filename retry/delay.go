@@ -14,6 +14,11 @@ import (
 // MaxDelay instead of overflowing, and is 0 for NoDelay and for a retry below 1.
 func (p Policy) Delay(retry int) time.Duration {
 	p = p.WithDefaults()
+	return p.exactDelay(retry)
+}
+
+// exactDelay and jitteredDelay are for a policy whose defaults are filled in.
+func (p *Policy) exactDelay(retry int) time.Duration {
 	if p.BaseDelay == NoDelay || retry < 1 {
 		return 0
 	}
@@ -33,7 +38,12 @@ func atMost(limit time.Duration, delay float64) time.Duration {
 // before the retry before (0 before the first), and u, in [0,1), takes the place of a random number, so that an
 // engine that must repeat its decisions can. It never exceeds MaxDelay.
 func (p Policy) JitteredDelay(retry int, previous time.Duration, u float64) time.Duration {
-	delay := p.Delay(retry)
+	p = p.WithDefaults()
+	return p.jitteredDelay(retry, previous, u)
+}
+
+func (p *Policy) jitteredDelay(retry int, previous time.Duration, u float64) time.Duration {
+	delay := p.exactDelay(retry)
 	if delay == 0 {
 		return 0
 	}
@@ -44,7 +54,6 @@ func (p Policy) JitteredDelay(retry int, previous time.Duration, u float64) time
 		half := delay / 2
 		return half + time.Duration(u*float64(delay-half))
 	case DecorrelatedJitter:
-		p = p.WithDefaults()
 		base := float64(p.BaseDelay)
 		top := 3 * max(float64(previous), base)
 		return atMost(p.MaxDelay, base+u*(top-base))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -315,6 +316,33 @@ func TestOnRetryIsCalledBeforeEachWait(t *testing.T) {
 			t.Errorf("got  %q\nwant %q", seen, want)
 		}
 	})
+}
+
+func TestOnRetryKnowsTheDepth(t *testing.T) {
+	ctx := retrytest.NoWait(t.Context())
+	var seen []int
+	p := retry.Policy{MaxRetries: 1, OnRetry: func(a retry.Attempt) { seen = append(seen, a.Depth) }}
+	_ = retry.Do(ctx, "outer", p, func(ctx context.Context) error {
+		return retry.Do(ctx, "inner", p, func(context.Context) error { return errRefused })
+	})
+	if want := []int{1, 0, 1}; !slices.Equal(seen, want) { // inner, outer, inner again
+		t.Errorf("depths %v, want %v", seen, want)
+	}
+}
+
+// Decorrelated jitter builds on the wait before. From the first alone it could never wait longer than 3 × BaseDelay; with
+// 50 waits the chance that a right one never does is below 1e-9.
+func TestDecorrelatedWaitsBuildOnEachOther(t *testing.T) {
+	ctx := retrytest.NoWait(t.Context())
+	var longest time.Duration
+	p := retry.Policy{
+		MaxRetries: 50, MaxDelay: time.Hour, Jitter: retry.DecorrelatedJitter,
+		OnRetry: func(a retry.Attempt) { longest = max(longest, a.NextDelay) },
+	}
+	f := flaky{failures: math.MaxInt}
+	if err := retry.Do(ctx, "data_load", p, f.op); !errors.Is(err, retry.ErrExhausted) || longest <= 3*time.Second {
+		t.Errorf("error %v, the longest wait was %v, want more than 3s", err, longest)
+	}
 }
 
 func TestBadArgumentsBeforeTheFirstAttempt(t *testing.T) {

@@ -123,8 +123,8 @@ func (e *afterError) BackspanWrapper() {}
 // afterHint finds the wait that the last attempt's server asked for, also below the *Error of an inner loop that gave
 // up on that server: the outer loop should not come back earlier either.
 func afterHint(err error) (time.Duration, bool) {
-	var hint *afterError
-	if !errors.As(err, &hint) {
+	hint, ok := errors.AsType[*afterError](err)
+	if !ok {
 		return 0, false
 	}
 	return hint.delay, true

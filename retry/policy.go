@@ -46,6 +46,9 @@ type Policy struct {
 	// OnRetry is called before each wait with the attempt that just failed, for what spans, metrics and logs do
 	// not cover. The wait starts when it returns. It must be safe for concurrent use.
 	OnRetry func(Attempt)
+
+	// Spans says which attempts are spans. The default, EveryAttempt, shows all.
+	Spans Spans
 }
 
 // The defaults, from the guide's table of retry parameters.
@@ -67,6 +70,7 @@ const (
 // The words are those of "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015).
 type Jitter uint8
 
+// The jitters.
 const (
 	NoJitter           Jitter = iota // the exact delay
 	FullJitter                       // anywhere from 0 to the delay
@@ -94,6 +98,33 @@ func ParseJitter(name string) (Jitter, error) {
 	return 0, &FieldError{"Jitter", fmt.Sprintf("%q", name), "one of " + strings.Join(jitterNames[:], ", ")}
 }
 
+// Spans says which attempts of an operation become spans. The operation itself always does.
+type Spans uint8
+
+const (
+	// EveryAttempt makes a span of each attempt.
+	EveryAttempt Spans = iota
+
+	// FromFirstFailure, for hot paths, makes none of a first attempt that succeeds, which saves about half of what
+	// tracing such an operation costs. A first attempt that fails gets its span when it has, with the time at which
+	// it began; so the event log and everything else that looks for failures sees the same as ever.
+	//
+	// The price: while the first attempt runs its span does not exist. What it calls hangs below the operation's
+	// span, beside the attempts and not below the first; and who counts spans of attempts finds none for an
+	// operation that succeeded at first (retry.attempts, on the operation, still says 1).
+	FromFirstFailure
+)
+
+var spansNames = [...]string{"every attempt", "from the first failure"}
+
+// String returns "every attempt" or "from the first failure".
+func (s Spans) String() string {
+	if int(s) < len(spansNames) {
+		return spansNames[s]
+	}
+	return fmt.Sprintf("Spans(%d)", uint8(s))
+}
+
 // A FieldError says which input cannot be used: the field as Go spells it, its value, and what would be right.
 type FieldError struct {
 	Field, Value, Want string
@@ -105,7 +136,9 @@ func (e *FieldError) Error() string {
 
 // Validate returns a *FieldError for the first field that cannot be used, or nil. Do and Value call it before
 // the first attempt.
-func (p Policy) Validate() error {
+func (p Policy) Validate() error { return p.validate() }
+
+func (p *Policy) validate() error {
 	bad := func(field string, value any, want string) error {
 		return &FieldError{field, fmt.Sprint(value), want}
 	}
@@ -126,12 +159,19 @@ func (p Policy) Validate() error {
 		return bad("Policy.MaxElapsed", p.MaxElapsed, "0 or more")
 	case p.MaxAfter < 0:
 		return bad("Policy.MaxAfter", p.MaxAfter, "0 or more")
+	case p.Spans > FromFirstFailure:
+		return bad("Policy.Spans", p.Spans, "one of the Spans constants")
 	}
 	return nil
 }
 
 // WithDefaults returns p with its zero fields replaced by what they mean. Never, Unlimited and NoDelay stay.
 func (p Policy) WithDefaults() Policy {
+	p.fillDefaults()
+	return p
+}
+
+func (p *Policy) fillDefaults() {
 	if p.MaxRetries == 0 {
 		p.MaxRetries = DefaultMaxRetries
 	}
@@ -147,7 +187,6 @@ func (p Policy) WithDefaults() Policy {
 	if p.MaxAfter == 0 {
 		p.MaxAfter = p.MaxDelay
 	}
-	return p
 }
 
 // String describes the policy in one line, defaults filled in: "3 retries, 1s ×2 up to 30s".
@@ -177,6 +216,9 @@ func (p Policy) String() string {
 	}
 	if p.MaxElapsed > 0 {
 		fmt.Fprintf(&b, ", %v in all", p.MaxElapsed)
+	}
+	if p.Spans != EveryAttempt {
+		fmt.Fprintf(&b, ", spans %v", p.Spans)
 	}
 	return b.String()
 }

@@ -23,6 +23,7 @@ func TestValidateNamesTheField(t *testing.T) {
 		"retry: Policy.AttemptTimeout is -1ns, want 0 or more":                           {AttemptTimeout: -1},
 		"retry: Policy.MaxElapsed is -1ns, want 0 or more":                               {MaxElapsed: -1},
 		"retry: Policy.MaxAfter is -1ns, want 0 or more":                                 {MaxAfter: -1},
+		"retry: Policy.Spans is Spans(9), want one of the Spans constants":               {Spans: 9},
 	} {
 		err := p.Validate()
 		var field *retry.FieldError
@@ -43,10 +44,11 @@ func TestValidateNamesTheField(t *testing.T) {
 
 func TestPolicyPrints(t *testing.T) {
 	for want, p := range map[string]retry.Policy{
-		"3 retries, 1s ×2 up to 30s":  {},
-		"no retries":                  {MaxRetries: retry.Never},
-		"unlimited retries, no delay": {MaxRetries: retry.Unlimited, BaseDelay: retry.NoDelay},
-		"1 retry, 5ms ×1.5 up to 1s, full jitter, 2s per attempt, 10s in all": {1, 5 * time.Millisecond, time.Second, 1.5, retry.FullJitter, 2 * time.Second, 10 * time.Second, 0, nil, nil},
+		"3 retries, 1s ×2 up to 30s": {},
+		"no retries":                 {MaxRetries: retry.Never},
+		"3 retries, 1s ×2 up to 30s, spans from the first failure":            {Spans: retry.FromFirstFailure},
+		"unlimited retries, no delay":                                         {MaxRetries: retry.Unlimited, BaseDelay: retry.NoDelay},
+		"1 retry, 5ms ×1.5 up to 1s, full jitter, 2s per attempt, 10s in all": {1, 5 * time.Millisecond, time.Second, 1.5, retry.FullJitter, 2 * time.Second, 10 * time.Second, 0, nil, nil, 0},
 	} {
 		if got := fmt.Sprint(p); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)

@@ -17,11 +17,12 @@ import (
 // op is not called when ctx is already done. A panic in op is not retried: the spans are ended with it and it goes
 // on. Unusable arguments give a *FieldError before the first attempt.
 func Do(ctx context.Context, name string, p Policy, op func(context.Context) error) error {
-	if err := check(ctx, name, p, op == nil); err != nil {
+	if err := check(ctx, name, &p, op == nil); err != nil {
 		return err
 	}
-	ctx, o := begin(ctx, name, p.WithDefaults())
-	defer o.endPanic()
+	var o operation // stays on the stack
+	ctx = o.begin(ctx, name, &p)
+	defer o.endPanic(ctx)
 
 	if ctx.Err() != nil {
 		return o.end(ctx, contextReason(ctx.Err()))
@@ -31,7 +32,7 @@ func Do(ctx context.Context, name string, p Policy, op func(context.Context) err
 		if !d.Retry {
 			return o.end(ctx, d.Reason)
 		}
-		if !o.wait(ctx, d.Delay) {
+		if !o.wait(ctx) {
 			return o.end(ctx, contextReason(ctx.Err()))
 		}
 	}
@@ -41,7 +42,7 @@ func Do(ctx context.Context, name string, p Policy, op func(context.Context) err
 func Value[T any](ctx context.Context, name string, p Policy, op func(context.Context) (T, error)) (T, error) {
 	var last T
 	if op == nil {
-		return last, check(ctx, name, p, true)
+		return last, check(ctx, name, &p, true)
 	}
 	err := Do(ctx, name, p, func(ctx context.Context) (err error) {
 		last, err = op(ctx)
@@ -50,7 +51,7 @@ func Value[T any](ctx context.Context, name string, p Policy, op func(context.Co
 	return last, err
 }
 
-func check(ctx context.Context, name string, p Policy, noOp bool) error {
+func check(ctx context.Context, name string, p *Policy, noOp bool) error {
 	switch {
 	case ctx == nil:
 		return &FieldError{"ctx", "nil", "a context"}
@@ -59,33 +60,32 @@ func check(ctx context.Context, name string, p Policy, noOp bool) error {
 	case noOp:
 		return &FieldError{"op", "nil", "a function"}
 	}
-	return p.Validate()
+	return p.validate()
 }
 
 // An operation is the state of one Do.
 type operation struct {
 	spans   spans
 	policy  Policy
-	frame   scope.Frame // the frame around the operation
-	started time.Time
-	skipped time.Duration // waits that were passed over because of scope.Frame.NoWait; they count as elapsed
-
-	current Attempt       // the one that runs, or ran last
-	delay   time.Duration // what was waited before it
+	started time.Duration // on clock
 	waited  time.Duration // all waits together
+	skipped time.Duration // of these, what passed at once because of scope.Frame.NoWait; it counts as elapsed
+	current Attempt       // the one that runs, or ran last
 }
 
-func begin(ctx context.Context, name string, p Policy) (context.Context, *operation) {
-	o := &operation{policy: p, frame: scope.From(ctx), started: time.Now()}
-	o.current = Attempt{Operation: name, Depth: o.frame.Depth}
-	return o.startOperation(ctx), o
+func (o *operation) begin(ctx context.Context, name string, p *Policy) context.Context {
+	o.policy = *p
+	o.policy.fillDefaults()
+	o.current.Operation = name
+	o.started = clock()
+	return o.startOperation(ctx)
 }
 
 // attempt makes one attempt and decides what follows it.
 func (o *operation) attempt(ctx context.Context, op func(context.Context) error) Decision {
 	o.current.Number++
 	o.current.RetriesLeft = o.policy.retriesLeft(o.current.Number)
-	o.current.Delay = o.delay
+	o.current.Delay = o.current.NextDelay
 
 	attemptCtx := o.startAttempt(ctx)
 	if o.policy.AttemptTimeout > 0 {
@@ -97,10 +97,10 @@ func (o *operation) attempt(ctx context.Context, op func(context.Context) error)
 
 	d := Decision{}
 	if err != nil {
-		d = o.policy.Decide(o.ended(ctx, err))
+		d = o.policy.decide(o.ended(ctx, err))
 	}
 	o.current.Err, o.current.NextDelay = err, d.Delay
-	o.endAttempt(d)
+	o.endAttempt(ctx, d)
 	return d
 }
 
@@ -110,8 +110,10 @@ func (o *operation) ended(ctx context.Context, err error) Ended {
 		Attempt:  o.current.Number,
 		Err:      err,
 		Context:  ctx.Err(),
-		Elapsed:  o.elapsed(),
-		Previous: o.delay,
+		Previous: o.current.Delay,
+	}
+	if o.policy.MaxElapsed > 0 { // nobody else asks, and clocks are slow
+		e.Elapsed = o.elapsed()
 	}
 	if deadline, ok := ctx.Deadline(); ok {
 		e.HasDeadline = true
@@ -123,17 +125,25 @@ func (o *operation) ended(ctx context.Context, err error) Ended {
 	return e
 }
 
-func (o *operation) elapsed() time.Duration { return time.Since(o.started) + o.skipped }
+func (o *operation) elapsed() time.Duration { return clock() - o.started + o.skipped }
+
+// clock is the monotonic time since some moment. Reading it takes half as long as time.Now, which reads the wall
+// clock too, and an operation that succeeds at first does little else.
+func clock() time.Duration { return time.Since(epoch) }
+
+var epoch = time.Now()
 
 // wait lets the delay before the next attempt pass, and reports whether there should be one: false when ctx ended.
-func (o *operation) wait(ctx context.Context, delay time.Duration) bool {
-	o.delay = delay
+func (o *operation) wait(ctx context.Context) bool {
 	o.scheduled()
+	around := scope.From(ctx)
 	if o.policy.OnRetry != nil {
+		o.current.Depth = around.Depth
 		o.policy.OnRetry(o.current)
 	}
+	delay := o.current.NextDelay
 	switch {
-	case o.frame.NoWait:
+	case around.NoWait:
 		o.skipped += delay
 		o.waited += delay
 	case delay > 0: // a timer would cost more than all the rest of a retry without delay
@@ -180,12 +190,12 @@ func (o *operation) end(ctx context.Context, reason error) error {
 
 // endPanic runs deferred. When the operation panicked or called runtime.Goexit it ends the spans and lets either go
 // on; the stack stays whole, because panicking again in a deferred call adds to it.
-func (o *operation) endPanic() {
+func (o *operation) endPanic(ctx context.Context) {
 	if o.spans.ended {
 		return
 	}
 	r := recover()
-	o.abandon(r)
+	o.abandon(ctx, r)
 	if r != nil {
 		panic(r)
 	}

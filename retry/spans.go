@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -17,64 +18,83 @@ import (
 
 // spans are the spans of one operation. Everything the loop says to OpenTelemetry is in this file.
 type spans struct {
-	tracer    trace.Tracer
 	whole     trace.Span // the operation's
 	attempt   trace.Span // the running attempt's; nil between attempts and when the operation is not recorded
 	recording bool       // an operation that is not recorded costs no attempt spans either
+	described bool       // what is known of the operation from its start is on its span
 	ended     bool       // the operation's span is ended
+
+	late  bool          // the running attempt has no span yet: it gets one if it fails
+	since time.Duration // when that attempt began, on clock
+
+	around scope.Frame // the frame around the operation; filled in when it is recorded
 }
 
 // startOperation starts the operation's span and returns its context.
 func (o *operation) startOperation(ctx context.Context) context.Context {
-	f := o.frame
-	f.Starting = semconv.KindOperation
-	o.spans.tracer = tracer.For(ctx)
-	ctx, o.spans.whole = o.spans.tracer.Start(scope.With(ctx, f), o.current.Operation)
-	o.spans.recording = o.spans.whole.IsRecording()
+	below, span := tracer.Start(ctx, o.started, semconv.KindOperation, o.current.Operation)
+	o.spans.whole, o.spans.recording = span, span.IsRecording()
 	if o.spans.recording {
-		// Early, so that who watches the running span knows it.
-		set := attributes()
-		set.add(semconv.KindKey.String(semconv.KindOperation), semconv.OperationKey.String(o.current.Operation))
-		set.add(semconv.MaxRetriesKey.Int(o.policy.maxRetries()))
-		set.place(o.frame)
-		if o.frame.Depth > 0 {
-			set.add(semconv.DepthKey.Int(o.frame.Depth))
-		}
-		set.on(o.spans.whole)
+		o.spans.around = scope.From(ctx)
 	}
-	return ctx
+	return below
 }
 
 // startAttempt starts the span of the current attempt and returns the context that the operation gets.
 func (o *operation) startAttempt(ctx context.Context) context.Context {
-	f := o.frame
-	f.Depth++
-	if o.spans.recording {
-		f.Starting = semconv.KindAttempt
-		ctx, o.spans.attempt = o.spans.tracer.Start(scope.With(ctx, f), semconv.AttemptName(o.current.Number))
+	switch {
+	case !o.spans.recording:
+	case o.policy.Spans == FromFirstFailure && o.current.Number == 1:
+		o.spans.late, o.spans.since = true, clock()
+	default:
+		ctx, o.spans.attempt = o.attemptSpan(ctx)
 	}
-	f.Starting = ""
-	f.Operation, f.Attempt = o.current.Operation, o.current.Number
-	f.RetriesLeft, f.Delay = o.current.RetriesLeft, o.current.Delay
-	return scope.With(ctx, f)
+	return scope.WithAttempt(ctx, scope.Attempt{
+		Operation:   o.current.Operation,
+		Number:      o.current.Number,
+		RetriesLeft: o.current.RetriesLeft,
+		Delay:       o.current.Delay,
+	})
 }
 
-// endAttempt ends the current attempt's span; d says what follows.
-func (o *operation) endAttempt(d Decision) {
+func (o *operation) attemptSpan(ctx context.Context, options ...trace.SpanStartOption) (context.Context, trace.Span) {
+	return tracer.Start(ctx, o.started, semconv.KindAttempt, semconv.AttemptName(o.current.Number), options...)
+}
+
+// startLate starts the span of an attempt that failed without one; see FromFirstFailure.
+func (o *operation) startLate(ctx context.Context) {
+	if o.spans.late {
+		o.spans.late = false
+		began := time.Now().Add(o.spans.since - clock())
+		_, o.spans.attempt = o.attemptSpan(ctx, trace.WithTimestamp(began))
+	}
+}
+
+// endAttempt ends the current attempt's span; d says what follows. ctx is the operation's.
+func (o *operation) endAttempt(ctx context.Context, d Decision) {
+	if o.current.Err != nil {
+		o.startLate(ctx)
+	}
 	span := o.spans.attempt
 	if span == nil {
 		return
 	}
 	o.spans.attempt = nil
+	if o.current.Err != nil {
+		o.describe()
+	}
 	set := attributes()
-	set.add(semconv.KindKey.String(semconv.KindAttempt), semconv.OperationKey.String(o.current.Operation))
-	set.add(semconv.AttemptKey.Int(o.current.Number), semconv.DelayKey.Float64(o.current.Delay.Seconds()))
-	set.place(o.frame)
+	set.add(semconv.KindKey.String(semconv.KindAttempt))
+	set.add(semconv.OperationKey.String(o.current.Operation))
+	set.add(semconv.AttemptKey.Int(o.current.Number))
+	set.add(semconv.DelayKey.Float64(o.current.Delay.Seconds()))
+	set.place(&o.spans.around)
 	switch {
 	case o.current.Err == nil:
 		set.add(semconv.ResultKey.String(semconv.ResultSuccess))
 	case d.Retry:
-		set.add(semconv.ResultKey.String(semconv.ResultRetrying), semconv.NextDelayKey.Float64(d.Delay.Seconds()))
+		set.add(semconv.ResultKey.String(semconv.ResultRetrying))
+		set.add(semconv.NextDelayKey.Float64(d.Delay.Seconds()))
 	default:
 		set.add(semconv.ResultKey.String(semconv.ResultFailed))
 	}
@@ -87,6 +107,32 @@ func (o *operation) endAttempt(d Decision) {
 	span.End()
 }
 
+// describe sets what is known of the operation from its start. That is done when an attempt has failed, so that who
+// watches the running span sees it, and not earlier, because a span copies all its attributes each time it gets more:
+// an operation that succeeds at first gets all at once, at its end.
+func (o *operation) describe() {
+	if o.spans.described {
+		return
+	}
+	set := attributes()
+	o.addDescription(set)
+	set.on(o.spans.whole)
+}
+
+func (o *operation) addDescription(set *attributeSet) {
+	if o.spans.described {
+		return
+	}
+	o.spans.described = true
+	set.add(semconv.KindKey.String(semconv.KindOperation))
+	set.add(semconv.OperationKey.String(o.current.Operation))
+	set.add(semconv.MaxRetriesKey.Int(o.policy.maxRetries()))
+	set.place(&o.spans.around)
+	if o.spans.around.Depth > 0 {
+		set.add(semconv.DepthKey.Int(o.spans.around.Depth))
+	}
+}
+
 // scheduled puts an event on the operation's span at the beginning of a wait.
 func (o *operation) scheduled() {
 	if !o.spans.recording {
@@ -94,7 +140,7 @@ func (o *operation) scheduled() {
 	}
 	o.spans.whole.AddEvent(semconv.ScheduledEvent, trace.WithAttributes(
 		semconv.AttemptKey.Int(o.current.Number+1),
-		semconv.DelayKey.Float64(o.delay.Seconds()),
+		semconv.DelayKey.Float64(o.current.NextDelay.Seconds()),
 		semconv.ReasonKey.String(semconv.ErrorText(o.current.Err)),
 	))
 }
@@ -130,12 +176,11 @@ var outcomes = map[error]string{
 // finish sets what is known of an operation only at its end.
 func (o *operation) finish(outcome string, err error) {
 	set := attributes()
-	set.add(
-		semconv.OutcomeKey.String(outcome),
-		semconv.AttemptsKey.Int(o.current.Number),
-		semconv.RetriedKey.Bool(o.current.Number > 1),
-		semconv.TotalDelayKey.Float64(o.waited.Seconds()),
-	)
+	o.addDescription(set)
+	set.add(semconv.OutcomeKey.String(outcome))
+	set.add(semconv.AttemptsKey.Int(o.current.Number))
+	set.add(semconv.RetriedKey.Bool(o.current.Number > 1))
+	set.add(semconv.TotalDelayKey.Float64(o.waited.Seconds()))
 	if err != nil {
 		set.add(semconv.ErrorTypeKey.String(semconv.ErrorType(err)))
 	}
@@ -143,10 +188,11 @@ func (o *operation) finish(outcome string, err error) {
 }
 
 // abandon ends the spans of an operation that panicked with value, or called runtime.Goexit (value nil).
-func (o *operation) abandon(value any) {
+func (o *operation) abandon(ctx context.Context, value any) {
 	err := abandonedError{value}
 	o.spans.ended = true
 	if o.spans.recording {
+		o.startLate(ctx)
 		if o.spans.attempt != nil {
 			o.spans.attempt.AddEvent(semconv.ExceptionEvent, trace.WithAttributes(
 				semconv.ExceptionTypeKey.String(fmt.Sprintf("%T", value)),
@@ -154,7 +200,7 @@ func (o *operation) abandon(value any) {
 				semconv.ExceptionStacktraceKey.String(string(debug.Stack())),
 			))
 			o.current.Err = err
-			o.endAttempt(Decision{})
+			o.endAttempt(ctx, Decision{})
 		}
 		o.spans.whole.SetStatus(codes.Error, semconv.ErrorText(err))
 		o.finish(semconv.OutcomePanic, err)
@@ -180,10 +226,10 @@ var attributePool = sync.Pool{New: func() any {
 
 func attributes() *attributeSet { return attributePool.Get().(*attributeSet) }
 
-func (s *attributeSet) add(list ...attribute.KeyValue) { s.list = append(s.list, list...) }
+func (s *attributeSet) add(kv attribute.KeyValue) { s.list = append(s.list, kv) }
 
 // place adds the session and the phase; what has no session of its own gets the process's from the span processor.
-func (s *attributeSet) place(f scope.Frame) {
+func (s *attributeSet) place(f *scope.Frame) {
 	if f.Session != "" {
 		s.add(semconv.SessionIDKey.String(f.Session))
 	}
@@ -192,15 +238,15 @@ func (s *attributeSet) place(f scope.Frame) {
 	}
 }
 
-// on sets the attributes on span and gives the set back. A span copies what it is given.
+// on sets the attributes on span, which copies them, and gives the set back. It is not cleared: it keeps a few strings
+// alive until it is used again, and clearing is slow while the garbage collector runs.
 func (s *attributeSet) on(span trace.Span) {
 	span.SetAttributes(s.list...)
-	clear(s.list)
 	s.list = s.list[:0]
 	attributePool.Put(s)
 }
 
-func (p Policy) maxRetries() int {
+func (p *Policy) maxRetries() int {
 	switch p.MaxRetries {
 	case Unlimited:
 		return -1

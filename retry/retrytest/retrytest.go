@@ -40,7 +40,8 @@ func Record(t testing.TB, ctx context.Context) (context.Context, *Recorder) { //
 // Spans returns the spans that have ended so far, in the order in which they ended: attempts before their operation.
 func (r *Recorder) Spans() []sdktrace.ReadOnlySpan { return r.spans.Ended() }
 
-// Attempts returns how many attempts of the named operation have ended so far, over all its calls.
+// Attempts returns how many attempts of the named operation have ended so far, over all its calls. Under
+// retry.FromFirstFailure a first attempt that succeeded is not counted: it has no span.
 func (r *Recorder) Attempts(operation string) int {
 	n := 0
 	for _, span := range r.Spans() {
