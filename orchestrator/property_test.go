@@ -68,7 +68,11 @@ func (s *scenario) phase(r *rand.Rand, i int, needs []int) orchestrator.Phase {
 		s.takes[p.Name] = append(s.takes[p.Name], time.Duration(1+r.Int64N(int64(3*time.Second))))
 	}
 	p.Run = func(ctx context.Context, in orchestrator.Input) (any, error) {
-		s.begins(needs)
+		if p.If == orchestrator.OnSuccess {
+			s.begins(needs)
+		} else {
+			s.begins(nil)
+		}
 		defer s.begun.Add(-1)
 		if elapse, ok := ctx.Value(meanwhile{}).(func()); ok {
 			elapse()
@@ -90,6 +94,9 @@ func (s *scenario) phase(r *rand.Rand, i int, needs []int) orchestrator.Phase {
 	}
 	if r.IntN(2) == 0 {
 		p.DryRun = p.Run
+	}
+	if r.IntN(5) == 0 {
+		p.If = []orchestrator.Condition{orchestrator.OnFailure, orchestrator.Always}[r.IntN(2)]
 	}
 	if r.IntN(5) == 0 {
 		p.Fallback = p.Run

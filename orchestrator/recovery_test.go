@@ -342,6 +342,9 @@ func TestJitterIsRepeatable(t *testing.T) {
 				seen[a.Delay] = true
 				fmt.Fprint(&b, a.Delay, " ")
 			}
+			if a := phase.Recovery.Attempts; a[1].Delay == 2*a[0].Delay {
+				t.Errorf("%s draws the same number for each attempt", phase.Phase)
+			}
 		}
 		if len(seen) != 60 {
 			t.Errorf("%d different delays, want 60", len(seen))
@@ -352,6 +355,27 @@ func TestJitterIsRepeatable(t *testing.T) {
 	equal(t, "the same run's delays", delays("one"), first)
 	if delays("two") == first {
 		t.Error("different runs waited the same")
+	}
+}
+
+// Decorrelated jitter grows from the wait that was: after two of them it may pass 3 × BaseDelay, from the start never.
+func TestJitterKnowsTheWaitBefore(t *testing.T) {
+	var phases []orchestrator.Phase
+	for i := range 20 {
+		phases = append(phases, orchestrator.Phase{Name: fmt.Sprint("p", i), Run: fails(errRefused)})
+	}
+	p := orchestrator.Pipeline{Name: "nightly", Phases: phases, Recovery: retry.Policy{Jitter: retry.DecorrelatedJitter}}
+	report, _ := p.Run(retrytest.NoWait(t.Context()), orchestrator.Options{EnableRecovery: true, ContinueOnError: true, RunID: "id"})
+	longest := time.Duration(0)
+	for _, phase := range report.Phases {
+		a := phase.Recovery.Attempts
+		if a[0].Delay > 6*time.Second || a[1].Delay > 3*a[0].Delay || a[2].Delay > 3*a[1].Delay {
+			t.Errorf("%s waits %v, %v, %v", phase.Phase, a[0].Delay, a[1].Delay, a[2].Delay)
+		}
+		longest = max(longest, a[2].Delay)
+	}
+	if longest <= 6*time.Second {
+		t.Errorf("no third wait of 20 is longer than %v", longest)
 	}
 }
 
