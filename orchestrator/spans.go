@@ -38,9 +38,6 @@ func start(ctx context.Context, frame scope.Frame, kind, name string, options ..
 	return scope.With(started, frame), span
 }
 
-// fallbackName is the span name of a fallback's call; it stands beside the recovery attempts and has their kind.
-const fallbackName = "fallback"
-
 // maxSpanOutput is the size in bytes up to which an output goes into recovery.result; a larger one becomes its size.
 const maxSpanOutput = 4 << 10
 
@@ -169,7 +166,7 @@ func (a *attempt) kind() string {
 func (a *attempt) spanName() string {
 	switch {
 	case a.task.Fallback:
-		return fallbackName
+		return semconv.FallbackName
 	case a.task.Attempt == 0:
 		return semconv.AttemptName(1)
 	default:

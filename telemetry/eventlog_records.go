@@ -87,6 +87,8 @@ func (s *seen) draft(span sdktrace.ReadOnlySpan, kind string) *draft {
 // attempt that belongs to no operation.
 func (l *EventLog) attemptEnded(span sdktrace.ReadOnlySpan, s *seen) {
 	switch {
+	case s.kind == semconv.KindRecovery && span.Name() == semconv.FallbackName:
+		l.attempt(span, s, events.TypeRecovery, "Fallback, attempt ", "Fallback successful on attempt ")
 	case s.kind == semconv.KindRecovery:
 		l.attempt(span, s, events.TypeRecovery, "Recovery attempt ", "Recovery successful on attempt ")
 	case s.result == semconv.ResultSuccess && (s.attempt <= 1 || s.operation == ""):

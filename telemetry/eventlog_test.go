@@ -254,6 +254,26 @@ func TestARunAndItsPhases(t *testing.T) {
 	)
 }
 
+// A fallback is told among the recovery attempts, and by its own name.
+func TestAFallback(t *testing.T) {
+	for result, want := range map[string]string{
+		semconv.ResultSuccess: `{"type": "recovery_attempt", "phase": "p", "level": "info", "message": "Fallback successful on attempt 4", "details": {"attempt_number": 4, "result": "success", "delay": 0}}`,
+		semconv.ResultFailed:  `{"type": "recovery_attempt", "phase": "p", "level": "error", "message": "Fallback, attempt 4: Error in p: also down", "details": {"attempt_number": 4, "reason": "Error in p: also down", "result": "failed", "delay": 0}}`,
+	} {
+		got := eventsOf(t, func(ctx context.Context, tp trace.TracerProvider) {
+			ctx = scope.With(ctx, scope.Frame{Session: runSession, Phase: "p"})
+			_, span := begin(ctx, tp, semconv.KindRecovery, semconv.FallbackName)
+			failure := ""
+			if result == semconv.ResultFailed {
+				failure = "also down"
+			}
+			end(span, semconv.KindRecovery, failure, semconv.PhaseNameKey.String("p"), semconv.SessionIDKey.String(runSession),
+				semconv.AttemptKey.Int(4), semconv.DelayKey.Float64(0), semconv.ResultKey.String(result))
+		})
+		checkLines(t, got, want)
+	}
+}
+
 func TestARecoveryThatFails(t *testing.T) {
 	got := eventsOf(t, func(ctx context.Context, tp trace.TracerProvider) {
 		ctx = scope.With(ctx, scope.Frame{Session: runSession, Phase: "p"})

@@ -125,6 +125,9 @@ func AttemptName(n int) string { return nth(&attemptNames, n) }
 // RecoveryName is the span name of recovery n, counted from 1.
 func RecoveryName(n int) string { return nth(&recoveryNames, n) }
 
+// FallbackName is the span name of the call of a phase's fallback, which stands beside its recovery attempts.
+const FallbackName = "fallback"
+
 func nth(table *[namedAttempts + 1]string, n int) string {
 	return table[max(1, min(n, len(table)))-1]
 }
