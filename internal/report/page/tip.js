@@ -40,11 +40,23 @@ function heading(r, tag) {
   return el(tag, 'title', icon(r.state), ' ', el('bdi', '', title(r)), ' ', el('span', 'word ' + r.state, WORDS[r.state]));
 }
 
+// failures lists the failed tries of an operation or phase: what one would otherwise unfold it for.
+function failures(r) {
+  const failed = canRetry(r) ? r.children.filter((c) => isTry(c) && c.failed) : [];
+  if (failed.length === 0) return '';
+  const list = el('ul', 'tries');
+  for (const c of failed.slice(0, 6)) {
+    list.append(el('li', '', c.name + ' ', el('bdi', 'error', shorten(c.error || c.type || WORDS[c.state], 90))));
+  }
+  if (failed.length > 6) list.append(el('li', 'hint', failed.length - 6 + ' more failed'));
+  return list;
+}
+
 // tell fills the tip, so that it is there before a screen reader looks for it.
 function tell(r) {
   tip.replaceChildren(heading(r, 'p'));
   if (r.error) tip.append(el('p', 'error', el('bdi', '', r.error.length > 1200 ? r.error.slice(0, 1200) + ' …' : r.error)));
-  tip.append(factList(facts(r)));
+  tip.append(failures(r), factList(facts(r)));
 }
 
 // point shows the tip beside a row, below it if there is room.
@@ -74,6 +86,7 @@ function inspect(r) {
   inspector.replaceChildren(el('div', 'actions', zoom, close), heading(r, 'h2'));
   if (path.length > 0) inspector.append(el('p', 'hint', el('bdi', '', path.join(' › '))));
   if (r.error) inspector.append(el('pre', 'error', r.error));
+  inspector.append(failures(r));
   const list = facts(r);
   if (r.kind) list.unshift(['kind', r.kind]);
   if (r.trace) list.push(['trace', data.traces[r.trace - 1]]);
