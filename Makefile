@@ -12,7 +12,7 @@ PLATFORMS := darwin/arm64 darwin/amd64 windows/amd64
 TOOL := GOWORK=off go -C tools/lint tool -n
 JAEGER = "$$(GOWORK=off go -C tools/jaeger tool -n jaeger)"
 
-.PHONY: help build demo test test-short test-full lint fmt cross bench jaeger jaeger-build cc
+.PHONY: help build demo man test test-short test-full lint fmt cross bench jaeger jaeger-build cc
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 14
@@ -22,6 +22,9 @@ build: ## build bin/backspan
 
 demo: ## see retries happen
 	@go run ./cmd/backspan demo
+
+man: ## write the man pages into bin/man
+	go run ./cmd/backspan man bin/man
 
 test: cc cross jaeger-build ## run every test, with the race detector, against a real Jaeger (built on the first run)
 	GOWORK=off $(GOTEST) ./...

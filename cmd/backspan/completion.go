@@ -10,11 +10,16 @@ import (
 
 // complete offers values as the completions of a flag.
 func complete[T ~string](c *cobra.Command, flag string, values []T) {
-	names := make([]string, len(values))
+	completeWith(c, flag, cobra.ShellCompDirectiveNoFileComp, func() []string { return words(values) })
+}
+
+// words are values as strings.
+func words[T ~string](values []T) []string {
+	list := make([]string, len(values))
 	for i, v := range values {
-		names[i] = string(v)
+		list[i] = string(v)
 	}
-	completeWith(c, flag, cobra.ShellCompDirectiveNoFileComp, func() []string { return names })
+	return list
 }
 
 // completeWith offers what offer returns as the completions of a flag.

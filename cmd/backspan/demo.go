@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/backspan/backspan/internal/demo"
+	"github.com/backspan/backspan/internal/nearest"
 	"github.com/backspan/backspan/orchestrator"
 	"github.com/backspan/backspan/retry"
 )
@@ -74,7 +75,7 @@ Exit code: 0 all well, 1 the pipeline failed, 2 usage, 130 or 143 ended by a sig
 func (o *demoOptions) run(ctx context.Context) error {
 	scenario, err := demo.ParseScenario(o.scenario)
 	if err != nil {
-		return usage(fmt.Errorf("--%w", err))
+		return usage(fmt.Errorf("--%w%s", err, nearest.Ask(o.scenario, words(demo.Scenarios))))
 	}
 	policy, err := o.policy()
 	if err == nil && o.page != "" {

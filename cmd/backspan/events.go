@@ -67,6 +67,7 @@ func (o *eventsOptions) register(c *cobra.Command) {
 func (o *eventsOptions) newList() *cobra.Command {
 	return &cobra.Command{
 		Use: "list [FILE...]", Short: "List events, one a line (what events does by itself)", Args: cobra.ArbitraryArgs,
+		Example: `  backspan events list --since 1h`,
 		RunE: func(c *cobra.Command, files []string) error { return o.list(c.Context(), files) },
 	}
 }
@@ -90,6 +91,8 @@ func (o *eventsOptions) newStats() *cobra.Command {
 		Long: `Stats sums up each operation that had a failed attempt, what hurts most first: how often it was asked for and how
 many calls that became (retry amplification), how many were retried, recovered and given up, the time lost waiting,
 and the commonest errors. Operations that succeed at once write no event and are in no number.`,
+		Example: `  backspan events stats --since 1d
+  backspan events stats --json | jq .`,
 		RunE: func(_ *cobra.Command, files []string) error { return o.stats(files) },
 	}
 }
@@ -98,6 +101,8 @@ func (o *eventsOptions) newFollow() *cobra.Command {
 	fromStart := false
 	c := &cobra.Command{
 		Use: "follow [FILE]", Short: "List events as they are written, across rotations", Args: cobra.MaximumNArgs(1),
+		Example: `  backspan events follow --level error
+  backspan events follow --from-start --json | jq --unbuffered .message`,
 		RunE: func(c *cobra.Command, files []string) error { return o.follow(c.Context(), files, fromStart) },
 	}
 	c.Flags().BoolVar(&fromStart, "from-start", false, "begin with what is in the file already")

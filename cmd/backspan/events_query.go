@@ -47,14 +47,6 @@ func (o *eventsOptions) matcher() (*eventquery.Matcher, error) {
 	return f.Compile(), nil
 }
 
-// eventsFile is the file that is meant when none is named.
-func eventsFile() string {
-	if path := os.Getenv("BACKSPAN_EVENTS"); path != "" {
-		return path
-	}
-	return events.DefaultPath
-}
-
 // each calls do with a reader of each file, and says on stderr what could not be read.
 func (o *eventsOptions) each(files []string, do func(*events.Reader) error) error {
 	if len(files) == 0 {
@@ -101,7 +93,7 @@ func (o *eventsOptions) unreadable(path string, t events.Tally) error {
 }
 
 func (o *eventsOptions) style() eventquery.Style {
-	s := eventquery.Style{Color: terminal(o.out).Color, Zone: time.Local}
+	s := eventquery.Style{Color: o.terminal(o.out).Color, Zone: time.Local}
 	if o.utc {
 		s.Zone = time.UTC
 	}

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/spf13/cobra"
+
+	"github.com/backspan/backspan/internal/term"
 )
 
 // The exit codes beside 0 and those of signals (128 plus the signal's number).
@@ -19,6 +22,13 @@ const (
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
+	color    *string // what --color says
+}
+
+// terminal says what w can show, as --color and the environment want it.
+func (s streams) terminal(w io.Writer) term.Terminal {
+	file, _ := w.(*os.File)
+	return term.Of(file, os.Getenv).Colored(*s.color)
 }
 
 // say prints for a person. When nobody can be told, nobody can be told that either.
@@ -44,7 +54,7 @@ func usage(err error) error { return &exitError{exitUsage, err} }
 
 // execute runs the command line args and returns the exit code.
 func execute(args []string, in io.Reader, out, errOut io.Writer) int {
-	std := streams{in, out, errOut}
+	std := streams{in, out, errOut, new(string)}
 	running := false
 	root := newRoot(std, &running)
 	root.SetArgs(args)
@@ -81,8 +91,10 @@ delay and its error, and events.jsonl tells the same story to grep.`,
 		Version:       version(),
 		SilenceErrors: true, // execute prints them
 		SilenceUsage:  true,
-		PersistentPreRun: func(*cobra.Command, []string) {
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			_, err := readConfigFile() // a bad one is refused, also by commands that need nothing of it
 			*running = true
+			return err
 		},
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
@@ -90,6 +102,12 @@ delay and its error, and events.jsonl tells the same story to grep.`,
 	root.SetOut(std.out)
 	root.SetErr(std.err)
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.AddCommand(newDemo(std), newEvents(std), newReport(std), newShow(std))
+	root.SetFlagErrorFunc(explainFlag)
+	choiceVar(root, root.PersistentFlags(), std.color, "color", []string{term.Auto, term.Always, term.Never},
+		"colours; auto: on a terminal, unless $NO_COLOR, $CLICOLOR_FORCE or $CLICOLOR say otherwise")
+	root.AddCommand(newDemo(std), newEvents(std), newReport(std), newShow(std), newDoctor(std), newMan(std))
+	root.SetHelpCommand(newHelp(std))
+	root.InitDefaultCompletionCmd()
+	dressUp(root)
 	return root
 }

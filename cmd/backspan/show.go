@@ -54,7 +54,7 @@ func (o *showOptions) run(args []string) error {
 	if err != nil {
 		return err
 	}
-	t := terminal(o.out)
+	t := o.terminal(o.out)
 	options := waterfall.Options{Width: o.width, Color: t.Color, ASCII: t.ASCII}
 	if o.width == 0 {
 		options.Width, _ = t.Size()

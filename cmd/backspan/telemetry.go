@@ -3,17 +3,22 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
+	"github.com/backspan/backspan/events"
+	"github.com/backspan/backspan/internal/nearest"
 	"github.com/backspan/backspan/telemetry"
 )
 
-// telemetryFlags are the flags that every command with spans has. They win over the environment.
+// telemetryFlags are the flags that every command with spans has. What a flag says wins over its BACKSPAN_ variable, that
+// over OpenTelemetry's own variables, these over the configuration file, and that over the defaults.
 type telemetryFlags struct {
 	events    string
 	traceFile string
@@ -23,22 +28,168 @@ type telemetryFlags struct {
 	service   string
 	sample    string
 	noExport  bool
+
+	flags *pflag.FlagSet    // where they are registered
+	from  map[string]string // by flag: who said it, after resolve
 }
+
+// A telemetrySetting is one of the flags, with where else it is said.
+type telemetrySetting struct {
+	flag   string
+	list   bool     // may be repeated; name=value in the variable, with commas between; a mapping in the file
+	fields []string // of telemetry.Config, that it fills
+	otel   []string // OpenTelemetry's variables, which win over the file
+}
+
+var telemetrySettings = []telemetrySetting{
+	{flag: "events", fields: []string{"Config.Events"}},
+	{flag: "trace-file", fields: []string{"Config.TraceFile"}},
+	{
+		flag: "otlp-endpoint", fields: []string{"Config.Endpoint"},
+		otel: []string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_EXPORTER"},
+	},
+	{
+		flag: "otlp-insecure", fields: []string{"Config.Insecure"},
+		// A way of reaching one endpoint says nothing of another.
+		otel: []string{
+			"OTEL_EXPORTER_OTLP_TRACES_INSECURE", "OTEL_EXPORTER_OTLP_INSECURE",
+			"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT",
+		},
+	},
+	{
+		flag: "otlp-header", list: true, fields: []string{"Config.Headers"},
+		otel: []string{"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"},
+	},
+	{flag: "service", fields: []string{"Config.Service"}, otel: []string{"OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES"}},
+	{flag: "sample", fields: []string{"Config.Sampler", "Config.SamplerArg"}, otel: []string{"OTEL_TRACES_SAMPLER"}},
+	{flag: "no-export", fields: []string{"Config.NoExport"}, otel: []string{"OTEL_TRACES_EXPORTER"}},
+}
+
+func (s telemetrySetting) variable() string {
+	return "BACKSPAN_" + strings.ToUpper(strings.ReplaceAll(s.flag, "-", "_"))
+}
+
+// key is its name in the configuration file.
+func (s telemetrySetting) key() string { return strings.ReplaceAll(s.flag, "-", "_") }
+
+// telemetryHelp is for the Long of the commands that have the flags.
+const telemetryHelp = `Telemetry flags win over their variables ($BACKSPAN_EVENTS for --events, $BACKSPAN_OTLP_ENDPOINT for --otlp-endpoint,
+and so on), these over OpenTelemetry's ($OTEL_…), and these over the configuration file: $BACKSPAN_CONFIG, else
+backspan/config.yaml where the user's configuration is (~/.config on Linux), with the flags' names as keys: otlp_endpoint.`
 
 // register adds the flags to f. traceFile is where the command writes its trace file when nothing is said.
 func (t *telemetryFlags) register(f *pflag.FlagSet, traceFile string) {
-	f.StringVar(&t.events, "events", "", "events `file`, or off (default $BACKSPAN_EVENTS, else data/session/events.jsonl)")
-	f.StringVar(&t.traceFile, "trace-file", traceFile, "OTLP JSON `file` that Jaeger's upload opens, or off")
-	f.StringVar(&t.endpoint, "otlp-endpoint", "", "`address` of the collector (default $OTEL_EXPORTER_OTLP_ENDPOINT, else localhost:4317 if something listens)")
-	f.BoolVar(&t.insecure, "otlp-insecure", false, "talk to the collector without TLS")
-	f.StringArrayVar(&t.headers, "otlp-header", nil, "`key=value` to send to the collector; may be repeated")
-	f.StringVar(&t.service, "service", "", "service.name of the spans (default $OTEL_SERVICE_NAME, else the program's name)")
-	f.StringVar(&t.sample, "sample", "", "`share` of the traces to export, from 0 to 1 (default $OTEL_TRACES_SAMPLER, else 1)")
-	f.BoolVar(&t.noExport, "no-export", false, "export nothing; events and trace file are written all the same")
+	t.flags = f
+	f.StringVar(&t.events, "events", "", "events `file`, or off (default $BACKSPAN_EVENTS, else "+events.DefaultPath+")")
+	f.StringVar(&t.traceFile, "trace-file", traceFile, "OTLP JSON `file` that Jaeger's upload opens, or off ($BACKSPAN_TRACE_FILE)")
+	f.StringVar(&t.endpoint, "otlp-endpoint", "", "`address` of the collector (default $BACKSPAN_OTLP_ENDPOINT, else "+
+		"$OTEL_EXPORTER_OTLP_ENDPOINT, else localhost:4317 if something listens)")
+	f.BoolVar(&t.insecure, "otlp-insecure", false, "talk to the collector without TLS ($BACKSPAN_OTLP_INSECURE=true)")
+	f.StringArrayVar(&t.headers, "otlp-header", nil, "`key=value` to send to the collector; may be repeated "+
+		"($BACKSPAN_OTLP_HEADER, commas between)")
+	f.StringVar(&t.service, "service", "", "service.`name` of the spans (default $BACKSPAN_SERVICE, else $OTEL_SERVICE_NAME, "+
+		"else the program's name)")
+	f.StringVar(&t.sample, "sample", "", "`share` of the traces to export, from 0 to 1 (default $BACKSPAN_SAMPLE, else "+
+		"$OTEL_TRACES_SAMPLER, else 1)")
+	f.BoolVar(&t.noExport, "no-export", false, "export nothing; events and trace file are written all the same "+
+		"($BACKSPAN_NO_EXPORT=true)")
 }
 
-// config is what the flags say to package telemetry.
+// completeTelemetry keeps the shell from offering files where none is wanted.
+func completeTelemetry(c *cobra.Command) {
+	complete(c, "otlp-endpoint", []string{"localhost:4317", "localhost:4318", "http://", "https://", "unix:///"})
+	for _, flag := range []string{"otlp-header", "service", "sample"} {
+		complete(c, flag, []string{})
+	}
+}
+
+// resolve fills the flags that were not typed from the variables and the file, and notes who said what.
+func (t *telemetryFlags) resolve() error {
+	if t.from != nil {
+		return nil
+	}
+	file, err := readConfigFile()
+	if err != nil {
+		return err
+	}
+	t.from = map[string]string{}
+	for _, s := range telemetrySettings {
+		texts, from, err := s.find(t.flags, file)
+		if err != nil {
+			return usage(err)
+		}
+		if from == "" {
+			continue
+		}
+		t.from[s.flag] = from
+		for _, text := range texts {
+			flag := t.flags.Lookup(s.flag)
+			if err := flag.Value.Set(text); err != nil {
+				return usage(firstOf(badValue(from, text, flag), err))
+			}
+		}
+	}
+	return nil
+}
+
+// find returns who says something about the setting, and what when it is not the flag, which has it already. It is
+// empty when it is left to OpenTelemetry's variables or the default.
+func (s telemetrySetting) find(flags *pflag.FlagSet, file map[string]fileValue) (texts []string, from string, err error) {
+	if flags.Changed(s.flag) {
+		return nil, "--" + s.flag, nil
+	}
+	if text := strings.TrimSpace(os.Getenv(s.variable())); text != "" {
+		texts = []string{text}
+		if s.list {
+			texts, err = splitPairs(s.variable(), text)
+		}
+		return texts, s.variable(), err
+	}
+	if s.saidToOpenTelemetry() {
+		return nil, "", nil
+	}
+	v := file[s.key()]
+	return v.texts, v.at, nil
+}
+
+// saidToOpenTelemetry says whether one of OpenTelemetry's variables decides.
+func (s telemetrySetting) saidToOpenTelemetry() bool {
+	for _, name := range s.otel {
+		value := strings.TrimSpace(os.Getenv(name))
+		switch {
+		case value == "":
+		case s.flag == "otlp-endpoint" && name == "OTEL_TRACES_EXPORTER" && strings.EqualFold(value, "otlp"):
+			// That says how, and not where to.
+		case name == "OTEL_RESOURCE_ATTRIBUTES" && !strings.Contains(value, "service.name="):
+		default:
+			return true
+		}
+	}
+	return false
+}
+
+// splitPairs reads name=value pairs with commas between them, as OpenTelemetry writes headers.
+func splitPairs(variable, text string) (pairs []string, err error) {
+	for pair := range strings.SplitSeq(text, ",") {
+		if strings.TrimSpace(pair) == "" {
+			continue // a comma at the end
+		}
+		name, value, found := strings.Cut(pair, "=")
+		value, err := url.PathUnescape(strings.TrimSpace(value))
+		if !found || err != nil {
+			return nil, fmt.Errorf("%s cannot be used, want key=value pairs with commas between them, special characters "+
+				"in values written as %%XX", variable) // without the value, which may be a secret
+		}
+		pairs = append(pairs, strings.TrimSpace(name)+"="+value)
+	}
+	return pairs, nil
+}
+
+// config is what flags, variables and file say to package telemetry.
 func (t *telemetryFlags) config(processors ...sdktrace.SpanProcessor) (telemetry.Config, error) {
+	if err := t.resolve(); err != nil {
+		return telemetry.Config{}, err
+	}
 	c := telemetry.Config{
 		Service:    t.service,
 		Events:     t.events,
@@ -49,16 +200,17 @@ func (t *telemetryFlags) config(processors ...sdktrace.SpanProcessor) (telemetry
 		Console:    os.Stderr, // stdout is for what the command itself says
 		Processors: processors,
 	}
-	if c.Events == "" {
-		c.Events = os.Getenv("BACKSPAN_EVENTS")
-	}
 	if t.traceFile != telemetry.Off {
 		c.TraceFile = t.traceFile
 	}
 	for _, h := range t.headers {
 		key, value, ok := strings.Cut(h, "=")
 		if !ok || key == "" {
-			return c, usage(fmt.Errorf("--otlp-header is %q, want key=value", h))
+			shown := " is " + strconv.Quote(h)
+			if t.from["otlp-header"] != "--otlp-header" {
+				shown = " holds something" // what was not typed just now may be a secret
+			}
+			return c, usage(fmt.Errorf("%s%s, want key=value", t.from["otlp-header"], shown))
 		}
 		if c.Headers == nil {
 			c.Headers = map[string]string{}
@@ -67,28 +219,80 @@ func (t *telemetryFlags) config(processors ...sdktrace.SpanProcessor) (telemetry
 	}
 	if t.sample != "" {
 		if share, err := strconv.ParseFloat(t.sample, 64); err != nil || !(share >= 0 && share <= 1) {
-			return c, usage(fmt.Errorf("--sample is %q, want a share from 0 to 1", t.sample))
+			return c, usage(fmt.Errorf("%s is %q, want a share from 0 to 1", t.from["sample"], t.sample))
 		}
 		c.Sampler, c.SamplerArg = "parentbased_traceidratio", t.sample
 	}
 	return c, nil
 }
 
-// flagOf is the flag behind each field of telemetry.Config that a flag can fill with something unusable.
-var flagOf = map[string]string{
-	"Config.Endpoint": "--otlp-endpoint",
-	"Config.Headers":  "--otlp-header",
+// source is who filled a field of telemetry.Config: a flag, a variable, a place in the file. Of anything else it is
+// the name itself.
+func (t *telemetryFlags) source(name string) string {
+	for _, s := range telemetrySettings {
+		for _, field := range s.fields {
+			if field == name && t.from[s.flag] != "" {
+				return t.from[s.flag]
+			}
+		}
+	}
+	return name
 }
 
-// inFlags makes an error of telemetry.Start speak of what the user typed.
-func inFlags(err error) error {
+// explain makes an error of package telemetry speak of what the user wrote.
+func (t *telemetryFlags) explain(err error) error {
 	var bad *telemetry.ConfigError
 	if !errors.As(err, &bad) {
 		return err
 	}
 	typed := *bad
-	if flag := flagOf[bad.Name]; flag != "" {
-		typed.Name = flag
-	}
+	typed.Name = t.source(bad.Name)
 	return usage(&typed)
+}
+
+// eventsFile is the events file that is meant when none is named.
+func eventsFile() string {
+	if path := strings.TrimSpace(os.Getenv("BACKSPAN_EVENTS")); path != "" {
+		return path
+	}
+	if file, err := readConfigFile(); err == nil { // a bad file has been refused before any command ran
+		if v, ok := file["events"]; ok {
+			return v.texts[0]
+		}
+	}
+	return events.DefaultPath
+}
+
+// badValue says that text, which from said, cannot be the value of flag, and what can.
+func badValue(from, text string, flag *pflag.Flag) error {
+	want, meant := "", ""
+	switch kind := flag.Value.Type(); kind {
+	case "bool":
+		want, meant = "true or false", nearest.Ask(text, []string{"true", "false"})
+		switch strings.ToLower(text) {
+		case "yes", "on", "y":
+			meant = " (did you mean true?)"
+		case "no", "off", "n":
+			meant = " (did you mean false?)"
+		}
+	case "duration":
+		want = "a duration like 500ms, 2s or 1m30s"
+		if _, err := strconv.ParseFloat(text, 64); err == nil {
+			meant = " (did you mean " + text + "s?)"
+		}
+	case "int", "int64", "int32":
+		want = "a whole number"
+	case "uint", "uint64", "uint32":
+		want = "a whole number, 0 or more"
+	case "float64", "float32":
+		want = "a number"
+	default:
+		if choice, ok := flag.Value.(*choice); ok {
+			want, meant = choice.want(), nearest.Ask(text, choice.words)
+		}
+	}
+	if want == "" {
+		return nil
+	}
+	return fmt.Errorf("%s is %q, want %s%s", from, text, want, meant)
 }

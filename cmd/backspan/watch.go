@@ -5,12 +5,10 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"go.opentelemetry.io/otel"
 
-	"github.com/backspan/backspan/internal/term"
 	"github.com/backspan/backspan/internal/waterfall"
 	"github.com/backspan/backspan/telemetry"
 )
@@ -35,7 +33,7 @@ func startWatch(ctx context.Context, std streams, flags telemetryFlags) (*watch,
 	w := &watch{
 		std:      std,
 		recorder: waterfall.NewRecorder(0),
-		live:     waterfall.NewLive(std.err, waterfall.LiveOptionsFor(terminal(std.err))),
+		live:     waterfall.NewLive(std.err, waterfall.LiveOptionsFor(std.terminal(std.err))),
 	}
 	// What telemetry complains of goes above what is drawn, not through it.
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { w.live.Printf("backspan: %v", err) }))
@@ -45,14 +43,9 @@ func startWatch(ctx context.Context, std streams, flags telemetryFlags) (*watch,
 	}
 	if err != nil {
 		w.live.Stop()
-		return nil, inFlags(err)
+		return nil, flags.explain(err)
 	}
 	return w, nil
-}
-
-func terminal(w io.Writer) term.Terminal {
-	file, _ := w.(*os.File)
-	return term.Of(file, os.Getenv)
 }
 
 // session is the id that the spans of the process have.
@@ -68,7 +61,7 @@ func (w *watch) end(ctx context.Context) {
 
 // draw draws the waterfall on out and says where to look for more.
 func (w *watch) draw(out io.Writer, result string) {
-	t := terminal(out)
+	t := w.std.terminal(out)
 	columns, _ := t.Size()
 	var text bytes.Buffer // a buffer never fails
 	_ = waterfall.Render(&text, w.recorder.Spans(), waterfall.Options{Width: columns, Color: t.Color, ASCII: t.ASCII})

@@ -53,6 +53,7 @@ var rooms = []room{
 
 	// What only the command needs. These may stand on each other, and on no floor.
 	{"internal/term", nil, []string{"golang.org/x/term", "golang.org/x/sys"}},
+	{"internal/doctor", with(ground, "events", "telemetry", "internal/*"), anything},
 	{"internal/demo", with(ground, "retry", "orchestrator"), api},
 	{"internal/*", with(ground, "events", "internal/*"), anything},
 	{"cmd/*", anything, anything},

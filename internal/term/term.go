@@ -47,6 +47,25 @@ func Of(f *os.File, getenv func(string) string) Terminal {
 	}
 }
 
+// The words of a --color flag.
+const (
+	Auto   = "auto"   // as the environment and the file say
+	Always = "always" // also into a pipe, and whatever the environment says
+	Never  = "never"
+)
+
+// Colored returns t with the colours that a --color flag asked for: it is typed just now, and wins over NO_COLOR. Any
+// other word than Always and Never leaves t as it is.
+func (t Terminal) Colored(when string) Terminal {
+	switch when {
+	case Always:
+		t.Color = true
+	case Never:
+		t.Color = false
+	}
+	return t
+}
+
 // Size returns the columns and rows as they are now; a terminal may change them at any time.
 func (t Terminal) Size() (columns, rows int) {
 	control(t.file, func(fd int) {

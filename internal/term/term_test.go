@@ -193,3 +193,23 @@ func TestSizeFollowsTheTerminal(t *testing.T) {
 		t.Errorf("Size after a resize is %d, %d; want 60, 20", columns, rows)
 	}
 }
+
+func TestAFlagWinsOverTheEnvironment(t *testing.T) {
+	for _, c := range []struct {
+		when, noColor, force string
+		want                 bool
+	}{
+		{term.Auto, "", "", false},
+		{term.Auto, "", "1", true},
+		{term.Auto, "1", "1", false},
+		{term.Always, "1", "", true},
+		{term.Never, "", "1", false},
+	} {
+		getenv := func(name string) string {
+			return map[string]string{"NO_COLOR": c.noColor, "CLICOLOR_FORCE": c.force}[name]
+		}
+		if got := term.Of(nil, getenv).Colored(c.when).Color; got != c.want {
+			t.Errorf("--color %s, NO_COLOR=%q, CLICOLOR_FORCE=%q: colour %v, want %v", c.when, c.noColor, c.force, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/backspan/backspan/internal/nearest"
+)
+
+// newHelp is cobra's help command, but a topic that is not there is an error like any other.
+func newHelp(std streams) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Say what a command does",
+		Long:  "Help says what a command does, as the command's --help does.",
+		Example: `  backspan help demo
+  backspan help events stats`,
+		ValidArgsFunction: func(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			at, _, err := c.Root().Find(args)
+			if err != nil {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return commandNames(at), cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			at := c.Root()
+			for _, name := range args {
+				below, _, err := at.Find([]string{name})
+				if err != nil || below == at {
+					return usage(fmt.Errorf("there is no command %q%s", at.CommandPath()+" "+name, nearest.Ask(name, commandNames(at))))
+				}
+				at = below
+			}
+			at.InitDefaultHelpFlag()
+			at.SetOut(std.out)
+			return at.Help()
+		},
+	}
+}
+
+// commandNames are the commands below c that its help shows.
+func commandNames(c *cobra.Command) (names []string) {
+	for _, below := range c.Commands() {
+		if below.IsAvailableCommand() || below.Name() == "help" {
+			names = append(names, below.Name())
+		}
+	}
+	return names
+}
+
+// dressUp gives the commands what is the same for all of them: completions for the telemetry flags, and examples to the
+// completion commands, which cobra makes.
+func dressUp(c *cobra.Command) {
+	if f := c.Flags(); f.Lookup("otlp-endpoint") != nil {
+		completeTelemetry(c)
+	}
+	if parent := c.Parent(); parent != nil && parent.Name() == "completion" {
+		c.Example = strings.TrimRight(completionExamples[c.Name()], "\n")
+	}
+	if c.Name() == "completion" {
+		c.Example = "  source <(backspan completion bash)"
+	}
+	for _, below := range c.Commands() {
+		dressUp(below)
+	}
+}
+
+var completionExamples = map[string]string{
+	"bash":       "  backspan completion bash > ~/.local/share/bash-completion/completions/backspan",
+	"zsh":        `  backspan completion zsh > "${fpath[1]}/_backspan"`,
+	"fish":       "  backspan completion fish > ~/.config/fish/completions/backspan.fish",
+	"powershell": "  backspan completion powershell | Out-String | Invoke-Expression",
+}

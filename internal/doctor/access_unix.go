@@ -1,0 +1,38 @@
+//go:build unix
+
+package doctor
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// mayMakeIn says whether this process may make files in dir, without making one.
+func mayMakeIn(dir string) error {
+	if err := unix.Faccessat(unix.AT_FDCWD, dir, unix.W_OK|unix.X_OK, unix.AT_EACCESS); err != nil {
+		return &os.PathError{Op: "access", Path: dir, Err: err}
+	}
+	return nil
+}
+
+// linkOnTheWay returns the first part of path that is a symbolic link: an event log follows none but those directly
+// below the root, where only root can put one.
+func linkOnTheWay(path string) string {
+	path = filepath.Clean(path)
+	for i := 1; i <= len(path); i++ {
+		if i < len(path) && path[i] != filepath.Separator {
+			continue
+		}
+		part := path[:i]
+		if info, err := os.Lstat(part); err != nil || info.Mode()&os.ModeSymlink == 0 {
+			continue
+		}
+		if filepath.Dir(part) != "/" || !strings.HasPrefix(path, part+"/") {
+			return part
+		}
+	}
+	return ""
+}

@@ -1,0 +1,173 @@
+package doctor
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/backspan/backspan/events"
+	"github.com/backspan/backspan/telemetry"
+)
+
+// events looks at the event log: whether lines can be added to it, and what the ones in it say.
+func (e *exam) events() {
+	path := e.Config.Events
+	switch path {
+	case telemetry.Off:
+		e.found("events", Note, "", "there is no event log (%s)", e.Source("Config.Events"))
+		return
+	case "":
+		path = events.DefaultPath
+	}
+	if link := linkOnTheWay(path); link != "" {
+		e.found("events", Problem, "name the place that it leads to instead", "%s: %s %v", path, link, events.ErrSymlink)
+		return
+	}
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		e.missing("events", path)
+	case err != nil:
+		e.found("events", Problem, adviceFor(err, path), "%v", err)
+	case !info.Mode().IsRegular():
+		e.found("events", Problem, "name a file of its own", "%s %v", path, events.ErrNotRegular)
+	default:
+		if e.writable("events", path) && info.Mode().Perm()&0o077 != 0 && os.PathSeparator == '/' {
+			e.found("events", Note, "chmod 600 "+path, "%s has mode %04o: others can look into it, and it holds error messages",
+				path, info.Mode().Perm())
+		}
+		e.readEvents(path)
+	}
+}
+
+// readEvents reads the whole log.
+func (e *exam) readEvents(path string) {
+	reader, err := events.OpenFile(path)
+	if err != nil {
+		e.found("events", Problem, adviceFor(err, path), "%v", err)
+		return
+	}
+	defer reader.Close() //nolint:errcheck // it was only read
+	last := ""
+	for reader.Next() {
+		last = reader.Line().Message().Text()
+		if at, ok := reader.Line().Time(); ok {
+			e.lastEvent = at
+		}
+	}
+	if err := reader.Err(); err != nil {
+		e.found("events", Problem, "mv "+path+" "+path+".old begins a new one", "%s cannot be read: %v", path, err)
+		return
+	}
+	tally := reader.Tally()
+	switch {
+	case tally.Records == 0 && tally.Unreadable == 0:
+		e.found("events", OK, "", "%s has no events: what succeeds at its first attempt writes none", path)
+	case tally.Records > 0:
+		e.found("events", OK, "", "%s has %s, the last %s: %s", path, count(tally.Records, "event"), e.ago(e.lastEvent), oneLine(last))
+	}
+	if tally.Unreadable > 0 {
+		e.found("events", Problem, fmt.Sprintf("tail -c +%d %s | head -n 1 shows the first; a process that was killed, a full disk or another "+
+			"program leaves such lines, and readers skip them; mv %s %s.old begins a new file", tally.FirstUnreadable+1, path, path, path),
+			"%s: %s cannot be read (%d bytes)", path, count(tally.Unreadable, "line"), tally.UnreadableBytes)
+	}
+	if tally.Held > 0 {
+		e.found("events", Note, "", "%s ends within a line (%d bytes): it is being written, or its writer died", path, tally.Held)
+	}
+}
+
+func (e *exam) ago(at time.Time) string {
+	age := e.now().Sub(at)
+	switch {
+	case at.IsZero():
+		return "of no time"
+	case age < 0:
+		return "at " + at.UTC().Format(time.RFC3339) // the clock's finding says more
+	case age < 2*time.Minute:
+		return age.Round(time.Second).String() + " ago"
+	case age < 48*time.Hour:
+		return age.Round(time.Minute).String() + " ago"
+	}
+	return fmt.Sprintf("%d days ago", int(age.Hours()/24))
+}
+
+func count(n int64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// traceFile looks whether the trace file can be written, when there is to be one.
+func (e *exam) traceFile() {
+	path := e.Config.TraceFile
+	if path == "" {
+		return
+	}
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		e.missing("trace file", path)
+	case err != nil:
+		e.found("trace file", Problem, adviceFor(err, path), "%v", err)
+	case info.IsDir():
+		e.found("trace file", Problem, "name a file in it", "%s is a directory", path)
+	case e.writable("trace file", path):
+		e.found("trace file", OK, "", "%s can be written", path)
+	}
+}
+
+// writable says whether the file can be added to. Opening it for that is the only answer that counts, and changes
+// nothing.
+func (e *exam) writable(check, path string) bool {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		e.found(check, Problem, adviceFor(err, path), "%s cannot be written: %v", path, cause(err))
+		return false
+	}
+	_ = file.Close() // nothing was written
+	return true
+}
+
+// missing says whether a file that is not there can be made.
+func (e *exam) missing(check, path string) {
+	dir := filepath.Dir(path)
+	for {
+		info, err := os.Stat(dir)
+		switch {
+		case err == nil && !info.IsDir():
+			e.found(check, Problem, "name another place", "%s cannot be made: %s is a file", path, dir)
+			return
+		case err == nil:
+			if err := mayMakeIn(dir); err != nil {
+				e.found(check, Problem, adviceFor(err, dir), "%s cannot be made in %s: %v", path, dir, cause(err))
+				return
+			}
+			e.found(check, OK, "", "%s is not there yet, and can be made", path)
+			return
+		case !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir):
+			e.found(check, Problem, adviceFor(err, dir), "%s cannot be made: %v", path, err)
+			return
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+// cause is an error without the path, which the finding names itself.
+func cause(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
+
+func adviceFor(err error, path string) string {
+	if errors.Is(err, fs.ErrPermission) {
+		return "ls -l " + path + " shows whose it is; chmod u+rw, or chown, or --events elsewhere"
+	}
+	return "name another place: --events or BACKSPAN_EVENTS"
+}

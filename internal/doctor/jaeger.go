@@ -1,0 +1,92 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+)
+
+const (
+	jaegerPort     = "16686"                // of its pages and its API
+	jaegerPatience = 3 * time.Second        // for a span to come through, at most
+	jaegerPause    = 100 * time.Millisecond // between two questions
+)
+
+// jaeger asks Jaeger for the test span: that the collector took it does not mean that it handed it on.
+func (e *exam) jaeger(ctx context.Context) {
+	if e.report.TraceID == "" {
+		return
+	}
+	base := strings.TrimSuffix(e.JaegerURL, "/")
+	if base == "" {
+		base = e.guessJaeger()
+	}
+	ctx, cancel := context.WithTimeout(ctx, min(e.Timeout, jaegerPatience))
+	defer cancel()
+	client := &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true}}
+	for {
+		state, err := e.ask(ctx, client, base+"/api/v3/traces/"+e.report.TraceID, "Jaeger's")
+		switch {
+		case state == http.StatusOK:
+			e.found("jaeger", OK, "", "it has the test span: %s/trace/%s", base, e.report.TraceID)
+			return
+		case err != nil && e.remote.IsZero() && e.JaegerURL == "":
+			e.found("jaeger", Note, "if it is elsewhere, BACKSPAN_JAEGER_URL=http://host:"+jaegerPort+" has it asked",
+				"there is none at %s to ask for the test span", base)
+			return
+		case err != nil && e.remote.IsZero():
+			e.found("jaeger", Problem, "is BACKSPAN_JAEGER_URL right?", "%s does not answer: %s", base, oneLine(err.Error()))
+			return
+		case err == nil && state != http.StatusNotFound:
+			e.found("jaeger", Note, "is it Jaeger's address, before version 2?", "%s answers %s when asked for the test span", base, httpStatus(state))
+			return
+		}
+		select {
+		case <-time.After(jaegerPause):
+			continue
+		case <-ctx.Done():
+		}
+		e.found("jaeger", Note, "a collector that samples at the tail decides later, and may drop it; else look at the exporters of its traces pipeline",
+			"%s does not have the test span yet, though the collector took it", base)
+		return
+	}
+}
+
+func (e *exam) guessJaeger() string {
+	host := "localhost"
+	if e.seen.Network == "tcp" {
+		host = hostOf(e.seen.Address)
+	}
+	if e.jaegerAt != nil {
+		return e.jaegerAt(host)
+	}
+	return "http://" + net.JoinHostPort(host, jaegerPort)
+}
+
+// ask asks once, and looks at the clock of who answers.
+func (e *exam) ask(ctx context.Context, client *http.Client, url, whose string) (state int, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return 0, err
+	}
+	before := e.now()
+	response, err := client.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	defer response.Body.Close()
+	e.heardClock(response.Header.Get("Date"), before, whose)
+	_, err = io.Copy(io.Discard, io.LimitReader(response.Body, 1<<20))
+	return response.StatusCode, err
+}
+
+func httpStatus(code int) string {
+	if text := http.StatusText(code); text != "" {
+		return fmt.Sprintf("%d %s", code, text)
+	}
+	return fmt.Sprint(code)
+}

@@ -1,0 +1,150 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/backspan/backspan/telemetry"
+)
+
+// settings reports what no other check looks at.
+func (e *exam) settings() {
+	errs := flat(e.seen.Err)
+	for _, err := range errs {
+		e.bad("settings", err)
+	}
+	if len(errs) == 0 {
+		e.found("settings", OK, "", "flags, variables and configuration file can be used")
+	}
+}
+
+// flat takes joined errors apart.
+func flat(err error) []error {
+	if err == nil {
+		return nil
+	}
+	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // only what errors.Join made itself is meant
+	if !ok {
+		return []error{err}
+	}
+	var list []error
+	for _, part := range joined.Unwrap() {
+		list = append(list, flat(part)...)
+	}
+	return list
+}
+
+func (e *exam) service() {
+	s := e.seen.Service
+	if s.From == "" {
+		e.found("service", OK, "", "%q, the program's name; other programs have theirs unless OTEL_SERVICE_NAME is set", s.Value)
+		return
+	}
+	e.found("service", OK, "", "%q%s", s.Value, e.by(s, ""))
+}
+
+// sampler says what of the traces is exported, and whether a parent in another process decides that.
+func (e *exam) sampler() {
+	s := e.seen.Sampler
+	if s.Err != nil {
+		e.bad("sampler", s.Err)
+		return
+	}
+	by := e.by(s, " (default)")
+	if parent := e.Getenv("TRACEPARENT"); parent != "" {
+		e.parent(parent)
+	}
+	switch share := e.seen.Share; {
+	case share >= 1:
+		e.found("sampler", OK, "", "%s%s: every new trace is exported", s.Value, by)
+	case share > 0:
+		e.found("sampler", Note, "to see every trace: OTEL_TRACES_SAMPLER=parentbased_always_on or --sample 1",
+			"%s%s: %s of the new traces are exported; events.jsonl has all of them", s.Value, by, percent(share))
+	default:
+		e.found("sampler", Problem, "unset OTEL_TRACES_SAMPLER, or --sample 1", "%s%s: no new trace is exported", s.Value, by)
+	}
+}
+
+func percent(share float64) string {
+	return strings.TrimSuffix(strings.TrimSuffix(fmt.Sprintf("%.1f", share*100), "0"), ".") + "%"
+}
+
+// parent looks at the span that a parent process handed on.
+func (e *exam) parent(header string) {
+	ctx := propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{"traceparent": header})
+	parent := trace.SpanContextFromContext(ctx)
+	switch {
+	case !parent.IsValid():
+		e.found("parent", Problem, "unset TRACEPARENT, or mend what sets it: 00-<32 hex digits>-<16 hex digits>-01",
+			"TRACEPARENT is %q, which is no trace context: spans begin traces of their own", header)
+	case !parent.IsSampled() && e.seen.ParentDecides:
+		e.found("parent", Problem, "have the parent sampled, or use OTEL_TRACES_SAMPLER=always_on",
+			"TRACEPARENT says that trace %s is not sampled, and the sampler obeys: nothing below it is exported", parent.TraceID())
+	default:
+		e.found("parent", OK, "", "spans join trace %s (TRACEPARENT)", parent.TraceID())
+	}
+}
+
+func (e *exam) propagators() {
+	s := e.seen.Propagators
+	switch by := e.by(s, " (default)"); {
+	case s.Err != nil:
+		e.bad("propagators", s.Err)
+	case !slices.Contains(strings.FieldsFunc(s.Value, func(r rune) bool { return r == ',' || r == ' ' }), "tracecontext"):
+		e.found("propagators", Note, "unset OTEL_PROPAGATORS, or add tracecontext to it",
+			"%s%s: without tracecontext, traces do not go on in programs that use the W3C's headers", s.Value, by)
+	default:
+		e.found("propagators", OK, "", "%s%s", s.Value, by)
+	}
+}
+
+// export says whether spans are sent anywhere. The rest about the collector has no meaning when they are not.
+func (e *exam) export() bool {
+	off, exporter := e.seen.Disabled, e.seen.Exporter
+	switch {
+	case off.Err != nil:
+		e.bad("export", off.Err)
+	case off.Value == "true":
+		e.found("export", Problem, "unset OTEL_SDK_DISABLED", "OTEL_SDK_DISABLED is true: there are no spans and no events at all")
+	case exporter.Err != nil:
+		e.bad("export", exporter.Err)
+	case exporter.Value == "none" && exporter.From == "OTEL_TRACES_EXPORTER":
+		e.found("export", Problem, "unset OTEL_TRACES_EXPORTER, or set it to otlp", "OTEL_TRACES_EXPORTER is none: no span leaves this machine")
+	case exporter.Value == "none":
+		e.found("export", Problem, "leave it out", "%s: no span leaves this machine", e.Source(exporter.From))
+	case exporter.Value == telemetry.ProtocolConsole:
+		e.found("export", Problem, "unset OTEL_TRACES_EXPORTER, or set it to otlp", "OTEL_TRACES_EXPORTER is console: spans are printed and not sent")
+	default:
+		e.found("export", OK, "", "spans are sent with OTLP")
+		return true
+	}
+	return false
+}
+
+// endpoint says where the exporter will send to, as it reads the configuration.
+func (e *exam) endpoint() bool {
+	d := e.seen
+	if d.Endpoint.Err != nil {
+		e.bad("endpoint", d.Endpoint.Err)
+		return false
+	}
+	text := d.Endpoint.Value + e.by(d.Endpoint, " (default)") + ", " + d.Protocol
+	if d.TLS {
+		text += " with TLS"
+	} else {
+		text += " without TLS"
+	}
+	if len(d.Headers) > 0 {
+		text += ", headers " + strings.Join(d.Headers, ", ")
+	}
+	if d.Proxy != "" {
+		text += ", by way of the proxy " + d.Proxy
+	}
+	e.found("endpoint", OK, "", "%s", text)
+	return true
+}
