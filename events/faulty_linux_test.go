@@ -2,7 +2,6 @@ package events
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"syscall"
 	"testing"
@@ -138,12 +137,15 @@ func TestDiskErrors(t *testing.T) {
 			if err := w.Flush(); err != nil {
 				t.Errorf("before %v: %v", fault.err, err)
 			}
-			d.tell(t, fault.order, int(fault.arg))
+			_, before := d.tell(t, fault.order, int(fault.arg))
 			write(5)
 			if err := w.Flush(); !errors.Is(err, fault.err) {
 				t.Errorf("Flush said %v, want %v", err, fault.err)
 			}
-			d.tell(t, "work")
+			_, after := d.tell(t, "work")
+			if anew := after > before; anew != (fault.err == syscall.EIO) {
+				t.Errorf("%v: the file was opened %d times", fault.err, after-before)
+			}
 		}
 		write(2)
 		balanced(t, w, offered, d.path)
@@ -184,23 +186,23 @@ func TestSync(t *testing.T) {
 		w := open(t, d.path, Options{Sync: sync})
 		for i := range 3 {
 			w.Write(sample())
-			want := "0"
+			want := 0
 			if sync {
-				want = fmt.Sprint(i + 1)
+				want = i + 1
 			}
-			if got := d.tell(t, "work"); got != want {
-				t.Errorf("Sync is %v: %s fsyncs after %d records, want %s", sync, got, i+1, want)
+			if got, _ := d.tell(t, "work"); got != want {
+				t.Errorf("Sync is %v: %d fsyncs after %d records, want %d", sync, got, i+1, want)
 			}
 		}
 		if err := w.Close(); err != nil {
 			t.Error(err)
 		}
-		want := "1"
+		want := 1
 		if sync {
-			want = "4"
+			want = 4
 		}
-		if got := d.tell(t, "work"); got != want {
-			t.Errorf("Sync is %v: %s fsyncs after Close, want %s", sync, got, want)
+		if got, _ := d.tell(t, "work"); got != want {
+			t.Errorf("Sync is %v: %d fsyncs after Close, want %d", sync, got, want)
 		}
 	}
 }

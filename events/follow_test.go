@@ -186,8 +186,8 @@ func inFollowOverTruncation(t *testing.T) {
 // A Writer that is rotated 13 times while it writes: the Follower hands out every record once, in order.
 func TestFollowAWriterThroughThirteenRotations(t *testing.T) {
 	path := logPath(t)
-	f := follow(t, path, FollowOptions{Grace: 100 * time.Millisecond})
-	w := open(t, path, Options{CheckInterval: time.Millisecond})
+	f := follow(t, path, FollowOptions{Interval: 2 * time.Millisecond, Grace: 100 * time.Millisecond})
+	w := open(t, path, Options{CheckInterval: time.Nanosecond})
 	const n, rotations = 1300, 13
 	caught := make(chan int) // the Follower has got this record: two rotations between two looks would hide one
 	var all sync.WaitGroup

@@ -50,13 +50,18 @@ func mountFaulty(t *testing.T) *faultyDisk {
 	return d
 }
 
-// tell gives the disk an order (see diskServer.obey) and returns its answer.
-func (d *faultyDisk) tell(t *testing.T, order string, args ...any) (answer string) {
+// tell gives the disk an order (see serveDisk). It returns how often the disk has been told to make its data last, and
+// how often the file has been opened.
+func (d *faultyDisk) tell(t *testing.T, order string, args ...any) (syncs, opens int) {
 	t.Helper()
-	if _, err := fmt.Fprintln(d.server.in, append([]any{order}, args...)...); err != nil {
+	_, err := fmt.Fprintln(d.server.in, append([]any{order}, args...)...)
+	if err == nil {
+		_, err = fmt.Sscan(d.server.line(t), &syncs, &opens)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
-	return d.server.line(t)
+	return syncs, opens
 }
 
 // A diskServer is the other end.
@@ -68,6 +73,7 @@ type diskServer struct {
 	data    []byte
 	taken   bool // onWrite has seen to data itself
 	syncs   int
+	opens   int
 	onWrite func(line []byte) (n int, err syscall.Errno) // how much of a write to take; runs without mu
 }
 
@@ -124,7 +130,7 @@ func serveDisk() error {
 			d.fault(func([]byte) (int, syscall.Errno) { return 0, syscall.Errno(arg) })
 		}
 		d.mu.Lock()
-		fmt.Println(d.syncs) // how often it was told to make the data last
+		fmt.Println(d.syncs, d.opens)
 		d.mu.Unlock()
 	}
 	return orders.Err()
@@ -207,10 +213,12 @@ func (d *diskServer) handle(opcode uint32, node uint64, body []byte) ([]byte, sy
 		return d.entry(), 0
 	case fuseCreate:
 		d.exists = true
+		d.opens++
 		return append(d.entry(), opened()...), 0
 	case fuseGetattr:
 		return append(make([]byte, 16), d.attr(node)...), 0
 	case fuseOpen:
+		d.opens++
 		return opened(), 0
 	case fuseRead:
 		from := min(int(wire.Uint64(body[8:])), len(d.data))

@@ -35,6 +35,51 @@ func ordinary(t *testing.T) string {
 	return dir
 }
 
+// Somebody exchanges the file and a link again and again, so that the link is often there only after Open has looked.
+// Nothing may go through it.
+func TestALinkSwappedInIsNotFollowed(t *testing.T) {
+	dir := t.TempDir()
+	path, other, victim := filepath.Join(dir, "events.jsonl"), filepath.Join(dir, "other"), filepath.Join(dir, "victim")
+	if err := errors.Join(os.WriteFile(path, nil, 0o600), os.WriteFile(victim, nil, 0o600), os.Symlink(victim, other)); err != nil {
+		t.Fatal(err)
+	}
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				if err := unix.Renameat2(unix.AT_FDCWD, path, unix.AT_FDCWD, other, unix.RENAME_EXCHANGE); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		}
+	}()
+	opened := 0
+	for range 5000 {
+		w, err := Open(path, Options{})
+		if err == nil {
+			opened++
+			w.Write(sample())
+			err = w.Close()
+		}
+		if err != nil && !errors.Is(err, ErrSymlink) && !errors.Is(err, unix.ELOOP) {
+			t.Error(err)
+		}
+	}
+	close(stop)
+	<-stopped
+	if got := content(t, victim); got != "" {
+		t.Errorf("%d bytes went through the link", len(got))
+	}
+	if opened == 0 || opened == 5000 {
+		t.Errorf("the file was there %d times of 5000, so nothing was tested", opened)
+	}
+}
+
 // A log that may be written but not read is written; it begins with a newline because its end cannot be looked at.
 func TestWriteOnlyFile(t *testing.T) {
 	path := filepath.Join(ordinary(t), "events.jsonl")
