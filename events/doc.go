@@ -13,7 +13,11 @@
 //	defer w.Close()
 //	w.Write(&events.Record{Time: time.Now(), Type: events.TypeAttempt, Level: events.LevelWarning, …})
 //
-// Each line is one write(2) on a descriptor opened with O_APPEND. That is what keeps lines of several processes
-// apart; a buffer or a second write would mix them. A process killed in the middle of its write leaves a torn
-// line: the next line of a Writer begins with a newline then, and a reader gets back what was glued to it.
+// Each line is one write(2) on a descriptor opened with O_APPEND. That is what keeps the lines of several processes
+// apart; a buffer or a second write would mix them. A process killed in the middle of its write leaves a torn line:
+// the next line of a Writer begins with a newline then.
+//
+// A [Reader] gets everything back, from a file of any size in constant memory: it skips and counts what is not a
+// record, salvages a record that is glued to the fragment of another, and holds back an unfinished last line. A
+// [Follower] waits for what comes next, across rotations.
 package events
