@@ -68,7 +68,7 @@ func (o *eventsOptions) newList() *cobra.Command {
 	return &cobra.Command{
 		Use: "list [FILE...]", Short: "List events, one a line (what events does by itself)", Args: cobra.ArbitraryArgs,
 		Example: `  backspan events list --since 1h`,
-		RunE: func(c *cobra.Command, files []string) error { return o.list(c.Context(), files) },
+		RunE:    func(c *cobra.Command, files []string) error { return o.list(c.Context(), files) },
 	}
 }
 

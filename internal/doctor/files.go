@@ -64,6 +64,8 @@ func (e *exam) readEvents(path string) {
 	}
 	tally := reader.Tally()
 	switch {
+	case tally.CutShort:
+		e.found("events", Problem, "mv "+path+" "+path+".old begins a new one", "%s is compressed, and its end is missing", path)
 	case tally.Records == 0 && tally.Unreadable == 0:
 		e.found("events", OK, "", "%s has no events: what succeeds at its first attempt writes none", path)
 	case tally.Records > 0:

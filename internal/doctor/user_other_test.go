@@ -1,0 +1,16 @@
+//go:build unix && !linux
+
+package doctor
+
+import (
+	"os"
+	"testing"
+)
+
+// asOrdinaryUser calls f. Run by root the test says nothing, as root may write anywhere.
+func asOrdinaryUser(t *testing.T, f func()) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		f()
+	}
+}
