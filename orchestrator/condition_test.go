@@ -31,39 +31,46 @@ func TestConditions(t *testing.T) {
 		run    orchestrator.Status
 	}{
 		{
-			"nothing fails", orchestrator.Options{},
+			"nothing fails",
+			orchestrator.Options{},
 			[]orchestrator.Phase{good("a"), ifs(onFailure, good("f")), ifs(always, good("z")), good("b")},
 			"a success, f skipped: nothing failed, z success, b success", success,
 		},
 		{
-			"something fails", orchestrator.Options{},
+			"something fails",
+			orchestrator.Options{},
 			[]orchestrator.Phase{ifs(onFailure, good("e")), bad("a"), good("b"), ifs(onFailure, good("f")), ifs(always, good("z"))},
 			`e skipped: nothing failed, a failed, b skipped: "a" failed before it began, f success, z success`, failed,
 		},
 		{
-			"the one for failures fails too", orchestrator.Options{},
+			"the one for failures fails too",
+			orchestrator.Options{},
 			[]orchestrator.Phase{bad("a"), ifs(onFailure, bad("f")), ifs(always, good("z"))},
 			"a failed, f failed, z success", failed,
 		},
 		{
-			"in a graph, what it needs counts, also through others", orchestrator.Options{},
+			"in a graph, what it needs counts, also through others",
+			orchestrator.Options{},
 			[]orchestrator.Phase{
 				bad("a"), good("b", "a"), ifs(onFailure, good("f", "b")), good("c"), ifs(onFailure, good("g", "c")), ifs(always, good("z", "f", "g")),
 			},
 			`a failed, b skipped: it needs "a", which failed, f success, c success, g skipped: nothing failed, z success`, failed,
 		},
 		{
-			"who needs one that had nothing to do, has nothing to do", orchestrator.Options{},
+			"who needs one that had nothing to do, has nothing to do",
+			orchestrator.Options{},
 			[]orchestrator.Phase{good("a"), ifs(onFailure, good("f", "a")), good("g", "f"), ifs(onFailure, good("h", "g"))},
 			`a success, f skipped: nothing failed, g skipped: it needs "f", which was skipped, h skipped: nothing failed`, success,
 		},
 		{
-			"and with a failure elsewhere too", orchestrator.Options{ContinueOnError: true},
+			"and with a failure elsewhere too",
+			orchestrator.Options{ContinueOnError: true},
 			[]orchestrator.Phase{bad("x"), good("a"), ifs(onFailure, good("f", "a")), good("g", "f"), ifs(onFailure, good("h", "g"))},
 			`x failed, a success, f skipped: nothing failed, g skipped: it needs "f", which was skipped, h skipped: nothing failed`, failed,
 		},
 		{
-			"a dry run fails nothing", orchestrator.Options{DryRun: true},
+			"a dry run fails nothing",
+			orchestrator.Options{DryRun: true},
 			[]orchestrator.Phase{bad("a"), ifs(onFailure, good("f", "a")), ifs(always, good("z", "f"))},
 			"a skipped: dry run, f skipped: nothing failed, z skipped: dry run", success,
 		},

@@ -55,6 +55,7 @@ var rooms = []room{
 	{"internal/term", nil, []string{"golang.org/x/term", "golang.org/x/sys"}},
 	{"internal/doctor", with(ground, "events", "telemetry", "internal/*"), anything},
 	{"internal/demo", with(ground, "retry", "orchestrator"), api},
+	{"internal/pipefile", with(ground, "retry", "orchestrator", "internal/child", "internal/nearest"), with(api, "go.yaml.in/yaml/v4", "github.com/creack/pty", "golang.org/x/term", "golang.org/x/sys")},
 	{"internal/*", with(ground, "events", "internal/*"), anything},
 	{"cmd/*", anything, anything},
 	{"examples", anything, anything},

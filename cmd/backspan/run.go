@@ -1,0 +1,309 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.opentelemetry.io/otel/propagation"
+
+	"github.com/backspan/backspan/internal/pipefile"
+	"github.com/backspan/backspan/orchestrator"
+)
+
+// defaultPipeline is the file that run reads and init writes unless told otherwise.
+const defaultPipeline = "pipeline.yaml"
+
+// runOptions are what the flags of run say.
+type runOptions struct {
+	streams
+	telemetryFlags
+	dryRun      bool
+	noRecovery  bool
+	only        []string
+	from        string
+	maxParallel int
+	vars        []string
+	json        bool
+	reportFile  string
+	page        string
+}
+
+func newRun(std streams) *cobra.Command {
+	o := &runOptions{streams: std}
+	c := &cobra.Command{
+		Use:   "run [pipeline.yaml]",
+		Short: "Run a pipeline of commands: retry its steps, recover its phases",
+		Long: `Run runs the phases of a pipeline file (pipeline.yaml when none is named, - for stdin). A phase is a list of steps, which
+run one after the other; a step is a command, and is retried by itself. When a step was given up, its whole phase is tried
+again. Every run, phase, step and attempt is a span. backspan init writes a file to start from.
+
+A command runs in the directory of the file, reads nothing from stdin, and finds in its environment: TRACEPARENT,
+TRACESTATE, BACKSPAN_SESSION, BACKSPAN_PHASE, BACKSPAN_ATTEMPT (of the step, from 1), BACKSPAN_RECOVERY (of the phase, 0
+for its first try), BACKSPAN_IDEMPOTENCY_KEY (the same for all tries of a phase), the vars and env of the file, and
+BACKSPAN_OUTPUT_<PHASE>_<STEP> for each step before it that declares an output (capital letters, _ for all else).
+What it writes goes to stdout and stderr with the step's name in front of each line.
+
+A dry run prints the plan and starts nothing, except that phases with a dry_run command run that one. A plan's worst
+case counts every retry and recovery that the policies allow.
+
+On SIGINT, SIGTERM or SIGHUP the commands get TERM, and KILL when the file's grace is over; a second signal is KILL at
+once. The report is complete all the same.
+
+Exit code: 0 all well, 1 the pipeline failed, 2 usage or a file that cannot be used, 129, 130 or 143 ended by a signal.`,
+		Example: `  backspan run
+  backspan run nightly.yaml --var region=eu --report run.html
+  backspan run nightly.yaml --dry-run
+  backspan run nightly.yaml --from analysis
+  backspan run nightly.yaml --json | jq '.phases[] | {phase, status}'`,
+		Args: cobra.MaximumNArgs(1),
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			path := defaultPipeline
+			if len(args) > 0 {
+				path = args[0]
+			}
+			return o.run(c.Context(), path)
+		},
+	}
+	f := c.Flags()
+	f.BoolVar(&o.dryRun, "dry-run", false, "print the plan; run dry_run commands and nothing else")
+	f.BoolVar(&o.noRecovery, "no-recovery", false, "do not recover failed phases, nor fall back")
+	f.StringSliceVar(&o.only, "only", nil, "run these `phases` only, as if what they need were done")
+	f.StringVar(&o.from, "from", "", "run this `phase` and what comes after it, as if what comes before were done")
+	f.IntVar(&o.maxParallel, "max-parallel", 0, "most phases under way at once; 0 for no limit")
+	f.StringArrayVar(&o.vars, "var", nil, "`name=value` for a var of the file; may be repeated")
+	f.BoolVar(&o.json, "json", false, "print the report (in a dry run: the plan) as JSON on stdout, everything else on stderr")
+	f.StringVar(&o.reportFile, "report-file", "", "write the report as JSON to this `file`")
+	f.StringVar(&o.page, "report", "", "write the run as a page to look at, an HTML `file`")
+	o.telemetryFlags.register(f, defaultTraceFile)
+	c.MarkFlagsMutuallyExclusive("only", "from")
+	return c
+}
+
+func (o *runOptions) run(ctx context.Context, path string) error {
+	if err := o.check(); err != nil {
+		return usage(err)
+	}
+	whole, err := o.read(path)
+	if err != nil {
+		return err
+	}
+	values, err := o.values(whole)
+	if err != nil {
+		return usage(err)
+	}
+	file, err := whole.Select(o.only, o.from)
+	if err != nil {
+		flag := "--only"
+		if o.from != "" {
+			flag = "--from"
+		}
+		return usage(fmt.Errorf("%s: %w", flag, err))
+	}
+	if o.dryRun {
+		if err := o.printPlan(file); err != nil || !slices.ContainsFunc(file.Phases, dryRuns) {
+			return err
+		}
+	}
+	return o.start(ctx, whole, file, values)
+}
+
+func dryRuns(p pipefile.Phase) bool { return p.DryRun != nil }
+
+// check looks at what is typed, before anything else.
+func (o *runOptions) check() error {
+	switch {
+	case o.maxParallel < 0:
+		return fmt.Errorf("--max-parallel is %d, want 0 or more", o.maxParallel)
+	case o.page != "":
+		if err := checkPage(o.page); err != nil {
+			return fmt.Errorf("--report: %w", err)
+		}
+	}
+	if o.reportFile != "" {
+		if info, err := os.Stat(o.reportFile); err == nil && info.IsDir() {
+			return fmt.Errorf("--report-file is %s, a directory; name a file in it", o.reportFile)
+		}
+	}
+	return nil
+}
+
+// read reads the pipeline. What is wrong with it is printed a line each, as compilers do, for editors to follow.
+func (o *runOptions) read(path string) (*pipefile.File, error) {
+	name, dir := path, filepath.Dir(path)
+	var from io.Reader
+	if path == "-" {
+		name, dir, from = "stdin", "", o.in
+	} else {
+		opened, err := os.Open(path)
+		if errors.Is(err, os.ErrNotExist) && path == defaultPipeline {
+			return nil, usage(fmt.Errorf("there is no %s here; name a file, or write one with backspan init", path))
+		} else if err != nil {
+			return nil, usage(err)
+		}
+		defer opened.Close() //nolint:errcheck // it was only read
+		from = opened
+	}
+	text, err := io.ReadAll(io.LimitReader(from, pipefile.MaxBytes+1))
+	if err != nil {
+		return nil, usage(err)
+	}
+	file, err := pipefile.Parse(name, text)
+	if err != nil {
+		say(o.err, "%v\n", err)
+		return nil, usage(nil)
+	}
+	file.Dir = dir
+	return file, nil
+}
+
+func (o *runOptions) values(file *pipefile.File) ([]pipefile.Setting, error) {
+	given := map[string]string{}
+	for _, text := range o.vars {
+		name, value, ok := strings.Cut(text, "=")
+		if !ok || name == "" {
+			return nil, fmt.Errorf("--var is %q, want name=value", text)
+		}
+		given[name] = value
+	}
+	values, err := file.Values(given, os.Environ())
+	if err != nil {
+		return nil, fmt.Errorf("--var: %w", err)
+	}
+	return values, nil
+}
+
+func (o *runOptions) printPlan(file *pipefile.File) error {
+	plan := file.Plan(!o.noRecovery, o.maxParallel)
+	if o.json {
+		return writeJSON(o.out, plan)
+	}
+	return plan.Write(o.out)
+}
+
+// start runs what is to be run of the whole file.
+func (o *runOptions) start(ctx context.Context, whole, file *pipefile.File, values []pipefile.Setting) error {
+	std, childOut := o.sharedStreams()
+	ctx, kill, stop := withKill(ctx)
+	defer stop()
+	watch, err := startWatch(ctx, std, o.telemetryFlags)
+	if err != nil {
+		return err
+	}
+	runner := &pipefile.Runner{Environ: os.Environ(), Values: values}
+	runner.Stdout, runner.Stderr = childOut(watch)
+	pipeline := file.Pipeline(runner)
+	go func() {
+		if <-kill {
+			runner.Kill()
+		}
+	}()
+	report, runErr := pipeline.Run(parentTrace(ctx), orchestrator.Options{
+		RunID:          watch.session(),
+		EnableRecovery: !o.noRecovery,
+		DryRun:         o.dryRun,
+		MaxParallel:    o.maxParallel,
+		Grace:          file.Grace + extraGrace,
+	})
+	watch.end(ctx)
+	addUnselected(&report, whole)
+
+	err = o.tell(std, watch, report)
+	if runErr != nil {
+		return errors.Join(err, exitOf(ctx, runErr))
+	}
+	return err
+}
+
+// extraGrace is what a command may take to end after KILL before its phase is left behind: the kernel needs a moment,
+// and output is waited for.
+const extraGrace = 5 * time.Second
+
+// tell hands out what is known of a run that ended.
+func (o *runOptions) tell(std streams, watch *watch, report orchestrator.Report) error {
+	var failures []error
+	if o.json && !o.dryRun {
+		failures = append(failures, writeJSON(std.out, report))
+	}
+	if o.reportFile != "" {
+		failures = append(failures, writeReportFile(o.reportFile, report))
+	}
+	// stdout is the commands'.
+	var picture io.Writer = o.err
+	watch.draw(picture, "")
+	failures = append(failures, watch.writeReport(picture, o.page))
+	return errors.Join(failures...)
+}
+
+func writeJSON(w io.Writer, v any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		return fmt.Errorf("writing to stdout: %w", err)
+	}
+	return nil
+}
+
+// writeReportFile writes to a file beside it first, so that there is never half a report.
+func writeReportFile(path string, report orchestrator.Report) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("writing the report: %w", err)
+		}
+	}()
+	var text bytes.Buffer
+	if err := writeJSON(&text, report); err != nil {
+		return err
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return os.WriteFile(path, text.Bytes(), 0) // a pipe or a device; it is not created
+	}
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), ".backspan-*.json")
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(text.Bytes())
+	if err = firstOf(err, file.Close()); err == nil {
+		err = os.Rename(file.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(file.Name()) // what went wrong before says more
+	}
+	return err
+}
+
+// addUnselected adds the phases that were left out, so that the report is one of the whole file.
+func addUnselected(report *orchestrator.Report, whole *pipefile.File) {
+	phases := make([]orchestrator.PhaseResult, 0, len(whole.Phases))
+	for _, phase := range whole.Phases {
+		result, ok := report.Phase(phase.Name)
+		if !ok {
+			result = orchestrator.PhaseResult{Phase: phase.Name, Status: orchestrator.Skipped, Reason: "not selected"}
+		}
+		phases = append(phases, result)
+	}
+	report.Phases = phases
+}
+
+// parentTrace lets the run's span join the trace of the process that started this one.
+func parentTrace(ctx context.Context) context.Context {
+	return propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{
+		"traceparent": os.Getenv("TRACEPARENT"), "tracestate": os.Getenv("TRACESTATE"),
+	})
+}

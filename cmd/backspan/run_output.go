@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"sync"
+
+	"github.com/backspan/backspan/internal/term"
+)
+
+// A sharedWriter lets several write to one place, one at a time.
+type sharedWriter struct {
+	mu *sync.Mutex
+	w  io.Writer
+}
+
+func (s *sharedWriter) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.w.Write(p)
+}
+
+// sharedStreams are the streams of a run, and where its commands write once a watch watches them. On a terminal that is
+// above what the watch draws there. Elsewhere stdout stays stdout and stderr stays stderr; one lock is around them,
+// because both may be the same file, and nothing is to come between the ends of a line.
+func (o *runOptions) sharedStreams() (streams, func(*watch) (stdout, stderr io.Writer)) {
+	std := o.streams
+	mu := new(sync.Mutex)
+	onOut, onErr := redraws(o.out), redraws(o.err)
+	if !onErr {
+		std.err = &sharedWriter{mu, o.err}
+	}
+	return std, func(w *watch) (stdout, stderr io.Writer) {
+		stdout, stderr = &sharedWriter{mu, o.out}, std.err
+		if onErr {
+			stderr = &screenWriter{w.live}
+		}
+		switch {
+		case o.json: // stdout is for the report
+			stdout = stderr
+		case onOut && onErr:
+			stdout = stderr
+		case onOut:
+			stdout = &screenWriter{stdout}
+		}
+		return stdout, stderr
+	}
+}
+
+func redraws(w io.Writer) bool {
+	file, _ := w.(*os.File)
+	return file != nil && term.Of(file, os.Getenv).Redraw
+}
+
+// A screenWriter takes out of lines what would write elsewhere on a terminal than where the line is: what moves the
+// cursor, and, as of a progress bar, all but what stood in its place last. Colours stay.
+type screenWriter struct{ to io.Writer }
+
+func (s *screenWriter) Write(p []byte) (int, error) {
+	var out []byte
+	for line := range bytes.Lines(p) {
+		out = append(append(out, tame(bytes.TrimRight(line, "\r\n"))...), '\n')
+	}
+	if _, err := s.to.Write(out); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// tame is a line without its newline. Its label, up to the first |, stays when a carriage return writes over the rest.
+func tame(line []byte) []byte {
+	if last := bytes.LastIndexByte(line, '\r'); last >= 0 {
+		label := bytes.Index(line, []byte(" | "))
+		line = append(bytes.Clone(line[:label+len(" | ")]), line[last+1:]...)
+	}
+	const escape = 0x1b
+	out, colored := line[:0:0], false
+	for len(line) > 0 {
+		switch c := line[0]; {
+		case c == escape:
+			n, color := sequence(line)
+			if color {
+				out, colored = append(out, line[:n]...), true
+			}
+			line = line[n:]
+			continue
+		case c >= ' ' && c != 0x7f || c == '\t':
+			out = append(out, c)
+		}
+		line = line[1:]
+	}
+	if colored {
+		out = append(out, "\x1b[0m"...)
+	}
+	return out
+}
+
+// sequence is the length of the terminal command that line begins with, and whether it only sets colours.
+func sequence(line []byte) (n int, color bool) {
+	if len(line) < 2 {
+		return len(line), false
+	}
+	if line[1] != '[' {
+		if end := bytes.IndexByte(line, 0x07); line[1] == ']' && end >= 0 {
+			return end + 1, false
+		}
+		return 2, false
+	}
+	for i := 2; i < len(line); i++ {
+		if c := line[i]; c >= 0x40 && c <= 0x7e {
+			return i + 1, c == 'm'
+		}
+	}
+	return len(line), false
+}

@@ -1,0 +1,194 @@
+package pipefile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/backspan/backspan/internal/nearest"
+)
+
+// The limits of a file. Nobody writes more by hand, and what is beyond them is made to exhaust who reads it.
+const (
+	MaxBytes  = 1 << 20
+	maxValues = 100_000 // with all aliases written out
+)
+
+// A reader collects the problems of a file while it is read, so that all of them are told at once.
+type reader struct{ problems []Problem }
+
+func (r *reader) complain(n *yaml.Node, key, format string, args ...any) {
+	p := Problem{Key: key, Message: fmt.Sprintf(format, args...)}
+	if n != nil {
+		p.Line, p.Column = n.Line, n.Column
+	}
+	r.problems = append(r.problems, p)
+}
+
+// document returns the only document of text; nil, and a problem, when it is not one.
+func (r *reader) document(text []byte) *yaml.Node {
+	if len(text) > MaxBytes {
+		r.complain(nil, "", "the file has more than %d bytes", MaxBytes)
+		return nil
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	var first, second yaml.Node
+	if err := decoder.Decode(&first); err != nil || len(first.Content) == 0 {
+		if err == nil || errors.Is(err, io.EOF) {
+			r.complain(nil, "", "the file is empty, want name and phases; backspan init writes a file to start from")
+		} else {
+			r.syntax(err)
+		}
+		return nil
+	}
+	switch err := decoder.Decode(&second); {
+	case errors.Is(err, io.EOF):
+	case err != nil:
+		r.syntax(err)
+		return nil
+	default:
+		r.complain(&second, "", "a second document begins here, want one pipeline in a file")
+		return nil
+	}
+	if size := (counter{}).count(first.Content[0]); size == endless {
+		r.complain(first.Content[0], "", "an alias stands within what it stands for, so that there is no end")
+		return nil
+	} else if size > maxValues {
+		r.complain(first.Content[0], "", "with its aliases written out the file has more than %d values", maxValues)
+		return nil
+	}
+	return first.Content[0]
+}
+
+// syntax tells of text that is no YAML.
+func (r *reader) syntax(err error) {
+	var load *yaml.LoadError
+	if !errors.As(err, &load) {
+		r.complain(nil, "", "%s", err)
+		return
+	}
+	p := Problem{Line: load.Mark.Line, Column: load.Mark.Column, Message: "no YAML: " + load.Message}
+	if load.ContextMsg != "" {
+		p.Message += " " + load.ContextMsg
+	}
+	r.problems = append(r.problems, p)
+}
+
+// endless is the size of what contains itself.
+const endless = -1
+
+// A counter counts values with their aliases written out, without writing them out.
+type counter map[*yaml.Node]int
+
+// count returns at most about maxValues times the number of values really there, so that it never overflows.
+func (c counter) count(n *yaml.Node) int {
+	if n.Kind == yaml.AliasNode {
+		return c.count(n.Alias)
+	}
+	if size, ok := c[n]; ok {
+		return size // endless while n itself is being counted
+	}
+	c[n] = endless
+	size := 1
+	for _, part := range n.Content {
+		s := c.count(part)
+		if s == endless {
+			return endless
+		}
+		size = min(size+s, maxValues+1)
+	}
+	c[n] = size
+	return size
+}
+
+// target is what n is an alias of, or n.
+func target(n *yaml.Node) *yaml.Node {
+	for n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	return n
+}
+
+// An entry is a key of a mapping and its value.
+type entry struct {
+	key   *yaml.Node
+	value *yaml.Node
+}
+
+// entries returns those of mapping n, each key once.
+func (r *reader) entries(n *yaml.Node, at, want string) (list []entry, ok bool) {
+	n = target(n)
+	if n.Kind != yaml.MappingNode {
+		r.complain(n, at, "is %s, want %s", describe(n), want)
+		return nil, false
+	}
+	seen := map[string]*yaml.Node{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key := target(n.Content[i])
+		switch before := seen[key.Value]; {
+		case key.ShortTag() == "!!merge":
+			r.complain(key, at, "<< is not supported; what phases and steps share can stand in env, retry and recovery further out")
+		case key.Kind != yaml.ScalarNode:
+			r.complain(key, at, "a key is %s, want a word", describe(key))
+		case before != nil:
+			r.complain(key, join(at, key.Value), "stands twice, first in line %d", before.Line)
+		default:
+			seen[key.Value] = key
+			list = append(list, entry{key, n.Content[i+1]})
+		}
+	}
+	return list, true
+}
+
+// describe says what n is to somebody who sees it.
+func describe(n *yaml.Node) string {
+	switch {
+	case n.Kind == yaml.MappingNode:
+		return "a mapping"
+	case n.Kind == yaml.SequenceNode:
+		return "a list"
+	case n.ShortTag() == "!!null":
+		return "empty"
+	}
+	const most = 40
+	text := n.Value
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return fmt.Sprintf("%q", text)
+}
+
+func join(at, key string) string {
+	if at == "" {
+		return key
+	}
+	return at + "." + key
+}
+
+// synonyms are keys of other tools.
+var synonyms = map[string]string{
+	"command": "run", "cmd": "run", "script": "run", "exec": "run",
+	"depends_on": "needs", "dependencies": "needs", "after": "needs",
+	"environment": "env", "variables": "vars", "inputs": "vars", "params": "vars",
+	"working_dir": "dir", "working_directory": "dir", "workdir": "dir", "cwd": "dir",
+	"stages": "phases", "jobs": "phases", "tasks": "steps", "commands": "steps",
+	"when": "if", "condition": "if", "outputs": "output", "retries": "retry", "attempts": "max_retries",
+	"delay": "base_delay", "backoff": "multiplier", "factor": "multiplier",
+}
+
+// didYouMean is the end of a complaint about an unknown word.
+func didYouMean(word string, known []string) string {
+	if near := nearest.Word(word, known); near != "" {
+		return fmt.Sprintf("; did you mean %q?", near)
+	}
+	for _, k := range known {
+		if k == synonyms[strings.ToLower(word)] {
+			return fmt.Sprintf("; did you mean %q?", k)
+		}
+	}
+	return ", want one of " + strings.Join(known, ", ")
+}
