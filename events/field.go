@@ -38,3 +38,16 @@ func Bool(key string, value bool) Field {
 	}
 	return f
 }
+
+// Any returns the value: a string, an int64, a float64 or a bool.
+func (f Field) Any() any {
+	switch f.kind {
+	case kindInt:
+		return int64(f.bits)
+	case kindFloat:
+		return math.Float64frombits(f.bits)
+	case kindBool:
+		return f.bits != 0
+	}
+	return f.text
+}
