@@ -46,8 +46,8 @@ cross: ## build and vet for the other systems
 	@for p in $(PLATFORMS); do echo "build and vet for $$p"; \
 		GOWORK=off CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} sh -c 'go build ./... && go vet ./...' || exit 1; done
 
-bench: ## run the benchmarks
-	go test -run '^$$' -bench . -benchmem ./...
+bench: ## measure Backspan beside its peers: ratios and budgets (3 minutes)
+	go run ./bench
 
 jaeger: ## run a Jaeger on loopback without Docker (collector and API; its binary has no UI)
 	$(JAEGER) --config deploy/jaeger.yaml

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The whole program in its shortest form: everybody does what they should, and all that is promised is judged. What
+// the numbers are is not looked at; a machine that runs tests has other things to do.
+func TestEverythingRuns(t *testing.T) {
+	var out strings.Builder
+	if err := run(&out, sizes{effort{rounds: 1, slice: 50 * time.Microsecond}, 500, 50}); err != nil {
+		t.Fatal(err)
+	}
+	text := out.String()
+	for _, env := range environments {
+		if !strings.Contains(text, "## Retries: "+env.name+"\n") {
+			t.Errorf("no table for %q", env.name)
+		}
+	}
+	for _, sc := range scenarios {
+		if n := strings.Count(text, "| "+sc.name+" "); n != len(environments) {
+			t.Errorf("%d tables for %q, want %d", n, sc.name, len(environments))
+		}
+	}
+	for _, c := range contenders {
+		if !strings.Contains(text, "| "+c.name+" ") {
+			t.Errorf("%q was not measured", c.name)
+		}
+	}
+	_, verdicts, found := strings.Cut(text, "## Budgets\n")
+	if n := strings.Count(verdicts, " met |") + strings.Count(verdicts, " missed |"); !found || n != promised {
+		t.Errorf("%d budgets were judged, want %d:\n%s", n, promised, verdicts)
+	}
+	if strings.Contains(text, "NaN") || strings.Contains(text, "Inf") {
+		t.Errorf("a number is none:\n%s", text)
+	}
+}
+
+// promised is how many budgets there are.
+const promised = 29
+
+func TestAContenderThatDoesNotWorkIsNotMeasured(t *testing.T) {
+	for name, c := range map[string]contender{
+		"fails":          {name: "fails", build: bareCall},
+		"calls too much": {name: "calls too much", build: twice},
+	} {
+		failures := 0
+		if name == "fails" {
+			failures = 1
+		}
+		if _, err := c.start(failures); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: error %v, want one that names the contender", name, err)
+		}
+	}
+}
+
+// BenchmarkContenders is for profiles; see the package's comment.
+func BenchmarkContenders(b *testing.B) {
+	for _, env := range environments {
+		b.Run(env.name, func(b *testing.B) {
+			env.install()
+			for _, sc := range scenarios {
+				if sc.parallel {
+					continue
+				}
+				b.Run(sc.name, func(b *testing.B) {
+					for _, c := range contenders {
+						if !c.takesPart(env, sc) {
+							continue
+						}
+						b.Run(strings.ReplaceAll(c.name, "/", " "), func(b *testing.B) {
+							run, err := c.start(sc.failures)
+							if err != nil {
+								b.Fatal(err)
+							}
+							b.ReportAllocs()
+							for b.Loop() {
+								if err := run(); err != nil {
+									b.Fatal(err)
+								}
+							}
+						})
+					}
+				})
+			}
+		})
+	}
+}
+
+func twice(_ context.Context, f *flaky) func() error {
+	return func() error { return errors.Join(f.call(), f.call()) }
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+)
+
+// maxAttempts is what everybody may make: 3 retries after the first attempt.
+const maxAttempts = 4
+
+// A contender is one way to call an operation that may fail.
+type contender struct {
+	name string
+
+	// build returns a function that carries one operation out, from the call to its result, for the use of one
+	// goroutine. What can be made once and used again (policies, options, closures) is made here, for everybody.
+	// ctx is that of each operation, as a server would have one a request.
+	build func(ctx context.Context, f *flaky) func() error
+
+	needs needs
+}
+
+// needs says where a contender has something to show.
+type needs uint8
+
+const (
+	anywhere  needs = iota
+	success         // it does not retry
+	sampling        // without an SDK that samples it is the same as another contender
+	succeeded       // sampling, and when the first attempt succeeds
+)
+
+// The names of those that others are compared with.
+const (
+	nameV7       = "cenkalti/backoff v7"
+	nameFailsafe = "failsafe-go"
+	nameByHand   = "loop by hand, with spans"
+	nameAsFull   = "loop by hand, with Backspan's spans"
+	nameSDKSpans = "SDK alone: Backspan's spans"
+	nameSDKWhole = "SDK alone: Backspan's operation span"
+	nameBackspan = "Backspan"
+	nameLate     = "Backspan, FromFirstFailure"
+)
+
+var contenders = []contender{
+	{"bare call", bareCall, success},
+	{"loop by hand", loopByHand, anywhere},
+	{"sethvargo/go-retry", goRetry, anywhere},
+	{"avast/retry-go", retryGo, anywhere},
+	{"cenkalti/backoff v5", backoffV5, anywhere},
+	{nameV7, backoffV7, anywhere},
+	{nameFailsafe, failsafeGo, anywhere},
+	{"SDK alone: empty spans", emptySpans, sampling},
+	{nameSDKSpans, fullSpans, sampling},
+	{nameSDKWhole, wholeSpan, succeeded},
+	{nameByHand, loopWithSpans, anywhere},
+	{nameAsFull, loopWithFullSpans, sampling},
+	{nameBackspan, backspan, anywhere},
+	{"Backspan, retry.Value", backspanValue, anywhere},
+	{nameLate, backspanLate, sampling},
+}
+
+// A scenario is what happens to the operation.
+type scenario struct {
+	name     string
+	failures int
+	parallel bool // on every processor at once
+}
+
+var scenarios = []scenario{
+	{"success at first", 0, false},
+	{"two failures, no delay", 2, false},
+	{"success at first, parallel", 0, true},
+	{"two failures, no delay, parallel", 2, true},
+}
+
+func (c contender) takesPart(env environment, sc scenario) bool {
+	switch c.needs {
+	case success:
+		return sc.failures == 0
+	case sampling:
+		return env.samples
+	case succeeded:
+		return env.samples && sc.failures == 0
+	default:
+		return true
+	}
+}
+
+// subjects are the contenders of a scenario, each with a function for each goroutine.
+func subjects(env environment, sc scenario) ([]subject, error) {
+	var list []subject
+	for _, c := range contenders {
+		if !c.takesPart(env, sc) {
+			continue
+		}
+		s := subject{name: c.name}
+		goroutines := 1
+		if sc.parallel {
+			goroutines = runtime.GOMAXPROCS(0)
+		}
+		for range goroutines {
+			run, err := c.start(sc.failures)
+			if err != nil {
+				return nil, fmt.Errorf("%s, %s: %w", env.name, sc.name, err)
+			}
+			s.runs = append(s.runs, run)
+		}
+		list = append(list, s)
+	}
+	return list, nil
+}
+
+// start builds c for one goroutine and carries an operation out once, so that nothing is measured that did not work.
+func (c contender) start(failures int) (run func() error, err error) {
+	f := &flaky{failures: failures, left: failures}
+	run = c.build(context.Background(), f)
+	if err := run(); err != nil {
+		return nil, fmt.Errorf("%s: %w", c.name, err)
+	}
+	if f.calls != failures+1 {
+		return nil, fmt.Errorf("%s made %d calls, want %d", c.name, f.calls, failures+1)
+	}
+	return run, nil
+}

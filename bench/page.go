@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// A page is what is printed: tables, and at the end the budgets.
+type page struct {
+	w       io.Writer
+	err     error // the first of a write
+	budgets []budget
+}
+
+func (p *page) printf(format string, args ...any) {
+	if p.err == nil {
+		_, p.err = fmt.Fprintf(p.w, format, args...)
+	}
+}
+
+func (p *page) title(text string) { p.printf("## %s\n\n", text) }
+
+// A table is printed as Markdown, with its columns aligned for who reads it in a terminal.
+type table struct{ rows [][]string }
+
+func newTable(head ...string) *table { return &table{[][]string{head}} }
+
+func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+
+func (p *page) table(t *table) {
+	widths := make([]int, len(t.rows[0]))
+	for _, row := range t.rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for i, row := range t.rows {
+		for j, cell := range row {
+			pad := strings.Repeat(" ", widths[j]-utf8.RuneCountInString(cell))
+			if j == 0 {
+				p.printf("| %s%s ", cell, pad)
+			} else {
+				p.printf("| %s%s ", pad, cell)
+			}
+		}
+		p.printf("|\n")
+		if i == 0 {
+			p.rule(widths)
+		}
+	}
+	p.printf("\n")
+}
+
+// rule is the line below a table's head: the first column is words, the others are numbers.
+func (p *page) rule(widths []int) {
+	for i, width := range widths {
+		if i == 0 {
+			p.printf("|%s", strings.Repeat("-", width+2))
+		} else {
+			p.printf("|%s:", strings.Repeat("-", width+1))
+		}
+	}
+	p.printf("|\n")
+}
+
+func nanoseconds(ns float64) string {
+	if ns < 10 {
+		return fmt.Sprintf("%.1f", ns)
+	}
+	return fmt.Sprintf("%.0f", ns)
+}
+
+func ratio(r float64) string { return fmt.Sprintf("%.2f", r) }
+func count(n float64) string { return fmt.Sprintf("%.0f", n) }
+
+// A budget is a promise with a number to it.
+type budget struct {
+	what            string
+	limit, measured float64
+	unit            string
+}
+
+func (p *page) promise(what string, limit, measured float64, unit string) {
+	p.budgets = append(p.budgets, budget{what, limit, measured, unit})
+}
+
+func (p *page) verdicts() {
+	p.title("Budgets")
+	t := newTable("what", "at most", "measured", "")
+	for _, b := range p.budgets {
+		verdict := "met"
+		if b.measured > b.limit {
+			verdict = "missed"
+		}
+		show := count
+		if b.unit == "×" {
+			show = ratio
+		}
+		t.add(b.what, show(b.limit)+" "+b.unit, show(b.measured)+" "+b.unit, verdict)
+	}
+	p.table(t)
+}

@@ -1,0 +1,81 @@
+package main
+
+import "fmt"
+
+// standing is a scenario's results by name.
+type standing map[string]result
+
+// ratio is what name takes of what base takes.
+func (s standing) ratio(name, base string) float64 { return s[name].over(s[base]) }
+
+func measureRetries(p *page, s sizes) error {
+	all := map[string]standing{} // by environment and scenario
+	for _, env := range environments {
+		env.install()
+		p.title("Retries: " + env.name)
+		for _, sc := range scenarios {
+			list, err := subjects(env, sc)
+			if err != nil {
+				return err
+			}
+			results := measure(list, s.effort)
+			found := standing{}
+			for _, r := range results {
+				found[r.name] = r
+			}
+			all[env.name+", "+sc.name] = found
+			printStanding(p, sc, results, found)
+		}
+	}
+	judgeRetries(p, all)
+	return nil
+}
+
+func printStanding(p *page, sc scenario, results []result, found standing) {
+	t := newTable(sc.name, "ns", "× backoff v7", "× by hand, with spans", "B", "allocs")
+	for _, r := range results {
+		t.add(r.name, nanoseconds(r.ns()), ratio(r.over(found[nameV7])), ratio(r.over(found[nameByHand])),
+			count(r.bytes), count(r.allocs))
+	}
+	p.table(t)
+}
+
+// noise is what two measurements of the same thing may differ by when others use the machine.
+const noise = 1.1
+
+func judgeRetries(p *page, all map[string]standing) {
+	none, noop, sampled := environments[0].name, environments[1].name, environments[3].name
+	first, failing := scenarios[0].name, scenarios[1].name
+	of := func(env, sc string) standing { return all[env+", "+sc] }
+	judge := func(env, sc, name, base string, limit float64) {
+		p.promise(fmt.Sprintf("%s, %s: %s ÷ %s", env, sc, name, base), limit, of(env, sc).ratio(name, base), "×")
+	}
+	bytes := func(sc string) {
+		found := of(sampled, sc)
+		p.promise(fmt.Sprintf("%s, %s: bytes, %s ÷ %s", sampled, sc, nameBackspan, nameByHand), 1,
+			found[nameBackspan].bytes/found[nameByHand].bytes, "×")
+	}
+	scales := func(env, sc, base string) {
+		limit := of(env, sc).ratio(nameBackspan, base) * noise
+		judge(env, sc+", parallel", nameBackspan, base, limit)
+	}
+
+	judge(none, first, nameBackspan, nameV7, 1.3)
+	judge(none, first, nameBackspan, nameFailsafe, 0.5)
+	p.promise(fmt.Sprintf("%s, %s: allocations", none, first), 5, of(none, first)[nameBackspan].allocs, "")
+	judge(none, failing, nameBackspan, nameV7, 0.5)
+	judge(noop, first, nameBackspan, nameV7, 0.8)
+
+	judge(sampled, first, nameBackspan, nameByHand, 0.75)
+	judge(sampled, failing, nameBackspan, nameByHand, 0.75)
+	bytes(first)
+	bytes(failing)
+	judge(sampled, first, nameLate, nameByHand, 0.35)
+	judge(sampled, first, nameBackspan, nameAsFull, 0.75)
+	judge(sampled, failing, nameBackspan, nameAsFull, 0.75)
+
+	scales(none, first, nameV7)
+	scales(none, failing, nameV7)
+	scales(sampled, first, nameByHand)
+	scales(sampled, failing, nameByHand)
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// What the SDK takes for itself: spans that are started, given attributes made ahead, and ended. Nobody can make these
+// spans in less.
+
+var (
+	wholeAttributes = []attribute.KeyValue{
+		attribute.String("backspan.kind", "operation"),
+		attribute.String("retry.operation", operationName),
+		attribute.Int("retry.max_retries", maxAttempts-1),
+		attribute.String("retry.outcome", "success"),
+		attribute.Int("retry.attempts", 1),
+		attribute.Bool("retry.retried", false),
+		attribute.Float64("retry.total_delay_seconds", 0),
+	}
+	failedAttributes = []attribute.KeyValue{
+		attribute.String("backspan.kind", "attempt"),
+		attribute.String("retry.operation", operationName),
+		attribute.Int("retry.attempt", 1),
+		attribute.Float64("retry.delay_seconds", 0),
+		attribute.String("retry.result", "retrying"),
+		attribute.String("error.type", "*errors.errorString"),
+		attribute.Float64("retry.next_delay_seconds", 0),
+	}
+	succeededAttributes = failedAttributes[:5]
+	scheduled           = []trace.EventOption{trace.WithAttributes(
+		attribute.Int("retry.attempt", 2),
+		attribute.Float64("retry.delay_seconds", 0),
+		attribute.String("retry.reason", errRefused.Error()),
+	)}
+)
+
+// emptySpans makes the operation's and the attempts' with nothing on them.
+func emptySpans(ctx context.Context, f *flaky) func() error {
+	tracer := otel.Tracer(tracerName)
+	op := f.withContext
+	attempt := func(ctx context.Context) error {
+		ctx, span := tracer.Start(ctx, "attempt")
+		err := op(ctx)
+		span.End()
+		return err
+	}
+	return func() error {
+		ctx, span := tracer.Start(ctx, operationName)
+		err := attempt(ctx)
+		for n := 1; err != nil && n < maxAttempts; n++ {
+			err = attempt(ctx)
+		}
+		span.End()
+		return err
+	}
+}
+
+// fullSpans makes the same, and puts on them what Backspan does.
+func fullSpans(ctx context.Context, f *flaky) func() error {
+	tracer := otel.Tracer(tracerName)
+	op := f.withContext
+	attempt := func(ctx context.Context) error {
+		ctx, span := tracer.Start(ctx, "attempt")
+		err := op(ctx)
+		if err == nil {
+			span.SetAttributes(succeededAttributes...)
+		} else {
+			span.SetAttributes(failedAttributes...)
+			span.SetStatus(codes.Error, err.Error())
+		}
+		span.End()
+		return err
+	}
+	return func() error {
+		ctx, span := tracer.Start(ctx, operationName)
+		err := attempt(ctx)
+		for n := 1; err != nil && n < maxAttempts; n++ {
+			span.AddEvent("retry.scheduled", scheduled...)
+			err = attempt(ctx)
+		}
+		span.SetAttributes(wholeAttributes...)
+		span.End()
+		return err
+	}
+}
+
+// wholeSpan makes the operation's only.
+func wholeSpan(ctx context.Context, f *flaky) func() error {
+	tracer := otel.Tracer(tracerName)
+	op := f.withContext
+	return func() error {
+		ctx, span := tracer.Start(ctx, operationName)
+		err := op(ctx)
+		span.SetAttributes(wholeAttributes...)
+		span.End()
+		return err
+	}
+}
