@@ -105,7 +105,7 @@ const (
 	// EveryAttempt makes a span of each attempt.
 	EveryAttempt Spans = iota
 
-	// FromFirstFailure, for hot paths, makes none of a first attempt that succeeds, which saves about half of what
+	// FromFirstFailure makes none of a first attempt that succeeds, which on hot paths saves about half of what
 	// tracing such an operation costs. A first attempt that fails gets its span when it has, with the time at which
 	// it began; so the event log and everything else that looks for failures sees the same as ever.
 	//

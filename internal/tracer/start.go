@@ -22,7 +22,7 @@ func Start(ctx context.Context, now time.Duration, kind, name string, options ..
 		return ctx, nobodys
 	}
 	below, span := e.tracer.Start(scope.ToStart(ctx, kind), name, options...)
-	e.silence.heard(now, ctx, span)
+	e.silence.heard(ctx, now, span)
 	return below, span
 }
 
@@ -61,7 +61,7 @@ func (s *silence) lasts(now time.Duration) bool {
 }
 
 // heard learns from a span that was started below ctx: every real one has an id of its own.
-func (s *silence) heard(now time.Duration, ctx context.Context, span trace.Span) {
+func (s *silence) heard(ctx context.Context, now time.Duration, span trace.Span) {
 	if s.placeholder && span.SpanContext().SpanID() == trace.SpanContextFromContext(ctx).SpanID() {
 		s.until.Store(int64(now + believed))
 	}
