@@ -40,6 +40,17 @@ func newHelp(std streams) *cobra.Command {
 	}
 }
 
+// explains says whether c only tells about the program, and so works whatever the configuration file says.
+func explains(c *cobra.Command) bool {
+	for ; c.HasParent(); c = c.Parent() {
+		switch c.Name() {
+		case "help", "man", "completion", cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd:
+			return true
+		}
+	}
+	return false
+}
+
 // commandNames are the commands below c that its help shows.
 func commandNames(c *cobra.Command) (names []string) {
 	for _, below := range c.Commands() {

@@ -91,8 +91,10 @@ delay and its error, and events.jsonl tells the same story to grep.`,
 		Version:       version(),
 		SilenceErrors: true, // execute prints them
 		SilenceUsage:  true,
-		PersistentPreRunE: func(*cobra.Command, []string) error {
-			_, err := readConfigFile() // a bad one is refused, also by commands that need nothing of it
+		PersistentPreRunE: func(c *cobra.Command, _ []string) (err error) {
+			if !explains(c) {
+				_, err = readConfigFile() // a bad one is refused, also where only its events would be needed
+			}
 			*running = true
 			return err
 		},
@@ -107,6 +109,7 @@ delay and its error, and events.jsonl tells the same story to grep.`,
 		"colours; auto: on a terminal, unless $NO_COLOR, $CLICOLOR_FORCE or $CLICOLOR say otherwise")
 	root.AddCommand(newDemo(std), newEvents(std), newReport(std), newShow(std), newDoctor(std), newMan(std), newInit(std), newRun(std))
 	root.SetHelpCommand(newHelp(std))
+	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	dressUp(root)
 	return root

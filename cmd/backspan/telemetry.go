@@ -122,14 +122,31 @@ func (t *telemetryFlags) resolve() error {
 			continue
 		}
 		t.from[s.flag] = from
-		for _, text := range texts {
-			flag := t.flags.Lookup(s.flag)
-			if err := flag.Value.Set(text); err != nil {
-				return usage(firstOf(badValue(from, text, flag), err))
-			}
+		flag := t.flags.Lookup(s.flag)
+		if list, ok := flag.Value.(pflag.SliceValue); ok && from != "--"+s.flag {
+			err = list.Replace(texts)
+		} else if len(texts) > 0 {
+			err = flag.Value.Set(texts[0])
+		}
+		if err != nil {
+			return usage(firstOf(badValue(from, texts[0], flag), err))
 		}
 	}
-	return nil
+	return t.reload()
+}
+
+// reload reads the flags again: t may be a copy of what is registered.
+func (t *telemetryFlags) reload() (err error) {
+	for name, into := range map[string]*string{
+		"events": &t.events, "trace-file": &t.traceFile, "otlp-endpoint": &t.endpoint, "service": &t.service, "sample": &t.sample,
+	} {
+		*into = t.flags.Lookup(name).Value.String()
+	}
+	var insecure, noExport, headers error
+	t.insecure, insecure = t.flags.GetBool("otlp-insecure")
+	t.noExport, noExport = t.flags.GetBool("no-export")
+	t.headers, headers = t.flags.GetStringArray("otlp-header")
+	return firstOf(insecure, noExport, headers)
 }
 
 // find returns who says something about the setting, and what when it is not the flag, which has it already. It is
