@@ -156,13 +156,13 @@ func timeOf(s spending, partial bool) string {
 		d                 time.Duration
 	}
 	parts := []part{
-		{"work", "working", "in attempts that succeeded", s.Working},
-		{"lost", "lost", "in attempts that failed", s.Lost},
-		{"wait", "waiting", "for the next attempt", s.Waiting},
-		{"rest", "the rest", "outside of any attempt", s.Other},
+		{"work", "working", "attempts that succeeded", s.Working},
+		{"lost", "lost", "attempts that failed", s.Lost},
+		{"wait", "waiting", "between attempts", s.Waiting},
+		{"rest", "the rest", "outside of attempts", s.Other},
 	}
 	if partial {
-		parts = []part{parts[2], {"rest", "the rest", "in attempts or outside: not recorded", s.Working + s.Lost + s.Other}}
+		parts = []part{parts[2], {"rest", "the rest", "in attempts or outside of them: not recorded", s.Working + s.Lost + s.Other}}
 	}
 	var bar, legend strings.Builder
 	at := 0.0
