@@ -8,7 +8,7 @@ import (
 
 // Options say how a waterfall is drawn. The zero Options give plain text of 80 columns.
 type Options struct {
-	Width   int  // columns; 0 means 80; below MinWidth counts as MinWidth
+	Width   int  // columns; 0 means 80; below MinWidth counts as MinWidth, above 1000 as 1000
 	Color   bool // with the terminal's colours
 	ASCII   bool // with nothing beyond ASCII
 	MaxRows int  // rows of spans before the picture is folded; 0 means 50; NoFold
@@ -22,6 +22,7 @@ const NoFold = -1
 
 const (
 	defaultWidth = 80
+	maxWidth     = 1000 // no terminal is wider, but COLUMNS may say anything, and each column costs time
 	defaultRows  = 50
 )
 
@@ -52,7 +53,7 @@ func newPicture(o Options) *picture {
 	if o.Width == 0 {
 		o.Width = defaultWidth
 	}
-	o.Width = max(o.Width, MinWidth)
+	o.Width = min(max(o.Width, MinWidth), maxWidth)
 	if o.MaxRows == 0 {
 		o.MaxRows = defaultRows
 	}

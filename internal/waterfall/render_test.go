@@ -127,6 +127,14 @@ func TestRenderBelowMinWidth(t *testing.T) {
 	}
 }
 
+// COLUMNS may hold any number, and a picture of a hundred million columns takes for ever.
+func TestRenderAboveAnyTerminal(t *testing.T) {
+	spans := record(t, "flaky")
+	if got, want := render(t, spans, Options{Width: 1 << 40}), render(t, spans, Options{Width: maxWidth}); got != want {
+		t.Errorf("at 2^40 columns it is not the picture of %d", maxWidth)
+	}
+}
+
 func TestRenderFolds(t *testing.T) {
 	for scenario := range scenarios {
 		spans := record(t, scenario)
