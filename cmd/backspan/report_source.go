@@ -116,7 +116,7 @@ func (s *reportSource) printList(out io.Writer, args []string) error {
 			return err
 		}
 		if i > 0 {
-			fmt.Fprintln(out)
+			say(out, "\n")
 		}
 		if err := log.WriteList(out); err != nil {
 			return err

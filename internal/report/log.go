@@ -171,8 +171,9 @@ func openPlain(path string) (io.ReadCloser, error) {
 		return nil, err
 	}
 	in := bufio.NewReader(file)
-	if magic, err := in.Peek(2); err != nil || magic[0] != 0x1f || magic[1] != 0x8b {
-		return &stack{in, file}, nil // what cannot be read will say so when it is
+	// What cannot be read will say so when it is.
+	if magic, _ := in.Peek(2); !bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+		return &stack{in, file}, nil
 	}
 	unzipped, err := gzip.NewReader(in)
 	if err != nil {

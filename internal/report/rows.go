@@ -177,7 +177,7 @@ const maxMore = 128
 func more(n *node) (list [][2]string) {
 	add := func(key attribute.Key, v attribute.Value) {
 		if len(list) < maxMore {
-			list = append(list, [2]string{visible(string(key), maxName), visible(v.Emit(), maxText)})
+			list = append(list, [2]string{visible(string(key), maxName), visible(v.String(), maxText)})
 		}
 	}
 	for _, kv := range n.Attributes {

@@ -91,7 +91,7 @@ func TestTimesMakeSense(t *testing.T) {
 	root := treesOf(&Session{Spans: []waterfall.Span{span(1, 0, "", "root", 1, 9), backwards, unended, unbegun}})[0]
 	for _, n := range root.children {
 		want := map[string][2]time.Time{"backwards": {at(8), at(8)}, "unended": {at(2), at(9)}, "unbegun": {at(1), at(5)}}[n.Name]
-		if n.from != want[0] || n.to != want[1] {
+		if !n.from.Equal(want[0]) || !n.to.Equal(want[1]) {
 			t.Errorf("%s: from %v to %v, want %v", n.Name, n.from, n.to, want)
 		}
 		if n.open != (n.Name == "unended") || n.unbegun != (n.Name == "unbegun") {
