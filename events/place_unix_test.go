@@ -154,7 +154,7 @@ func TestOnlyRegularFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for path, kind := range map[string]string{fifo: "named pipe", socket: "socket", "/dev/null": "device", dir: "directory"} {
+	for path, kind := range map[string]string{fifo: "named pipe", socket: "socket", "/dev/zero": "device", dir: "directory"} {
 		opened := make(chan error, 1)
 		go func() {
 			w, err := Open(path, Options{})
