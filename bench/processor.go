@@ -8,13 +8,14 @@ import (
 	"path/filepath"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/backspan/backspan/events"
 	"github.com/backspan/backspan/telemetry"
 )
 
-// measureProcessor shows what the event log and its sampler add to spans of which it writes nothing.
+// measureProcessor shows what the event log takes for spans of which it writes nothing.
 func measureProcessor(p *page, s sizes) (err error) {
 	dir, err := os.MkdirTemp("", "backspan-bench-")
 	if err != nil {
@@ -27,35 +28,42 @@ func measureProcessor(p *page, s sizes) (err error) {
 	}
 	log := telemetry.NewEventLog(writer, session)
 
-	p.title("What the event log adds to spans that it does not write")
-	t := newTable("a span, from Start to End", "ns", "more ns", "more B", "more allocs")
-	for _, c := range []struct {
-		name    string
-		sampler sdktrace.Sampler
-		budget  float64 // ns; 0: none
-		run     func(trace.TracerProvider) func() error
-	}{
-		{"of other instrumentation, sampled", sdktrace.AlwaysSample(), 50, foreignSpan},
-		{"of other instrumentation, dropped", sdktrace.NeverSample(), 50, foreignSpan},
-		{"Backspan's two of a success at first, sampled", sdktrace.AlwaysSample(), 0, ownSpans},
-	} {
-		results := measure([]subject{
-			alone("without", c.run(sdk(c.sampler))),
-			alone("with", c.run(sdk(telemetry.Sampler(c.sampler), log))),
-		}, s.effort)
-		without, with := results[0], results[1]
-		t.add(c.name, nanoseconds(without.ns()), nanoseconds(with.beyond(without)),
-			count(with.bytes-without.bytes), count(with.allocs-without.allocs))
-		if c.budget > 0 {
-			p.promise("the event log adds to a span "+c.name, c.budget, with.beyond(without), "ns")
-			p.promise("the same, allocations", 0, with.allocs-without.allocs, "")
-		}
+	results := measure([]subject{
+		alone("a foreign span, sampled: the processor alone", processed(log)),
+		alone("a foreign span, dropped, from Start to End", foreignSpan(sdk(sdktrace.NeverSample()))),
+		alone("the same, with Backspan's sampler and event log", foreignSpan(sdk(telemetry.Sampler(sdktrace.NeverSample()), log))),
+		alone("a success at first, from Do to its return", ownSpans(sdk(sdktrace.AlwaysSample()))),
+		alone("the same, with Backspan's sampler and event log", ownSpans(sdk(telemetry.Sampler(sdktrace.AlwaysSample()), log))),
+	}, s.effort)
+	if n := writer.Written() + writer.Dropped(); n > 0 {
+		return fmt.Errorf("the event log wrote %d lines about spans that it should not mirror", n)
+	}
+
+	p.title("What the event log takes for spans that it does not mirror")
+	t := newTable("", "ns", "B", "allocs")
+	for _, r := range results {
+		t.add(r.name, nanoseconds(r.ns()), count(r.bytes), count(r.allocs))
 	}
 	p.table(t)
-	if n := writer.Written() + writer.Dropped(); n > 0 {
-		return fmt.Errorf("the event log wrote %d lines about spans that succeeded", n)
-	}
+	sampled, dropped, with := results[0], results[1], results[2]
+	p.promise("event log, a foreign span that is sampled: time in the processor", 50, sampled.ns(), "ns")
+	p.promise("the same, allocations", 0, sampled.allocs, "")
+	p.promise("event log, a foreign span that is dropped: more time", 50, with.beyond(dropped), "ns")
+	p.promise("the same, allocations", 0, with.allocs-dropped.allocs, "")
 	return writer.Close()
+}
+
+// processed hands a foreign span to log as the SDK does at its start and its end.
+func processed(log *telemetry.EventLog) func() error {
+	recorder := tracetest.NewSpanRecorder()
+	_ = foreignSpan(sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder)))()
+	started, ended := recorder.Started()[0], recorder.Ended()[0]
+	ctx := context.Background()
+	return func() error {
+		log.OnStart(ctx, started)
+		log.OnEnd(ended)
+		return nil
+	}
 }
 
 func foreignSpan(provider trace.TracerProvider) func() error {
