@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// version tells the module's version, the commit and the Go version, as the build recorded them.
+// version tells, behind "backspan version", the module's version, the commit and the Go version, as the build recorded them.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return "backspan (built without module information)"
+		return "(built without module information)"
 	}
-	parts := []string{"backspan " + info.Main.Version}
+	parts := []string{info.Main.Version, "module " + info.Main.Path}
 	settings := map[string]string{}
 	for _, s := range info.Settings {
 		settings[s.Key] = s.Value
