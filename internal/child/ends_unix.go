@@ -136,6 +136,9 @@ type pump struct {
 
 func (p *pump) run() {
 	defer close(p.done)
+	if p.terminal != nil {
+		defer unstopped()() // the command may have the terminal, and the user may have set tostop
+	}
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := p.from.Read(buf)

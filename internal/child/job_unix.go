@@ -3,6 +3,7 @@
 package child
 
 import (
+	"errors"
 	"os"
 	"os/signal"
 	"syscall"
@@ -48,6 +49,8 @@ func newJob(stdin *os.File) *job {
 	if j.wanted = j.wanted && j.foreground() == j.own; j.wanted {
 		j.remember()
 	}
+	// Before the command starts: a Ctrl-Z that comes at once must stop it too.
+	signal.Notify(j.notify, unix.SIGTSTP, unix.SIGCONT)
 	return j
 }
 
@@ -85,27 +88,15 @@ func (j *job) remember() {
 }
 
 // began is called when the command has started; foreground says that it took the foreground with it.
-//
-// SIGTTOU is ignored while it has that, because otherwise this process, now in the background, would be stopped when it
-// takes the foreground back, or when it writes and the user has set tostop. The command must not inherit this.
 func (j *job) began(pid int, foreground bool) {
-	if j == nil {
-		return
+	if j != nil {
+		j.pid, j.held = pid, foreground
 	}
-	j.pid = pid
-	if j.held = foreground; foreground {
-		signal.Ignore(unix.SIGTTOU)
-	}
-	signal.Notify(j.notify, unix.SIGTSTP, unix.SIGCONT)
 }
 
-// grant gives the command's group the foreground.
+// grant gives the command's group the foreground. It fails when the terminal or the command has gone.
 func (j *job) grant() {
-	signal.Ignore(unix.SIGTTOU)
 	j.held = unix.IoctlSetPointerInt(j.tty, unix.TIOCSPGRP, j.pid) == nil
-	if !j.held { // the terminal has gone, or the command has
-		signal.Reset(unix.SIGTTOU)
-	}
 }
 
 // takeBack takes the foreground from the command's group, unless somebody else did.
@@ -114,14 +105,14 @@ func (j *job) takeBack(restore bool) {
 		return
 	}
 	j.held = false
-	if now := j.foreground(); now == j.pid || unix.Kill(-now, 0) == unix.ESRCH {
+	defer unstopped()()
+	if now := j.foreground(); now == j.pid || errors.Is(unix.Kill(-now, 0), unix.ESRCH) {
 		// It fails when the terminal has gone, and then there is nothing to take.
 		_ = unix.IoctlSetPointerInt(j.tty, unix.TIOCSPGRP, j.own)
 	}
 	if restore && j.modes != nil && j.foreground() == j.own {
 		_ = term.Restore(j.tty, j.modes) // likewise
 	}
-	signal.Reset(unix.SIGTTOU)
 }
 
 // end is called after the command; restore says that it may have left the terminal in disorder.
@@ -130,9 +121,7 @@ func (j *job) end(restore bool) {
 		return
 	}
 	if j.pid == 0 && j.wanted {
-		// It never ran, but the process that should have become it may have had the foreground.
-		signal.Ignore(unix.SIGTTOU)
-		j.held = true
+		j.held = true // it never ran, but the process that should have become it may have had the foreground
 	}
 	j.takeBack(restore)
 	signal.Stop(j.notify)
@@ -175,12 +164,10 @@ func (j *job) signalled(s os.Signal) {
 
 // suspend stops this process, or with target 0 its group, and returns when it has been continued.
 func (j *job) suspend(s syscall.Signal, target int) {
-	signal.Reset(unix.SIGTSTP)
-	defer signal.Notify(j.notify, unix.SIGTSTP)
 	for len(j.notify) > 0 {
 		<-j.notify
 	}
-	_ = unix.Kill(target, s)
+	defer stopBy(s, target)()
 	awake := time.NewTimer(continued)
 	defer awake.Stop()
 	for {

@@ -1,0 +1,55 @@
+package child
+
+import (
+	"runtime"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// A sigaction is the kernel's struct of that name. Its size and order depend on the machine; in all of them zeros are
+// SIG_DFL without flags and mask.
+type sigaction [64]byte
+
+// setAction sets what s does and returns what it did. (Go's runtime keeps its handler when os/signal is told to reset a
+// signal, so that SIGTSTP would do nothing, once it has been asked for.)
+func setAction(s syscall.Signal, next *sigaction) (previous *sigaction, err error) {
+	const maskSize = 8
+	previous = new(sigaction)
+	_, _, errno := syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(s),
+		uintptr(unsafe.Pointer(next)), uintptr(unsafe.Pointer(previous)), maskSize, 0, 0)
+	if errno != 0 {
+		return nil, errno
+	}
+	return previous, nil
+}
+
+// stopBy sends s, whose action is to stop, to a process or group that this process is in. undo is to be called when it
+// has been continued. Where no shell looks after the group the system drops s.
+func stopBy(s syscall.Signal, target int) (undo func()) {
+	previous, err := setAction(s, &sigaction{})
+	_ = unix.Kill(target, s) // it cannot fail: this process is among those who get it
+	return func() {
+		if err == nil {
+			_, _ = setAction(s, previous) // as it worked before, it does now
+		}
+	}
+}
+
+// unstopped keeps SIGTTOU from this goroutine until undo is called: what it does to the terminal then works also in the
+// background. The command does not inherit that, as it would if the signal was ignored.
+func unstopped() (undo func()) {
+	runtime.LockOSThread()
+	var previous, set unix.Sigset_t
+	// The kernel's sets count from bit 0 of the first word, whatever its width.
+	set.Val[0] = 1 << (uint(unix.SIGTTOU) - 1)
+	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &set, &previous); err != nil {
+		return runtime.UnlockOSThread
+	}
+	return func() {
+		if unix.PthreadSigmask(unix.SIG_SETMASK, &previous, nil) == nil {
+			runtime.UnlockOSThread() // otherwise the thread ends with the goroutine
+		}
+	}
+}
