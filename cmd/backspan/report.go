@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -72,18 +73,19 @@ func writePage(path string, session *report.Session) error {
 		return err
 	}
 	mode := os.FileMode(0o600) // like the files that it is made from
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target
-		info, err := os.Stat(path)
-		switch {
-		case err != nil:
-			return err
-		case session.Source != "" && sameFile(info, session.Source):
-			return fmt.Errorf("%s is what the page is made from; name another file", path)
-		case !info.Mode().IsRegular():
-			return writeInto(path, session)
-		}
+	switch info, err := os.Stat(path); {
+	case errors.Is(err, os.ErrNotExist):
+	case err != nil:
+		return fmt.Errorf("writing the page: %w", err)
+	case !info.Mode().IsRegular():
+		return writeInto(path, session)
+	case session.Source != "" && sameFile(info, session.Source):
+		return fmt.Errorf("%s is what the page is made from; name another file", path)
+	default:
 		mode = info.Mode().Perm()
+		if path, err = filepath.EvalSymlinks(path); err != nil { // the file is replaced, a link to it stays
+			return fmt.Errorf("writing the page: %w", err)
+		}
 	}
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
