@@ -100,10 +100,6 @@ func (o *runOptions) run(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	values, err := o.values(whole)
-	if err != nil {
-		return usage(err)
-	}
 	file, err := whole.Select(o.only, o.from)
 	if err != nil {
 		flag := "--only"
@@ -111,6 +107,10 @@ func (o *runOptions) run(ctx context.Context, path string) error {
 			flag = "--from"
 		}
 		return usage(fmt.Errorf("%s: %w", flag, err))
+	}
+	values, err := o.values(whole)
+	if err != nil {
+		return usage(err)
 	}
 	if o.dryRun {
 		if err := o.printPlan(file); err != nil || !slices.ContainsFunc(file.Phases, dryRuns) {

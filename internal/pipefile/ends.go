@@ -15,7 +15,8 @@ type Ends struct {
 }
 
 const (
-	endPattern = `^([0-9]{1,3}(-[0-9]{1,3})?|timeout|signal)$`
+	codeExpr   = `([1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-5])`
+	endPattern = `^(` + codeExpr + `(-` + codeExpr + `)?|timeout|signal)$`
 	endWant    = `an exit code from 1 to 255, a range such as 75-78, timeout or signal`
 )
 
@@ -23,10 +24,9 @@ var endRegexp = regexp.MustCompile(endPattern)
 
 // add adds what text says: an exit code, a range of them, timeout or signal.
 func (e *Ends) add(text string) error {
-	m := endRegexp.FindStringSubmatch(text)
 	switch {
-	case m == nil:
-		return fmt.Errorf("%q is no end of a command, want %s", text, endWant)
+	case !endRegexp.MatchString(text):
+		return fmt.Errorf("is %q, want %s", text, endWant)
 	case text == "timeout":
 		e.timeout = true
 		return nil
@@ -38,8 +38,8 @@ func (e *Ends) add(text string) error {
 	if n, _ := fmt.Sscanf(text, "%d-%d", &from, &to); n == 1 {
 		to = from
 	}
-	if from < 1 || to > 255 || to < from {
-		return fmt.Errorf("%q is no exit code of a failure, want %s", text, endWant)
+	if to < from {
+		return fmt.Errorf("is %q, which begins after its end, want %d-%d", text, to, from)
 	}
 	for code := from; code <= to; code++ {
 		e.codes[code] = true

@@ -15,10 +15,10 @@ import (
 // The keys of a pipeline file. This is the one place where they are spelled: the parser reads with these tables, and the
 // JSON Schema is made from them.
 
-const maxRetries = 1_000_000
+const maxRetries = 999_999
 
 var retriesKind = scalar(
-	schema{"anyOf": []any{schema{"type": "integer", "minimum": 0, "maximum": maxRetries}, schema{"const": "unlimited"}}},
+	schema{"anyOf": []any{schema{"type": "integer", "minimum": 0, "maximum": maxRetries}, schema{"type": "string", "pattern": `^([0-9]{1,6}|unlimited)$`}}},
 	"a number of retries, or unlimited", []string{"!!int", "!!str"}, func(text string) (int, error) {
 		if text == "unlimited" {
 			return retry.Unlimited, nil

@@ -86,7 +86,7 @@ var asWritten = scalar(
 		return text, nil
 	})
 
-const durationExpr = `^([0-9]{1,9}(\.[0-9]{1,9})?(ns|us|µs|ms|s|m|h))+$`
+const durationExpr = `^(0|([0-9]{1,9}(\.[0-9]{1,9})?(ns|us|µs|ms|s|m|h))+)$`
 
 var durationRegexp = regexp.MustCompile(durationExpr)
 

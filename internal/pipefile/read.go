@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -74,6 +75,9 @@ func (r *reader) syntax(err error) {
 	p := Problem{Line: load.Mark.Line, Column: load.Mark.Column, Message: "no YAML: " + load.Message}
 	if load.ContextMsg != "" {
 		p.Message += " " + load.ContextMsg
+	}
+	if strings.Contains(load.Message, "mapping values are not allowed") {
+		p.Message += `; a text with ": " in it needs quotes around it, or | before it and lines of its own`
 	}
 	r.problems = append(r.problems, p)
 }
@@ -177,6 +181,7 @@ var synonyms = map[string]string{
 	"working_dir": "dir", "working_directory": "dir", "workdir": "dir", "cwd": "dir",
 	"stages": "phases", "jobs": "phases", "tasks": "steps", "commands": "steps",
 	"when": "if", "condition": "if", "outputs": "output", "retries": "retry", "attempts": "max_retries",
+	"failed": "failure", "error": "failure", "succeeded": "success",
 	"delay": "base_delay", "backoff": "multiplier", "factor": "multiplier",
 }
 
@@ -185,10 +190,15 @@ func didYouMean(word string, known []string) string {
 	if near := nearest.Word(word, known); near != "" {
 		return fmt.Sprintf("; did you mean %q?", near)
 	}
-	for _, k := range known {
-		if k == synonyms[strings.ToLower(word)] {
-			return fmt.Sprintf("; did you mean %q?", k)
+	var others []string
+	for other, ours := range synonyms {
+		if slices.Contains(known, ours) {
+			others = append(others, other)
 		}
+	}
+	slices.Sort(others) // of two that are equally near the first counts, each time the same
+	if other := nearest.Word(word, others); other != "" {
+		return fmt.Sprintf("; did you mean %q?", synonyms[other])
 	}
 	return ", want one of " + strings.Join(known, ", ")
 }
