@@ -90,15 +90,14 @@ func (e *exam) diagnose(v visit) (text, advice string) {
 		return e.unreachable(v.dialErr)
 	}
 	d := e.seen
-	where := "http://" + d.Address
 	over := map[bool]string{true: "https://", false: "http://"}
 	isGRPC := d.Protocol == telemetry.ProtocolGRPC
 	switch {
 	case !d.TLS && v.tls && v.plain != http1 && v.plain != http2, !d.TLS && v.tls && v.plain == http1 && isGRPC:
-		return d.Address + " wants TLS, and the endpoint is without", "OTEL_EXPORTER_OTLP_ENDPOINT=https://" + d.Address
+		return d.Address + " wants TLS, and the endpoint is without", "use the endpoint https://" + d.Address
 	case d.TLS && !v.tls && (v.plain == http1 || v.plain == http2):
 		return d.Address + " speaks without TLS, and the endpoint is with",
-			"OTEL_EXPORTER_OTLP_ENDPOINT=" + where + ", or --otlp-insecure, if the way there is safe"
+			"use the endpoint http://" + d.Address + ", if the way there is safe"
 	case d.TLS && v.tls && v.certErr != nil:
 		return "the certificate of " + d.Address + " is not trusted: " + oneLine(v.certErr.Error()),
 			"OTEL_EXPORTER_OTLP_CERTIFICATE=<its authority, a PEM file>, or the name that the certificate has as endpoint"
