@@ -84,7 +84,9 @@ func newRoot(std streams, running *bool) *cobra.Command {
 		Use:   "backspan",
 		Short: "Make retries visible",
 		Long: `Backspan makes retries visible: every operation is an OpenTelemetry span, every attempt a child span with its
-delay and its error, and events.jsonl tells the same story to grep.`,
+delay and its error, and events.jsonl tells the same story to grep.
+
+` + telemetryHelp + "\n\n" + environmentHelp,
 		Example: `  backspan demo                      see retries, a recovery and their waterfall
   backspan demo --scenario outage    see an operation give up
   docker compose up -d               start Jaeger; the demo finds it by itself`,

@@ -77,6 +77,12 @@ const telemetryHelp = `Telemetry flags win over their variables ($BACKSPAN_EVENT
 and so on), these over OpenTelemetry's ($OTEL_…), and these over the configuration file: $BACKSPAN_CONFIG, else
 backspan/config.yaml where the user's configuration is (~/.config on Linux), with the flags' names as keys: otlp_endpoint.`
 
+// environmentHelp lists what else is read from the environment.
+const environmentHelp = `  BACKSPAN_CONFIG      the configuration file, or off
+  BACKSPAN_JAEGER_URL  where Jaeger's pages are (default port 16686 of the collector's host)
+  NO_COLOR             any value: no colours; CLICOLOR_FORCE=1: colours everywhere; --color wins over both
+  COLUMNS              the width to draw in, when it is no terminal`
+
 // register adds the flags to f. traceFile is where the command writes its trace file when nothing is said.
 func (t *telemetryFlags) register(f *pflag.FlagSet, traceFile string) {
 	t.flags = f

@@ -121,7 +121,7 @@ func serveTCP(t *testing.T, say string) string {
 				return
 			}
 			conns.Go(func() {
-				defer conn.Close()
+				defer conn.Close() //nolint:errcheck // who has gone is gone
 				if say == "" {
 					<-ctx.Done()
 					return

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/backspan/backspan/events"
+	"github.com/backspan/backspan/internal/nearest"
 )
 
 // A Filter says which records matter. The zero Filter matches every record. The values of one field are alternatives,
@@ -65,8 +66,8 @@ func ParseCondition(text string) (Condition, error) {
 		return Condition{}, fmt.Errorf("%q is no key=value", text)
 	}
 	if !strings.HasPrefix(key, detailPrefix) && !slices.Contains(Keys(), key) {
-		return Condition{}, fmt.Errorf("key %q is unknown, want one of %s, or details. and any other key of the details",
-			key, strings.Join(Keys(), ", "))
+		return Condition{}, fmt.Errorf("key %q is unknown%s, want one of %s, or details. and any other key of the details",
+			key, nearest.Ask(key, Keys()), strings.Join(Keys(), ", "))
 	}
 	return Condition{key, value}, nil
 }

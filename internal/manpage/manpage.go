@@ -72,7 +72,9 @@ func Write(out io.Writer, c *cobra.Command, version string) error {
 // page is a page being written.
 type page struct{ strings.Builder }
 
-func (p *page) line(format string, args ...any) { fmt.Fprintf(p, format+"\n", args...) }
+func (p *page) line(format string, args ...any) {
+	_, _ = fmt.Fprintf(p, format+"\n", args...) // a Builder takes everything
+}
 
 func (p *page) section(name string) { p.line(".SH %s", name) }
 
