@@ -14,6 +14,10 @@ func withKill(ctx context.Context) (_ context.Context, kill <-chan bool, stop fu
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	// Who reads stdout may leave. Then writing fails, and the commands are to hear of it; but this process must live to end
+	// them and to tell how it went. Ignoring the signal would do too, and be inherited by the commands.
+	broken := make(chan os.Signal, 1)
+	signal.Notify(broken, syscall.SIGPIPE)
 	now := make(chan bool, 1)
 	done, over := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -37,6 +41,7 @@ func withKill(ctx context.Context) (_ context.Context, kill <-chan bool, stop fu
 	}()
 	return ctx, now, func() {
 		signal.Stop(signals)
+		signal.Stop(broken)
 		close(done)
 		<-over
 		close(now)
