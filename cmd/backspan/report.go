@@ -1,7 +1,7 @@
 package main
 
 import (
-	"errors"
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/backspan/backspan/internal/report"
+	"github.com/backspan/backspan/internal/wholefile"
 )
 
 // reportOptions are what the flags of report say.
@@ -67,40 +68,20 @@ func (o *reportOptions) run(args []string) error {
 	return nil
 }
 
-// writePage writes the page of session to path: to a file beside it first, so that there is never half a page.
+// writePage writes the page of session to path.
 func writePage(path string, session *report.Session) error {
 	if err := checkPage(path); err != nil {
 		return err
 	}
-	mode := os.FileMode(0o600) // like the files that it is made from
-	switch info, err := os.Stat(path); {
-	case errors.Is(err, os.ErrNotExist):
-	case err != nil:
-		return fmt.Errorf("writing the page: %w", err)
-	case !info.Mode().IsRegular():
-		return writeInto(path, session)
-	case session.Source != "" && sameFile(info, session.Source):
+	if info, err := os.Stat(path); err == nil && session.Source != "" && sameFile(info, session.Source) {
 		return fmt.Errorf("%s is what the page is made from; name another file", path)
-	default:
-		mode = info.Mode().Perm()
-		if path, err = filepath.EvalSymlinks(path); err != nil { // the file is replaced, a link to it stays
-			return fmt.Errorf("writing the page: %w", err)
-		}
 	}
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("writing the page: %w", err)
-	}
-	file, err := os.CreateTemp(dir, ".backspan-*.html")
-	if err != nil {
-		return fmt.Errorf("writing the page: %w", err)
-	}
-	err = firstOf(report.Write(file, session), file.Chmod(mode), file.Close())
+	var page bytes.Buffer
+	err := report.Write(&page, session)
 	if err == nil {
-		err = os.Rename(file.Name(), path)
+		err = wholefile.Write(path, page.Bytes())
 	}
 	if err != nil {
-		_ = os.Remove(file.Name()) // what went wrong before says more
 		return fmt.Errorf("writing the page: %w", err)
 	}
 	return nil
@@ -120,15 +101,6 @@ func checkPage(path string) error {
 func sameFile(info os.FileInfo, path string) bool {
 	other, err := os.Stat(path)
 	return err == nil && os.SameFile(info, other)
-}
-
-// writeInto writes to what is no regular file: a pipe, a terminal, /dev/null.
-func writeInto(path string, session *report.Session) error {
-	file, err := os.OpenFile(path, os.O_WRONLY, 0)
-	if err != nil {
-		return fmt.Errorf("writing the page: %w", err)
-	}
-	return firstOf(report.Write(file, session), file.Close())
 }
 
 // firstOf is the first error of a list.

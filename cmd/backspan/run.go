@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 
 	"github.com/backspan/backspan/internal/pipefile"
+	"github.com/backspan/backspan/internal/wholefile"
 	"github.com/backspan/backspan/orchestrator"
 )
 
@@ -257,35 +258,16 @@ func writeJSON(w io.Writer, v any) error {
 	return nil
 }
 
-// writeReportFile writes to a file beside it first, so that there is never half a report.
-func writeReportFile(path string, report orchestrator.Report) (err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("writing the report: %w", err)
-		}
-	}()
+func writeReportFile(path string, report orchestrator.Report) error {
 	var text bytes.Buffer
-	if err := writeJSON(&text, report); err != nil {
-		return err
-	}
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return os.WriteFile(path, text.Bytes(), 0) // a pipe or a device; it is not created
-	}
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target
-	}
-	file, err := os.CreateTemp(filepath.Dir(path), ".backspan-*.json")
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(text.Bytes())
-	if err = firstOf(err, file.Close()); err == nil {
-		err = os.Rename(file.Name(), path)
+	err := writeJSON(&text, report)
+	if err == nil {
+		err = wholefile.Write(path, text.Bytes())
 	}
 	if err != nil {
-		_ = os.Remove(file.Name()) // what went wrong before says more
+		return fmt.Errorf("writing the report: %w", err)
 	}
-	return err
+	return nil
 }
 
 // addUnselected adds the phases that were left out, so that the report is one of the whole file.

@@ -54,7 +54,7 @@ var rooms = []room{
 	// What only the command needs. These may stand on each other, and on no floor.
 	{"internal/term", nil, []string{"golang.org/x/term", "golang.org/x/sys"}},
 	{"internal/doctor", with(ground, "events", "telemetry", "internal/*"), anything},
-	{"internal/demo", with(ground, "retry", "orchestrator"), api},
+	{"internal/demo", with(ground, "retry", "orchestrator", "internal/wholefile"), api},
 	{"internal/pipefile", with(ground, "retry", "orchestrator", "internal/child", "internal/nearest"), with(api, "go.yaml.in/yaml/v4", "github.com/creack/pty", "golang.org/x/term", "golang.org/x/sys")},
 	{"internal/*", with(ground, "events", "internal/*"), anything},
 	{"cmd/*", anything, anything},

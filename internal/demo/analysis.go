@@ -3,12 +3,11 @@ package demo
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
+
+	"github.com/backspan/backspan/internal/wholefile"
 )
 
 // An Analysis is what the pipeline computes from the series.
@@ -77,29 +76,11 @@ func growth(rows []Row, from, to int) Growth {
 // round keeps two decimals, as many as the data has.
 func round(x float64) float64 { return math.Round(x*100) / 100 }
 
-// writeResult writes the analysis to path whole or not at all.
-func writeResult(path string, a Analysis) (err error) {
+// writeResult writes the analysis to path.
+func writeResult(path string, a Analysis) error {
 	text, err := json.MarshalIndent(a, "", "  ")
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(file.Name()))
-		}
-	}()
-	if _, err := file.Write(append(text, '\n')); err != nil {
-		return errors.Join(err, file.Close())
-	}
-	if err := file.Close(); err != nil {
-		return err
-	}
-	return os.Rename(file.Name(), path)
+	return wholefile.Write(path, append(text, '\n'))
 }
