@@ -47,6 +47,14 @@ const (
 	DepthKey      = attribute.Key("retry.depth")               // operation: int, only when nested
 )
 
+// Attributes of attempts that are processes. All but the last are OpenTelemetry's own names.
+const (
+	ProcessPIDKey        = attribute.Key("process.pid")
+	ProcessExecutableKey = attribute.Key("process.executable.name")
+	ProcessExitCodeKey   = attribute.Key("process.exit.code")       // int, as a shell shows it: 128+N after signal N
+	ProcessSignalKey     = attribute.Key("backspan.process.signal") // what ended it: SIGTERM; absent when nothing did
+)
+
 // The values of ResultKey.
 const (
 	ResultSuccess  = "success"

@@ -1,0 +1,98 @@
+package child
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Ends is a set of ways in which a command can end, for rules such as "retry after these". The zero Ends is empty.
+type Ends struct {
+	codes           [256]bool
+	timeout, signal bool
+}
+
+// EndsWant says what Add takes.
+const EndsWant = "exit codes from 1 to 255, ranges such as 75-78, timeout or signal, with commas between them"
+
+// Add adds what text lists: exit codes and ranges of them as a shell shows them (so 124 is a command that timed out, too,
+// and 137 one that SIGKILL ended), "timeout", and "signal" for every one that ended a command by itself. After an error
+// the set is as it was.
+func (e *Ends) Add(text string) error {
+	next := *e
+	for word := range strings.SplitSeq(text, ",") {
+		switch word = strings.TrimSpace(word); word {
+		case "timeout":
+			next.timeout = true
+		case "signal":
+			next.signal = true
+		default:
+			if err := next.codesOf(word); err != nil {
+				return err
+			}
+		}
+	}
+	*e = next
+	return nil
+}
+
+func (e *Ends) codesOf(word string) error {
+	first, last, isRange := strings.Cut(word, "-")
+	if !isRange {
+		last = first
+	}
+	from, err := strconv.ParseUint(first, 10, 8)
+	to, err2 := strconv.ParseUint(last, 10, 8)
+	switch {
+	case err != nil || err2 != nil || from == 0:
+		return errors.New("want " + EndsWant)
+	case to < from:
+		return fmt.Errorf("want %d-%d in place of %s", to, from, word)
+	}
+	for code := from; code <= to; code++ {
+		e.codes[code] = true
+	}
+	return nil
+}
+
+// Empty says whether nothing was added.
+func (e *Ends) Empty() bool { return *e == Ends{} }
+
+// Has says whether r ended in one of these ways.
+func (e *Ends) Has(r Result) bool {
+	switch {
+	case r.Stopped && e.timeout:
+		return true
+	case r.Signal != 0 && !r.Stopped && e.signal:
+		return true
+	default:
+		return e.codes[r.Code()&0xff]
+	}
+}
+
+// String lists them as Add takes them.
+func (e *Ends) String() string {
+	var list []string
+	for from := 1; from < len(e.codes); from++ {
+		to := from
+		for e.codes[from] && to+1 < len(e.codes) && e.codes[to+1] {
+			to++
+		}
+		switch {
+		case !e.codes[from]:
+		case to == from:
+			list = append(list, strconv.Itoa(from))
+		default:
+			list = append(list, fmt.Sprintf("%d-%d", from, to))
+		}
+		from = to
+	}
+	if e.timeout {
+		list = append(list, "timeout")
+	}
+	if e.signal {
+		list = append(list, "signal")
+	}
+	return strings.Join(list, ",")
+}
