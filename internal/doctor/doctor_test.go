@@ -147,7 +147,7 @@ func TestWhyACollectorDoesNotTakeTheSpan(t *testing.T) {
 		},
 		{"no traces", telemetry.Config{Endpoint: serveGRPC(t, nil, nil)}, false, []string{"takes no traces", "unknown service"}},
 		{
-			"wrong path", telemetry.Config{Endpoint: "http://" + httpAt + "/otlp"}, false, []string{"the collector did not take it", "404"},
+			"wrong path", telemetry.Config{Endpoint: "http://" + httpAt + "/otlp"}, false, []string{"the collector did not take it", "404", "is the path right"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

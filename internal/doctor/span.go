@@ -77,6 +77,9 @@ func (e *exam) refused(ctx context.Context, failed *telemetry.ExportError) {
 	case e.seen.Proxy != "":
 		text = "it did not get through the proxy " + e.seen.Proxy
 		advice = "NO_PROXY=" + hostOf(e.seen.Address) + " goes without"
+	case e.seen.Protocol != telemetry.ProtocolGRPC:
+		text = "the collector did not take it"
+		advice = "is the path right (/v1/traces is added to what is no whole URL of its own), are the headers? The collector's log says more"
 	default:
 		text = "the collector did not take it"
 		advice = "the collector's log says more"
