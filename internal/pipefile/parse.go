@@ -24,6 +24,10 @@ func Parse(name string, text []byte) (*File, error) {
 	}
 	file.inherit()
 	file.order()
+	// What runs it has the last word. It knows no lines, so all that it could refuse is to be found before.
+	if err := file.Pipeline(&Runner{}).Validate(); err != nil {
+		return nil, newError(name, []Problem{{Message: err.Error()}})
+	}
 	return &file, nil
 }
 

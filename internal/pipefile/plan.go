@@ -1,6 +1,7 @@
 package pipefile
 
 import (
+	"slices"
 	"time"
 
 	"github.com/backspan/backspan/orchestrator"
@@ -44,39 +45,18 @@ type PlannedStep struct {
 func (f *File) Plan(recovery bool, maxParallel int) Plan {
 	plan := Plan{Pipeline: f.Name, Sequence: f.Sequence(), MaxParallel: maxParallel, Recovery: recovery}
 	bounds := make(map[string]Bound, len(f.Phases))
-	for _, i := range f.inOrder() {
+	order, err := f.Pipeline(&Runner{}).Plan()
+	if err != nil {
+		panic(err) // Parse asked, and let nothing through that is refused
+	}
+	for _, next := range order.Phases() {
+		i := slices.IndexFunc(f.Phases, func(p Phase) bool { return p.Name == next.Name })
 		planned := f.planPhase(&f.Phases[i], recovery)
 		bounds[planned.Name] = planned.Worst
 		plan.Phases = append(plan.Phases, planned)
 	}
 	plan.Worst = plan.worst(bounds)
 	return plan
-}
-
-// inOrder are the phases in the order in which the orchestrator begins them.
-func (f *File) inOrder() []int {
-	var order []int
-	begun := map[string]bool{}
-	for len(order) < len(f.Phases) {
-		before := len(order)
-		var now []string
-		for i, phase := range f.Phases {
-			ready := !begun[phase.Name]
-			for _, need := range phase.Needs {
-				ready = ready && begun[need.Text]
-			}
-			if ready {
-				order, now = append(order, i), append(now, phase.Name)
-			}
-		}
-		for _, name := range now {
-			begun[name] = true
-		}
-		if len(order) == before {
-			panic("pipefile: a cycle was let through") // Parse refuses them
-		}
-	}
-	return order
 }
 
 func (f *File) planPhase(phase *Phase, recovery bool) PlannedPhase {

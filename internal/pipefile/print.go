@@ -187,6 +187,9 @@ func (b Bound) String() string {
 	if b.Endless != "" {
 		return fmt.Sprintf("%s, %s, no limit in all: %s", commands, waits, b.Endless)
 	}
+	if b.Time == forever {
+		return fmt.Sprintf("%s, %s, centuries in all", commands, waits)
+	}
 	return fmt.Sprintf("%s, %s, %s in all", commands, waits, short(b.Time))
 }
 
