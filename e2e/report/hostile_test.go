@@ -212,4 +212,7 @@ func TestTenThousandSpans(t *testing.T) {
 	if n := get[int](p, "document.querySelectorAll('.row').length"); n > 100 {
 		t.Errorf("%d rows have elements after scrolling", n)
 	}
+	if !get[bool](p, "document.activeElement.matches('.row')") {
+		t.Error("the focus is lost when its row is scrolled out of sight")
+	}
 }

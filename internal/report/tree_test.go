@@ -152,7 +152,7 @@ func random(r *rand.Rand) []waterfall.Span {
 			case i < made-1:
 				attempt.Status, result = codes.Error, semconv.ResultRetrying
 				attempt.Attributes = append(attempt.Attributes, semconv.NextDelayKey.Float64(float64(wait)/1000))
-				now += wait
+				now += wait + r.IntN(3) // a moment passes between a try and the next
 			case failed:
 				attempt.Status, result = codes.Error, semconv.ResultFailed
 			}
@@ -213,6 +213,9 @@ func TestSpending(t *testing.T) {
 		{"a failed attempt whose operation succeeded: that work was no loss", []waterfall.Span{
 			span(1, 0, op, "a", 0, 10), failed(span(2, 1, try, "t", 0, 10)), span(3, 2, op, "b", 2, 8), span(4, 3, try, "u", 2, 8),
 		}, spending{Working: 6 * ms, Lost: 4 * ms}},
+		{"the moment before a retry without a wait", []waterfall.Span{
+			span(1, 0, op, "a", 0, 21), failed(span(2, 1, try, "t", 0, 10, semconv.NextDelayKey.Float64(0))), span(3, 1, try, "u", 11, 21),
+		}, spending{Working: 10 * ms, Lost: 10 * ms, Other: 1 * ms}},
 		{"work beside a failure", []waterfall.Span{
 			span(1, 0, op, "a", 0, 10), failed(span(2, 1, try, "t", 0, 10)), span(3, 0, op, "b", 5, 20), span(4, 3, try, "u", 5, 20),
 		}, spending{Working: 15 * ms, Lost: 5 * ms}},

@@ -5,6 +5,7 @@ let folded = new Set(); // rows whose children are not shown
 const unfiltered = folded; // the folds to come back to after a search
 let shown = []; // the rows in the picture, from above
 let hits = 0;
+let roots = 0; // how many rows without a parent are kept
 
 const filtering = () => wanted.words.length > 0 || wanted.states.size > 0 || wanted.retried;
 
@@ -26,6 +27,7 @@ function choose() {
     if (rows[i].kept && rows[i].up) rows[i].up.kept = true;
   }
   shown = [];
+  roots = 0;
   for (const r of rows) {
     r.shown = r.kept && (r.up === null || (r.up.shown && !folded.has(r.up)));
     if (r.shown) {
@@ -33,7 +35,7 @@ function choose() {
       shown.push(r);
     }
     if (r.kept) {
-      r.place = r.up ? ++r.up.keptChildren : 0;
+      r.place = r.up ? ++r.up.keptChildren : ++roots;
       r.keptChildren = 0;
     }
   }

@@ -15,8 +15,8 @@ function rowElement(r) {
   e.setAttribute('role', 'row');
   e.setAttribute('aria-level', r.level + 1);
   e.setAttribute('aria-rowindex', r.at + 2);
-  e.setAttribute('aria-posinset', r.up ? r.place : r.index + 1);
-  if (r.up) e.setAttribute('aria-setsize', r.up.keptChildren);
+  e.setAttribute('aria-posinset', r.place);
+  e.setAttribute('aria-setsize', r.up ? r.up.keptChildren : roots);
   if (inner) e.setAttribute('aria-expanded', String(open));
   e.tabIndex = r === active ? 0 : -1;
   e.style.setProperty('--level', Math.min(r.level, 12));
@@ -103,8 +103,6 @@ function go(r) {
   render();
   const e = elements.get(r);
   e.tabIndex = 0;
-  tell(r);
-  e.setAttribute('aria-describedby', 'tip');
   e.focus({ preventScroll: true });
   e.scrollIntoView({ block: 'nearest' });
 }
@@ -127,8 +125,8 @@ const moves = {
     if (active.keptChildren > 0 && !folded.has(active)) turn(active);
     else if (active.up) go(active.up);
   },
-  Enter: () => inspect(active),
-  ' ': () => inspect(active),
+  Enter: () => inspect(active, true),
+  ' ': () => inspect(active, true),
 };
 
 function turn(r) {

@@ -75,7 +75,8 @@ function untell() {
   tip.hidden = true;
 }
 
-function inspect(r) {
+// inspect shows all of a row. By keyboard the focus follows; Escape brings it back.
+function inspect(r, follow) {
   const close = el('button', 'quiet', 'Close');
   const zoom = el('button', 'quiet', 'Zoom to it');
   close.type = zoom.type = 'button';
@@ -96,6 +97,7 @@ function inspect(r) {
   inspector.scrollTop = 0;
   inspector.dataset.row = r.index;
   untell();
+  if (follow) inspector.focus();
 }
 
 function closeInspector(back) {
