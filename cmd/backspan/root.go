@@ -111,6 +111,7 @@ delay and its error, and events.jsonl tells the same story to grep.
 	choiceVar(root, root.PersistentFlags(), std.color, "color", []string{term.Auto, term.Always, term.Never},
 		"colours; auto: on a terminal, unless $NO_COLOR, $CLICOLOR_FORCE or $CLICOLOR say otherwise")
 	root.AddCommand(newDemo(std), newEvents(std), newReport(std), newShow(std), newDoctor(std), newMan(std), newInit(std), newRun(std))
+	root.AddCommand(newExec(std))
 	root.SetHelpCommand(newHelp(std))
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

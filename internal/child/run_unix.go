@@ -23,18 +23,18 @@ type event struct {
 // run is one running command.
 type run struct {
 	*Command
-	pid    int // of the process and of its group
-	ends   ends
-	job    *job // nil: it has no part in job control
-	events chan event
-	kill   <-chan time.Time // when SIGKILL is due; nil: not yet or not any more
-	result Result
+	pid     int // of the process and of its group
+	streams streams
+	job     *job // nil: it has no part in job control
+	events  chan event
+	kill    <-chan time.Time // when SIGKILL is due; nil: not yet or not any more
+	result  Result
 }
 
 func (c *Command) run(ctx context.Context) Result {
 	r := &run{Command: c, events: make(chan event), result: Result{ExitCode: -1}}
 	var err error
-	if r.ends, err = c.open(); err != nil {
+	if r.streams, err = c.open(); err != nil {
 		r.result.Err = &StartError{Name: c.Args[0], Code: CodeOwn, Err: err}
 		return r.result
 	}
@@ -43,11 +43,11 @@ func (c *Command) run(ctx context.Context) Result {
 	}
 	if err := r.start(); err != nil {
 		r.job.end(false)
-		r.ends.abort()
+		r.streams.abort()
 		r.result.Err = err
 		return r.result
 	}
-	r.ends.pump()
+	r.streams.pump()
 	go r.wait()
 
 	end := r.supervise(ctx)
@@ -65,7 +65,7 @@ func (c *Command) run(ctx context.Context) Result {
 	}
 	// Who was killed had no chance to leave the terminal as it found it.
 	r.job.end(r.result.Signal != 0 || r.result.Stopped)
-	r.result.Tail = r.ends.finish(c.OutputDelay)
+	r.result.Tail = r.streams.finish(c.OutputDelay)
 	return r.result
 }
 
@@ -96,7 +96,7 @@ func (r *run) start() error {
 }
 
 func (r *run) spawn(path string, args, env []string) error {
-	attr := &os.ProcAttr{Dir: r.Dir, Env: env, Files: r.ends.files(), Sys: &syscall.SysProcAttr{Setpgid: true}}
+	attr := &os.ProcAttr{Dir: r.Dir, Env: env, Files: r.streams.files(), Sys: &syscall.SysProcAttr{Setpgid: true}}
 	if r.job.eager() {
 		attr.Sys.Foreground, attr.Sys.Ctty = true, r.job.tty
 	}

@@ -12,15 +12,15 @@ import (
 	"golang.org/x/term"
 )
 
-// ends are the two sides of the command's streams: the files that it gets, and the pumps that read what it writes.
-type ends struct {
+// streams are the two sides of the command's streams: the files that it gets, and the pumps that read what it writes.
+type streams struct {
 	child  [3]*os.File
 	opened []*os.File // those of child that are ours to close
 	pumps  []*pump
 	tail   *tail // nil: nothing is kept
 }
 
-func (c *Command) open() (e ends, err error) {
+func (c *Command) open() (e streams, err error) {
 	defer func() {
 		if err != nil {
 			e.abort()
@@ -40,9 +40,9 @@ func (c *Command) open() (e ends, err error) {
 	return e, e.output(2, c.Stderr, e.tail)
 }
 
-func (e *ends) files() []*os.File { return e.child[:] }
+func (e *streams) files() []*os.File { return e.child[:] }
 
-func (e *ends) null(i, mode int) (err error) {
+func (e *streams) null(i, mode int) (err error) {
 	if e.child[i], err = os.OpenFile(os.DevNull, mode, 0); err == nil {
 		e.opened = append(e.opened, e.child[i])
 	}
@@ -50,7 +50,7 @@ func (e *ends) null(i, mode int) (err error) {
 }
 
 // output prepares the stream i, which goes to w and, if keep is not nil, to that.
-func (e *ends) output(i int, w io.Writer, keep *tail) error {
+func (e *streams) output(i int, w io.Writer, keep *tail) error {
 	file, isFile := w.(*os.File)
 	switch {
 	case keep == nil && w == nil:
@@ -90,14 +90,14 @@ func openTerminal() (ours, theirs *os.File, err error) {
 }
 
 // pump begins to read. The command has its ends; ours of them are closed, or there would be no end of file.
-func (e *ends) pump() {
+func (e *streams) pump() {
 	e.closeChild()
 	for _, p := range e.pumps {
 		go p.run()
 	}
 }
 
-func (e *ends) closeChild() {
+func (e *streams) closeChild() {
 	for _, f := range e.opened {
 		_ = f.Close() // nothing was written to it
 	}
@@ -105,7 +105,7 @@ func (e *ends) closeChild() {
 }
 
 // abort closes what was opened for a command that did not start.
-func (e *ends) abort() {
+func (e *streams) abort() {
 	e.closeChild()
 	for _, p := range e.pumps {
 		_ = p.from.Close() // nothing was read from it
@@ -113,7 +113,7 @@ func (e *ends) abort() {
 }
 
 // finish returns the end of stderr when all has been read, or delay after the command's end.
-func (e *ends) finish(delay time.Duration) string {
+func (e *streams) finish(delay time.Duration) string {
 	until := time.Now().Add(delay)
 	for _, p := range e.pumps {
 		p.finish(until)
