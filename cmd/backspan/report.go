@@ -30,8 +30,9 @@ waits drawn as waits, what each operation cost, and every error. The page loads 
 it with the build, open it in ten years.
 
 It reads a trace file (OTLP JSON lines) or an events file, plain or gzipped; an events file knows less, and the page says
-what. A session is named by its id or the beginning of it, and looked for in ` + defaultTraceFile + ` and then in
-$BACKSPAN_EVENTS or data/session/events.jsonl. Without an argument it is the newest one there.`,
+what. A session is named by its id or the beginning of it, and looked for in the trace file and then in the events file that
+the other commands write: ` + defaultTraceFile + ` and data/session/events.jsonl, unless $BACKSPAN_TRACE_FILE,
+$BACKSPAN_EVENTS or the configuration file say otherwise. Without an argument it is the newest one there.`,
 		Example: `  backspan demo && backspan report
   backspan report 4786a9a2 -o monday.html
   backspan report build/trace.json --session 4786a9a2

@@ -30,13 +30,22 @@ func (s *reportSource) register(f *pflag.FlagSet) {
 	f.BoolVar(&s.list, "list", false, "list the sessions instead")
 }
 
+// traceFile is the trace file that is meant when none is named: the one that the commands write.
+func traceFile() string {
+	if path := strings.TrimSpace(os.Getenv("BACKSPAN_TRACE_FILE")); path != "" {
+		return path
+	}
+	if file, err := readConfigFile(); err == nil { // a bad file has been refused before any command ran
+		if v, ok := file["trace_file"]; ok {
+			return v.texts[0]
+		}
+	}
+	return defaultTraceFile
+}
+
 // defaultLogs are the files where a session is looked for when no file is named.
 func defaultLogs() []string {
-	logs := []string{defaultTraceFile}
-	if path := eventsFile(); path != telemetry.Off {
-		logs = append(logs, path)
-	}
-	return logs
+	return slices.DeleteFunc([]string{traceFile(), eventsFile()}, func(path string) bool { return path == telemetry.Off })
 }
 
 // open finds the session that the arguments and the flags name.
@@ -92,6 +101,8 @@ func findSession(id string) (*report.Session, error) {
 	}
 	where := strings.Join(logs, " or ")
 	switch {
+	case len(logs) == 0:
+		return nil, errors.New("there is nothing to look in: trace file and events file are off; name a file")
 	case missing == len(logs):
 		return nil, fmt.Errorf("there is no %s here; name a trace file or an events file, or make one: backspan demo", where)
 	case id == "":

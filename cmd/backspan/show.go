@@ -26,8 +26,9 @@ func newShow(std streams) *cobra.Command {
 terminal and plain elsewhere.
 
 It reads a trace file (OTLP JSON lines) or an events file, plain or gzipped. A session is named by its id or the beginning
-of it, and looked for in ` + defaultTraceFile + ` and then in $BACKSPAN_EVENTS or data/session/events.jsonl. Without
-an argument it is the newest one there. Long pictures are folded to what went wrong; --all shows every row.`,
+of it, and looked for in the trace file and then in the events file that the other commands write: ` + defaultTraceFile + `
+and data/session/events.jsonl, unless $BACKSPAN_TRACE_FILE, $BACKSPAN_EVENTS or the configuration file say otherwise.
+Without an argument it is the newest one there. Long pictures are folded to what went wrong; --all shows every row.`,
 		Example: `  backspan show
   backspan show 4786a9a2
   backspan show build/trace.json --all | less
