@@ -182,4 +182,3 @@ func TestCommandsReadNothing(t *testing.T) {
 		t.Errorf("seen %q, want no terminal", p.screen())
 	}
 }
-

@@ -3,16 +3,12 @@ package pipefile
 import (
 	"fmt"
 	"regexp"
-	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
 
 	"github.com/backspan/backspan/internal/child"
 )
-
-// Ends are ways in which a command can end: exit codes, its time being up, a signal.
-type Ends struct {
-	codes           [256]bool
-	timeout, signal bool
-}
 
 const (
 	codeExpr   = `([1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-5])`
@@ -22,74 +18,47 @@ const (
 
 var endRegexp = regexp.MustCompile(endPattern)
 
-// add adds what text says: an exit code, a range of them, timeout or signal.
-func (e *Ends) add(text string) error {
-	switch {
-	case !endRegexp.MatchString(text):
-		return fmt.Errorf("is %q, want %s", text, endWant)
-	case text == "timeout":
-		e.timeout = true
-		return nil
-	case text == "signal":
-		e.signal = true
-		return nil
-	}
-	var from, to int
-	if n, _ := fmt.Sscanf(text, "%d-%d", &from, &to); n == 1 {
-		to = from
-	}
-	if to < from {
-		return fmt.Errorf("is %q, which begins after its end, want %d-%d", text, to, from)
-	}
-	for code := from; code <= to; code++ {
-		e.codes[code] = true
-	}
-	return nil
-}
+// endKind is one way in which a command can end, or a range of them.
+var endKind = scalar(
+	schema{"anyOf": []any{schema{"type": "string", "pattern": endPattern}, schema{"type": "integer", "minimum": 1, "maximum": 255}}},
+	endWant, []string{"!!str", "!!int"}, func(text string) (string, error) {
+		if !endRegexp.MatchString(text) {
+			return "", fmt.Errorf("is %q, want %s", text, endWant)
+		}
+		if err := new(child.Ends).Add(text); err != nil {
+			return "", fmt.Errorf("is %q, %w", text, err)
+		}
+		return text, nil
+	})
 
-// has reports whether r is one of them. What could not be started counts by the code that a shell has for it.
-func (e *Ends) has(r child.Result) bool {
-	switch {
-	case r.Err != nil:
-		return e.codes[r.Code()]
-	case r.Stopped:
-		return e.timeout
-	case r.Signal != 0:
-		return e.signal
-	default:
-		return e.codes[r.ExitCode&0xff]
-	}
-}
-
-// String lists them as a file would.
-func (e *Ends) String() string {
-	text := ""
-	add := func(s string) {
-		if text != "" {
-			text += ", "
-		}
-		text += s
-	}
-	for from := 1; from < len(e.codes); from++ {
-		if !e.codes[from] {
-			continue
-		}
-		to := from
-		for to+1 < len(e.codes) && e.codes[to+1] {
-			to++
-		}
-		if to == from {
-			add(strconv.Itoa(from))
+// endsKind is one end, or a list of them.
+var endsKind = func() kind[*child.Ends] {
+	list := listOf(endKind, 1, "a list of ends such as [75, timeout]")
+	return kind[*child.Ends]{schema{"anyOf": []any{endKind.schema, list.schema}}, func(r *reader, n *yaml.Node, at string) (*child.Ends, bool) {
+		var texts []string
+		var ok bool
+		if target(n).Kind == yaml.SequenceNode {
+			texts, ok = list.read(r, n, at)
 		} else {
-			add(fmt.Sprintf("%d-%d", from, to))
+			texts = make([]string, 1)
+			texts[0], ok = endKind.read(r, n, at)
 		}
-		from = to
+		if !ok {
+			return nil, false
+		}
+		ends := &child.Ends{}
+		if err := ends.Add(strings.Join(texts, ",")); err != nil {
+			r.complain(n, at, "%s", err)
+			return nil, false
+		}
+		return ends, true
+	}}
+}()
+
+// listed are the ends as a person reads them; empty for none.
+func listed(ends *child.Ends) string {
+	if ends == nil {
+		return ""
 	}
-	if e.timeout {
-		add("timeout")
-	}
-	if e.signal {
-		add("signal")
-	}
-	return text
+	return strings.ReplaceAll(ends.String(), ",", ", ")
 }

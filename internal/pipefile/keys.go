@@ -8,6 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/backspan/backspan/internal/child"
 	"github.com/backspan/backspan/orchestrator"
 	"github.com/backspan/backspan/retry"
 )
@@ -42,34 +43,6 @@ var multiplierKind = scalar(schema{"type": "number", "minimum": 1}, "a number of
 var jitterKind = oneOf([]string{"none", "full", "equal", "decorrelated"},
 	[]retry.Jitter{retry.NoJitter, retry.FullJitter, retry.EqualJitter, retry.DecorrelatedJitter})
 
-// endKind is one end of a command, or a range of them.
-var endKind = scalar(
-	schema{"anyOf": []any{schema{"type": "string", "pattern": endPattern}, schema{"type": "integer", "minimum": 1, "maximum": 255}}},
-	endWant, []string{"!!str", "!!int"}, func(text string) (Ends, error) {
-		var e Ends
-		return e, e.add(text)
-	})
-
-// endsKind is one end, or a list of them.
-var endsKind = func() kind[*Ends] {
-	list := listOf(endKind, 1, "a list of ends such as [75, timeout]")
-	return kind[*Ends]{schema{"anyOf": []any{endKind.schema, list.schema}}, func(r *reader, n *yaml.Node, at string) (*Ends, bool) {
-		if target(n).Kind != yaml.SequenceNode {
-			e, ok := endKind.read(r, n, at)
-			return &e, ok
-		}
-		all, ok := list.read(r, n, at)
-		sum := &Ends{}
-		for _, e := range all {
-			for code, in := range e.codes {
-				sum.codes[code] = sum.codes[code] || in
-			}
-			sum.timeout, sum.signal = sum.timeout || e.timeout, sum.signal || e.signal
-		}
-		return sum, ok
-	}}
-}()
-
 // recoveryKeys are those of every policy.
 var recoveryKeys = []key[Policy]{
 	keyOf("max_retries", retriesKind, func(p *Policy, n int) { p.MaxRetries = &n },
@@ -89,9 +62,9 @@ var recoveryKeys = []key[Policy]{
 }
 
 var retryKeys = append(recoveryKeys[:len(recoveryKeys):len(recoveryKeys)],
-	keyOf("retry_on", endsKind, func(p *Policy, e *Ends) { p.RetryOn = e },
+	keyOf("retry_on", endsKind, func(p *Policy, e *child.Ends) { p.RetryOn = e },
 		"the only failures that are retried: exit codes, ranges such as 75-78, timeout, signal (default all)"),
-	keyOf("stop_on", endsKind, func(p *Policy, e *Ends) { p.StopOn = e },
+	keyOf("stop_on", endsKind, func(p *Policy, e *child.Ends) { p.StopOn = e },
 		"failures that are not retried: exit codes, ranges such as 75-78, timeout, signal; they win over retry_on"),
 )
 

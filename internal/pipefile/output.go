@@ -121,11 +121,12 @@ func (p Policy) retryable(err error) bool {
 	switch {
 	case !errors.As(err, &failed):
 		return p.RetryOn == nil // an output that cannot be used
-	case p.StopOn != nil && p.StopOn.has(failed.result):
+	case p.StopOn != nil && p.StopOn.Has(failed.result):
 		return false
 	case p.RetryOn != nil:
-		return p.RetryOn.has(failed.result)
+		return p.RetryOn.Has(failed.result)
 	default:
-		return failed.result.Err == nil
+		// A machine that is out of processes may have one then.
+		return failed.result.Err == nil || failed.result.Code() == child.CodeOwn
 	}
 }

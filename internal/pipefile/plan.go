@@ -92,12 +92,7 @@ func (f *File) planStep(phase *Phase, step *Step) PlannedStep {
 	if step.Output != NoOutput {
 		p.Output = outputVariable(phase.Name, step.Name)
 	}
-	if step.Retry.RetryOn != nil {
-		p.RetryOn = step.Retry.RetryOn.String()
-	}
-	if step.Retry.StopOn != nil {
-		p.StopOn = step.Retry.StopOn.String()
-	}
+	p.RetryOn, p.StopOn = listed(step.Retry.RetryOn), listed(step.Retry.StopOn)
 	name := phase.Name + "/" + step.Name
 	try := Bound{Commands: 1, Endless: name + " has no attempt_timeout"}
 	p.Worst = retried(try.within(p.Retry.AttemptTimeout, f.Grace), p.Retry, name)

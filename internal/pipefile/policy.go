@@ -3,6 +3,7 @@ package pipefile
 import (
 	"time"
 
+	"github.com/backspan/backspan/internal/child"
 	"github.com/backspan/backspan/retry"
 )
 
@@ -15,8 +16,8 @@ type Policy struct {
 	Jitter         *retry.Jitter
 	AttemptTimeout *time.Duration
 	MaxElapsed     *time.Duration
-	RetryOn        *Ends
-	StopOn         *Ends
+	RetryOn        *child.Ends
+	StopOn         *child.Ends
 }
 
 // or fills what p does not say with what outer says.

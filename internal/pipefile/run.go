@@ -11,7 +11,10 @@ import (
 	"sync"
 	"syscall"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/backspan/backspan/internal/child"
+	"github.com/backspan/backspan/internal/semconv"
 	"github.com/backspan/backspan/orchestrator"
 	"github.com/backspan/backspan/retry"
 )
@@ -234,6 +237,7 @@ func (p *phaseRun) command(ctx context.Context, in orchestrator.Input, step *Ste
 		command.Stdout = kept
 	}
 	result := command.Run(ctx)
+	record(ctx, step.Run.Args[0], result)
 	if !result.OK() {
 		return nil, &commandError{result: result, ended: ctx.Err()}
 	}
@@ -241,6 +245,21 @@ func (p *phaseRun) command(ctx context.Context, in orchestrator.Input, step *Ste
 		return nil, nil
 	}
 	return kept.output(step.Output)
+}
+
+// record tells the attempt's span about the process, as exec does.
+func record(ctx context.Context, program string, r child.Result) {
+	span := trace.SpanFromContext(ctx)
+	if r.Err != nil || !span.IsRecording() {
+		return
+	}
+	code := r.ExitCode
+	if r.Signal != 0 {
+		code = child.CodeSignal + int(r.Signal)
+		span.SetAttributes(semconv.ProcessSignalKey.String(child.SignalName(r.Signal)))
+	}
+	span.SetAttributes(semconv.ProcessExecutableKey.String(filepath.Base(program)),
+		semconv.ProcessPIDKey.Int(r.PID), semconv.ProcessExitCodeKey.Int(code))
 }
 
 const (

@@ -11,38 +11,8 @@ import (
 	"github.com/backspan/backspan/orchestrator"
 )
 
-func TestEnds(t *testing.T) {
-	var e Ends
-	for _, text := range []string{"7", "75-78", "timeout"} {
-		if err := e.add(text); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got, want := e.String(), "7, 75-78, timeout"; got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-	for _, c := range []struct {
-		name   string
-		result child.Result
-		want   bool
-	}{
-		{"a code", child.Result{ExitCode: 7}, true},
-		{"the first of a range", child.Result{ExitCode: 75}, true},
-		{"the last of a range", child.Result{ExitCode: 78}, true},
-		{"another code", child.Result{ExitCode: 8}, false},
-		{"a timeout", child.Result{Stopped: true, Signal: 15, ExitCode: -1}, true},
-		{"a signal", child.Result{Signal: 15, ExitCode: -1}, false},
-		{"not started", child.Result{ExitCode: -1, Err: &child.StartError{Code: 127}}, false},
-	} {
-		if got := e.has(c.result); got != c.want {
-			t.Errorf("%s: %v, want %v", c.name, got, c.want)
-		}
-	}
-}
-
 func TestWhatIsRetried(t *testing.T) {
-	only, never := &Ends{timeout: true}, &Ends{signal: true}
-	only.codes[127] = true
+	only, never := ends(t, "127,timeout"), ends(t, "signal")
 	failed := func(r child.Result) error { return &commandError{result: r} }
 	for _, c := range []struct {
 		name   string
@@ -52,6 +22,7 @@ func TestWhatIsRetried(t *testing.T) {
 	}{
 		{"any code", Policy{}, failed(child.Result{ExitCode: 1}), true},
 		{"what cannot be started is not", Policy{}, failed(child.Result{Err: &child.StartError{Code: 127}}), false},
+		{"but a machine without room may have some", Policy{}, failed(child.Result{Err: &child.StartError{Code: child.CodeOwn}}), true},
 		{"unless its code is named", Policy{RetryOn: only}, failed(child.Result{Err: &child.StartError{Code: 127}}), true},
 		{"a code that is not named", Policy{RetryOn: only}, failed(child.Result{ExitCode: 1}), false},
 		{"a code that is not to stop", Policy{StopOn: never}, failed(child.Result{ExitCode: 1}), true},
@@ -63,6 +34,15 @@ func TestWhatIsRetried(t *testing.T) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
 	}
+}
+
+func ends(t *testing.T, text string) *child.Ends {
+	t.Helper()
+	var e child.Ends
+	if err := e.Add(text); err != nil {
+		t.Fatal(err)
+	}
+	return &e
 }
 
 func TestLines(t *testing.T) {
