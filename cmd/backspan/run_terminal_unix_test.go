@@ -90,7 +90,7 @@ func (p *typist) await(t *testing.T, text string) {
 func (p *typist) end(t *testing.T) int {
 	t.Helper()
 	err := p.Wait()
-	for range p.more { //nolint:revive // until it is closed: all has been read then
+	for range p.more { // until it is closed: all has been read then
 	}
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
