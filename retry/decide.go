@@ -43,7 +43,7 @@ func (p *Policy) decide(e Ended) Decision {
 	// none (its own inner timeout), or be one and look like something else.
 	case e.Context != nil:
 		return Decision{Reason: contextReason(e.Context)}
-	case errors.Is(e.Err, ErrPermanent):
+	case isPermanent(e.Err):
 		return Decision{Reason: ErrPermanent}
 	case p.Retryable != nil && !p.Retryable(e.Err):
 		return Decision{Reason: ErrPermanent}

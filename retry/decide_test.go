@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"testing"
 	"time"
 
@@ -63,6 +64,23 @@ func TestDecide(t *testing.T) {
 		if got := c.policy.Decide(c.ended); got != c.want {
 			t.Errorf("%s: got %+v, want %+v", name, got, c.want)
 		}
+	}
+}
+
+// A nil pointer in an interface is an error that is not nil, and panics when errors.Is unwraps it.
+func TestDecideSurvivesNilPointers(t *testing.T) {
+	for name, err := range map[string]error{
+		"retry.Error": (*retry.Error)(nil),
+		"url.Error":   (*url.Error)(nil),
+		"wrapped":     fmt.Errorf("get: %w", (*url.Error)(nil)),
+	} {
+		want := retry.Decision{Retry: true, Delay: time.Second}
+		if got := (retry.Policy{}).Decide(retry.Ended{Attempt: 1, Err: err}); got != want {
+			t.Errorf("%s: got %+v, want %+v", name, got, want)
+		}
+	}
+	if text := (*retry.Error)(nil).Error(); text != "a nil *retry.Error" {
+		t.Errorf("%q", text)
 	}
 }
 

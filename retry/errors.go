@@ -36,7 +36,15 @@ type Error struct {
 }
 
 // Error reads like "data_load: gave up after 4 attempts: connection refused".
-func (e *Error) Error() string { return e.Operation + ": " + e.description() }
+func (e *Error) Error() string {
+	if e == nil {
+		return nilError
+	}
+	return e.Operation + ": " + e.description()
+}
+
+// nilError is the message of a nil *Error, which careless code returns as an error that is not nil.
+const nilError = "a nil *retry.Error"
 
 // description is the message without the operation's name, which the span has already.
 func (e *Error) description() string {
@@ -59,6 +67,14 @@ func (e *Error) description() string {
 	}
 }
 
+// ErrorType is what error.type says of it: the type of the last error, or of the cause when there is none.
+func (e *Error) ErrorType() string {
+	if e == nil {
+		return ""
+	}
+	return semconv.ErrorType(e.lastOrCause())
+}
+
 // lastOrCause is the error that says most about what went wrong.
 func (e *Error) lastOrCause() error {
 	if e.Err != nil {
@@ -69,6 +85,9 @@ func (e *Error) lastOrCause() error {
 
 // Unwrap returns the reason, the last error and the cause, so that errors.Is and errors.As find each.
 func (e *Error) Unwrap() []error {
+	if e == nil {
+		return nil
+	}
 	tree := make([]error, 0, 4)
 	for _, err := range [...]error{e.Reason, e.Err, e.Cause} {
 		if err != nil {
@@ -122,10 +141,25 @@ func (e *afterError) BackspanWrapper() {}
 
 // afterHint finds the wait that the last attempt's server asked for, also below the *Error of an inner loop that gave
 // up on that server: the outer loop should not come back earlier either.
-func afterHint(err error) (time.Duration, bool) {
+func afterHint(err error) (wait time.Duration, ok bool) {
+	defer sound(&ok)
 	hint, ok := errors.AsType[*afterError](err)
 	if !ok {
 		return 0, false
 	}
 	return hint.delay, true
+}
+
+// isPermanent reports whether err carries the mark of Permanent or is a stop for that reason.
+func isPermanent(err error) (permanent bool) {
+	defer sound(&permanent)
+	return errors.Is(err, ErrPermanent)
+}
+
+// sound is deferred around a look into an error of the user's. Is, As and Unwrap of a nil pointer in an interface may
+// panic (those of *url.Error do), and a failure must not bring its host down for being looked at.
+func sound(answer *bool) {
+	if recover() != nil {
+		*answer = false
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -73,8 +74,8 @@ func (m *mirror) Shutdown(context.Context) error { return nil }
 // close makes the mirror deaf, so that what is behind it can be closed.
 func (m *mirror) close() { m.closed.Store(true) }
 
-// shutdownAll begins to shut processors down in order, and returns what waits for them until ctx is done. One that does
-// not come back by then is left alone.
+// shutdownAll begins to shut processors down in order, and returns what waits for them until ctx is done, and a moment
+// longer. One that does not come back by then is left alone.
 func shutdownAll(ctx context.Context, processors []*guarded) (wait func() error) {
 	done := make(chan error, 1)
 	go func() {
@@ -86,14 +87,17 @@ func shutdownAll(ctx context.Context, processors []*guarded) (wait func() error)
 	}()
 	return func() error {
 		select {
-		case err := <-done: // also when ctx is done too: who came back in time has nothing to do with that
-			return err
-		default:
-		}
-		select {
 		case err := <-done:
 			return err
 		case <-ctx.Done():
+		}
+		// ctx may have been done from the first, or the export has used it up: neither is the processors' fault.
+		grace := time.NewTimer(shutdownGrace)
+		defer grace.Stop()
+		select {
+		case err := <-done:
+			return err
+		case <-grace.C:
 			return fmt.Errorf("telemetry: shutting down the processors: %w", ctx.Err())
 		}
 	}

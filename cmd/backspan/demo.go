@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -81,6 +82,9 @@ func (o *demoOptions) run(ctx context.Context) error {
 	if err == nil && o.page != "" {
 		err = checkPage(o.page)
 	}
+	if err == nil {
+		err = o.checkResult()
+	}
 	if err != nil {
 		return usage(err)
 	}
@@ -92,6 +96,7 @@ func (o *demoOptions) run(ctx context.Context) error {
 		return err
 	}
 	report, runErr := o.pipeline(ctx, scenario, policy, watch.session())
+	exit := exitOf(ctx, runErr) // now: a signal during the export changes nothing any more
 	watch.end(ctx)
 
 	picture := o.out
@@ -106,7 +111,7 @@ func (o *demoOptions) run(ctx context.Context) error {
 	}
 	if o.dryRun {
 		printPlan(picture, report)
-		return exitOf(ctx, runErr)
+		return exit
 	}
 	result := ""
 	if runErr == nil {
@@ -114,9 +119,20 @@ func (o *demoOptions) run(ctx context.Context) error {
 	}
 	watch.draw(picture, result)
 	if err := watch.writeReport(picture, o.page); err != nil {
-		return errors.Join(err, exitOf(ctx, runErr))
+		return errors.Join(err, exit)
 	}
-	return exitOf(ctx, runErr)
+	return exit
+}
+
+// checkResult says early that the result cannot be written where --result says.
+func (o *demoOptions) checkResult() error {
+	if o.result == "" {
+		return errors.New(`--result is "", want the name of a file`)
+	}
+	if info, err := os.Stat(o.result); err == nil && info.IsDir() {
+		return fmt.Errorf("--result is %q, which is a directory; name a file in it", o.result)
+	}
+	return nil
 }
 
 // policy is the operations' policy with what the flags say. There an explicit 0 means zero.
@@ -136,6 +152,9 @@ func (o *demoOptions) policy() (retry.Policy, error) {
 	}
 	if o.baseDelay == 0 || o.maxDelay == 0 {
 		p.BaseDelay = retry.NoDelay
+	}
+	if o.maxDelay == 0 {
+		p.MaxAfter = time.Nanosecond // no wait either when the server asks for one; 0 would mean the default
 	}
 	return p, nil
 }

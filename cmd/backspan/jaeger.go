@@ -27,6 +27,8 @@ func (w *watch) jaeger() string {
 		return d.String()
 	case d.Protocol == telemetry.ProtocolConsole:
 		return ""
+	case w.telemetry.Exported() == 0 && w.lost == nil:
+		return "nothing of this trace is exported: it was not sampled"
 	case w.telemetry.Exported() == 0:
 		return "" // the error says what happened
 	default:

@@ -20,12 +20,16 @@ func For(ctx context.Context) trace.Tracer { return find(ctx).tracer }
 
 func find(ctx context.Context) *entry {
 	if span := trace.SpanFromContext(ctx); local(span.SpanContext()) {
-		if provider := span.TracerProvider(); provider != nil {
+		if provider := span.TracerProvider(); provider != nil && provider != detached {
 			return of(provider)
 		}
 	}
 	return of(otel.GetTracerProvider())
 }
+
+// detached is the provider of a span that is a span context and nothing more, as trace.ContextWithSpanContext makes it
+// for a goroutine that outlives its request: local and valid, but nobody made it here.
+var detached = trace.SpanFromContext(context.Background()).TracerProvider()
 
 func local(sc trace.SpanContext) bool { return sc.IsValid() && !sc.IsRemote() }
 

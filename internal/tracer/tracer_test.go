@@ -55,6 +55,24 @@ func TestGlobalProviderForNoneAndRemoteParents(t *testing.T) {
 	}
 }
 
+// A span context that is carried over by hand has no provider of its own.
+func TestGlobalProviderForDetachedParents(t *testing.T) {
+	provider, exporter := recorded()
+	before := otel.GetTracerProvider()
+	otel.SetTracerProvider(provider)
+	defer otel.SetTracerProvider(before)
+
+	_, parent := provider.Tracer("somebody").Start(t.Context(), "parent")
+	defer parent.End()
+	detached := trace.ContextWithSpanContext(context.Background(), parent.SpanContext())
+	if got := start(detached, exporter); got != 1 {
+		t.Fatalf("below a detached parent: spans = %d, want 1", got)
+	}
+	if got := exporter.GetSpans()[0].Parent.SpanID(); got != parent.SpanContext().SpanID() {
+		t.Errorf("its parent is %s, want %s", got, parent.SpanContext().SpanID())
+	}
+}
+
 func TestLastProviderIsCached(t *testing.T) {
 	first, _ := recorded()
 	second, _ := recorded()

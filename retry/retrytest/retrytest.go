@@ -11,7 +11,8 @@ import (
 )
 
 // NoWait returns a context below which waits between attempts pass at once. Spans, errors and OnRetry still tell the
-// delays, and MaxElapsed and deadlines count them as if they had passed.
+// delays, and each loop's own MaxElapsed and deadline count its own waits as if they had passed. A loop around does not
+// know of the waits that a loop within it passed over: where that matters, use a testing/synctest bubble.
 func NoWait(ctx context.Context) context.Context {
 	f := scope.From(ctx)
 	f.NoWait = true
