@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/backspan/backspan/internal/waterfall"
@@ -20,18 +21,24 @@ import (
 //go:embed page
 var files embed.FS
 
-// The parts of the page that are the same in every one.
-var (
-	frame  = file("page.html")
-	style  = file("page.css")
-	logo   = strings.TrimSpace(file("logo.svg"))
-	script = "'use strict';\n(() => {\n" + file("words.js") + file("model.js") + file("filter.js") + file("chart.js") +
-		file("tip.js") + file("rows.js") + file("zoom.js") + file("main.js") + "})();\n"
+// parts are those of the page that are the same in every one.
+type parts struct {
+	frame, style, logo, script string
+	policy                     string
+}
 
+var assets = sync.OnceValue(func() *parts {
+	p := &parts{frame: file("page.html"), style: file("page.css"), logo: strings.TrimSpace(file("logo.svg"))}
+	p.script = "'use strict';\n(() => {\n"
+	for _, name := range [...]string{"words", "model", "filter", "chart", "tip", "rows", "zoom", "main"} {
+		p.script += file(name + ".js")
+	}
+	p.script += "})();\n"
 	// Nothing is loaded and nothing is sent, and no text ever becomes HTML. Only this very style and script count.
-	policy = "default-src 'none'; script-src " + hash(script) + "; style-src " + hash(style) +
+	p.policy = "default-src 'none'; script-src " + hash(p.script) + "; style-src " + hash(p.style) +
 		"; img-src data:; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
-)
+	return p
+})
 
 func file(name string) string {
 	b, err := files.ReadFile("page/" + name)
@@ -83,15 +90,15 @@ func pageOf(s *Session) (string, error) {
 	if err := waterfall.Render(&text, s.Spans, waterfall.Options{Width: 110}); err != nil {
 		return "", err
 	}
-	v := verdictOf(roots, elapsed, s.Partial)
+	p, v := assets(), verdictOf(roots, elapsed, s.Partial)
 	name := visible(nameOf(roots), maxName)
 	// One pass: what is put in is not searched again.
 	return strings.NewReplacer(
-		"[[policy]]", policy,
+		"[[policy]]", p.policy,
 		"[[title]]", escape(name+": "+words[v.state]+" (backspan)"),
-		"[[icon]]", "data:image/svg+xml,"+url.PathEscape(logo),
-		"[[logo]]", logo,
-		"[[style]]", style,
+		"[[icon]]", "data:image/svg+xml,"+url.PathEscape(p.logo),
+		"[[logo]]", p.logo,
+		"[[style]]", p.style,
 		"[[name]]", escape(name),
 		"[[state]]", v.state,
 		"[[word]]", words[v.state],
@@ -103,8 +110,8 @@ func pageOf(s *Session) (string, error) {
 		"[[operations]]", tableOf(byName(flat(roots)), s.Partial),
 		"[[text]]", escape(text.String()),
 		"[[data]]", strings.TrimSpace(encoded.String()),
-		"[[script]]", script,
-	).Replace(frame), nil
+		"[[script]]", p.script,
+	).Replace(p.frame), nil
 }
 
 func escape(s string) string { return html.EscapeString(s) }

@@ -91,7 +91,7 @@ func TestPolicyAllowsThisPageAlone(t *testing.T) {
 // The script must have no way to turn text into markup or code, even if the browser let it.
 func TestScriptMakesNoMarkup(t *testing.T) {
 	for _, bad := range []string{"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function(", "DOMParser", "srcdoc", "setAttribute('on", "fetch(", "XMLHttpRequest", "import("} {
-		if strings.Contains(script, bad) {
+		if strings.Contains(assets().script, bad) {
 			t.Errorf("the script uses %s", bad)
 		}
 	}
@@ -266,7 +266,7 @@ func TestTableStaysShort(t *testing.T) {
 
 // The script spells states as the page does.
 func TestWordsOfTheScript(t *testing.T) {
-	list := regexp.MustCompile(`(?s)const WORDS = \{(.*?)\};`).FindStringSubmatch(script)
+	list := regexp.MustCompile(`(?s)const WORDS = \{(.*?)\};`).FindStringSubmatch(assets().script)
 	if list == nil {
 		t.Fatal("the script has no WORDS")
 	}
