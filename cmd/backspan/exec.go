@@ -174,8 +174,11 @@ func (o *execOptions) policy() (retry.Policy, error) {
 		flag  string
 		value time.Duration
 	}{
-		{"base-delay", o.baseDelay}, {"max-delay", o.maxDelay}, {"attempt-timeout", o.attemptTimeout},
-		{"grace", o.grace}, {"max-elapsed", o.maxElapsed},
+		{"base-delay", o.baseDelay},
+		{"max-delay", o.maxDelay},
+		{"attempt-timeout", o.attemptTimeout},
+		{"grace", o.grace},
+		{"max-elapsed", o.maxElapsed},
 	} {
 		if d.value < 0 {
 			return p, fmt.Errorf("--%s is %v, want 0 or more", d.flag, d.value)
