@@ -106,10 +106,16 @@ telemetry never changes it: it is told in a line, and spans wait for a collector
 	return c
 }
 
+// ownError is a failure of exec's own with the way to help.
+type ownError struct{ error }
+
+func (e ownError) Error() string { return e.error.Error() + "\nSee 'backspan exec --help'." }
+func (e ownError) Unwrap() error { return e.error }
+
 // own marks a failure of exec's own, what was typed included: a command may return 2 as well, and whoever looks at the exit
 // code has to tell the two apart.
 func own(err error) error {
-	return &exitError{child.CodeOwn, fmt.Errorf("%w\nSee 'backspan exec --help'.", err)}
+	return &exitError{child.CodeOwn, ownError{err}}
 }
 
 func (o *execOptions) run(ctx context.Context, args []string) error {

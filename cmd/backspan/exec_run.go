@@ -48,7 +48,7 @@ func (x *execution) run() (ending, error) {
 	if x.replayStdin {
 		switch err := x.keepStdin(ctx); {
 		case ctx.Err() != nil:
-			return x.signalled(ctx), nil
+			return x.signalled(ctx), nil //nolint:nilerr // the signal is why stdin could not be read to its end
 		case err != nil:
 			return ending{}, fmt.Errorf("reading stdin: %w", err)
 		}

@@ -13,7 +13,7 @@ import (
 // signalWatch is what exec does about signals: they go to the command that runs, and those that mean the end let no other
 // attempt begin.
 type signalWatch struct {
-	ctx    context.Context // cancelled by the first signal that means the end, with a signalError as its cause
+	ctx    context.Context //nolint:containedctx // it is what the watch makes, as context.WithCancel does: cancelled by the first signal that means the end, with a signalError as its cause
 	cancel context.CancelCauseFunc
 	arrive chan os.Signal
 	child  chan os.Signal // for the command

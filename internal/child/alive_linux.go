@@ -13,7 +13,7 @@ func alive(group int) bool {
 	if err != nil {
 		return true // nobody knows
 	}
-	defer proc.Close()
+	defer proc.Close() //nolint:errcheck // it was only read
 	names, err := proc.Readdirnames(-1)
 	if err != nil {
 		return true

@@ -55,7 +55,7 @@ func onTerminal(t *testing.T, program ...string) *screen {
 
 // endSession ends whatever a failed test leaves behind.
 func endSession(t *testing.T, leader int) {
-	out, err := exec.Command("ps", "-eo", "sess=,pid=").Output() //nolint:noctx // the test's context is done
+	out, err := exec.Command("ps", "-eo", "sess=,pid=").Output()
 	if err != nil {
 		t.Error(err)
 	}

@@ -16,7 +16,7 @@ const asHelper = "BACKSPAN_CHILD_HELPER"
 func TestMain(m *testing.M) {
 	switch os.Getenv(asHelper) {
 	case "run":
-		os.Unsetenv(asHelper)
+		_ = os.Unsetenv(asHelper) // it is set, so it can be unset
 		r := Command{
 			Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 			Tail: 1000, Grace: 10 * time.Second, Terminal: true,

@@ -100,12 +100,12 @@ func TestEnvironmentDirectoryAndStreams(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer in.Close()
+	defer closeFile(t, in)
 	out, err := os.Create(filepath.Join(dir, "out"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer out.Close()
+	defer closeFile(t, out)
 	var stderr bytes.Buffer
 	c := sh(`pwd; echo "$A"; cat; echo one >&2; echo two >&2`)
 	c.Env, c.Dir, c.Stdin, c.Stdout, c.Stderr = []string{"A=b", "PATH=/usr/bin:/bin"}, dir, in, out, &stderr
@@ -127,8 +127,8 @@ func TestAFileIsHandedOverAsItIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer read.Close()
-	defer write.Close()
+	defer closeFile(t, read)
+	defer closeFile(t, write)
 	own, err := write.Stat()
 	if err != nil {
 		t.Fatal(err)
@@ -138,6 +138,13 @@ func TestAFileIsHandedOverAsItIs(t *testing.T) {
 	r := c.Run(t.Context())
 	if want := strconv.FormatUint(own.Sys().(*syscall.Stat_t).Ino, 10) + "\n"; r.Tail != want {
 		t.Errorf("the command's stdout is inode %q, want %q (%v)", r.Tail, want, r)
+	}
+}
+
+func closeFile(t *testing.T, f *os.File) {
+	t.Helper()
+	if err := f.Close(); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -152,7 +159,7 @@ func started(ctx context.Context, t *testing.T, c Command) (*bufio.Reader, <-cha
 		_ = write.Close() // always nil
 		result <- r
 	}()
-	t.Cleanup(func() { read.Close() })
+	t.Cleanup(func() { _ = read.Close() }) // always nil
 	return bufio.NewReader(read), result
 }
 
