@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
@@ -114,7 +115,7 @@ func (x *execution) attempt(ctx context.Context) error {
 		x.signals.cancel(signalError{syscall.SIGINT}) // who typed Ctrl-C does not want it again
 	}
 	x.asked = x.signals.ctx.Err() != nil
-	return &attemptError{x.last}
+	return x.failure()
 }
 
 // command is the command with its streams. held keeps its stdout back, if it is to be kept.
@@ -236,7 +237,7 @@ func (x *execution) tellFailure(end ending) {
 	}
 	env := withVariables(x.env,
 		"BACKSPAN_EXIT_CODE", strconv.Itoa(end.code),
-		"BACKSPAN_ERROR", (&attemptError{x.last}).Error(),
+		"BACKSPAN_ERROR", x.failure().Error(),
 		"BACKSPAN_OPERATION", x.name,
 		"BACKSPAN_ATTEMPTS", strconv.Itoa(x.made),
 	)
