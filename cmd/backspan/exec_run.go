@@ -250,11 +250,23 @@ func (x *execution) tellFailure(end ending) {
 }
 
 // An attemptError is the failure of an attempt.
-type attemptError struct{ result child.Result }
+type attemptError struct {
+	result child.Result
+	limit  time.Duration // of the attempt
+}
+
+func (x *execution) failure() *attemptError { return &attemptError{x.last, x.attemptTimeout} }
 
 // how is how the command ended: "exit code 22", "timed out after 30s".
 func (e *attemptError) how() string {
-	return strings.Replace(e.result.String(), "stopped", "timed out", 1)
+	switch {
+	case !e.result.Stopped:
+		return e.result.String()
+	case e.result.Signal == syscall.SIGKILL:
+		return fmt.Sprintf("timed out after %v, had to be killed", e.limit)
+	default:
+		return fmt.Sprintf("timed out after %v", e.limit)
+	}
 }
 
 // Error is that with the last lines of stderr.
