@@ -220,8 +220,8 @@ func TestASignalWhileStdinIsRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer read.Close()
-	defer write.Close()
+	defer read.Close() //nolint:errcheck // nothing was written to it
+	defer write.Close() //nolint:errcheck // who reads it has gone
 	cmd := exec.CommandContext(t.Context(), "backspan", "exec", "--replay-stdin", "--", "sh", "-c", "echo started")
 	cmd.Stdin, cmd.Env = read, append(os.Environ(), "OTEL_TRACES_EXPORTER=none")
 	var out bytes.Buffer
@@ -248,7 +248,7 @@ func TestACollectorThatNeverAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
+	defer listener.Close() //nolint:errcheck // nobody is served
 	start := time.Now()
 	cmd := exec.CommandContext(t.Context(), "backspan", "exec", "--otlp-endpoint", "http://"+listener.Addr().String(),
 		"--max-retries", "0", "--events", "off", "--", "sh", "-c", "exit 5")
