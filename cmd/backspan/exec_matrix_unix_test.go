@@ -202,7 +202,7 @@ func (row matrixRow) interrupt(t *testing.T, cmd *exec.Cmd, scratch string) {
 		t.Fatal(err)
 	}
 	if strings.Contains(strings.Join(cmd.Args, " "), scratch+"/fifo") {
-		release(t, scratch+"/fifo")
+		defer release(t, scratch+"/fifo")()
 	}
 	_ = cmd.Wait() // the status says how it ended
 }
@@ -214,18 +214,21 @@ func shellCode(s syscall.WaitStatus) int {
 	return s.ExitStatus()
 }
 
-// release lets a command go on that reads from a FIFO.
-func release(t *testing.T, fifo string) {
+// release lets a command go on that reads from a FIFO, or comes to read from it until the function is called that is
+// returned. It opens both ends: a shell whose open a signal interrupts never comes, and waiting for it would be for ever.
+func release(t *testing.T, fifo string) (closeIt func()) {
 	t.Helper()
-	file, err := os.OpenFile(fifo, os.O_WRONLY, 0) // returns when the command reads
+	file, err := os.OpenFile(fifo, os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := fmt.Fprintln(file, "go on"); err != nil {
 		t.Error(err)
 	}
-	if err := file.Close(); err != nil {
-		t.Error(err)
+	return func() {
+		if err := file.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

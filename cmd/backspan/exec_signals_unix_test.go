@@ -155,7 +155,7 @@ func TestNohup(t *testing.T) {
 	w.begin(t)
 	w.await(t, "ready")
 	w.send(t, unix.SIGHUP)
-	release(t, fifo)
+	t.Cleanup(release(t, fifo))
 	w.end(t, 4, 0)
 }
 
