@@ -37,8 +37,9 @@ func run(w io.Writer, s sizes) error {
 	p.printf("%s, %s/%s, %d processors, %d rounds of %v\n\n",
 		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), s.rounds, s.slice)
 	for _, part := range []func(*page, sizes) error{
-		measureWaiting, measurePhases, // without an SDK: measureRetries installs one
+		measurePhases, // without an SDK: measureRetries installs one
 		measureRetries, measureRecords, measureProcessor,
+		measureWaiting, // last: the runtime keeps every goroutine it ever had, and the collector looks at each
 	} {
 		if err := part(p, s); err != nil {
 			return err

@@ -87,13 +87,7 @@ func (o *operation) attempt(ctx context.Context, op func(context.Context) error)
 	o.current.RetriesLeft = o.policy.retriesLeft(o.current.Number)
 	o.current.Delay = o.current.NextDelay
 
-	attemptCtx := o.startAttempt(ctx)
-	if o.policy.AttemptTimeout > 0 {
-		var cancel context.CancelFunc
-		attemptCtx, cancel = context.WithTimeout(attemptCtx, o.policy.AttemptTimeout)
-		defer cancel()
-	}
-	err := op(attemptCtx)
+	err := within(o.startAttempt(ctx), o.policy.AttemptTimeout, op)
 
 	d := Decision{}
 	if err != nil {
@@ -102,6 +96,16 @@ func (o *operation) attempt(ctx context.Context, op func(context.Context) error)
 	o.current.Err, o.current.NextDelay = err, d.Delay
 	o.endAttempt(ctx, d)
 	return d
+}
+
+// within calls op, with a deadline on its context when there is a timeout.
+func within(ctx context.Context, timeout time.Duration, op func(context.Context) error) error {
+	if timeout == 0 {
+		return op(ctx)
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	return op(ctx)
 }
 
 // ended gathers what the decision needs.

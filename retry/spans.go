@@ -27,7 +27,13 @@ type spans struct {
 	late  bool          // the running attempt has no span yet: it gets one if it fails
 	since time.Duration // when that attempt began, on clock
 
-	around scope.Frame // the frame around the operation; filled in when it is recorded
+	place place // known when the operation is recorded
+}
+
+// A place is where an operation is, from the frame around it.
+type place struct {
+	session, phase string
+	depth          int
 }
 
 // startOperation starts the operation's span and returns its context.
@@ -35,7 +41,8 @@ func (o *operation) startOperation(ctx context.Context) context.Context {
 	below, span := tracer.Start(ctx, o.started, semconv.KindOperation, o.current.Operation)
 	o.spans.whole, o.spans.recording = span, span.IsRecording()
 	if o.spans.recording {
-		o.spans.around = scope.From(ctx)
+		around := scope.From(ctx)
+		o.spans.place = place{around.Session, around.Phase, around.Depth}
 	}
 	return below
 }
@@ -88,7 +95,7 @@ func (o *operation) endAttempt(ctx context.Context, d Decision) {
 	set.add(semconv.OperationKey.String(o.current.Operation))
 	set.add(semconv.AttemptKey.Int(o.current.Number))
 	set.add(semconv.DelayKey.Float64(o.current.Delay.Seconds()))
-	set.place(&o.spans.around)
+	set.place(o.spans.place)
 	switch {
 	case o.current.Err == nil:
 		set.add(semconv.ResultKey.String(semconv.ResultSuccess))
@@ -127,9 +134,9 @@ func (o *operation) addDescription(set *attributeSet) {
 	set.add(semconv.KindKey.String(semconv.KindOperation))
 	set.add(semconv.OperationKey.String(o.current.Operation))
 	set.add(semconv.MaxRetriesKey.Int(o.policy.maxRetries()))
-	set.place(&o.spans.around)
-	if o.spans.around.Depth > 0 {
-		set.add(semconv.DepthKey.Int(o.spans.around.Depth))
+	set.place(o.spans.place)
+	if o.spans.place.depth > 0 {
+		set.add(semconv.DepthKey.Int(o.spans.place.depth))
 	}
 }
 
@@ -229,12 +236,12 @@ func attributes() *attributeSet { return attributePool.Get().(*attributeSet) }
 func (s *attributeSet) add(kv attribute.KeyValue) { s.list = append(s.list, kv) }
 
 // place adds the session and the phase; what has no session of its own gets the process's from the span processor.
-func (s *attributeSet) place(f *scope.Frame) {
-	if f.Session != "" {
-		s.add(semconv.SessionIDKey.String(f.Session))
+func (s *attributeSet) place(p place) {
+	if p.session != "" {
+		s.add(semconv.SessionIDKey.String(p.session))
 	}
-	if f.Phase != "" {
-		s.add(semconv.PhaseNameKey.String(f.Phase))
+	if p.phase != "" {
+		s.add(semconv.PhaseNameKey.String(p.phase))
 	}
 }
 
