@@ -220,7 +220,7 @@ func TestASignalWhileStdinIsRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer read.Close() //nolint:errcheck // nothing was written to it
+	defer read.Close()  //nolint:errcheck // nothing was written to it
 	defer write.Close() //nolint:errcheck // who reads it has gone
 	cmd := exec.CommandContext(t.Context(), "backspan", "exec", "--replay-stdin", "--", "sh", "-c", "echo started")
 	cmd.Stdin, cmd.Env = read, append(os.Environ(), "OTEL_TRACES_EXPORTER=none")
