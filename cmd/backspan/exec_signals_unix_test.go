@@ -113,11 +113,7 @@ func TestSignalsEndTheRetrying(t *testing.T) {
 
 func TestASignalDuringTheWait(t *testing.T) {
 	w := wrap(t, "exec", "--base-delay", "10m", "--max-delay", "10m", "--on-failure", "echo never", "--", "false")
-	log := filepath.Join(w.dir, "data/session/events.jsonl")
-	// The attempt's line is written when its span ends; after that there is the wait.
-	for text := []byte(nil); !bytes.HasSuffix(text, []byte("\n")); text, _ = os.ReadFile(log) {
-		runtime.Gosched()
-	}
+	log := w.awaitWait()
 	w.send(t, unix.SIGTERM)
 	w.end(t, 143, unix.SIGTERM)
 	w.attempts(t, 1)
@@ -127,6 +123,23 @@ func TestASignalDuringTheWait(t *testing.T) {
 	if want := "backspan: stopped after attempt 1: received signal terminated\n"; !strings.HasSuffix(w.stderr.String(), want) {
 		t.Errorf("stderr has %q, want %q at its end", w.stderr.String(), want)
 	}
+}
+
+// awaitWait returns when the first attempt's line is in the log, which it names: after that there is the wait.
+func (w *wrapped) awaitWait() (log string) {
+	log = filepath.Join(w.dir, "data/session/events.jsonl")
+	for text := []byte(nil); !bytes.HasSuffix(text, []byte("\n")); text, _ = os.ReadFile(log) {
+		runtime.Gosched()
+	}
+	return log
+}
+
+// What comes while no command runs is not for the next one.
+func TestASignalForNobody(t *testing.T) {
+	w := wrap(t, "exec", "--base-delay", "500ms", "--max-retries", "1", "--", "sh", "-c", "test $BACKSPAN_ATTEMPT = 2 && exec sleep 0.2")
+	w.awaitWait()
+	w.send(t, unix.SIGUSR1)
+	w.end(t, 0, 0)
 }
 
 // USR1 and USR2 are for the command alone.
