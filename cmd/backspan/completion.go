@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/backspan/backspan/events"
+	"github.com/backspan/backspan/internal/eventquery"
 )
 
 // complete offers values as the completions of a flag.
@@ -51,7 +52,7 @@ func completeFrom(c *cobra.Command, flag string, read func(*events.Line) events.
 		}
 		var values []string
 		for v := range seen {
-			values = append(values, events.Value(v).Text())
+			values = append(values, eventquery.Printable(events.Value(v).Text()))
 		}
 		slices.Sort(values)
 		return values

@@ -57,8 +57,8 @@ func (o *eventsOptions) each(files []string, do func(*events.Reader) error) erro
 		if err != nil {
 			return err
 		}
-		err = errors.Join(do(reader), reader.Err())
-		err = errors.Join(err, reader.Close())
+		// What stops reading usually shows in all of them: the first says it.
+		err = firstOf(do(reader), reader.Err(), reader.Close())
 		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
@@ -81,14 +81,19 @@ func (o *eventsOptions) open(path string) (*events.Reader, error) {
 }
 
 func (o *eventsOptions) unreadable(path string, t events.Tally) error {
-	if t.Unreadable == 0 {
-		return nil
+	if t.Records == 0 && t.Unreadable+t.Held > 0 {
+		return fmt.Errorf("%s holds no events: nothing in it is a record; is it an events.jsonl?", path)
 	}
-	if t.Records == 0 {
-		return fmt.Errorf("%s holds no events: %d lines, and none is a record; is it an events.jsonl?", path, t.Unreadable)
+	if t.Unreadable > 0 {
+		say(o.err, "backspan: %s: %d lines could not be read (%d bytes, the first at byte %d)\n",
+			path, t.Unreadable, t.UnreadableBytes, t.FirstUnreadable)
 	}
-	say(o.err, "backspan: %s: %d lines could not be read (%d bytes, the first at byte %d)\n",
-		path, t.Unreadable, t.UnreadableBytes, t.FirstUnreadable)
+	if t.Held > 0 {
+		say(o.err, "backspan: %s: the last line is incomplete (%d bytes) and was left out\n", path, t.Held)
+	}
+	if t.CutShort {
+		say(o.err, "backspan: %s: the compressed file is cut short; what was in the rest is missing here\n", path)
+	}
 	return nil
 }
 
@@ -142,12 +147,6 @@ func (o *eventsOptions) count(files []string, by string) error {
 	}
 	var total int64
 	err = o.each(files, func(r *events.Reader) error {
-		r.Quick = true
-		if m.Everything() {
-			err := r.Each(1, func(int, *events.Line) {})
-			total += r.Tally().Records
-			return err
-		}
 		counts := make([]padded, workers)
 		err := r.Each(workers, func(worker int, l *events.Line) {
 			if m.Matches(l) {
@@ -227,7 +226,7 @@ func (o *eventsOptions) stats(files []string) error {
 		encoder.SetIndent("", "  ")
 		return encoder.Encode(all.Stats())
 	}
-	return all.Stats().Write(o.out)
+	return all.Stats().Write(o.out, o.style().Zone)
 }
 
 func (o *eventsOptions) follow(ctx context.Context, files []string, fromStart bool) error {
@@ -256,6 +255,9 @@ func (o *eventsOptions) follow(ctx context.Context, files []string, fromStart bo
 		if err := errors.Join(o.write(out, style, follower.Line()), out.Flush()); err != nil {
 			return errors.Join(err, follower.Close())
 		}
+	}
+	if n := follower.Tally().Unreadable; n > 0 {
+		say(o.err, "backspan: %s: %d lines could not be read\n", path, n)
 	}
 	if err := errors.Join(follower.Err(), follower.Close()); err != nil {
 		return err

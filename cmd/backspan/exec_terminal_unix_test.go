@@ -75,3 +75,21 @@ func TestTheHookWritesToTheTerminal(t *testing.T) {
 	p.await(t, "sorry: exit code 3")
 	p.ends(t, 3, 0)
 }
+
+// Ctrl-Z stops backspan in a wait as well as in an attempt, seen from a shell, which here is a command of exec's itself.
+func TestCtrlZInAWait(t *testing.T) {
+	p := execOnTerminal(t, "--max-retries", "0", "--", "sh", "-c", "exec bash --norc --noediting -i 2>/dev/tty")
+	p.press(t, "backspan exec --events off --base-delay 10m --max-delay 10m -- false\n")
+	p.await(t, "retrying in 10m0s")
+	p.press(t, "\x1a")
+	p.await(t, "Stopped")
+	p.press(t, "echo 'a pro''mpt'\n")
+	p.await(t, "a prompt")
+	p.press(t, "fg\n")
+	p.press(t, "\x03")
+	p.await(t, "stopped after attempt 1")
+	p.press(t, "echo co''de $?\n")
+	p.await(t, "code 130")
+	p.press(t, "exit 4\n")
+	p.ends(t, 4, 0)
+}

@@ -129,13 +129,6 @@ func isPlain(text string) bool {
 	return true
 }
 
-// Everything says that every record matches, so that nobody needs to look.
-func (m *Matcher) Everything() bool {
-	f := &m.filter
-	return m.since == "" && m.until == "" && len(f.Where) == 0 &&
-		len(f.Types)+len(f.Phases)+len(f.Operations)+len(f.Results)+len(f.Levels)+len(f.Sessions)+len(f.Traces) == 0
-}
-
 // Matches says whether l matters.
 func (m *Matcher) Matches(l *events.Line) bool {
 	for _, needle := range m.needles {

@@ -2,6 +2,7 @@ package eventquery
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 
@@ -14,10 +15,10 @@ type Stats struct {
 	Records    int64       `json:"records"`
 	First      string      `json:"first,omitempty"` // the earliest timestamp
 	Last       string      `json:"last,omitempty"`  // the latest
-	Sessions   int         `json:"sessions"`
-	Operations []Operation `json:"operations"` // what hurts most first
-	Phases     []Phase     `json:"phases"`     // likewise; those with a failed try
-	Dropped    int64       `json:"dropped"`    // lines that were lost while writing, by the log's own word
+	Sessions   int         `json:"sessions"`        // counted up to 100,000
+	Operations []Operation `json:"operations"`      // what hurts most first
+	Phases     []Phase     `json:"phases"`          // likewise; those with a failed try
+	Dropped    int64       `json:"dropped"`         // lines that were lost while writing, by the log's own word
 }
 
 // An Operation sums up the calls of one operation that had at least one failed attempt.
@@ -26,7 +27,7 @@ type Operation struct {
 	Asked         int64        `json:"asked"`         // calls of retry.Do
 	Attempts      int64        `json:"attempts"`      // calls of the operation itself
 	Failed        int64        `json:"failed"`        // of the attempts
-	Retried       int64        `json:"retried"`       // of those asked for: had more than one attempt ahead
+	Retried       int64        `json:"retried"`       // of those asked for: had more than one attempt
 	Recovered     int64        `json:"recovered"`     // succeeded after failing
 	Exhausted     int64        `json:"exhausted"`     // given up, for whatever reason
 	Stopped       int64        `json:"stopped"`       // cancelled, or out of time, during a wait
@@ -61,7 +62,8 @@ type ErrorCount struct {
 const (
 	maxNames    = 10_000
 	maxErrors   = 100
-	maxSessions = 1_000_000
+	maxSessions = 100_000
+	maxExample  = 300 // bytes
 	others      = "(others)"
 )
 
@@ -154,6 +156,9 @@ func (t *tally) operation(l *events.Line, kind events.Value) {
 	switch {
 	case kind.Is(events.TypeStopped):
 		t.stopped++
+		if isFirst(l) { // its attempt said that it would be retried, and it was not
+			t.retried--
+		}
 		return
 	case kind.Is(events.TypeRecovered):
 		t.recovered++
@@ -161,9 +166,8 @@ func (t *tally) operation(l *events.Line, kind events.Value) {
 	default:
 		t.tries++
 		t.failure(l)
-		first := string(l.Detail(events.KeyAttemptNumber)) == "1"
 		retrying := l.Detail(events.KeyResult).Is("retrying")
-		if first {
+		if isFirst(l) {
 			t.asked++
 			if retrying {
 				t.retried++
@@ -175,6 +179,8 @@ func (t *tally) operation(l *events.Line, kind events.Value) {
 	}
 	t.wait(l)
 }
+
+func isFirst(l *events.Line) bool { return string(l.Detail(events.KeyAttemptNumber)) == "1" }
 
 func (t *tally) phase(l *events.Line, kind events.Value) {
 	result := l.Detail(events.KeyResult)
@@ -210,11 +216,18 @@ func (t *tally) failure(l *events.Line) {
 			name, key = others, others
 		}
 		if e = t.errors[key]; e == nil {
-			e = &ErrorCount{Type: name, Example: reason(l)}
+			e = &ErrorCount{Type: name, Example: shortened(reason(l))}
 			t.errors[key] = e
 		}
 	}
 	e.Count++
+}
+
+func shortened(text string) string {
+	if len(text) <= maxExample {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxExample], "") + "…"
 }
 
 // reason is what went wrong, without the name of the operation or phase, which whoever asks knows.
@@ -234,6 +247,9 @@ func (c *Counter) Merge(other *Counter) {
 	c.dropped += other.dropped
 	c.span.merge(other.span)
 	for id := range other.sessions {
+		if len(c.sessions) >= maxSessions {
+			break
+		}
 		c.sessions[id] = struct{}{}
 	}
 	merge(c.operations, other.operations)
@@ -275,7 +291,7 @@ func (c *Counter) Stats() Stats {
 	for name, t := range c.operations {
 		o := Operation{
 			Name: events.Value(name).Text(), Asked: t.asked, Attempts: t.tries, Failed: t.failed, Retried: t.retried,
-			Recovered: t.recovered, Exhausted: t.lost, Stopped: t.stopped, Waited: t.waited,
+			Recovered: t.recovered, Exhausted: t.lost, Stopped: t.stopped, Waited: micros(t.waited),
 			Errors: commonest(t.errors), First: t.span.first, Last: t.span.last,
 		}
 		if t.asked > 0 { // a log that was cut off at its beginning may lack the first attempts
@@ -286,7 +302,7 @@ func (c *Counter) Stats() Stats {
 	for name, t := range c.phases {
 		s.Phases = append(s.Phases, Phase{
 			Name: events.Value(name).Text(), Failed: t.asked, Recoveries: t.tries, Recovered: t.recovered, Lost: t.lost,
-			Waited: t.waited, Errors: commonest(t.errors), First: t.span.first, Last: t.span.last,
+			Waited: micros(t.waited), Errors: commonest(t.errors), First: t.span.first, Last: t.span.last,
 		})
 	}
 	slices.SortFunc(s.Operations, func(a, b Operation) int {
@@ -298,6 +314,9 @@ func (c *Counter) Stats() Stats {
 	})
 	return s
 }
+
+// micros rounds seconds to microseconds: the order in which many were added must not show.
+func micros(seconds float64) float64 { return math.Round(seconds*1e6) / 1e6 }
 
 func commonest(errors map[string]*ErrorCount) []ErrorCount {
 	list := make([]ErrorCount, 0, len(errors))

@@ -47,6 +47,7 @@ func TestStatsOfOperations(t *testing.T) {
 	records = append(records, call("load", 2, "recovered")...)
 	records = append(records, call("check", 1, "exhausted")...)
 	records = append(records, call("fetch", 2, "stopped")...)
+	records = append(records, call("once", 1, "stopped")...)
 	got := stats(t, records...)
 	type want struct {
 		name                                                            string
@@ -57,6 +58,7 @@ func TestStatsOfOperations(t *testing.T) {
 		{"load", 2, 7, 6, 2, 1, 1, 0, 1 + 2 + 3 + 1 + 2, 3.5},
 		{"fetch", 1, 2, 2, 1, 0, 0, 1, 1, 2},
 		{"check", 1, 1, 1, 0, 0, 1, 0, 0, 1},
+		{"once", 1, 1, 1, 0, 0, 0, 1, 0, 1}, // it was to be retried, and never was
 	}
 	if len(got.Operations) != len(wants) || got.Sessions != 1 || got.Records != int64(len(records)) {
 		t.Fatalf("%+v", got)
@@ -101,7 +103,7 @@ func TestStatsOfPhases(t *testing.T) {
 		t.Errorf("%+v", saved)
 	}
 	var text strings.Builder
-	if err := got.Write(&text); err != nil || !strings.Contains(text.String(), "7 events lost while writing") {
+	if err := got.Write(&text, time.UTC); err != nil || !strings.Contains(text.String(), "7 events lost while writing") {
 		t.Errorf("%v\n%s", err, text.String())
 	}
 }

@@ -5,26 +5,27 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+	"time"
 )
 
-// Write prints the statistics as tables for a person.
-func (s Stats) Write(w io.Writer) error {
+// Write prints the statistics as tables for a person, with times in zone.
+func (s Stats) Write(w io.Writer, zone *time.Location) error {
 	var b strings.Builder
 	if len(s.Operations)+len(s.Phases) == 0 {
 		fmt.Fprintf(&b, "%s, and no retry among them\n", plural(s.Records, "event"))
 	} else {
-		fmt.Fprintf(&b, "%s of %s, %s to %s\n", plural(s.Records, "event"), plural(int64(s.Sessions), "session"), short(s.First), short(s.Last))
+		fmt.Fprintf(&b, "%s of %s, %s to %s\n", plural(s.Records, "event"), plural(int64(s.Sessions), "session"), short(s.First, zone), short(s.Last, zone))
 	}
 	if s.Dropped > 0 {
 		fmt.Fprintf(&b, "%s lost while writing: the numbers are too low\n", plural(s.Dropped, "event"))
 	}
-	s.writeOperations(&b)
-	s.writePhases(&b)
+	s.writeOperations(&b, zone)
+	s.writePhases(&b, zone)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-func (s Stats) writeOperations(b *strings.Builder) {
+func (s Stats) writeOperations(b *strings.Builder, zone *time.Location) {
 	if len(s.Operations) == 0 {
 		return
 	}
@@ -33,13 +34,13 @@ func (s Stats) writeOperations(b *strings.Builder) {
 	row(t, "OPERATION\tASKED\tATTEMPTS\tRETRIED\tRECOVERED\tGAVE UP\tWAITED\tCALLS/ASKED\tFIRST\tLAST\tCOMMONEST ERRORS\n")
 	for _, o := range s.Operations {
 		row(t, "%s\t%d\t%d\t%d\t%d\t%d\t%s\t%.2f\t%s\t%s\t%s\n", Printable(o.Name), o.Asked, o.Attempts, o.Retried,
-			o.Recovered, o.Exhausted+o.Stopped, Seconds(o.Waited), o.Amplification, short(o.First), short(o.Last), top(o.Errors))
+			o.Recovered, o.Exhausted+o.Stopped, Seconds(o.Waited), o.Amplification, short(o.First, zone), short(o.Last, zone), top(o.Errors))
 	}
 	_ = t.Flush() // into b, which never fails
 	b.WriteString("\nOperations that succeeded at once are not in the log and in no number here.\n")
 }
 
-func (s Stats) writePhases(b *strings.Builder) {
+func (s Stats) writePhases(b *strings.Builder, zone *time.Location) {
 	if len(s.Phases) == 0 {
 		return
 	}
@@ -48,7 +49,7 @@ func (s Stats) writePhases(b *strings.Builder) {
 	row(t, "PHASE\tFAILED\tRECOVERIES\tRECOVERED\tLOST\tWAITED\tFIRST\tLAST\tCOMMONEST ERRORS\n")
 	for _, p := range s.Phases {
 		row(t, "%s\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t%s\n", Printable(p.Name), p.Failed, p.Recoveries, p.Recovered, p.Lost,
-			Seconds(p.Waited), short(p.First), short(p.Last), top(p.Errors))
+			Seconds(p.Waited), short(p.First, zone), short(p.Last, zone), top(p.Errors))
 	}
 	_ = t.Flush() // as above
 }
@@ -68,12 +69,13 @@ func top(errors []ErrorCount) string {
 	return strings.Join(list, ", ")
 }
 
-// short leaves a timestamp its seconds.
-func short(timestamp string) string {
-	if len(timestamp) < len("2006-01-02T15:04:05") {
-		return timestamp
+// short is a timestamp to the second in zone.
+func short(timestamp string, zone *time.Location) string {
+	t, err := time.Parse(time.RFC3339Nano, timestamp)
+	if err != nil {
+		return Printable(timestamp)
 	}
-	return strings.Replace(timestamp[:len("2006-01-02T15:04:05")], "T", " ", 1)
+	return t.In(zone).Format(time.DateTime)
 }
 
 func plural(n int64, what string) string {
