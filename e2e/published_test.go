@@ -42,7 +42,7 @@ func TestModulesAsPublished(t *testing.T) {
 		installed := filepath.Join(bin, "backspan")
 
 		version := must(t, program.Command{Path: installed, Args: []string{"--version"}})
-		if !strings.HasPrefix(version.Stdout, "backspan "+publish.Version) {
+		if !strings.HasPrefix(version.Stdout, "backspan version "+publish.Version+", ") {
 			t.Errorf("backspan --version: %q, want the published version %s", version.Stdout, publish.Version)
 		}
 		// What the demo shows is shipped with it.
