@@ -85,11 +85,9 @@ func TestCtrlZInAWait(t *testing.T) {
 	p.await(t, "Stopped")
 	p.press(t, "echo 'a pro''mpt'\n")
 	p.await(t, "a prompt")
-	p.press(t, "fg\n")
-	p.press(t, "\x03")
+	p.press(t, "kill -TERM %1; fg; echo co''de $?\n")
 	p.await(t, "stopped after attempt 1")
-	p.press(t, "echo co''de $?\n")
-	p.await(t, "code 130")
+	p.await(t, "code 143")
 	p.press(t, "exit 4\n")
 	p.ends(t, 4, 0)
 }

@@ -35,7 +35,8 @@ type Command struct {
 	Stdout, Stderr io.Writer
 
 	// Tail is how many bytes of the end of stderr to keep for Result.Tail. 0: none. When Stderr is a terminal, the
-	// command still sees one, of the same size, so that it writes its colours and progress as ever.
+	// command still sees one, of the same size, so that it writes its colours and progress as ever. It is not the
+	// controlling terminal, though, which matters to shells alone: bash manages jobs through its stderr.
 	Tail int
 
 	// Grace is how long the group may take to end after SIGTERM, when the context ended, before it gets SIGKILL.

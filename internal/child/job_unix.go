@@ -5,7 +5,6 @@ package child
 import (
 	"errors"
 	"os"
-	"os/signal"
 	"syscall"
 	"time"
 
@@ -50,7 +49,7 @@ func newJob(stdin *os.File) *job {
 		j.remember()
 	}
 	// Before the command starts: a Ctrl-Z that comes at once must stop it too.
-	signal.Notify(j.notify, unix.SIGTSTP, unix.SIGCONT)
+	catchStops(j.notify)
 	return j
 }
 
@@ -124,7 +123,7 @@ func (j *job) end(restore bool) {
 		j.held = true // it never ran, but the process that should have become it may have had the foreground
 	}
 	j.takeBack(restore)
-	signal.Stop(j.notify)
+	releaseStops(j.notify)
 	_ = unix.Close(j.tty) // nothing can be lost in it
 }
 

@@ -1,6 +1,8 @@
 package child
 
 import (
+	"os"
+	"os/signal"
 	"runtime"
 	"syscall"
 	"unsafe"
@@ -23,6 +25,24 @@ func setAction(s syscall.Signal, next *sigaction) (previous *sigaction, err erro
 		return nil, errno
 	}
 	return previous, nil
+}
+
+// tstpHandler is the handler of Go's runtime for SIGTSTP, while the default action stands in its place.
+var tstpHandler *sigaction
+
+// catchStops has SIGTSTP and SIGCONT sent to c. One at a time may do that.
+func catchStops(c chan<- os.Signal) {
+	signal.Notify(c, unix.SIGTSTP, unix.SIGCONT)
+	if tstpHandler != nil { // which the runtime believes to be in place
+		_, _ = setAction(unix.SIGTSTP, tstpHandler) // it worked before
+		tstpHandler = nil
+	}
+}
+
+// releaseStops lets SIGTSTP stop this process again. os/signal would leave a handler that does nothing.
+func releaseStops(c chan<- os.Signal) {
+	signal.Stop(c)
+	tstpHandler, _ = setAction(unix.SIGTSTP, &sigaction{}) // if it fails, Ctrl-Z does nothing
 }
 
 // stopBy sends s, whose action is to stop, to a process or group that this process is in. undo is to be called when it
