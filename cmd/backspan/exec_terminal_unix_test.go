@@ -85,7 +85,7 @@ func TestCtrlZInAWait(t *testing.T) {
 	p.await(t, "Stopped")
 	p.press(t, "echo 'a pro''mpt'\n")
 	p.await(t, "a prompt")
-	p.press(t, "kill -TERM %1; fg; echo co''de $?\n")
+	p.press(t, "kill -TERM %1; wait %1; echo co''de $?\n")
 	p.await(t, "stopped after attempt 1")
 	p.await(t, "code 143")
 	p.press(t, "exit 4\n")
