@@ -18,7 +18,7 @@ import (
 
 // spans are the spans of one operation. Everything the loop says to OpenTelemetry is in this file.
 type spans struct {
-	whole     trace.Span // the operation's
+	whole     trace.Span // the operation's; nil when nobody traces
 	attempt   trace.Span // the running attempt's; nil between attempts and when the operation is not recorded
 	recording bool       // an operation that is not recorded costs no attempt spans either
 	described bool       // what is known of the operation from its start is on its span
@@ -39,8 +39,8 @@ type place struct {
 // startOperation starts the operation's span and returns its context.
 func (o *operation) startOperation(ctx context.Context) context.Context {
 	below, span := tracer.Start(ctx, o.started, semconv.KindOperation, o.current.Operation)
-	o.spans.whole, o.spans.recording = span, span.IsRecording()
-	if o.spans.recording {
+	if o.spans.whole = span; span != nil && span.IsRecording() {
+		o.spans.recording = true
 		around := scope.From(ctx)
 		o.spans.place = place{around.Session, around.Phase, around.Depth}
 	}
@@ -170,7 +170,9 @@ func (o *operation) endOperation(failure *Error) {
 		}
 		o.finish(outcome, err)
 	}
-	o.spans.whole.End()
+	if o.spans.whole != nil {
+		o.spans.whole.End()
+	}
 }
 
 var outcomes = map[error]string{
@@ -212,7 +214,9 @@ func (o *operation) abandon(ctx context.Context, value any) {
 		o.spans.whole.SetStatus(codes.Error, semconv.ErrorText(err))
 		o.finish(semconv.OutcomePanic, err)
 	}
-	o.spans.whole.End()
+	if o.spans.whole != nil {
+		o.spans.whole.End()
+	}
 }
 
 // ErrorType is what error.type says of it.
