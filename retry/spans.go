@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -145,11 +144,14 @@ func (o *operation) scheduled() {
 	if !o.spans.recording {
 		return
 	}
-	o.spans.whole.AddEvent(semconv.ScheduledEvent, trace.WithAttributes(
-		semconv.AttemptKey.Int(o.current.Number+1),
+	event := schedules.Get().(*schedule)
+	event.attributes = [3]attribute.KeyValue{
+		semconv.AttemptKey.Int(o.current.Number + 1),
 		semconv.DelayKey.Float64(o.current.NextDelay.Seconds()),
 		semconv.ReasonKey.String(semconv.ErrorText(o.current.Err)),
-	))
+	}
+	o.spans.whole.AddEvent(semconv.ScheduledEvent, event.options[:]...)
+	schedules.Put(event)
 }
 
 // endOperation ends the operation's span; failure is nil when it succeeded.
@@ -225,36 +227,6 @@ func (e abandonedError) ErrorType() string {
 		return semconv.ErrorTypeGoexit
 	}
 	return semconv.ErrorTypePanic
-}
-
-// An attributeSet collects attributes for one SetAttributes. They are pooled because the variadic slice would escape
-// to the heap: half a kilobyte a span, more than everything else that the loop allocates.
-type attributeSet struct{ list []attribute.KeyValue }
-
-var attributePool = sync.Pool{New: func() any {
-	return &attributeSet{make([]attribute.KeyValue, 0, 12)}
-}}
-
-func attributes() *attributeSet { return attributePool.Get().(*attributeSet) }
-
-func (s *attributeSet) add(kv attribute.KeyValue) { s.list = append(s.list, kv) }
-
-// place adds the session and the phase; what has no session of its own gets the process's from the span processor.
-func (s *attributeSet) place(p place) {
-	if p.session != "" {
-		s.add(semconv.SessionIDKey.String(p.session))
-	}
-	if p.phase != "" {
-		s.add(semconv.PhaseNameKey.String(p.phase))
-	}
-}
-
-// on sets the attributes on span, which copies them, and gives the set back. It is not cleared: it keeps a few strings
-// alive until it is used again, and clearing is slow while the garbage collector runs.
-func (s *attributeSet) on(span trace.Span) {
-	span.SetAttributes(s.list...)
-	s.list = s.list[:0]
-	attributePool.Put(s)
 }
 
 func (p *Policy) maxRetries() int {

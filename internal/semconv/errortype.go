@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"reflect"
 	"syscall"
 )
 
@@ -51,39 +52,82 @@ func ErrorType(err error) (name string) {
 	// The methods of a foreign error run here, and telemetry must not bring its host down.
 	defer func() {
 		if recover() != nil {
-			name = fmt.Sprintf("%T", err)
+			name = typeName(err)
 		}
 	}()
-	var typed interface{ ErrorType() string }
-	if errors.As(err, &typed) {
-		if name := typed.ErrorType(); name != "" {
-			return name
-		}
-	}
-	for _, class := range classes {
-		if errors.Is(err, class.err) {
-			return class.name
-		}
-	}
-	var dns *net.DNSError
-	if errors.As(err, &dns) {
+	f := findings{class: len(classes)}
+	f.search(err)
+	switch {
+	case f.own != "":
+		return f.own
+	case f.class < len(classes):
+		return classes[f.class].name
+	case f.dns:
 		return "dns"
-	}
-	var timeout interface{ Timeout() bool }
-	if errors.As(err, &timeout) && timeout.Timeout() {
+	case f.timeout:
 		return "timeout"
 	}
-	return fmt.Sprintf("%T", bare(err))
+	return typeName(bare(err))
 }
 
-// wrapperType is the type of fmt.Errorf("…%w"), which says nothing about the error.
-var wrapperType = fmt.Sprintf("%T", fmt.Errorf("%w", io.EOF))
+// findings are gathered in one walk through the tree of an error. An errors.Is for each class would walk it twenty
+// times, and be a tenth of what a failed attempt costs.
+type findings struct {
+	own     string // the first answer of an ErrorType method
+	class   int    // the most telling of classes
+	dns     bool
+	timeout bool // a Timeout method says so
+}
+
+func (f *findings) search(err error) {
+	if e, ok := err.(interface{ ErrorType() string }); ok && f.own == "" {
+		f.own = e.ErrorType()
+	}
+	if f.own != "" {
+		return
+	}
+	f.classify(err)
+	switch e := err.(type) { //nolint:errorlint // search unwraps
+	case interface{ Unwrap() error }:
+		if inner := e.Unwrap(); inner != nil {
+			f.search(inner)
+		}
+	case interface{ Unwrap() []error }:
+		for _, inner := range e.Unwrap() {
+			if inner != nil {
+				f.search(inner)
+			}
+		}
+	}
+}
+
+func (f *findings) classify(err error) {
+	alike, _ := err.(interface{ Is(error) bool })
+	for i := range classes[:f.class] {
+		if err == classes[i].err || alike != nil && alike.Is(classes[i].err) { //nolint:errorlint // search unwraps
+			f.class = i
+			break
+		}
+	}
+	if _, ok := err.(*net.DNSError); ok { //nolint:errorlint // search unwraps
+		f.dns = true
+	}
+	if e, ok := err.(interface{ Timeout() bool }); ok && e.Timeout() {
+		f.timeout = true
+	}
+}
+
+// typeName is err's type as %T prints it.
+func typeName(err error) string { return reflect.TypeOf(err).String() }
+
+// wrapper is the type of fmt.Errorf("…%w"), which says nothing about the error.
+var wrapper = reflect.TypeOf(fmt.Errorf("%w", io.EOF))
 
 // bare takes off the wraps that only add words.
 func bare(err error) error {
 	for {
 		_, ours := err.(interface{ BackspanWrapper() })
-		if !ours && fmt.Sprintf("%T", err) != wrapperType {
+		if !ours && reflect.TypeOf(err) != wrapper {
 			return err
 		}
 		inner := errors.Unwrap(err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"syscall"
@@ -31,6 +32,17 @@ type typed struct{ name string }
 
 func (typed) Error() string       { return "typed" }
 func (e typed) ErrorType() string { return e.name }
+
+// alike is an error that calls itself another one's like.
+type alike struct{ other error }
+
+func (alike) Error() string          { return "alike" }
+func (a alike) Is(target error) bool { return target == a.other }
+
+// late says that it is a timeout, and belongs to no class.
+type late struct{ error }
+
+func (late) Timeout() bool { return true }
 
 type broken struct{}
 
@@ -59,10 +71,28 @@ func TestErrorType(t *testing.T) {
 		"dns":                  &net.DNSError{Name: "nowhere", IsTimeout: true},
 		"not_found":            missing,
 		"disk_full":            &os.PathError{Op: "write", Err: syscall.ENOSPC},
+		"broken_pipe":          errors.Join(io.EOF, nil, fmt.Errorf("a: %w", syscall.EPIPE)), // the most telling, not the first
+		"permission_denied":    alike{fs.ErrPermission},
+		"quota":                errors.Join(typed{""}, syscall.ENOSPC, typed{"quota"}),
+		"eof":                  fmt.Errorf("a: %w", fmt.Errorf("b: %w", io.EOF)),
 	} {
 		if got := semconv.ErrorType(err); got != want {
 			t.Errorf("ErrorType(%T) = %q, want %q", err, got, want)
 		}
+	}
+}
+
+func TestATimeoutSaysSoItself(t *testing.T) {
+	if got := semconv.ErrorType(fmt.Errorf("a: %w", late{errors.New("b")})); got != "timeout" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// Every failed attempt asks.
+func TestErrorTypeTakesNoMemory(t *testing.T) {
+	err := fmt.Errorf("call: %w", errors.New("refused"))
+	if n := testing.AllocsPerRun(100, func() { semconv.ErrorType(err) }); n != 0 {
+		t.Errorf("%v allocations", n)
 	}
 }
 
