@@ -35,6 +35,9 @@ func (f *logFile) torn() bool {
 	return err != nil || last[0] != '\n'
 }
 
+// vain says whether something was written to the file after it was deleted. Windows deletes no file that is open.
+func (f *logFile) vain() bool { return false }
+
 func (f *logFile) sync() error { return f.file.Sync() }
 
 func (f *logFile) close() error { return f.file.Close() }

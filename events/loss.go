@@ -7,8 +7,10 @@ import (
 )
 
 var (
-	errClosed = errors.New("events: the event log is closed")
-	errFull   = errors.New("events: the queue of the event log is full")
+	errClosed  = errors.New("events: the event log is closed")
+	errFull    = errors.New("events: the queue of the event log is full")
+	errDeleted = errors.New("the file was deleted")
+	errSlow    = errors.New("the disk did not take the queue")
 )
 
 // A loss keeps account of lines that could not be written. An outage begins with the first of them and is over when
@@ -16,27 +18,41 @@ var (
 type loss struct {
 	tell    func(error) // called once an outage
 	dropped atomic.Uint64
+	news    atomic.Bool // there is something to tell
 
 	mu     sync.Mutex
 	unsaid uint64 // dropped, and not yet in a record of type events_dropped
 	why    error  // of the first of them
 	outage error  // nil: all is well
+	untold error  // what began an outage, and tell has not been called with
 }
 
-// add counts one lost line.
-func (l *loss) add(why error) {
-	l.dropped.Add(1)
+// add counts n lost lines. Who calls it calls say as soon as it holds no lock.
+func (l *loss) add(n uint64, why error) {
+	if n == 0 {
+		return
+	}
+	l.dropped.Add(n)
+	l.back(n, why)
 	l.mu.Lock()
-	l.unsaid++
-	if l.why == nil {
-		l.why = why
+	defer l.mu.Unlock()
+	if l.outage == nil {
+		l.outage, l.untold = why, why
+		l.news.Store(true)
 	}
-	first := l.outage == nil
-	if first {
-		l.outage = why
+}
+
+// say tells the host that an outage has begun, if one has since the last time.
+func (l *loss) say() {
+	if !l.news.Load() {
+		return
 	}
+	l.mu.Lock()
+	why := l.untold
+	l.untold = nil
+	l.news.Store(false)
 	l.mu.Unlock()
-	if !first || l.tell == nil {
+	if why == nil || l.tell == nil {
 		return
 	}
 	defer func() {
@@ -75,10 +91,12 @@ func (l *loss) take() (count uint64, why error) {
 	return count, why
 }
 
-// back returns what take took, because the record about it was lost as well.
+// back adds lost lines to those that are still to be owned up to: new ones, and those whose record was lost as well.
 func (l *loss) back(count uint64, why error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.unsaid += count
-	l.why = why
+	if l.why == nil {
+		l.why = why
+	}
 }

@@ -99,3 +99,54 @@ func lost(seen map[[2]int]int, writer, n int) (missing, doubled int) {
 	}
 	return missing, doubled
 }
+
+// balanced fails the test unless all that was offered is written or dropped, what was written is in the files once, and
+// what was dropped is owned up to.
+func balanced(t *testing.T, w *Writer, offered int, paths ...string) {
+	t.Helper()
+	if err := w.Close(); err != nil {
+		t.Error("Close:", err)
+	}
+	if got := w.Written() + w.Dropped(); got != uint64(offered) {
+		t.Errorf("%d written + %d dropped are %d, want the %d offered", w.Written(), w.Dropped(), got, offered)
+	}
+	seen, tally := found(t, paths...)
+	for id, n := range seen {
+		if n != 1 {
+			t.Errorf("record %v is there %d times", id, n)
+		}
+	}
+	if len(seen) != int(w.Written()) {
+		t.Errorf("%d records are in the files, want the %d written", len(seen), w.Written())
+	}
+	if tally.Salvaged > 0 {
+		t.Errorf("%d records are glued to a fragment", tally.Salvaged)
+	}
+	if tally.Unreadable > int64(w.Dropped()) {
+		t.Errorf("%d unreadable lines, want at most one for each of the %d dropped", tally.Unreadable, w.Dropped())
+	}
+	if got := ownedUp(t, paths...); got != int(w.Dropped()) {
+		t.Errorf("the log owns up to %d lost records, want %d", got, w.Dropped())
+	}
+}
+
+// ownedUp adds up what the records of type events_dropped say.
+func ownedUp(t *testing.T, paths ...string) (sum int) {
+	t.Helper()
+	for _, path := range paths {
+		r, err := OpenFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for l := range r.All() {
+			if l.Type().Is(TypeEventsDropped) {
+				n, _ := l.Detail(KeyCount).Float()
+				sum += int(n)
+			}
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	return sum
+}

@@ -27,8 +27,8 @@ type Options struct {
 	Sync bool
 
 	// OnError is called once when lines begin to be lost, with the reason, and not again before writing works again.
-	// It runs on a goroutine that calls Write (with a queue: also on the Writer's own) and holds no lock. Nil: nobody is
-	// told; Dropped and the record of type TypeEventsDropped still say it.
+	// It runs on a goroutine that calls Write or Close (with a queue: also on the Writer's own) and holds no lock. Nil:
+	// nobody is told; Dropped and the record of type TypeEventsDropped still say it.
 	OnError func(error)
 
 	// CheckInterval is how often at most, while lines are written, the path is looked at: has the file been rotated away,

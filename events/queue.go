@@ -43,7 +43,7 @@ func (q *queue) offer(d *draft) {
 		}
 	}
 	q.mu.RUnlock()
-	q.w.account(d, why)
+	q.w.done(d, why)
 }
 
 func (q *queue) run() {
@@ -71,7 +71,7 @@ func (q *queue) write(d *draft) {
 	q.w.mu.Lock()
 	err := q.w.put(d, len(q.lines) == 0)
 	q.w.mu.Unlock()
-	q.w.account(d, err)
+	q.w.done(d, err)
 }
 
 // flush waits until all that is in the queue now has been dealt with, and no longer than limit.
@@ -116,13 +116,12 @@ func (q *queue) close(limit time.Duration) error {
 	}
 	err := q.slow(limit, "given up")
 	for d := range q.lines {
-		q.w.account(d, err)
+		q.w.done(d, err)
 	}
 	return err
 }
 
 // slow is the error of a queue that did not empty within limit.
 func (q *queue) slow(limit time.Duration, fate string) error {
-	return fmt.Errorf("events: %s: the disk did not take the queue within %v; lines %s: %d",
-		q.w.place.path, limit, fate, len(q.lines))
+	return fmt.Errorf("events: %s: %w within %v; lines %s: %d", q.w.place.path, errSlow, limit, fate, len(q.lines))
 }

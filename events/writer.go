@@ -20,6 +20,7 @@ type Writer struct {
 	file    *logFile   // nil: to be opened when checkAt has come
 	openErr error      // why file is nil
 	dirty   bool       // file may end in the middle of a line
+	unsure  unsure     // what was written to file since it was last seen in its place
 	closed  bool
 	checkAt time.Duration // since born: when the path is looked at again
 	session string        // of the last record
@@ -30,6 +31,12 @@ type Writer struct {
 	loss    loss
 	queue   *queue // nil: direct
 	unwatch func() // ends the watch for SIGHUP
+}
+
+// unsure is what is lost when the file turns out to have been deleted in the meantime.
+type unsure struct {
+	records uint64 // given to Write
+	owned   uint64 // lost records that a record of type events_dropped owned up to
 }
 
 // Open opens the event log at path for appending, and makes the file (0600) and the directories above it (0700) when
@@ -72,7 +79,13 @@ func (w *Writer) Path() string {
 	return w.place.path
 }
 
-// Written is how many records given to Write are in the file. Records of type events_dropped are not among them.
+// Written is how many records given to Write were put into the log. Records of type events_dropped are not among them.
+//
+// What is written to a file after somebody deleted it is lost. The next look finds that out: that of the first Write after
+// Options.CheckInterval, or of Close. Then all that was written since the look before counts as dropped and no longer as
+// written. It is not found out when the process ends without another look, nor for what is written to a renamed file
+// between its being read by somebody (gzip) and its being deleted: a rotation that compresses at once has to wait for
+// longer than CheckInterval first, or leave it to the next rotation, which logrotate calls delaycompress.
 func (w *Writer) Written() uint64 {
 	if w == nil {
 		return 0
@@ -104,16 +117,15 @@ func (w *Writer) Write(r *Record) {
 	w.mu.Lock()
 	err := w.put(d, true)
 	w.mu.Unlock()
-	w.account(d, err)
+	w.done(d, err)
 }
 
-// account counts d as written or lost, and gives it back to the pool.
-func (w *Writer) account(d *draft, err error) {
-	if err == nil {
-		w.written.Add(1)
-	} else {
-		w.loss.add(err)
+// done counts d if it is lost, and gives it back to the pool.
+func (w *Writer) done(d *draft, lost error) {
+	if lost != nil {
+		w.loss.add(1, lost)
 	}
+	w.loss.say()
 	drafts.Put(d)
 }
 
@@ -142,6 +154,8 @@ func (w *Writer) put(d *draft, last bool) error {
 	if err := w.append(d.text); err != nil {
 		return err
 	}
+	w.written.Add(1)
+	w.unsure.records++
 	if last {
 		w.loss.over()
 	}
@@ -158,6 +172,7 @@ func (w *Writer) ready() error {
 	w.checkAt = now + w.opts.CheckInterval
 	if w.file != nil && !anew && w.place.holds(w.file) {
 		w.dirty = w.file.torn() // a neighbour that was killed leaves a torn line, too
+		w.unsure = unsure{}
 		return nil
 	}
 	w.drop()
@@ -170,9 +185,21 @@ func (w *Writer) ready() error {
 // written, and the next line goes elsewhere.
 func (w *Writer) drop() {
 	if w.file != nil {
+		w.disown()
 		w.file.close() //nolint:errcheck // see above
 		w.file = nil
 	}
+}
+
+// disown counts as lost what was written to a deleted file.
+func (w *Writer) disown() {
+	if w.unsure != (unsure{}) && w.file.vain() {
+		err := fmt.Errorf("events: write %s: %w", w.place.path, errDeleted)
+		w.written.Add(-w.unsure.records)
+		w.loss.add(w.unsure.records, err)
+		w.loss.back(w.unsure.owned, err)
+	}
+	w.unsure = unsure{}
 }
 
 // append writes one line with one write. The line begins with a newline, which is only written to close a torn one.
@@ -228,14 +255,17 @@ func (w *Writer) confess() error {
 		Type:    TypeEventsDropped,
 		Level:   LevelError,
 		Message: fmt.Sprintf("%d events were lost: %v", count, cause),
-		Details: []Field{Int(KeyCount, int64(count)), String(KeyReason, cause.Error())},
+		Details: []Field{
+			Int(KeyCount, int64(count)), String(KeyReason, cause.Error()), String(KeyErrorType, errorType(cause)),
+		},
 	}
 	w.note = r.Append(append(w.note[:0], '\n'))
-	err := w.append(w.note)
-	if err != nil {
+	if err := w.append(w.note); err != nil {
 		w.loss.back(count, cause)
+		return err
 	}
-	return err
+	w.unsure.owned += count
+	return nil
 }
 
 // Flush waits until every record that Write has taken so far has been written or dropped. Without a queue that is
@@ -269,6 +299,7 @@ func (w *Writer) Close() error {
 
 // finish is Close without the queue.
 func (w *Writer) finish() error {
+	defer w.loss.say()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed {
@@ -279,10 +310,16 @@ func (w *Writer) finish() error {
 		w.unwatch()
 	}
 	err := w.loss.cause()
+	if w.file != nil {
+		w.disown()
+	}
 	if w.loss.owes() {
 		w.checkAt = 0 // the disk may be well again, and nobody has written since
 		if err = w.ready(); err == nil {
 			err = w.confess()
+		}
+		if err == nil {
+			w.loss.over()
 		}
 	}
 	if w.file != nil {

@@ -230,57 +230,6 @@ func TestWriteDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// A directory that vanishes is made again. When it cannot be made, records are dropped and counted, the host is told
-// once, and the log itself says so when it works again.
-func TestVanishedDirectory(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "data", "session")
-	path := filepath.Join(dir, "events.jsonl")
-	var told []error
-	w := open(t, path, Options{CheckInterval: time.Nanosecond, OnError: func(err error) {
-		told = append(told, err)
-		panic("the host's handler has a fault of its own")
-	}})
-	w.Write(numbered(0, 0, 0))
-	if err := os.RemoveAll(filepath.Dir(dir)); err != nil {
-		t.Fatal(err)
-	}
-	w.Write(numbered(0, 1, 0))
-	if len(records(t, path)) != 1 || len(told) > 0 {
-		t.Fatalf("a removed directory was not made again: %v", told)
-	}
-	for round := 1; round <= 2; round++ {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(dir, nil, 0o600); err != nil { // in the directory's place
-			t.Fatal(err)
-		}
-		for range 3 {
-			w.Write(sample())
-		}
-		if len(told) != round || w.Dropped() != uint64(3*round) || w.Flush() == nil {
-			t.Fatalf("told %v, dropped %d, Flush said %v", told, w.Dropped(), w.Flush())
-		}
-		if err := os.Remove(dir); err != nil {
-			t.Fatal(err)
-		}
-		w.Write(numbered(0, 2, 0))
-		got := records(t, path)
-		if len(got) != 2 || got[0].Type != TypeEventsDropped || got[1].Type != TypeAttempt {
-			t.Fatalf("got %+v, want a record of type events_dropped and the record", got)
-		}
-		if got[0].Session != sample().Session || got[0].Level != LevelError || got[0].Details[0] != Int(KeyCount, 3) {
-			t.Errorf("the record of the loss is %+v", got[0])
-		}
-		if err := w.Flush(); err != nil {
-			t.Errorf("it works again, but Flush says %v", err)
-		}
-	}
-	if w.Written() != 4 {
-		t.Errorf("%d written, want 4", w.Written())
-	}
-}
-
 // What was lost is owned up to on Close when nobody has written since.
 func TestCloseOwnsUpToLosses(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "d")
@@ -296,7 +245,7 @@ func TestCloseOwnsUpToLosses(t *testing.T) {
 	if err := os.Remove(dir); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Close(); err != nil {
+	if err := errors.Join(w.Close(), w.Flush()); err != nil {
 		t.Error(err)
 	}
 	if got := records(t, path); len(got) != 1 || got[0].Type != TypeEventsDropped || got[0].Session != sample().Session {
