@@ -22,8 +22,13 @@ type FollowOptions struct {
 }
 
 // A Follower hands out the records of a log as they are written, like tail -F. It goes on to the new file when the log
-// is rotated, to the beginning when it is truncated, and waits for a file that is not there. Only what two rotations
-// or truncations between two looks hide is missed. A line counts when its newline is there.
+// is rotated, to the beginning when it is truncated, and waits for a file that is not there. A line counts when its
+// newline is there.
+//
+// It misses what is gone before it looks, at most FollowOptions.Interval later: the end of a file that is truncated, and
+// a whole file when the log is rotated twice or is deleted. A truncation is noticed however much has been written
+// since, because what stands before the place to read on is no longer the same; so it is not noticed when the same
+// text is written there again. When a part of the file is left, the records in that part come a second time.
 type Follower struct {
 	path string
 	opts FollowOptions
@@ -32,8 +37,8 @@ type Follower struct {
 	rotated time.Time  // when files[0] was last seen to grow or, if later, to lose the path
 	started bool
 	src     blocks
-	read    int64 // bytes read of files[0]
-	fresh   bool  // none of its lines has been looked at
+	tail    tail // what src reads
+	fresh   bool // none of the lines of files[0] has been looked at
 	cur     cursor
 	buf     []byte
 	line    Line
@@ -127,6 +132,10 @@ func (f *Follower) Close() error {
 
 // move is called at the end of the file. It says whether there may be something to read now.
 func (f *Follower) move() (bool, error) {
+	if f.tail.cut {
+		f.begin(0, nil)
+		return true, nil
+	}
 	before := len(f.files)
 	if err := f.look(); err != nil {
 		return false, err
@@ -143,16 +152,10 @@ func (f *Follower) move() (bool, error) {
 		}
 		err := f.files[0].Close()
 		f.files = f.files[1:]
-		f.begin(0)
+		f.begin(0, nil)
 		return true, err
 	}
-	info, err := f.files[0].Stat()
-	if err != nil || info.Size() >= f.read {
-		return false, err
-	}
-	f.begin(0)
-	_, err = f.files[0].Seek(0, io.SeekStart)
-	return true, err
+	return false, nil
 }
 
 // look opens the file that the path leads to, if it is not the one that was opened last.
@@ -183,7 +186,7 @@ func (f *Follower) look() error {
 	if f.opts.FromEnd && !f.started {
 		return f.skip()
 	}
-	f.begin(0)
+	f.begin(0, nil)
 	return nil
 }
 
@@ -203,44 +206,33 @@ func (f *Follower) skip() error {
 	if err == nil {
 		n, err = f.files[0].ReadAt(f.buf[:size-from], from)
 	}
-	at, joined := from, false
-	if end := bytes.LastIndexByte(f.buf[:n], '\n'); end >= 0 {
-		at += int64(end) + 1
-	} else if from > 0 { // a line too long to be read is being written
-		at, joined = size, true
-	}
-	if err == nil || errors.Is(err, io.EOF) { // it was truncated in between
-		_, err = f.files[0].Seek(at, io.SeekStart)
+	if errors.Is(err, io.EOF) { // it was truncated in between
+		f.begin(0, nil)
+		return nil
 	}
 	if err != nil {
 		return err
 	}
-	f.begin(at)
+	before, joined := f.buf[:n], false
+	if end := bytes.LastIndexByte(before, '\n'); end >= 0 || from == 0 {
+		before = before[:end+1]
+	} else { // a line too long to be read is being written
+		joined = true
+	}
+	f.begin(from+int64(len(before)), before)
 	f.src.joined = joined
 	return nil
 }
 
-// begin reads files[0] from at. What is left of the file before it has got no newline and will not get one any more,
-// so it is taken as a line as it is.
-func (f *Follower) begin(at int64) {
+// begin reads files[0] from at; before is what stands before that. What is left of the file that was read until now has got
+// no newline and will not get one any more, so it is taken as a line as it is.
+func (f *Follower) begin(at int64, before []byte) {
 	if len(f.src.carry) > 0 {
 		f.cur.block = block{data: append(f.src.carry, '\n'), offset: f.src.offset, joined: f.src.joined}
 	}
-	f.read = at
-	f.src = blocks{in: counter{f.files[0], &f.read}, live: true, offset: at}
+	f.tail.begin(f.files[0], at, before)
+	f.src = blocks{in: &f.tail, live: true, offset: at}
 	f.fresh = true
-}
-
-// A counter counts what is read through it.
-type counter struct {
-	in io.Reader
-	n  *int64
-}
-
-func (c counter) Read(p []byte) (int, error) {
-	n, err := c.in.Read(p)
-	*c.n += int64(n)
-	return n, err
 }
 
 func wait(ctx context.Context, d time.Duration) {

@@ -183,6 +183,51 @@ func inFollowOverTruncation(t *testing.T) {
 	}
 }
 
+// A truncation is noticed when the file has become as long again, or longer, before anybody looked.
+func TestFollowOverAHiddenTruncation(t *testing.T) { synctest.Test(t, inFollowOverAHiddenTruncation) }
+
+func inFollowOverAHiddenTruncation(t *testing.T) {
+	long := strings.Repeat("x", 3*blockSize) + "\n"
+	for name, test := range map[string]struct {
+		before, held, again string // the records read, the half line behind them, and what stands there in their place
+		want                []string
+	}{
+		"as long":            {nth(0), "", nth(3), []string{"3"}},
+		"longer":             {nth(0), "", nth(3) + nth(4) + nth(5), []string{"3", "4", "5"}},
+		"after half a line":  {nth(0), nth(1)[:10], nth(3) + nth(4), []string{"3", "4"}},
+		"after a whole line": {nth(0), strings.TrimSuffix(nth(1), "\n"), nth(3) + nth(4) + nth(5), []string{"1", "3", "4", "5"}},
+		"inside a line":      {nth(0) + nth(1), "", nth(0) + nth(1)[:20] + "\n" + nth(3), []string{"0", "3"}},
+		"after a long line":  {nth(0) + long + nth(1), "", nth(0) + long + nth(3), []string{"0", "3"}},
+		"with a hole":        {nth(0), "", strings.Repeat("\x00", len(nth(0))) + nth(3), []string{"3"}},
+	} {
+		for _, fromEnd := range []bool{false, true} {
+			path := logPath(t)
+			put(t, path, test.before+test.held)
+			f := follow(t, path, FollowOptions{FromEnd: fromEnd})
+			for range strings.Count(test.before, marker) {
+				if !fromEnd {
+					next(t, f)
+				}
+			}
+			quiet(t, f)
+			if err := os.Truncate(path, 0); err != nil {
+				t.Fatal(err)
+			}
+			put(t, path, test.again)
+			for _, want := range test.want {
+				if got := next(t, f); got != want {
+					t.Errorf("%s, from the end %v: got record %s, want %s", name, fromEnd, got, want)
+				}
+			}
+			quiet(t, f)
+			put(t, path, nth(6))
+			if got := next(t, f); got != "6" {
+				t.Errorf("%s, from the end %v: got record %s, want 6", name, fromEnd, got)
+			}
+		}
+	}
+}
+
 // A Writer that is rotated 13 times while it writes: the Follower hands out every record once, in order.
 func TestFollowAWriterThroughThirteenRotations(t *testing.T) {
 	path := logPath(t)
