@@ -29,11 +29,9 @@ func (t *Tally) add(u Tally) {
 // A cursor finds the records in one block after the other.
 type cursor struct {
 	tally Tally
-	quick bool
 
 	block  block // what is left of it
 	number int64 // of the line that was taken last
-	handed bool  // the caller has a record
 
 	glued   []byte // what is left of a line that is being salvaged
 	offset  int64  // of glued
@@ -44,16 +42,6 @@ type cursor struct {
 
 // next moves l to the next record of the block.
 func (c *cursor) next(l *Line) bool {
-	if c.handed && l.depth == depthBad { // so a quick look was wrong about it
-		c.tally.Records--
-		c.unreadable(l.offset)
-		c.tally.UnreadableBytes += int64(len(l.raw))
-	}
-	c.handed = c.find(l)
-	return c.handed
-}
-
-func (c *cursor) find(l *Line) bool {
 	for {
 		if len(c.glued) > 0 && c.salvage(l) {
 			return true
@@ -87,7 +75,7 @@ func (c *cursor) take(l *Line) bool {
 	}
 	*l = Line{raw: raw, offset: at, number: c.number, details: l.details[:0]}
 	unfinished := !ended && c.block.part
-	if !unfinished && c.record(l, c.quick && ended) {
+	if !unfinished && l.trimmed() {
 		if joined {
 			c.tally.Salvaged++
 		}
@@ -104,39 +92,21 @@ func (c *cursor) take(l *Line) bool {
 	return false
 }
 
-// record says whether all of l.raw is one record.
-func (c *cursor) record(l *Line, quick bool) bool {
-	if quick && shaped(l.raw) {
-		return true
-	}
-	if l.look(depthWhole); l.depth == depthWhole {
-		return true
-	}
-	whole := l.raw
-	if l.raw = trim(whole); len(l.raw) < len(whole) {
-		l.look(depthWhole)
-	}
-	return l.depth == depthWhole
-}
-
 // trim takes off what may stand around a record: the carriage return and byte order mark of Windows, and blanks.
 func trim(raw []byte) []byte {
 	return bytes.TrimSpace(bytes.TrimPrefix(raw, []byte("\ufeff")))
 }
 
-func (c *cursor) unreadable(at int64) {
-	if c.tally.Unreadable == 0 || at < c.tally.FirstUnreadable {
-		c.tally.FirstUnreadable = at
-	}
-	c.tally.Unreadable++
-}
-
 // count counts the line that is being salvaged as unreadable, once.
 func (c *cursor) count() {
-	if !c.counted {
-		c.counted = true
-		c.unreadable(c.start)
+	if c.counted {
+		return
 	}
+	c.counted = true
+	if c.tally.Unreadable == 0 || c.start < c.tally.FirstUnreadable {
+		c.tally.FirstUnreadable = c.start
+	}
+	c.tally.Unreadable++
 }
 
 // salvage moves l to the next record in glued: a process that was killed leaves the beginning of a line, and the next
@@ -151,7 +121,7 @@ func (c *cursor) salvage(l *Line) bool {
 		c.offset += int64(len(piece))
 		if bytes.HasPrefix(piece, markerBytes) {
 			*l = Line{raw: trim(piece), offset: at, number: c.number, details: l.details[:0]}
-			if l.look(depthWhole); l.depth == depthWhole {
+			if l.scan() {
 				c.tally.Records++
 				c.tally.Salvaged++
 				return true

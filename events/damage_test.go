@@ -38,6 +38,9 @@ func TestReaderCountsUnreadableLines(t *testing.T) {
 		{"unterminated whole", good + good[:len(good)-1], Tally{Records: 2}},
 		{"fragment and record, unterminated", good[:50] + good[:len(good)-1], Tally{Records: 1, Salvaged: 1, Unreadable: 1, UnreadableBytes: 50}},
 		{"record and fragment, unterminated", good[:len(good)-1] + good[:50], Tally{Records: 1, Salvaged: 1, Held: 50}},
+		{"damaged in the middle", good + strings.Replace(good, "Connection", "Conn\x00ction", 1) + good, Tally{
+			Records: 2, Unreadable: 1, UnreadableBytes: int64(len(good) - 1), FirstUnreadable: int64(len(good)),
+		}},
 		{"binary", "\x7fELF\x00\xff\n\x1f\x8b\n", Tally{Unreadable: 2, UnreadableBytes: 8}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -75,7 +78,6 @@ func TestReaderOnEveryTruncation(t *testing.T) {
 			}
 		}
 		r := NewReader(bytes.NewReader(data[:cut]))
-		r.Quick = cut%2 == 0
 		for r.Next() {
 			want--
 		}
@@ -154,22 +156,5 @@ func TestReaderFindsWholeRecordsInAnyMess(t *testing.T) {
 		if len(all) != want {
 			t.Fatalf("seed %d: %d records, want %d", seed, len(all), want)
 		}
-	}
-}
-
-func TestQuickFindsOutAboutDamageWhenAsked(t *testing.T) {
-	good := string(sample().Append(nil))
-	damaged := strings.Replace(good, "Connection", "Conn\x00ction", 1)
-	r := NewReader(strings.NewReader(good + damaged + good))
-	r.Quick = true
-	operations := 0
-	for l := range r.All() {
-		if l.Detail(KeyOperation).Is("data_load") {
-			operations++
-		}
-	}
-	want := Tally{Records: 2, Unreadable: 1, UnreadableBytes: int64(len(damaged) - 1), FirstUnreadable: int64(len(good))}
-	if got := r.Tally(); got != want || operations != 2 {
-		t.Errorf("%d operations, %+v, want 2, %+v", operations, got, want)
 	}
 }

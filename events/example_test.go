@@ -115,7 +115,6 @@ func ExampleReader_Each() {
 		string(attempt("load", 2, "failed").Append(nil))
 
 	r := events.NewReader(strings.NewReader(log))
-	r.Quick = true
 	var attempts [2]int
 	err := r.Each(len(attempts), func(worker int, line *events.Line) {
 		if line.Type().Is(events.TypeAttempt) {

@@ -23,10 +23,6 @@ import (
 //	for line := range r.All() { … }
 //	if err := r.Err(); err != nil { … }
 type Reader struct {
-	// Quick takes a line for a record by its two ends, and looks at the rest only when it is asked for. Torn and glued
-	// lines are found out all the same; a line that was damaged in its middle is, when nobody asks. It is for counting.
-	Quick bool
-
 	src    blocks
 	cur    cursor
 	buf    []byte
@@ -58,7 +54,6 @@ func OpenFile(path string) (*Reader, error) {
 
 // Next moves to the next record. It returns false at the end; Err then says whether something went wrong.
 func (r *Reader) Next() bool {
-	r.cur.quick = r.Quick
 	if r.buf == nil {
 		r.buf = make([]byte, blockSize)
 	}
@@ -101,7 +96,7 @@ func (r *Reader) Each(workers int, each func(worker int, l *Line)) error {
 	}
 	var all sync.Mutex
 	work := func(worker int) {
-		cur := cursor{quick: r.Quick}
+		var cur cursor
 		buf := make([]byte, blockSize)
 		var l Line
 		for ok := true; ok; cur.block, ok = r.src.next(buf) {

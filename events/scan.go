@@ -14,7 +14,11 @@ type scanner struct {
 
 // whole scans the line and fills l's values.
 func (s *scanner) whole(l *Line) bool {
-	s.head(l)
+	l.timestamp = s.member(`{"timestamp": `)
+	l.session = s.member(`, "session_id": `)
+	l.kind = s.member(`, "type": `)
+	l.phase = s.member(`, "phase": `)
+	l.level = s.member(`, "level": `)
 	l.message = s.member(`, "message": `)
 	s.details(l)
 	l.traceID = s.optional(`, "trace_id": `)
@@ -22,16 +26,6 @@ func (s *scanner) whole(l *Line) bool {
 	l.truncated = s.at >= 0 && s.try(`, "truncated": true`)
 	s.skip(`}`)
 	return s.at == len(s.raw)
-}
-
-// head scans what comes before the message.
-func (s *scanner) head(l *Line) bool {
-	l.timestamp = s.member(`{"timestamp": `)
-	l.session = s.member(`, "session_id": `)
-	l.kind = s.member(`, "type": `)
-	l.phase = s.member(`, "phase": `)
-	l.level = s.member(`, "level": `)
-	return s.at >= 0
 }
 
 // member scans a key, written as in text, and the string behind it.

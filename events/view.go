@@ -15,23 +15,12 @@ type Line struct {
 	raw    []byte
 	offset int64
 	number int64
-	depth  depth
 
 	timestamp, session, kind, phase, level, message, traceID, spanID Value
 
 	details   []Detail
 	truncated bool
 }
-
-// depth is how much of a line has been looked at.
-type depth uint8
-
-const (
-	depthEnds  depth = iota // it begins and ends like a record
-	depthHead               // and the values before the message are good
-	depthWhole              // all of it is good
-	depthBad                // it turned out not to be a record
-)
 
 // A Detail is one member of a line's details.
 type Detail struct {
@@ -49,38 +38,37 @@ func (l *Line) Offset() int64 { return l.offset }
 func (l *Line) Number() int64 { return l.number }
 
 // Timestamp is the text of the time. In one file written by a Writer these sort as the times do.
-func (l *Line) Timestamp() Value { l.need(depthHead); return l.timestamp }
+func (l *Line) Timestamp() Value { return l.timestamp }
 
 // Session is the session's id.
-func (l *Line) Session() Value { l.need(depthHead); return l.session }
+func (l *Line) Session() Value { return l.session }
 
 // Type is the record's type, one of the Type constants if a Writer wrote it.
-func (l *Line) Type() Value { l.need(depthHead); return l.kind }
+func (l *Line) Type() Value { return l.kind }
 
 // Phase is the phase's name; its text is "" outside a phase.
-func (l *Line) Phase() Value { l.need(depthHead); return l.phase }
+func (l *Line) Phase() Value { return l.phase }
 
 // Level is one of the Level constants if a Writer wrote it.
-func (l *Line) Level() Value { l.need(depthHead); return l.level }
+func (l *Line) Level() Value { return l.level }
 
 // Message is the sentence for people.
-func (l *Line) Message() Value { l.need(depthWhole); return l.message }
+func (l *Line) Message() Value { return l.message }
 
 // TraceID is the trace's id in 32 hex digits; nil when there is none.
-func (l *Line) TraceID() Value { l.need(depthWhole); return l.traceID }
+func (l *Line) TraceID() Value { return l.traceID }
 
 // SpanID is the span's id in 16 hex digits; nil when there is none.
-func (l *Line) SpanID() Value { l.need(depthWhole); return l.spanID }
+func (l *Line) SpanID() Value { return l.spanID }
 
 // Truncated says whether the Writer had to cut something.
-func (l *Line) Truncated() bool { l.need(depthWhole); return l.truncated }
+func (l *Line) Truncated() bool { return l.truncated }
 
 // Details are the details in the order of the line.
-func (l *Line) Details() []Detail { l.need(depthWhole); return l.details }
+func (l *Line) Details() []Detail { return l.details }
 
 // Detail is the value of one of the details; nil when there is none with that key. Of several the last one counts.
 func (l *Line) Detail(key string) Value {
-	l.need(depthWhole)
 	for i := len(l.details) - 1; i >= 0; i-- {
 		if l.details[i].Key.Is(key) {
 			return l.details[i].Value
@@ -89,23 +77,23 @@ func (l *Line) Detail(key string) Value {
 	return nil
 }
 
-// need scans as deep as d, if that has not been done.
-func (l *Line) need(d depth) {
-	if l.depth < d {
-		l.look(d)
-	}
+// scan reads raw. It says whether that is one record.
+func (l *Line) scan() bool {
+	s := scanner{raw: l.raw}
+	return s.whole(l) || l.foreign()
 }
 
-func (l *Line) look(d depth) {
-	s := scanner{raw: l.raw}
-	switch {
-	case d == depthHead && s.head(l):
-		l.depth = depthHead
-	case d == depthWhole && s.whole(l), l.foreign():
-		l.depth = depthWhole
-	default:
-		*l = Line{raw: l.raw, offset: l.offset, number: l.number, details: l.details[:0], depth: depthBad}
+// trimmed is scan, and if need be scan of what is left of raw without what may stand around a record.
+func (l *Line) trimmed() bool {
+	if l.scan() {
+		return true
 	}
+	whole := l.raw
+	if l.raw = trim(whole); len(l.raw) == len(whole) {
+		return false
+	}
+	l.offset += int64(bytes.Index(whole, l.raw))
+	return l.scan()
 }
 
 // Time is when it happened. ok is false when the text is no time. Without a zone, as the Python system wrote it that
