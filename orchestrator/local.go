@@ -17,6 +17,7 @@ type local struct {
 	grace  time.Duration
 	ctx    context.Context //nolint:containedctx // the run's: a driver is a run, and lives no longer
 	frame  scope.Frame     // the run's
+	after  context.Context //nolint:containedctx // of phases that always run; nil: ctx
 	span   trace.Span      // the run's; nil when it is not recorded
 	phases []localPhase
 
@@ -39,6 +40,7 @@ func newLocal(ctx context.Context, plan *Plan, opts Options) *local {
 	d := &local{
 		plan:   plan,
 		grace:  opts.Grace,
+		after:  opts.Cleanup,
 		phases: make([]localPhase, len(plan.order)),
 		events: make(chan Completion, len(plan.order)),
 	}
@@ -52,9 +54,26 @@ func (d *local) BeginPhase(name string) {
 	i := d.plan.index[name]
 	phase := &d.phases[i]
 	phase.ctx, phase.span = d.startPhase(name)
+	if d.after != nil && d.plan.pipeline.Phases[i].If == Always {
+		phase.ctx = cleanupContext{d.after, context.WithoutCancel(phase.ctx)}
+	}
 	if timeout := d.plan.pipeline.Phases[i].Timeout; timeout > 0 {
 		phase.ctx, phase.cancel = context.WithTimeoutCause(phase.ctx, timeout, &timeoutError{"phase", timeout})
 	}
+}
+
+// A cleanupContext ends when its Context does, and knows what values knows: the span, the run's frame.
+type cleanupContext struct {
+	context.Context //nolint:containedctx // it is a context
+
+	values context.Context //nolint:containedctx // likewise; it never ends
+}
+
+func (c cleanupContext) Value(key any) any {
+	if v := c.values.Value(key); v != nil {
+		return v
+	}
+	return c.Context.Value(key)
 }
 
 func (d *local) StartAttempt(task Task) {

@@ -110,7 +110,7 @@ func (l *loop) skip(i int) (reason string, skip bool) {
 		}
 	}
 	switch {
-	case l.stop != nil:
+	case l.stop != nil && !l.cleansUp(i):
 		return l.stop.String(), true
 	case phase.If == OnFailure && !l.failedBefore(i):
 		return nothingFailed, true
@@ -120,6 +120,11 @@ func (l *loop) skip(i int) (reason string, skip bool) {
 		return inDryRun, true
 	}
 	return "", false
+}
+
+// cleansUp reports whether phase i may begin although the run's context has ended.
+func (l *loop) cleansUp(i int) bool {
+	return l.plan.pipeline.Phases[i].If == Always && l.opts.Cleanup != nil && l.opts.Cleanup.Err() == nil
 }
 
 // failedBefore reports whether something that phase i needs, or that this needs, failed; without needs: anything yet.
@@ -155,7 +160,7 @@ var was = map[Status]string{Failed: "failed", Skipped: "was skipped", Cancelled:
 // try starts attempt n of phase i, delay after the one before.
 func (l *loop) try(i, n int, delay time.Duration) {
 	l.phases[i].tries.delay = delay
-	l.start(i, Task{Attempt: n, Delay: delay, Recovery: l.opts.EnableRecovery})
+	l.start(i, Task{Attempt: n, Delay: delay, Recovery: l.opts.EnableRecovery && l.stop == nil})
 }
 
 func (l *loop) start(i int, task Task) {

@@ -59,8 +59,8 @@ type Phase struct {
 	Fallback PhaseFunc
 }
 
-// A Condition says when a phase begins, once all that it waits for has ended. None lets it begin in a run that has been
-// cancelled or whose time is up.
+// A Condition says when a phase begins, once all that it waits for has ended. In a run that has been cancelled or whose time
+// is up none begins, but for Always with Options.Cleanup.
 type Condition uint8
 
 // The conditions.
@@ -96,6 +96,11 @@ type Options struct {
 	// Grace is how long a phase's function may still run after its context has ended. Then it is left behind, and
 	// reported with ErrAbandoned; it is never called again while the old call may be running. 0 means DefaultGrace.
 	Grace time.Duration
+
+	// Cleanup is the context of the phases whose condition is Always, in place of the run's: they go on and begin also
+	// when that has ended, until this one ends. Begun so late they have neither recovery nor fallback. nil: the run's
+	// context is theirs too, and they do not outlive it.
+	Cleanup context.Context //nolint:containedctx // an argument of Run, as ctx is, that few need
 }
 
 // The defaults of this package; those of retry.Policy hold for the rest.
@@ -109,8 +114,8 @@ const (
 // skipped because there was nothing to do), a *FieldError if nothing was run because an input cannot be used, and else an
 // *Error.
 //
-// When ctx ends, the phases under way get to know by their contexts and the others are skipped. A cancelled run's
-// error matches context.Canceled and context.Cause(ctx).
+// When ctx ends, the phases under way get to know by their contexts and the others are skipped, except for what
+// Options.Cleanup says of those that clean up. A cancelled run's error matches context.Canceled and context.Cause(ctx).
 func (p Pipeline) Run(ctx context.Context, opts Options) (Report, error) {
 	plan, err := p.Plan()
 	if err != nil {

@@ -27,13 +27,9 @@ type signalWatch struct {
 func watchSignals(ctx context.Context) *signalWatch {
 	w := &signalWatch{arrive: make(chan os.Signal, 16), child: make(chan os.Signal, 16), done: make(chan struct{})}
 	w.ctx, w.cancel = context.WithCancelCause(ctx)
-	for _, s := range slices.Concat(endingSignals, otherSignals) {
-		// Who started us with a signal ignored (nohup, a shell that starts a job in the background) wants it so for the
-		// command, too, which would not inherit a handler.
-		if !signal.Ignored(s) {
-			signal.Notify(w.arrive, s)
-		}
-	}
+	// Who started us with a signal ignored (nohup, a shell that starts a job in the background) wants it so for the
+	// command, too, which would not inherit a handler.
+	notify(w.arrive, slices.Concat(endingSignals, otherSignals)...)
 	w.over.Go(w.watch)
 	return w
 }

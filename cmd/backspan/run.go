@@ -57,10 +57,11 @@ What it writes goes to stdout and stderr with the step's name in front of each l
 A dry run prints the plan and starts nothing, except that phases with a dry_run command run that one. A plan's worst
 case counts every retry and recovery that the policies allow.
 
-On SIGINT, SIGTERM or SIGHUP the commands get TERM, and KILL when the file's grace is over; a second signal is KILL at
-once. The report is complete all the same.
+On SIGINT, SIGTERM, SIGHUP or SIGQUIT the commands get TERM, and KILL when the file's grace is over; only phases with
+"if: always" go on and still begin, to clean up. A second signal is KILL for all of them at once. The report is complete
+all the same.
 
-Exit code: 0 all well, 1 the pipeline failed, 2 usage or a file that cannot be used, 129, 130 or 143 ended by a signal.`,
+Exit code: 0 all well, 1 the pipeline failed, 2 usage or a file that cannot be used, 129, 130, 131 or 143 ended by a signal.`,
 		Example: `  backspan run
   backspan run nightly.yaml --var region=eu --report run.html
   backspan run nightly.yaml --dry-run
@@ -197,7 +198,7 @@ func (o *runOptions) printPlan(file *pipefile.File) error {
 // start runs what is to be run of the whole file.
 func (o *runOptions) start(ctx context.Context, whole, file *pipefile.File, values []pipefile.Setting) error {
 	std, childOut := o.sharedStreams()
-	ctx, kill, stop := withKill(ctx)
+	ctx, cleanup, stop := withKill(ctx)
 	defer stop()
 	watch, err := startWatch(ctx, std, o.telemetryFlags)
 	if err != nil {
@@ -206,17 +207,14 @@ func (o *runOptions) start(ctx context.Context, whole, file *pipefile.File, valu
 	runner := &pipefile.Runner{Environ: os.Environ(), Values: values}
 	runner.Stdout, runner.Stderr = childOut(watch)
 	pipeline := file.Pipeline(runner)
-	go func() {
-		if <-kill {
-			runner.Kill()
-		}
-	}()
+	defer context.AfterFunc(cleanup, runner.Kill)()
 	report, runErr := pipeline.Run(parentTrace(ctx), orchestrator.Options{
 		RunID:          watch.session(),
 		EnableRecovery: !o.noRecovery,
 		DryRun:         o.dryRun,
 		MaxParallel:    o.maxParallel,
 		Grace:          file.Grace + extraGrace,
+		Cleanup:        cleanup,
 	})
 	watch.end(ctx)
 	addUnselected(&report, whole)

@@ -173,7 +173,7 @@ var phaseKeys = []key[Phase]{
 	keyOf("needs", listOf(located, 0, "a list of phases"), func(p *Phase, list []Name) { p.Needs = list },
 		"the phases that must end before this one begins; when no phase of the file needs any, they run in the order they are written"),
 	keyOf("if", locatedIf, func(p *Phase, c condition) { p.If, p.ifNode = c.Condition, c.node },
-		"when the phase runs: success of what it needs (the default), failure of something it needs (without needs: of anything before it), or always"),
+		"when the phase runs: success of what it needs (the default), failure of something it needs (without needs: of anything before it), or always, also when a signal has ended the run"),
 	keyOf("timeout", durationKind, func(p *Phase, d time.Duration) { p.Timeout = d },
 		"how long the phase may take, recovery included (default no limit)"),
 	keyOf("recovery", recoveryKind, func(p *Phase, v Policy) { p.Recovery = v },

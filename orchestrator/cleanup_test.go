@@ -1,0 +1,117 @@
+package orchestrator_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/backspan/backspan/orchestrator"
+	"github.com/backspan/backspan/retry/retrytest"
+)
+
+// What cleans up goes on, and begins, although the run was cancelled, until its own context ends, too.
+func TestCleanup(t *testing.T) {
+	const always = orchestrator.Always
+	for _, c := range []struct {
+		name    string
+		phases  []orchestrator.Phase
+		again   time.Duration // after it the context of those that clean up ends; 0: never
+		took    time.Duration
+		want    string
+		recover bool
+	}{
+		{
+			name: "it begins after the end",
+			phases: []orchestrator.Phase{
+				{Name: "a", Run: work(time.Hour)},
+				{Name: "b", Run: ok(1)},
+				{Name: "f", Run: ok(1), If: orchestrator.OnFailure},
+				{Name: "z", Run: work(time.Minute), If: always},
+			},
+			took: 61 * time.Second,
+			want: "a cancelled, b skipped, f skipped, z success; cancelled",
+		},
+		{
+			name:   "it goes on",
+			phases: []orchestrator.Phase{{Name: "a", Run: fails(errRefused)}, {Name: "z", Run: work(time.Minute), If: always}},
+			took:   time.Minute,
+			want:   "a failed, z success; cancelled",
+		},
+		{
+			name:   "it goes on when all else is done",
+			phases: []orchestrator.Phase{{Name: "a", Run: ok(1)}, {Name: "z", Run: work(time.Minute), If: always}},
+			took:   time.Minute,
+			want:   "a success, z success; success",
+		},
+		{
+			name: "it is tried once",
+			phases: []orchestrator.Phase{
+				{Name: "a", Run: work(time.Hour)},
+				{Name: "z", Run: fails(errRefused), If: always, Fallback: ok(1)},
+			},
+			took:    time.Second,
+			recover: true,
+			want:    "a cancelled, z failed; cancelled",
+		},
+		{
+			name: "it is ended, too, and no other begins",
+			phases: []orchestrator.Phase{
+				{Name: "a", Run: work(time.Hour)},
+				{Name: "y", Run: work(time.Hour), If: always},
+				{Name: "z", Run: ok(1), If: always},
+			},
+			again: 10 * time.Second,
+			took:  10 * time.Second,
+			want:  "a cancelled, y cancelled, z skipped; cancelled",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cleanup, cancel := context.WithCancel(context.Background())
+				defer cancel()
+				if c.again > 0 {
+					defer time.AfterFunc(c.again, cancel).Stop()
+				}
+				started := time.Now()
+				report, err := pipeline(c.phases...).Run(cancelAfter(t, time.Second), orchestrator.Options{
+					Cleanup: cleanup, EnableRecovery: c.recover,
+				})
+				var got []string
+				for _, phase := range report.Phases {
+					got = append(got, phase.Phase+" "+string(phase.Status))
+				}
+				if all := strings.Join(got, ", ") + "; " + string(report.Status); all != c.want {
+					t.Errorf("got  %s\nwant %s", all, c.want)
+				}
+				if (err == nil) != (report.Status == success) {
+					t.Errorf("status %s, error %v", report.Status, err)
+				}
+				if took := time.Since(started); took != c.took {
+					t.Errorf("took %v, want %v", took, c.took)
+				}
+			})
+		})
+	}
+}
+
+type key struct{}
+
+// The context of those that clean up is another one, but what it knows is what a phase's context knows.
+func TestCleanupKnowsItsSpan(t *testing.T) {
+	ctx, _ := retrytest.Record(t, context.WithValue(t.Context(), key{}, "run"))
+	traceID := trace.SpanContextFromContext(ctx).TraceID()
+	cleanup := context.WithValue(context.Background(), key{}, "cleanup")
+	var value any
+	var span trace.SpanContext
+	_, err := pipeline(orchestrator.Phase{Name: "z", If: orchestrator.Always, Run: func(ctx context.Context, _ orchestrator.Input) (any, error) {
+		value, span = ctx.Value(key{}), trace.SpanContextFromContext(ctx)
+		return nil, context.Cause(ctx)
+	}}).Run(ctx, orchestrator.Options{Cleanup: cleanup})
+	if err != nil || value != "run" || span.TraceID() != traceID {
+		t.Errorf("error %v, value %v, trace %v; want those of the run, trace %v", err, value, span.TraceID(), traceID)
+	}
+}
