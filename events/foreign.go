@@ -11,6 +11,9 @@ import (
 // "type" is a record. What else it holds at the top level is left out.
 func (l *Line) foreign() bool {
 	*l = Line{raw: l.raw, offset: l.offset, number: l.number, details: l.details[:0]}
+	if len(l.raw) == 0 || l.raw[0] != '{' || l.raw[len(l.raw)-1] != '}' { // most of what is no record, without garbage
+		return false
+	}
 	ok := members(l.raw, func(key string, value Value) {
 		switch key {
 		case keyTimestamp:

@@ -5,8 +5,11 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -35,61 +38,108 @@ func ordinary(t *testing.T) string {
 	return dir
 }
 
-// Somebody exchanges the file and a link again and again, so that the link is often there only after Open has looked.
-// It must not be followed even then.
-func TestALinkSwappedInIsNotFollowed(t *testing.T) {
-	dir := t.TempDir()
-	path, other, victim := filepath.Join(dir, "events.jsonl"), filepath.Join(dir, "other"), filepath.Join(dir, "victim")
-	if err := errors.Join(os.WriteFile(path, nil, 0o600), os.WriteFile(victim, nil, 0o600), os.Symlink(victim, other)); err != nil {
-		t.Fatal(err)
-	}
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-				if err := unix.Renameat2(unix.AT_FDCWD, path, unix.AT_FDCWD, other, unix.RENAME_EXCHANGE); err != nil {
-					t.Error(err)
-					return
-				}
+// Somebody exchanges the file and something else again and again, so that this is often there only after Open has looked.
+// A link must not be followed even then, and a FIFO neither block nor be taken for a log.
+func TestWhatIsSwappedInIsNotOpened(t *testing.T) {
+	fifo := func(mode uint32) func(*testing.T, string) {
+		return func(t *testing.T, path string) {
+			if err := errors.Join(unix.Mkfifo(path, mode), os.Chmod(path, os.FileMode(mode))); err != nil {
+				t.Fatal(err)
 			}
 		}
-	}()
+	}
+	for _, test := range []struct {
+		name   string
+		put    func(t *testing.T, path string)
+		errors []error
+	}{
+		{"link", func(t *testing.T, path string) {
+			victim := filepath.Join(filepath.Dir(path), "victim")
+			if err := errors.Join(os.WriteFile(victim, nil, 0o600), os.Symlink(victim, path)); err != nil {
+				t.Fatal(err)
+			}
+		}, []error{ErrSymlink, unix.ELOOP}}, // ELOOP: it was a link, and is no more
+		{"FIFO", fifo(0o600), []error{ErrNotRegular}},
+		{"FIFO that may only be written", fifo(0o200), []error{ErrNotRegular, unix.ENXIO}}, // ENXIO: there is no reader
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := ordinary(t)
+			path, other := filepath.Join(dir, "events.jsonl"), filepath.Join(dir, "other")
+			if err := os.WriteFile(path, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			test.put(t, other)
+			openWhileSwapped(t, path, other, test.errors)
+		})
+	}
+}
+
+// openWhileSwapped opens path again and again while it is exchanged with other: every error must be one of allowed, and
+// what is opened must not be what other was.
+func openWhileSwapped(t *testing.T, path, other string, allowed []error) {
 	var st unix.Stat_t
 	p, err := newPlace(path)
 	if err == nil {
-		err = unix.Stat(victim, &st)
+		err = errors.Join(unix.Stat(other, &st), os.Link(other, other+".again"))
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	const tries = 50_000
+	late := time.AfterFunc(20*time.Second, func() {
+		t.Error("open blocks")
+		unix.Open(other+".again", unix.O_RDONLY|unix.O_NONBLOCK, 0) //nolint:errcheck // a reader, for which a FIFO waits
+	})
+	defer late.Stop()
+	stop := exchange(t, path, other)
+	const tries = 20_000
 	opened := 0
 	for range tries {
 		f, err := p.open()
-		switch {
-		case err == nil:
-			if opened++; f.ino == st.Ino {
-				t.Fatal("the link was followed")
+		if err != nil {
+			if !slices.ContainsFunc(allowed, func(a error) bool { return errors.Is(err, a) }) {
+				t.Fatal(err)
 			}
-			if err := f.close(); err != nil {
-				t.Error(err)
-			}
-		case !errors.Is(err, ErrSymlink) && !errors.Is(err, unix.ELOOP): // ELOOP: it was a link, and is no more
+			continue
+		}
+		if opened++; f.ino == st.Ino {
+			t.Fatal("it was opened")
+		}
+		if err := f.close(); err != nil {
 			t.Error(err)
 		}
 	}
-	close(stop)
-	<-stopped
+	stop()
 	if err := p.close(); err != nil {
 		t.Error(err)
 	}
 	if opened == 0 || opened == tries {
 		t.Errorf("the file was there %d times of %d, so nothing was tested", opened, tries)
 	}
+}
+
+// exchange exchanges two paths again and again until stop is called, or the test ends.
+func exchange(t *testing.T, a, b string) (stop func()) {
+	quit, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-quit:
+				return
+			default:
+				if err := unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_EXCHANGE); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		}
+	}()
+	stop = sync.OnceFunc(func() {
+		close(quit)
+		<-stopped
+	})
+	t.Cleanup(stop)
+	return stop
 }
 
 // A log that may be written but not read is written; it begins with a newline because its end cannot be looked at.
