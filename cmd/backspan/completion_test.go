@@ -2,12 +2,16 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/backspan/backspan/events"
 )
 
 // output is what the command line args prints.
@@ -59,6 +63,77 @@ func TestCompletions(t *testing.T) {
 	}
 }
 
+// Names, sessions and traces come from the logs that are typed already, else from the default one.
+func TestCompletionsOfEvents(t *testing.T) {
+	t.Chdir(t.TempDir())
+	text := func(phase, operation string, trace byte) []byte {
+		r := events.Record{
+			Session: "session of " + phase, Type: events.TypeAttempt, Phase: phase, TraceID: [16]byte{trace},
+			Details: []events.Field{events.String(events.KeyOperation, operation)},
+		}
+		none := events.Record{Type: events.TypeRunStart, Phase: "escape\x1b[31m"}
+		return none.Append(r.Append(nil))
+	}
+	var zipped bytes.Buffer
+	zip := gzip.NewWriter(&zipped)
+	if _, err := zip.Write(text("third", "parse", 3)); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(
+		zip.Close(),
+		os.MkdirAll("data/session", 0o700),
+		os.WriteFile("data/session/events.jsonl", text("first", "load", 1), 0o600),
+		os.WriteFile("other.jsonl", text("second", "fetch", 2), 0o600),
+		os.WriteFile("other.jsonl.1.gz", zipped.Bytes(), 0o600),
+		os.WriteFile("notes.txt", nil, 0o600),
+	); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args      string
+		want      string // all of them, but for those that the shell leaves out
+		directive string
+	}{
+		{"events |", "count follow list stats data/session/events.jsonl other.jsonl other.jsonl.1.gz", ":0"},
+		{"events ot|", "other.jsonl other.jsonl.1.gz", ":0"},
+		{"events data/|", "data/session/events.jsonl", ":0"},
+		{"events list |", "", ":0"},
+		{"events stats other.jsonl |", "", ":0"},
+		{"events follow |", "", ":0"},
+		{"events --phase |", "first", ":4"},
+		{"events other.jsonl --phase |", "second", ":4"},
+		{"events list other.jsonl --phase |", "second", ":4"},
+		{"events other.jsonl data/session/events.jsonl --phase |", "first second", ":4"},
+		{"events other.jsonl.1.gz nowhere . --operation |", "parse", ":4"},
+		{"events count --operation |", "load", ":4"},
+		{"events stats --session sess|", "session of first", ":4"},
+		{"events --trace |", "01000000000000000000000000000000", ":4"},
+		{"events other.jsonl --trace=02|", "02000000000000000000000000000000", ":4"},
+		{"events --level |", "error info warning", ":4"},
+		{"events --type phase|", "phase_attempt_failed phase_end phase_start", ":4"},
+		{"events --result |", "cancelled deadline failed retrying skipped success", ":4"},
+		{"events --where error|", "error_type=", ":6"},
+		{"events --where reco|", "recovery_attempts= recovery_message=", ":6"},
+		{"events count --by attempt|", "attempt_number", ":4"},
+		{"events --since |", "15m 1d 1h 7d", ":4"},
+	} {
+		args := strings.Split(strings.TrimSuffix(c.args, "|"), " ")
+		typed := args[len(args)-1]
+		typed = typed[strings.IndexByte(typed, '=')+1:]
+		words, directive := offers(t, args...)
+		words = slices.DeleteFunc(words, func(word string) bool { return !strings.HasPrefix(word, typed) })
+		want := strings.Fields(c.want)
+		if strings.Contains(c.args, "--session") {
+			want = []string{c.want}
+		}
+		slices.Sort(words)
+		slices.Sort(want)
+		if !slices.Equal(words, want) || directive != c.directive {
+			t.Errorf("%s: %q %s, want %q %s", c.args, words, directive, want, c.directive)
+		}
+	}
+}
+
 // A real bash, with what its completion package brings replaced by the one function that is called: it may not be
 // installed.
 const bashDriver = `
@@ -82,6 +157,10 @@ ask demo --scen
 ask demo --scenario fl
 ask doctor --color nev
 ask events co
+echo >log.jsonl
+ask events log
+ask events count log.jsonl --where error
+ask events --level w
 `
 
 func TestBashCompletes(t *testing.T) {
@@ -98,6 +177,7 @@ func TestBashCompletes(t *testing.T) {
 		t.Fatal(err)
 	}
 	shell := exec.CommandContext(t.Context(), bash, "--noprofile", "--norc", "-c", bashDriver)
+	shell.Dir = dir
 	shell.Env = append(os.Environ(), "PATH="+dir+string(os.PathListSeparator)+os.Getenv("PATH"), "BACKSPAN_CONFIG=off")
 	printed, err := shell.CombinedOutput()
 	if err != nil {
@@ -105,6 +185,7 @@ func TestBashCompletes(t *testing.T) {
 	}
 	for _, want := range []string{
 		"doc: doctor", "demo --scen: --scenario", "demo --scenario fl: flaky", "doctor --color nev: never", "events co: count",
+		"events log: log.jsonl", "events count log.jsonl --where error: error_type=", "events --level w: warning",
 	} {
 		found := false
 		for line := range strings.Lines(string(printed)) {

@@ -3,7 +3,6 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/backspan/backspan/events"
 	"github.com/backspan/backspan/internal/eventquery"
 )
 
@@ -33,10 +32,14 @@ Conditions for --where: key=value, where key is a key of the record or of its de
   backspan events --operation fetch_page --where error_type=timeout --json | jq .trace_id
   zcat events.jsonl.*.gz | backspan events stats -`,
 		Args: cobra.ArbitraryArgs,
-		RunE: func(c *cobra.Command, files []string) error { return o.list(c.Context(), files) },
+		RunE: func(_ *cobra.Command, files []string) error { return o.list(files) },
 	}
 	o.register(c)
 	c.AddCommand(o.newList(), o.newCount(), o.newStats(), o.newFollow())
+	c.ValidArgsFunction = completeLogs
+	for _, below := range c.Commands() {
+		below.ValidArgsFunction = completeFiles
+	}
 	return c
 }
 
@@ -68,7 +71,7 @@ func (o *eventsOptions) newList() *cobra.Command {
 	return &cobra.Command{
 		Use: "list [FILE...]", Short: "List events, one a line (what events does by itself)", Args: cobra.ArbitraryArgs,
 		Example: `  backspan events list --since 1h`,
-		RunE:    func(c *cobra.Command, files []string) error { return o.list(c.Context(), files) },
+		RunE:    func(_ *cobra.Command, files []string) error { return o.list(files) },
 	}
 }
 
@@ -107,25 +110,4 @@ func (o *eventsOptions) newFollow() *cobra.Command {
 	}
 	c.Flags().BoolVar(&fromStart, "from-start", false, "begin with what is in the file already")
 	return c
-}
-
-// completions offers the values that are known, and for names those of the default log.
-func (o *eventsOptions) completions(c *cobra.Command) {
-	complete(c, "type", []string{
-		events.TypeAttempt, events.TypeRecovered, events.TypeStopped, events.TypePhaseFailed, events.TypeRecovery,
-		events.TypePhaseStart, events.TypePhaseEnd, events.TypeRunStart, events.TypeRunEnd, events.TypeEventsDropped,
-	})
-	complete(c, "level", []string{events.LevelInfo, events.LevelWarning, events.LevelError})
-	complete(c, "result", []string{"retrying", "failed", "success", "cancelled", "deadline", "skipped"})
-	completeFrom(c, "phase", (*events.Line).Phase)
-	completeFrom(c, "session", (*events.Line).Session)
-	completeFrom(c, "trace", (*events.Line).TraceID)
-	completeFrom(c, "operation", func(l *events.Line) events.Value { return l.Detail(events.KeyOperation) })
-	completeWith(c, "where", cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace, func() []string {
-		keys := eventquery.Keys()
-		for i := range keys {
-			keys[i] += "="
-		}
-		return keys
-	})
 }

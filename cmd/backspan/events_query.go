@@ -2,23 +2,19 @@ package main
 
 import (
 	"bufio"
-	"cmp"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"os"
 	"runtime"
-	"slices"
 	"time"
 
 	"github.com/backspan/backspan/events"
 	"github.com/backspan/backspan/internal/eventquery"
 )
 
-// workers is how many goroutines read a file whose order does not matter.
-var workers = runtime.GOMAXPROCS(0)
+// workers is how many goroutines read a file whose order does not matter. More than a few would wait for the reading,
+// and each takes memory.
+var workers = min(runtime.GOMAXPROCS(0), 4)
 
 // matcher is what the flags ask for.
 func (o *eventsOptions) matcher() (*eventquery.Matcher, error) {
@@ -44,57 +40,13 @@ func (o *eventsOptions) matcher() (*eventquery.Matcher, error) {
 		}
 		f.Where = append(f.Where, condition)
 	}
+	if err := f.Check(); err != nil {
+		return nil, usage(fmt.Errorf("--%w", err))
+	}
+	if o.since != "" && o.until != "" && !f.Since.Before(f.Until) {
+		return nil, usage(fmt.Errorf("--until %q is not after --since %q, so nothing is in between", o.until, o.since))
+	}
 	return f.Compile(), nil
-}
-
-// each calls do with a reader of each file, and says on stderr what could not be read.
-func (o *eventsOptions) each(files []string, do func(*events.Reader) error) error {
-	if len(files) == 0 {
-		files = []string{eventsFile()}
-	}
-	for _, path := range files {
-		reader, err := o.open(path)
-		if err != nil {
-			return err
-		}
-		// What stops reading usually shows in all of them: the first says it.
-		err = firstOf(do(reader), reader.Err(), reader.Close())
-		if err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-		if err := o.unreadable(path, reader.Tally()); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (o *eventsOptions) open(path string) (*events.Reader, error) {
-	if path == "-" {
-		return events.NewReader(o.in), nil
-	}
-	reader, err := events.OpenFile(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%s is not there; name the log that telemetry writes, or run backspan demo to make one", path)
-	}
-	return reader, err
-}
-
-func (o *eventsOptions) unreadable(path string, t events.Tally) error {
-	if t.Records == 0 && t.Unreadable+t.Held > 0 {
-		return fmt.Errorf("%s holds no events: nothing in it is a record; is it an events.jsonl?", path)
-	}
-	if t.Unreadable > 0 {
-		say(o.err, "backspan: %s: %d lines could not be read (%d bytes, the first at byte %d)\n",
-			path, t.Unreadable, t.UnreadableBytes, t.FirstUnreadable)
-	}
-	if t.Held > 0 {
-		say(o.err, "backspan: %s: the last line is incomplete (%d bytes) and was left out\n", path, t.Held)
-	}
-	if t.CutShort {
-		say(o.err, "backspan: %s: the compressed file is cut short; what was in the rest is missing here\n", path)
-	}
-	return nil
 }
 
 func (o *eventsOptions) style() eventquery.Style {
@@ -115,26 +67,25 @@ func (o *eventsOptions) write(w *bufio.Writer, s eventquery.Style, l *events.Lin
 	return err
 }
 
-func (o *eventsOptions) list(ctx context.Context, files []string) error {
+func (o *eventsOptions) list(files []string) error {
 	m, err := o.matcher()
 	if err != nil {
 		return err
 	}
-	out, style := bufio.NewWriterSize(o.out, 64<<10), o.style()
-	err = o.each(files, func(r *events.Reader) error {
+	out, style, dropped := bufio.NewWriterSize(o.out, 64<<10), o.style(), int64(0)
+	_, err = o.each(files, func(r *events.Reader) error {
 		for r.Next() {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
+			dropped += m.Dropped(r.Line())
 			if m.Matches(r.Line()) {
 				if err := o.write(out, style, r.Line()); err != nil {
 					return err
 				}
 			}
 		}
-		return nil
+		return out.Flush() // before what is said of the file
 	})
-	return errors.Join(err, out.Flush())
+	o.dropped(dropped)
+	return err
 }
 
 func (o *eventsOptions) count(files []string, by string) error {
@@ -145,33 +96,37 @@ func (o *eventsOptions) count(files []string, by string) error {
 	if by != "" {
 		return o.countBy(m, files, by)
 	}
-	var total int64
-	err = o.each(files, func(r *events.Reader) error {
-		counts := make([]padded, workers)
-		err := r.Each(workers, func(worker int, l *events.Line) {
+	counts := make([]count, workers)
+	some, err := o.each(files, func(r *events.Reader) error {
+		_ = r.Each(workers, func(worker int, l *events.Line) { // whose error r.Err returns as well
+			c := &counts[worker]
+			c.dropped += m.Dropped(l)
 			if m.Matches(l) {
-				counts[worker].n++
+				c.n++
 			}
 		})
-		for _, c := range counts {
-			total += c.n
-		}
-		return err
+		return nil
 	})
-	if err != nil {
+	if !some {
 		return err
 	}
-	if o.json {
-		return json.NewEncoder(o.out).Encode(map[string]int64{"count": total})
+	var total count
+	for _, c := range counts {
+		total.n += c.n
+		total.dropped += c.dropped
 	}
-	_, err = fmt.Fprintln(o.out, total)
-	return err
+	o.dropped(total.dropped)
+	if o.json {
+		return firstOf(json.NewEncoder(o.out).Encode(map[string]int64{"count": total.n}), err)
+	}
+	_, failed := fmt.Fprintln(o.out, total.n)
+	return firstOf(failed, err)
 }
 
-// padded keeps the counts of two goroutines out of one cache line.
-type padded struct {
-	n int64
-	_ [56]byte
+// A count is one goroutine's; it fills a cache line, which would else go to and fro between them.
+type count struct {
+	n, dropped int64
+	_          [48]byte
 }
 
 func (o *eventsOptions) countBy(m *eventquery.Matcher, files []string, by string) error {
@@ -179,21 +134,23 @@ func (o *eventsOptions) countBy(m *eventquery.Matcher, files []string, by string
 	if err != nil {
 		return usage(fmt.Errorf("--by: %w", err))
 	}
-	counts := map[string]int64{}
-	err = o.each(files, func(r *events.Reader) error {
+	values, dropped := eventquery.NewValues(), int64(0)
+	some, err := o.each(files, func(r *events.Reader) error {
 		for r.Next() {
+			dropped += m.Dropped(r.Line())
 			if m.Matches(r.Line()) {
 				if v := key.Of(r.Line()); v != nil {
-					counts[string(v)]++
+					values.Add(v)
 				}
 			}
 		}
 		return nil
 	})
-	if err != nil {
+	if !some {
 		return err
 	}
-	return o.printCounts(counts)
+	o.dropped(dropped)
+	return firstOf(o.printCounts(values.Sorted()), err)
 }
 
 func (o *eventsOptions) stats(files []string) error {
@@ -202,12 +159,13 @@ func (o *eventsOptions) stats(files []string) error {
 		return err
 	}
 	all := eventquery.NewCounter()
-	err = o.each(files, func(r *events.Reader) error {
+	some, err := o.each(files, func(r *events.Reader) error {
 		counters := make([]*eventquery.Counter, workers)
 		for i := range counters {
-			counters[i] = eventquery.NewCounter()
+			counters[i] = all.Fork()
 		}
-		err := r.Each(workers, func(worker int, l *events.Line) {
+		_ = r.Each(workers, func(worker int, l *events.Line) { // whose error r.Err returns as well
+			counters[worker].AddDropped(m.Dropped(l))
 			if m.Matches(l) {
 				counters[worker].Add(l)
 			}
@@ -215,73 +173,36 @@ func (o *eventsOptions) stats(files []string) error {
 		for _, c := range counters {
 			all.Merge(c)
 		}
-		return err
+		return nil
 	})
-	if err != nil {
+	if !some {
 		return err
 	}
 	if o.json {
 		encoder := json.NewEncoder(o.out)
 		encoder.SetEscapeHTML(false)
 		encoder.SetIndent("", "  ")
-		return encoder.Encode(all.Stats())
+		return firstOf(encoder.Encode(all.Stats()), err)
 	}
-	return all.Stats().Write(o.out, o.style().Zone)
+	return firstOf(all.Stats().Write(o.out, o.style().Zone), err)
 }
 
-func (o *eventsOptions) follow(ctx context.Context, files []string, fromStart bool) error {
-	m, err := o.matcher()
-	if err != nil {
-		return err
+// printCounts prints how often each value was seen, the commonest first, and others as one. Records without the key
+// are not counted.
+func (o *eventsOptions) printCounts(list []eventquery.ValueCount, others int64) error {
+	if others > 0 {
+		say(o.err, "backspan: more than %d different values: those that came last are counted together as %s; a filter makes them fewer\n",
+			len(list), eventquery.Others)
+		list = append(list, eventquery.ValueCount{Value: eventquery.Others, Count: others})
 	}
-	path := eventsFile()
-	if len(files) > 0 {
-		path = files[0]
-	}
-	if path == "-" {
-		return usage(errors.New("follow reads a file; for standard input use list"))
-	}
-	ctx, stop := withSignals(ctx)
-	defer stop()
-	follower, err := events.NewFollower(path, events.FollowOptions{FromEnd: !fromStart})
-	if err != nil {
-		return err
-	}
-	out, style := bufio.NewWriter(o.out), o.style()
-	for follower.Next(ctx) {
-		if !m.Matches(follower.Line()) {
-			continue
-		}
-		if err := errors.Join(o.write(out, style, follower.Line()), out.Flush()); err != nil {
-			return errors.Join(err, follower.Close())
-		}
-	}
-	if n := follower.Tally().Unreadable; n > 0 {
-		say(o.err, "backspan: %s: %d lines could not be read\n", path, n)
-	}
-	if err := errors.Join(follower.Err(), follower.Close()); err != nil {
-		return err
-	}
-	var signalled signalError
-	if errors.As(context.Cause(ctx), &signalled) {
-		return &exitError{code: signalled.code()}
-	}
-	return nil
-}
-
-// printCounts prints how often each value was seen, the commonest first. Records without the key are not counted.
-func (o *eventsOptions) printCounts(counts map[string]int64) error {
-	values := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
-		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
-	})
 	out := bufio.NewWriter(o.out)
-	for _, v := range values {
-		text := events.Value(v).Text()
+	lines := json.NewEncoder(out)
+	for _, c := range list {
 		var err error
 		if o.json {
-			err = json.NewEncoder(out).Encode(map[string]any{"value": text, "count": counts[v]})
+			err = lines.Encode(c)
 		} else {
-			_, err = fmt.Fprintf(out, "%8d  %s\n", counts[v], eventquery.Printable(text))
+			_, err = fmt.Fprintf(out, "%8d  %s\n", c.Count, eventquery.Printable(c.Value))
 		}
 		if err != nil {
 			return err

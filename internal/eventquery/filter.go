@@ -3,8 +3,10 @@ package eventquery
 import (
 	"bytes"
 	"cmp"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -27,6 +29,37 @@ type Filter struct {
 type Condition struct {
 	Key   string // a name of Keys, or details. and any key of the details
 	Value string
+}
+
+// The types, levels and results that there are.
+var (
+	Types = []string{
+		events.TypeAttempt, events.TypeRecovered, events.TypeStopped, events.TypePhaseFailed, events.TypeRecovery,
+		events.TypePhaseStart, events.TypePhaseEnd, events.TypeRunStart, events.TypeRunEnd, events.TypeEventsDropped,
+	}
+	Levels  = []string{events.LevelInfo, events.LevelWarning, events.LevelError}
+	Results = []string{"retrying", "failed", "success", "cancelled", "deadline", "skipped"}
+)
+
+// Check says which value of f no record that a Writer wrote can have. Names and ids of sessions can be anything.
+func (f *Filter) Check() error {
+	for _, field := range []struct {
+		name          string
+		values, known []string
+	}{{"type", f.Types, Types}, {"level", f.Levels, Levels}, {"result", f.Results, Results}} {
+		for _, v := range field.values {
+			if !slices.Contains(field.known, v) && (v != "" || field.name != "result") { // most records have no result
+				return fmt.Errorf("%s is %q, want one of %s%s",
+					field.name, v, strings.Join(field.known, ", "), nearest.Ask(v, field.known))
+			}
+		}
+	}
+	for _, id := range f.Traces {
+		if _, err := hex.DecodeString(id); id != "" && (err != nil || len(id) != 32) {
+			return fmt.Errorf("trace is %q, want 32 hex digits", id)
+		}
+	}
+	return nil
 }
 
 // topKeys are the members of a record itself, and what reads them.
@@ -92,6 +125,10 @@ const timestampLayout = "2006-01-02T15:04:05.000000Z"
 
 // Compile makes f ready.
 func (f Filter) Compile() *Matcher {
+	f.Traces = slices.Clone(f.Traces)
+	for i, id := range f.Traces {
+		f.Traces[i] = strings.ToLower(id) // as it is written
+	}
 	m := &Matcher{filter: f}
 	if !f.Since.IsZero() {
 		m.since = f.Since.UTC().Format(timestampLayout)
@@ -154,6 +191,16 @@ func (m *Matcher) Matches(l *events.Line) bool {
 	return true
 }
 
+// Dropped is how many lines were lost while writing, by the word of l and in the time that matters: whatever else the
+// filter asks for, they might have been it. It is 0 when l speaks of something else.
+func (m *Matcher) Dropped(l *events.Line) int64 {
+	if !l.Type().Is(events.TypeEventsDropped) || !m.inTime(l) {
+		return 0
+	}
+	n, _ := l.Detail(events.KeyCount).Float()
+	return int64(max(0, min(n, 1e15)))
+}
+
 func detail(l *events.Line, key string) func() events.Value {
 	return func() events.Value { return l.Detail(key) }
 }
@@ -188,7 +235,10 @@ func canonicalTime(l *events.Line) string {
 }
 
 // timeLayouts are the spellings of a point in time that ParseTime knows; those without a zone are local.
-var timeLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999", "2006-01-02 15:04", "2006-01-02"}
+var timeLayouts = []string{
+	time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04Z07:00", "2006-01-02T15:04",
+	"2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05", "2006-01-02 15:04Z07:00", "2006-01-02 15:04", "2006-01-02",
+}
 
 // ParseTime reads a point in time: RFC 3339, a local date with or without a time of day, a local time of day of today,
 // or a duration, which is that long before now.
@@ -213,6 +263,9 @@ func ParseTime(text string, now time.Time) (time.Time, error) {
 func parseAgo(text string) (time.Duration, error) {
 	if days, found := strings.CutSuffix(text, "d"); found {
 		d, err := time.ParseDuration(days + "h")
+		if d > math.MaxInt64/24 {
+			return 0, fmt.Errorf("%s days are more than %v", days, time.Duration(math.MaxInt64))
+		}
 		return 24 * d, err
 	}
 	return time.ParseDuration(text)

@@ -93,6 +93,9 @@ func TestFilters(t *testing.T) {
 		"level":                 {eventquery.Filter{Levels: []string{"info"}}, 1},
 		"session":               {eventquery.Filter{Sessions: []string{"s-2"}}, 1},
 		"trace":                 {eventquery.Filter{Traces: []string{"ab000000000000000000000000000000"}}, 3},
+		"trace in capitals":     {eventquery.Filter{Traces: []string{"AB000000000000000000000000000000"}}, 3},
+		"no trace":              {eventquery.Filter{Traces: []string{""}}, 1},
+		"no result":             {eventquery.Filter{Results: []string{""}}, 1},
 		"since":                 {eventquery.Filter{Since: start.Add(time.Second)}, 3},
 		"until":                 {eventquery.Filter{Until: start.Add(time.Second)}, 1},
 		"between":               {eventquery.Filter{Since: start.Add(time.Second), Until: start.Add(3 * time.Second)}, 2},
@@ -154,6 +157,11 @@ func TestParseTime(t *testing.T) {
 		"2026-11-23T17:00:00.5":     "2026-11-23T15:00:00.5Z",
 		"2026-11-23 17:00":          "2026-11-23T15:00:00Z",
 		"2026-11-23 17:00:01":       "2026-11-23T15:00:01Z",
+		"2026-11-23 17:00:01.250":   "2026-11-23T15:00:01.25Z", // as list prints it
+		"2026-11-23T17:00":          "2026-11-23T15:00:00Z",
+		"2026-11-23T17:00Z":         "2026-11-23T17:00:00Z",
+		"2026-11-23 17:00:01Z":      "2026-11-23T17:00:01Z",
+		"2026-11-23 17:00+01:00":    "2026-11-23T16:00:00Z",
 		"2026-11-23":                "2026-11-22T22:00:00Z",
 		"17:00":                     "2026-11-23T15:00:00Z",
 		"17:00:05":                  "2026-11-23T15:00:05Z",
@@ -166,11 +174,62 @@ func TestParseTime(t *testing.T) {
 			t.Errorf("%q: %v, %v, want %s", text, got.UTC(), err, want)
 		}
 	}
-	for _, text := range []string{"", "yesterday", "-5m", "5x", "2026-13-01", "25:00", "d"} {
+	for _, text := range []string{"", "yesterday", "-5m", "5x", "2026-13-01", "25:00", "d", "300000d", "-1d", "NaNd"} {
 		if got, err := eventquery.ParseTime(text, now); err == nil {
 			t.Errorf("%q: %v, want an error", text, got)
 		} else if !strings.HasPrefix(err.Error(), fmt.Sprintf("%q is no time, want for example", text)) {
 			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+func TestCheckNamesWhatThereIs(t *testing.T) {
+	id := strings.Repeat("0aF1", 8)
+	for _, c := range []struct {
+		filter eventquery.Filter
+		want   string // the beginning; empty: fine
+	}{
+		{eventquery.Filter{}, ""},
+		{eventquery.Filter{Types: eventquery.Types, Levels: eventquery.Levels, Results: eventquery.Results, Traces: []string{id, ""}}, ""},
+		{eventquery.Filter{Phases: []string{"?"}, Operations: []string{"?"}, Sessions: []string{"?"}}, ""},
+		{eventquery.Filter{Levels: []string{"info", "eror"}}, `level is "eror", want one of info, warning, error (did you mean error?)`},
+		{eventquery.Filter{Levels: []string{""}}, `level is "", want one of info`},
+		{eventquery.Filter{Types: []string{"autocorect_attempt"}}, `type is "autocorect_attempt", want one of autocorrect_attempt, `},
+		{eventquery.Filter{Types: []string{""}}, `type is "", want one of `},
+		{eventquery.Filter{Results: []string{"succes"}}, `result is "succes", want one of retrying, failed, success, cancelled, deadline, skipped (did you mean success?)`},
+		{eventquery.Filter{Traces: []string{id[:31]}}, `trace is "` + id[:31] + `", want 32 hex digits`},
+		{eventquery.Filter{Traces: []string{id[:31] + "g"}}, `trace is "` + id[:31] + `g", want 32 hex digits`},
+	} {
+		err := c.filter.Check()
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.HasPrefix(err.Error(), c.want)) {
+			t.Errorf("got  %v\nwant %s", err, c.want)
+		}
+	}
+}
+
+// That lines were lost matters whatever is asked for, but for the time.
+func TestDropped(t *testing.T) {
+	dropped := func(second int, field events.Field) events.Record {
+		return events.Record{Time: start.Add(time.Duration(second) * time.Second), Type: events.TypeEventsDropped, Details: []events.Field{field}}
+	}
+	text := log(
+		dropped(0, events.Int(events.KeyCount, 2)), dropped(1, events.Int(events.KeyCount, 3)),
+		attempt(1, "load", "failed", "timeout", 1),
+		dropped(1, events.Float(events.KeyCount, 1e300)), dropped(1, events.Int(events.KeyCount, -5)),
+		dropped(1, events.String(events.KeyCount, "7")),
+	)
+	for _, c := range []struct {
+		filter eventquery.Filter
+		want   int64
+	}{
+		{eventquery.Filter{}, 5 + 1e15},
+		{eventquery.Filter{Operations: []string{"load"}}, 5 + 1e15},
+		{eventquery.Filter{Until: start.Add(time.Second)}, 2},
+	} {
+		m, got := c.filter.Compile(), int64(0)
+		lines(t, text, func(l *events.Line) { got += m.Dropped(l) })
+		if got != c.want {
+			t.Errorf("%+v: %d, want %d", c.filter, got, c.want)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -88,10 +89,12 @@ func TestStatsOfPhases(t *testing.T) {
 		phase(events.TypePhaseFailed, "data", "retrying", 1, 0),
 		phase(events.TypeRecovery, "data", "retrying", 1, 2),
 		phase(events.TypeRecovery, "data", "success", 2, 4),
+		phase(events.TypePhaseEnd, "data", "success", 1, 0),
 		phase(events.TypePhaseFailed, "report", "failed", 1, 0),
-		events.Record{Time: start, Type: events.TypeEventsDropped, Details: []events.Field{events.Int(events.KeyCount, 7)}},
+		phase(events.TypePhaseEnd, "report", "failed", 1, 0),
+		phase(events.TypePhaseEnd, "other", "skipped", 1, 0),
 	)
-	if got.Dropped != 7 || len(got.Phases) != 2 {
+	if len(got.Phases) != 2 {
 		t.Fatalf("%+v", got)
 	}
 	lost, saved := got.Phases[0], got.Phases[1]
@@ -102,13 +105,18 @@ func TestStatsOfPhases(t *testing.T) {
 		saved.Waited != 6 || saved.Errors[0].Count != 2 {
 		t.Errorf("%+v", saved)
 	}
+	c := eventquery.NewCounter()
+	c.AddDropped(3)
+	other := c.Fork()
+	other.AddDropped(4)
+	c.Merge(other)
 	var text strings.Builder
-	if err := got.Write(&text, time.UTC); err != nil || !strings.Contains(text.String(), "7 events lost while writing") {
+	if err := c.Stats().Write(&text, time.UTC); err != nil || !strings.Contains(text.String(), "7 events lost while writing") {
 		t.Errorf("%v\n%s", err, text.String())
 	}
 }
 
-// However the records are dealt out to counters, the sum is the same.
+// However the records are dealt out to counters, the sum is the same: its examples, too, some of which are as old.
 func TestMergeIsTheSameAsOne(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	ends := []string{"exhausted", "recovered", "stopped"}
@@ -117,16 +125,60 @@ func TestMergeIsTheSameAsOne(t *testing.T) {
 		for range random.IntN(30) {
 			records = append(records, call(fmt.Sprintf("op%d", random.IntN(4)), 1+random.IntN(4), ends[random.IntN(3)])...)
 		}
+		for i := range records {
+			reason := &records[i].Details[1]
+			*reason = events.String(reason.Key, fmt.Sprintf("reason %d", i))
+		}
 		whole := stats(t, records...)
-		parts := []*eventquery.Counter{eventquery.NewCounter(), eventquery.NewCounter(), eventquery.NewCounter()}
-		lines(t, log(records...), func(l *events.Line) { parts[random.IntN(3)].Add(l) })
 		sum := eventquery.NewCounter()
+		parts := []*eventquery.Counter{sum.Fork(), sum.Fork(), sum.Fork()}
+		lines(t, log(records...), func(l *events.Line) { parts[random.IntN(3)].Add(l) })
 		for _, p := range parts {
 			sum.Merge(p)
 		}
 		got, want := asJSON(t, sum.Stats()), asJSON(t, whole)
 		if got != want {
 			t.Fatalf("got  %s\nwant %s", got, want)
+		}
+	}
+}
+
+func TestTheExampleIsTheEarliest(t *testing.T) {
+	reason := func(second int, text string) events.Record {
+		r := attempt(second, "load", "retrying", "timeout", 1)
+		r.Details[1] = events.String(events.KeyReason, text)
+		return r
+	}
+	for _, order := range [][]events.Record{
+		{reason(2, "late"), reason(1, "early"), reason(3, "last")},
+		{reason(1, "early"), reason(2, "late")},
+		{reason(1, "early, too"), reason(1, "early")},
+	} {
+		if got := stats(t, order...).Operations[0].Errors; len(got) != 1 || got[0].Example != "early" || got[0].Count != int64(len(order)) {
+			t.Errorf("got %+v", got)
+		}
+	}
+}
+
+// A log without its beginning, as after a rotation or with --since, and delays that nothing waits.
+func TestStatsOfPartsOfALog(t *testing.T) {
+	odd := attempt(0, "odd", "retrying", "timeout", 1)
+	for i, f := range odd.Details {
+		if f.Key == events.KeyDelay {
+			odd.Details[i] = events.Float(f.Key, 1e300)
+		}
+	}
+	got := stats(t, append(call("load", 3, "recovered")[2:], call("fetch", 1, "stopped")[1], odd)...)
+	type want struct {
+		name                                         string
+		asked, attempts, retried, recovered, stopped int64
+		waited, amplification                        float64
+	}
+	wants := []want{{"fetch", 0, 0, 0, 0, 1, 0, 0}, {"load", 0, 2, 0, 1, 0, 2 + 3, 0}, {"odd", 1, 1, 0, 0, 0, 0, 1}}
+	for i, w := range wants {
+		o := got.Operations[i]
+		if g := (want{o.Name, o.Asked, o.Attempts, o.Retried, o.Recovered, o.Stopped, o.Waited, o.Amplification}); g != w {
+			t.Errorf("got  %+v\nwant %+v", g, w)
 		}
 	}
 }
@@ -140,27 +192,65 @@ func asJSON(t *testing.T, v any) string {
 	return string(text)
 }
 
-// A log with endlessly many names must not fill the memory.
+// A log with endlessly many names must not fill the memory, and everything in it counts all the same.
 func TestNamesAreBounded(t *testing.T) {
-	var records []events.Record
-	for i := range 11_000 {
-		records = append(records, attempt(0, fmt.Sprintf("op %d", i), "failed", fmt.Sprintf("error %d", i), 1))
+	sum := eventquery.NewCounter()
+	const rounds, each = 40, 1000
+	for round := range rounds { // as files with workers of their own
+		part := sum.Fork()
+		var records []events.Record
+		for i := range each {
+			name := strings.Repeat("long name ", 20) + fmt.Sprint(round*each+i)
+			records = append(records, attempt(0, name, "failed", name, 1), attempt(0, "op 0", "failed", name, 1))
+		}
+		lines(t, log(records...), part.Add)
+		sum.Merge(part)
 	}
-	for i := range 200 {
-		records = append(records, attempt(0, "op 0", "failed", fmt.Sprintf("error %d", i), 1))
-	}
-	c := eventquery.NewCounter()
-	lines(t, log(records...), c.Add)
-	s := c.Stats()
-	var total int64
+	runtime.GC()
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	s := sum.Stats()
+	var total, classes int64
 	for _, o := range s.Operations {
 		total += o.Failed
 		if len(o.Errors) > 101 {
 			t.Errorf("%d kinds of errors of %s", len(o.Errors), o.Name)
 		}
+		for _, e := range o.Errors {
+			classes += e.Count
+		}
 	}
-	if len(s.Operations) > 10_001 || total != 11_200 {
-		t.Errorf("%d operations with %d failures, want at most 10,001 with 11,200", len(s.Operations), total)
+	if total != 2*rounds*each || classes != total {
+		t.Errorf("%d failures of %d classes, want %d", total, classes, 2*rounds*each)
+	}
+	if mib := memory.HeapAlloc >> 20; mib > 12 {
+		t.Errorf("%d MiB are in use", mib)
+	}
+}
+
+func TestValuesAreBounded(t *testing.T) {
+	v := eventquery.NewValues()
+	for i := range 200_000 {
+		v.Add(events.Value(fmt.Sprintf(`"%032d"`, i)))
+		v.Add(events.Value(`"of\u0074en"`))
+		v.Add(events.Value(`7`))
+	}
+	runtime.GC()
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	list, others := v.Sorted()
+	total := others
+	for _, c := range list {
+		total += c.Count
+	}
+	if total != 600_000 || others == 0 || list[0] != (eventquery.ValueCount{"7", 200_000}) || list[1] != (eventquery.ValueCount{"often", 200_000}) {
+		t.Errorf("%d in all, %d others, first %+v", total, others, list[:2])
+	}
+	if n := len(list); n < 60_000 || n > 120_000 {
+		t.Errorf("%d values", n)
+	}
+	if mib := memory.HeapAlloc >> 20; mib > 20 {
+		t.Errorf("%d MiB are in use", mib)
 	}
 }
 

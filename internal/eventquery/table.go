@@ -12,12 +12,12 @@ import (
 func (s Stats) Write(w io.Writer, zone *time.Location) error {
 	var b strings.Builder
 	if len(s.Operations)+len(s.Phases) == 0 {
-		fmt.Fprintf(&b, "%s, and no retry among them\n", plural(s.Records, "event"))
+		fmt.Fprintf(&b, "%s, and no retry among them\n", Plural(s.Records, "event"))
 	} else {
-		fmt.Fprintf(&b, "%s of %s, %s to %s\n", plural(s.Records, "event"), plural(int64(s.Sessions), "session"), short(s.First, zone), short(s.Last, zone))
+		fmt.Fprintf(&b, "%s of %s, %s to %s\n", Plural(s.Records, "event"), Plural(int64(s.Sessions), "session"), short(s.First, zone), short(s.Last, zone))
 	}
 	if s.Dropped > 0 {
-		fmt.Fprintf(&b, "%s lost while writing: the numbers are too low\n", plural(s.Dropped, "event"))
+		fmt.Fprintf(&b, "%s lost while writing: the numbers are too low\n", Plural(s.Dropped, "event"))
 	}
 	s.writeOperations(&b, zone)
 	s.writePhases(&b, zone)
@@ -78,7 +78,8 @@ func short(timestamp string, zone *time.Location) string {
 	return t.In(zone).Format(time.DateTime)
 }
 
-func plural(n int64, what string) string {
+// Plural is n of what: "1 line", "2 lines".
+func Plural(n int64, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/backspan/backspan/events"
+	"github.com/backspan/backspan/internal/eventquery"
+)
+
+// completions offers the values that there are: for names, those in the logs that are typed already, else in the
+// default one.
+func (o *eventsOptions) completions(c *cobra.Command) {
+	complete(c, "type", eventquery.Types)
+	complete(c, "level", eventquery.Levels)
+	complete(c, "result", eventquery.Results)
+	complete(c, "since", []string{"15m", "1h", "1d", "7d"})
+	complete(c, "until", []string{"15m", "1h", "1d", "7d"})
+	for flag, read := range map[string]func(*events.Line) events.Value{
+		"phase":     (*events.Line).Phase,
+		"session":   (*events.Line).Session,
+		"trace":     (*events.Line).TraceID,
+		"operation": func(l *events.Line) events.Value { return l.Detail(events.KeyOperation) },
+	} {
+		completeWith(c, flag, func(files []string, _ string) ([]string, cobra.ShellCompDirective) {
+			return valuesIn(files, read), cobra.ShellCompDirectiveNoFileComp
+		})
+	}
+	// What is behind the = bash takes for another word.
+	completeWith(c, "where", func([]string, string) (keys []string, _ cobra.ShellCompDirective) {
+		for _, key := range eventquery.Keys() {
+			keys = append(keys, key+"=")
+		}
+		return keys, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	})
+}
+
+// completeFiles leaves what is no flag to the shell, which knows files.
+func completeFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveDefault
+}
+
+// completeLogs is completeFiles where commands are offered too: with them a shell offers no files of its own.
+func completeLogs(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+	logs, _ := filepath.Glob(typed + "*.jsonl*") // a bad pattern is no file either
+	if path := eventsFile(); strings.HasPrefix(path, typed) && !slices.Contains(logs, path) {
+		if _, err := os.Stat(path); err == nil {
+			logs = append(logs, path)
+		}
+	}
+	return logs, cobra.ShellCompDirectiveDefault
+}
+
+// What is read and offered while a person waits.
+const (
+	completionRecords = 200_000
+	completionValues  = 1000
+)
+
+// valuesIn are the values that read finds in the files, sorted; a file that cannot be read offers none.
+func valuesIn(files []string, read func(*events.Line) events.Value) []string {
+	if len(files) == 0 {
+		files = []string{eventsFile()}
+	}
+	seen := map[string]bool{}
+	left := completionRecords
+	for _, path := range files {
+		info, err := os.Stat(path)
+		if err != nil || !info.Mode().IsRegular() { // reading a pipe would take from whoever it is for
+			continue
+		}
+		reader, err := events.OpenFile(path)
+		if err != nil {
+			continue
+		}
+		for ; left > 0 && len(seen) < completionValues && reader.Next(); left-- {
+			if v := read(reader.Line()); len(v) > 0 && !seen[string(v)] {
+				seen[string(v)] = true
+			}
+		}
+		_ = reader.Close() // it was only read
+	}
+	var values []string
+	for v := range seen {
+		// What a terminal cannot show cannot be typed either.
+		if text := events.Value(v).Text(); text != "" && eventquery.Printable(text) == text {
+			values = append(values, text)
+		}
+	}
+	slices.Sort(values)
+	return values
+}

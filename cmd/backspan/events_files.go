@@ -1,0 +1,82 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/backspan/backspan/events"
+	"github.com/backspan/backspan/internal/eventquery"
+)
+
+// each calls do with a reader of each file. What is wrong with one of them is said on stderr and keeps no other from
+// being read; the error at the end is the exit code then. An error of do ends it all. some says whether there is anything to
+// tell of what was read.
+func (o *eventsOptions) each(files []string, do func(*events.Reader) error) (some bool, err error) {
+	if len(files) == 0 {
+		files = []string{eventsFile()}
+	}
+	for _, path := range files {
+		read, bad, stop := o.one(path, do)
+		if stop != nil {
+			return false, stop
+		}
+		if some = some || read; bad != nil {
+			say(o.err, "backspan: %v\n", bad)
+			err = &exitError{code: exitFailed}
+		}
+	}
+	return some, err
+}
+
+// one is each for one file. stop is the error of do.
+func (o *eventsOptions) one(path string, do func(*events.Reader) error) (read bool, bad, stop error) {
+	reader, err := o.open(path)
+	if err != nil {
+		return false, err, nil
+	}
+	stop = do(reader)
+	tally := reader.Tally()
+	if err := firstOf(reader.Err(), reader.Close()); err != nil {
+		bad = fmt.Errorf("%s: %w", path, err)
+	} else if tally.Records == 0 && tally.Unreadable+tally.Held > 0 {
+		bad = fmt.Errorf("%s holds no events: nothing in it is a record; is it an events.jsonl?", path)
+	}
+	o.incomplete(path, tally)
+	return bad == nil || tally.Records > 0, bad, stop
+}
+
+func (o *eventsOptions) open(path string) (*events.Reader, error) {
+	if path == "-" {
+		return events.NewReader(o.in), nil
+	}
+	reader, err := events.OpenFile(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, fmt.Errorf("%s is not there; name the log that telemetry writes, or run backspan demo to make one", path)
+	case errors.Is(err, os.ErrPermission):
+		return nil, fmt.Errorf("%s may not be read: permission denied; a log belongs to whoever wrote it, so ask as that user", path)
+	}
+	return reader, err
+}
+
+// incomplete says on stderr what of a file could not be read.
+func (o *eventsOptions) incomplete(path string, t events.Tally) {
+	if t.Unreadable > 0 && t.Records > 0 {
+		say(o.err, "backspan: %s: %s could not be read (%d bytes, the first at byte %d)\n",
+			path, eventquery.Plural(t.Unreadable, "line"), t.UnreadableBytes, t.FirstUnreadable)
+	}
+	if t.Held > 0 && t.Records > 0 {
+		say(o.err, "backspan: %s: the last line is incomplete (%d bytes) and was left out\n", path, t.Held)
+	}
+	if t.CutShort {
+		say(o.err, "backspan: %s: the compressed file is cut short; what was in the rest is missing here\n", path)
+	}
+}
+
+// dropped says on stderr that the log owns up to lines that are not in it.
+func (o *eventsOptions) dropped(n int64) {
+	if n > 0 {
+		say(o.err, "backspan: %s lost when they were written; --type %s shows when and why\n", eventquery.Plural(n, "event"), events.TypeEventsDropped)
+	}
+}

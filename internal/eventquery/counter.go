@@ -1,0 +1,97 @@
+package eventquery
+
+import (
+	"hash/maphash"
+
+	"github.com/backspan/backspan/events"
+)
+
+// A Counter makes Stats. One is for one goroutine; Fork makes those of the others, and Merge puts them together again.
+type Counter struct {
+	room             *room
+	records, dropped int64
+	span             span
+	operations       map[string]*tally
+	phases           map[string]*tally
+	sessions         map[uint64]struct{} // hashes
+}
+
+const (
+	maxSessions = 100_000
+	statsRoom   = 4 << 20 // bytes
+)
+
+// seed is one for all Counters, as their hashes are merged.
+var seed = maphash.MakeSeed()
+
+// NewCounter returns a Counter that has seen nothing.
+func NewCounter() *Counter { return newCounter(newRoom(statsRoom)) }
+
+func newCounter(room *room) *Counter {
+	return &Counter{room: room, operations: map[string]*tally{}, phases: map[string]*tally{}, sessions: map[uint64]struct{}{}}
+}
+
+// Fork returns a Counter that has seen nothing and shares what room c has for names.
+func (c *Counter) Fork() *Counter { return newCounter(c.room) }
+
+// Add counts one record.
+func (c *Counter) Add(l *events.Line) {
+	c.records++
+	c.span.add(l.Timestamp())
+	if len(c.sessions) < maxSessions {
+		c.sessions[maphash.Bytes(seed, l.Session())] = struct{}{}
+	}
+	switch kind := l.Type(); {
+	case kind.Is(events.TypeAttempt), kind.Is(events.TypeRecovered), kind.Is(events.TypeStopped):
+		c.entry(c.operations, l.Detail(events.KeyOperation)).operation(c.room, l, kind)
+	case kind.Is(events.TypePhaseFailed), kind.Is(events.TypeRecovery):
+		c.entry(c.phases, l.Phase()).phase(c.room, l, kind)
+	case kind.Is(events.TypePhaseEnd):
+		if result := l.Detail(events.KeyResult); result.Is("failed") || result.Is("cancelled") {
+			c.entry(c.phases, l.Phase()).phaseLost(l)
+		}
+	}
+}
+
+// AddDropped counts n lines that were lost while writing; see Matcher.Dropped.
+func (c *Counter) AddDropped(n int64) { c.dropped += n }
+
+func (c *Counter) entry(all map[string]*tally, name events.Value) *tally {
+	if t := all[string(name)]; t != nil {
+		return t
+	}
+	key := c.room.name(name, tallySize)
+	t := all[key]
+	if t == nil {
+		t = &tally{classes: map[string]*class{}}
+		all[key] = t
+	}
+	return t
+}
+
+// Merge adds what other counted, which is not to be used any more.
+func (c *Counter) Merge(other *Counter) {
+	c.records += other.records
+	c.dropped += other.dropped
+	c.span.merge(&other.span)
+	for id := range other.sessions {
+		if len(c.sessions) >= maxSessions {
+			break
+		}
+		c.sessions[id] = struct{}{}
+	}
+	c.merge(c.operations, other.operations)
+	c.merge(c.phases, other.phases)
+}
+
+func (c *Counter) merge(into, from map[string]*tally) {
+	for name, t := range from {
+		known := into[name]
+		if known == nil {
+			into[name] = t
+			continue
+		}
+		known.merge(c.room, t)
+		c.room.leave(name, tallySize)
+	}
+}

@@ -1,0 +1,190 @@
+package eventquery
+
+import (
+	"strings"
+
+	"github.com/backspan/backspan/events"
+)
+
+// A tally is the counts of one operation or phase.
+type tally struct {
+	asked, failed, retried, recovered, lost, stopped, tries int64
+	waited                                                  float64
+	span                                                    span
+	classes                                                 map[string]*class // of errors
+}
+
+// A class is the errors of one type.
+type class struct {
+	count   int64
+	at      string // of the example: the earliest
+	example string
+}
+
+// What one of them takes of the room, about, beside its name.
+const (
+	tallySize  = 800
+	classSize  = 200 + maxExample
+	maxExample = 300 // bytes
+)
+
+// maxWait is where a delay is no delay any more, in seconds: what no wait takes must not spoil a sum.
+const maxWait = 1e10
+
+// maxClasses bounds the classes of one operation, so that it leaves room to the others.
+const maxClasses = 1000
+
+func (t *tally) operation(room *room, l *events.Line, kind events.Value) {
+	t.span.add(l.Timestamp())
+	if kind.Is(events.TypeStopped) {
+		t.stopped++
+		return
+	}
+	t.tries++
+	t.wait(l)
+	number := string(l.Detail(events.KeyAttemptNumber))
+	if number == "2" { // each call that was retried has one
+		t.retried++
+	}
+	if kind.Is(events.TypeRecovered) {
+		t.recovered++
+		return
+	}
+	t.failure(room, l)
+	if number == "1" {
+		t.asked++
+	}
+	if !l.Detail(events.KeyResult).Is("retrying") {
+		t.lost++
+	}
+}
+
+func (t *tally) phase(room *room, l *events.Line, kind events.Value) {
+	t.span.add(l.Timestamp())
+	if kind.Is(events.TypeRecovery) {
+		t.tries++
+		t.wait(l)
+	} else {
+		t.asked++
+	}
+	if l.Detail(events.KeyResult).Is("success") {
+		t.recovered++
+		return
+	}
+	t.failure(room, l)
+}
+
+// phaseLost counts a phase that did not end well. No try of it says so: a fallback may save the phase after the last
+// one, and a wait for the next one may be interrupted.
+func (t *tally) phaseLost(l *events.Line) {
+	t.span.add(l.Timestamp())
+	t.lost++
+}
+
+func (t *tally) wait(l *events.Line) {
+	if seconds, ok := l.Detail(events.KeyDelay).Float(); ok && seconds > 0 && seconds < maxWait {
+		t.waited += seconds
+	}
+}
+
+func (t *tally) failure(room *room, l *events.Line) {
+	t.failed++
+	kind := l.Detail(events.KeyErrorType)
+	e := t.classes[string(kind)]
+	if e == nil {
+		key := Others
+		if len(t.classes) < maxClasses {
+			key = room.name(kind, classSize)
+		}
+		if e = t.classes[key]; e == nil {
+			e = new(class)
+			t.classes[key] = e
+		}
+	}
+	e.add(l)
+}
+
+func (c *class) add(l *events.Line) {
+	c.count++
+	at := l.Timestamp()
+	if c.count > 1 && string(at) > c.at {
+		return
+	}
+	text := shortened(reason(l))
+	c.earliest(string(at), text, c.count == 1)
+}
+
+// earliest takes the example if it is the earlier one. Which goroutine came first must not show.
+func (c *class) earliest(at, example string, first bool) {
+	if first || at < c.at || at == c.at && example < c.example {
+		c.at, c.example = at, example
+	}
+}
+
+func (c *class) merge(o *class) {
+	c.earliest(o.at, o.example, c.count == 0)
+	c.count += o.count
+}
+
+func (t *tally) merge(room *room, o *tally) {
+	t.asked += o.asked
+	t.failed += o.failed
+	t.retried += o.retried
+	t.recovered += o.recovered
+	t.lost += o.lost
+	t.stopped += o.stopped
+	t.tries += o.tries
+	t.waited += o.waited
+	t.span.merge(&o.span)
+	for kind, e := range o.classes {
+		if known := t.classes[kind]; known != nil {
+			known.merge(e)
+			room.leave(kind, classSize)
+		} else {
+			t.classes[kind] = e
+		}
+	}
+}
+
+func shortened(text string) string {
+	if len(text) <= maxExample {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxExample], "") + "…"
+}
+
+// reason is what went wrong, without the name of the operation or phase, which whoever asks knows.
+func reason(l *events.Line) string {
+	text := l.Detail(events.KeyReason).Text()
+	if rest, found := strings.CutPrefix(text, "Error in "); found {
+		if _, why, found := strings.Cut(rest, ": "); found {
+			return why
+		}
+	}
+	return text
+}
+
+// span is the time from the first record to the last.
+type span struct{ first, last []byte }
+
+func (s *span) add(at events.Value) {
+	if len(at) < 2 {
+		return
+	}
+	text := at[1 : len(at)-1]
+	if len(s.first) == 0 || string(text) < string(s.first) {
+		s.first = append(s.first[:0], text...)
+	}
+	if string(text) > string(s.last) {
+		s.last = append(s.last[:0], text...)
+	}
+}
+
+func (s *span) merge(o *span) {
+	if len(s.first) == 0 || len(o.first) > 0 && string(o.first) < string(s.first) {
+		s.first = o.first
+	}
+	if string(o.last) > string(s.last) {
+		s.last = o.last
+	}
+}
