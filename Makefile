@@ -12,7 +12,10 @@ PLATFORMS := darwin/arm64 darwin/amd64 windows/amd64
 TOOL := GOWORK=off go -C tools/lint tool -n
 JAEGER = "$$(GOWORK=off go -C tools/jaeger tool -n jaeger)"
 
-.PHONY: help build demo man test test-short test-full lint fmt cross bench jaeger jaeger-build cc
+# How long each fuzz target runs: make fuzz FUZZTIME=10m.
+FUZZTIME = 30s
+
+.PHONY: help build demo man test test-short test-full fuzz lint fmt cross bench jaeger jaeger-build cc
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 14
@@ -34,8 +37,16 @@ test: cc cross jaeger-build ## run every test, with the race detector, against a
 test-short: cc ## the tests of the library and the command alone
 	$(GOTEST) ./...
 
+# The race detector would turn its minutes into an hour, and has seen the short forms of the same tests.
 test-full: export BACKSPAN_FULL = 1
-test-full: test ## every test in its long form
+test-full: GOTEST = go test -timeout 30m $(if $(CI),-count=1)
+test-full: test ## every test in its long form, without the race detector (10 minutes)
+
+# Shortening what it finds, which is not a fault, would take most of the time.
+fuzz: ## let every fuzz target look for faults, FUZZTIME (30s) each
+	@grep -ro --include='*_test.go' --exclude-dir='.?*' '^func Fuzz[A-Za-z0-9_]*' . | sed 's|/[^/]*:func | |' | while read -r dir target; do \
+		echo "fuzz $$dir $$target"; \
+		go -C "$$dir" test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x . < /dev/null || exit 1; done
 
 lint: ## look for bugs and undocumented names
 	@lint=$$($(TOOL) golangci-lint) && for m in . $(NESTED); do echo "lint $$m" && (cd $$m && "$$lint" run ./...) || exit 1; done
