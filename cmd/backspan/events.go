@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/backspan/backspan/internal/eventquery"
 )
@@ -9,6 +10,7 @@ import (
 // eventsOptions are what the flags of the events commands say.
 type eventsOptions struct {
 	streams
+	flags        *pflag.FlagSet
 	filter       eventquery.Filter
 	since, until string
 	where        []string
@@ -45,6 +47,7 @@ Conditions for --where: key=value, where key is a key of the record or of its de
 
 func (o *eventsOptions) register(c *cobra.Command) {
 	f := c.PersistentFlags()
+	o.flags = f
 	for _, flag := range []struct {
 		name, help string
 		into       *[]string
@@ -81,7 +84,12 @@ func (o *eventsOptions) newCount() *cobra.Command {
 		Use: "count [FILE...]", Short: "Count events", Args: cobra.ArbitraryArgs,
 		Example: `  backspan events count --type autocorrect_attempt
   backspan events count --by error_type`,
-		RunE: func(_ *cobra.Command, files []string) error { return o.count(files, by) },
+		RunE: func(c *cobra.Command, files []string) error {
+			if c.Flags().Changed("by") {
+				return o.countBy(files, by)
+			}
+			return o.count(files)
+		},
 	}
 	c.Flags().StringVar(&by, "by", "", "one number for each value of this `key`")
 	complete(c, "by", eventquery.Keys())

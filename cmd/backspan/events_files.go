@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 
 	"github.com/backspan/backspan/events"
 	"github.com/backspan/backspan/internal/eventquery"
+	"github.com/backspan/backspan/internal/nearest"
 )
 
 // each calls do with a reader of each file. What is wrong with one of them is said on stderr and keeps no other from
@@ -51,13 +53,19 @@ func (o *eventsOptions) open(path string) (*events.Reader, error) {
 		return events.NewReader(o.in), nil
 	}
 	reader, err := events.OpenFile(path)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return nil, fmt.Errorf("%s is not there; name the log that telemetry writes, or run backspan demo to make one", path)
-	case errors.Is(err, os.ErrPermission):
-		return nil, fmt.Errorf("%s may not be read: permission denied; a log belongs to whoever wrote it, so ask as that user", path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%s is not there%s; name the log that telemetry writes, or run backspan demo to make one",
+			cmp.Or(path, `""`), nearest.Ask(path, []string{"list", "count", "stats", "follow"}))
 	}
-	return reader, err
+	return reader, denied(path, err)
+}
+
+// denied is err, but says what helps when it is that path may not be read.
+func denied(path string, err error) error {
+	if errors.Is(err, os.ErrPermission) {
+		return fmt.Errorf("%s: permission denied; a log belongs to who wrote it: ask as that user", path)
+	}
+	return err
 }
 
 // incomplete says on stderr what of a file could not be read.

@@ -38,7 +38,7 @@ func (o *eventsOptions) follow(ctx context.Context, files []string, fromStart bo
 	defer stop()
 	follower, err := events.NewFollower(path, events.FollowOptions{FromEnd: !fromStart})
 	if err != nil {
-		return err
+		return denied(path, err)
 	}
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		say(o.err, "backspan: %s is not there yet; waiting for it\n", path)

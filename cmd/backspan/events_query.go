@@ -23,13 +23,13 @@ func (o *eventsOptions) matcher() (*eventquery.Matcher, error) {
 	for _, bound := range []struct {
 		flag, text string
 		into       *time.Time
-	}{{"--since", o.since, &f.Since}, {"--until", o.until, &f.Until}} {
-		if bound.text == "" {
+	}{{"since", o.since, &f.Since}, {"until", o.until, &f.Until}} {
+		if !o.flags.Changed(bound.flag) {
 			continue
 		}
 		t, err := eventquery.ParseTime(bound.text, now)
 		if err != nil {
-			return nil, usage(fmt.Errorf("%s: %w", bound.flag, err))
+			return nil, usage(fmt.Errorf("--%s: %w", bound.flag, err))
 		}
 		*bound.into = t
 	}
@@ -43,7 +43,7 @@ func (o *eventsOptions) matcher() (*eventquery.Matcher, error) {
 	if err := f.Check(); err != nil {
 		return nil, usage(fmt.Errorf("--%w", err))
 	}
-	if o.since != "" && o.until != "" && !f.Since.Before(f.Until) {
+	if !f.Since.IsZero() && !f.Until.IsZero() && !f.Since.Before(f.Until) {
 		return nil, usage(fmt.Errorf("--until %q is not after --since %q, so nothing is in between", o.until, o.since))
 	}
 	return f.Compile(), nil
@@ -88,13 +88,10 @@ func (o *eventsOptions) list(files []string) error {
 	return err
 }
 
-func (o *eventsOptions) count(files []string, by string) error {
+func (o *eventsOptions) count(files []string) error {
 	m, err := o.matcher()
 	if err != nil {
 		return err
-	}
-	if by != "" {
-		return o.countBy(m, files, by)
 	}
 	counts := make([]count, workers)
 	some, err := o.each(files, func(r *events.Reader) error {
@@ -129,8 +126,12 @@ type count struct {
 	_          [48]byte
 }
 
-func (o *eventsOptions) countBy(m *eventquery.Matcher, files []string, by string) error {
-	key, err := eventquery.ParseCondition(by + "=")
+func (o *eventsOptions) countBy(files []string, by string) error {
+	m, err := o.matcher()
+	if err != nil {
+		return err
+	}
+	key, err := eventquery.ParseKey(by)
 	if err != nil {
 		return usage(fmt.Errorf("--by: %w", err))
 	}

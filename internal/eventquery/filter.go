@@ -27,7 +27,7 @@ type Filter struct {
 
 // A Condition asks for one value of a record.
 type Condition struct {
-	Key   string // a name of Keys, or details. and any key of the details
+	Key   Key
 	Value string
 }
 
@@ -94,23 +94,32 @@ const detailPrefix = "details."
 
 // ParseCondition reads key=value. The error says which keys there are.
 func ParseCondition(text string) (Condition, error) {
-	key, value, found := strings.Cut(text, "=")
-	if !found || key == "" {
-		return Condition{}, fmt.Errorf("%q is no key=value", text)
+	name, value, found := strings.Cut(text, "=")
+	if !found || name == "" {
+		return Condition{}, fmt.Errorf("%q is no key=value, want for example %s=timeout", text, events.KeyErrorType)
 	}
-	if !strings.HasPrefix(key, detailPrefix) && !slices.Contains(Keys(), key) {
-		return Condition{}, fmt.Errorf("key %q is unknown%s, want one of %s, or details. and any other key of the details",
-			key, nearest.Ask(key, Keys()), strings.Join(Keys(), ", "))
-	}
-	return Condition{key, value}, nil
+	key, err := ParseKey(name)
+	return Condition{key, value}, err
 }
 
-// Of is the value of l that c asks for; nil when l has none.
-func (c Condition) Of(l *events.Line) events.Value {
-	if top, ok := topKeys[c.Key]; ok {
+// A Key names one value of a record: one of Keys, or details. and any key of the details.
+type Key string
+
+// ParseKey reads a key. The error says which there are.
+func ParseKey(text string) (Key, error) {
+	if !strings.HasPrefix(text, detailPrefix) && !slices.Contains(Keys(), text) {
+		return "", fmt.Errorf("key %q is unknown%s, want one of %s, or details. and any other key of the details",
+			text, nearest.Ask(text, Keys()), strings.Join(Keys(), ", "))
+	}
+	return Key(text), nil
+}
+
+// Of is the value of l that k names; nil when l has none.
+func (k Key) Of(l *events.Line) events.Value {
+	if top, ok := topKeys[string(k)]; ok {
 		return top(l)
 	}
-	return l.Detail(strings.TrimPrefix(c.Key, detailPrefix))
+	return l.Detail(strings.TrimPrefix(string(k), detailPrefix))
 }
 
 // A Matcher is a Filter made ready for many records. It can be used from many goroutines.
@@ -184,7 +193,7 @@ func (m *Matcher) Matches(l *events.Line) bool {
 		return false
 	}
 	for _, c := range f.Where {
-		if !c.Of(l).Is(c.Value) {
+		if !c.Key.Of(l).Is(c.Value) {
 			return false
 		}
 	}

@@ -135,7 +135,7 @@ func TestTheQuickLookHidesNothing(t *testing.T) {
 func TestParseConditionNamesWhatThereIs(t *testing.T) {
 	for text, want := range map[string]string{
 		"colour=red": `key "colour" is unknown, want one of attempt_number, count, delay,`,
-		"colour":     `"colour" is no key=value`,
+		"colour":     `"colour" is no key=value, want for example error_type=timeout`,
 		"=red":       `"=red" is no key=value`,
 		"":           `"" is no key=value`,
 	} {
