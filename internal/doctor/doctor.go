@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"time"
 
 	"github.com/backspan/backspan/telemetry"
@@ -100,6 +101,9 @@ func (e *exam) found(check string, status Status, advice, format string, args ..
 	e.report.Checks = append(e.report.Checks, Finding{check, status, fmt.Sprintf(format, args...), advice})
 }
 
+// field is a field of telemetry.Config, as in what a setting should be beside another.
+var field = regexp.MustCompile(`Config\.\w+`)
+
 // bad reports a setting that cannot be used.
 func (e *exam) bad(check string, err error) {
 	var setting *telemetry.ConfigError
@@ -115,7 +119,8 @@ func (e *exam) bad(check string, err error) {
 	if setting.Err != nil {
 		text += fmt.Sprintf(": %v", setting.Err)
 	}
-	e.found(check, Problem, "want "+setting.Want, "%s", text)
+	want := field.ReplaceAllStringFunc(setting.Want, e.Source)
+	e.found(check, Problem, "want "+want, "%s", text)
 }
 
 // by says in brackets who configured s.

@@ -195,6 +195,7 @@ func TestWhenNothingIsSent(t *testing.T) {
 		{"console", telemetry.Config{}, map[string]string{"OTEL_TRACES_EXPORTER": "console"}, "export", []string{"printed and not sent"}},
 		{"zipkin", telemetry.Config{}, map[string]string{"OTEL_TRACES_EXPORTER": "zipkin"}, "export", []string{"want otlp, console or none"}},
 		{"declined", telemetry.Config{NoExport: true}, nil, "export", []string{"Config.NoExport: no span leaves"}},
+		{"contradiction", telemetry.Config{Endpoint: "https://x", Insecure: true}, nil, "endpoint", []string{"want no https while --otlp-insecure is true"}},
 		{"endpoint", telemetry.Config{Endpoint: "ftp://x"}, nil, "endpoint", []string{`Config.Endpoint is "ftp://x"`, "want host:port"}},
 		{"header", telemetry.Config{Headers: map[string]string{"a b": "s3cret"}}, nil, "settings", []string{`Config.Headers is "a b"`}},
 		{"timeout", telemetry.Config{}, map[string]string{"OTEL_EXPORTER_OTLP_TIMEOUT": "soon"}, "settings", []string{"OTEL_EXPORTER_OTLP_TIMEOUT"}},
@@ -208,8 +209,12 @@ func TestWhenNothingIsSent(t *testing.T) {
 			if c.config.Endpoint == "" && c.check != "export" {
 				c.config.Endpoint = serveGRPC(t, &collector{}, nil)
 			}
-			r := examine(t, Patient{Config: c.config})
+			source := func(name string) string { return strings.Replace(name, "Config.Insecure", "--otlp-insecure", 1) }
+			r := examine(t, Patient{Config: c.config, Source: source})
 			has(t, r, c.check, Problem, c.texts...)
+			if c.check == "sampler" || c.check == "endpoint" {
+				has(t, r, "settings", OK, "but for what is named below")
+			}
 			for _, f := range r.Checks {
 				if strings.Contains(f.Text+f.Advice, "s3cret") {
 					t.Errorf("it tells a secret: %+v", f)

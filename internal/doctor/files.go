@@ -31,7 +31,7 @@ func (e *exam) events() {
 	case errors.Is(err, fs.ErrNotExist):
 		e.missing("events", path)
 	case err != nil:
-		e.found("events", Problem, adviceFor(err, path), "%v", err)
+		e.found("events", Problem, adviceFor("events", err, path), "%v", err)
 	case !info.Mode().IsRegular():
 		e.found("events", Problem, "name a file of its own", "%s %v", path, events.ErrNotRegular)
 	default:
@@ -47,7 +47,7 @@ func (e *exam) events() {
 func (e *exam) readEvents(path string) {
 	reader, err := events.OpenFile(path)
 	if err != nil {
-		e.found("events", Problem, adviceFor(err, path), "%v", err)
+		e.found("events", Problem, adviceFor("events", err, path), "%v", err)
 		return
 	}
 	defer reader.Close() //nolint:errcheck // it was only read
@@ -90,8 +90,10 @@ func (e *exam) ago(at time.Time) string {
 		return "at " + at.UTC().Format(time.RFC3339) // the clock's finding says more
 	case age < 2*time.Minute:
 		return age.Round(time.Second).String() + " ago"
+	case age < 2*time.Hour:
+		return fmt.Sprintf("%d minutes ago", int(age.Minutes()))
 	case age < 48*time.Hour:
-		return age.Round(time.Minute).String() + " ago"
+		return fmt.Sprintf("%d hours ago", int(age.Hours()))
 	}
 	return fmt.Sprintf("%d days ago", int(age.Hours()/24))
 }
@@ -109,14 +111,18 @@ func (e *exam) traceFile() {
 	if path == "" {
 		return
 	}
-	info, err := os.Stat(path)
+	info, err := os.Lstat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		e.missing("trace file", path)
 	case err != nil:
-		e.found("trace file", Problem, adviceFor(err, path), "%v", err)
+		e.found("trace file", Problem, adviceFor("trace file", err, path), "%v", err)
+	case info.Mode()&fs.ModeSymlink != 0:
+		e.found("trace file", Problem, "name the place that it leads to instead", "%s is a symbolic link, which the trace file does not follow", path)
 	case info.IsDir():
 		e.found("trace file", Problem, "name a file in it", "%s is a directory", path)
+	case !info.Mode().IsRegular(): // opening a pipe would wait for its other end
+		e.found("trace file", Problem, "name a file of its own", "%s is not a regular file", path)
 	case e.writable("trace file", path):
 		e.found("trace file", OK, "", "%s can be written", path)
 	}
@@ -127,7 +133,7 @@ func (e *exam) traceFile() {
 func (e *exam) writable(check, path string) bool {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
-		e.found(check, Problem, adviceFor(err, path), "%s cannot be written: %v", path, cause(err))
+		e.found(check, Problem, adviceFor(check, err, path), "%s cannot be written: %v", path, cause(err))
 		return false
 	}
 	_ = file.Close() // nothing was written
@@ -145,13 +151,13 @@ func (e *exam) missing(check, path string) {
 			return
 		case err == nil:
 			if err := mayMakeIn(dir); err != nil {
-				e.found(check, Problem, adviceFor(err, dir), "%s cannot be made in %s: %v", path, dir, cause(err))
+				e.found(check, Problem, adviceFor(check, err, dir), "%s cannot be made in %s: %v", path, dir, cause(err))
 				return
 			}
 			e.found(check, OK, "", "%s is not there yet, and can be made", path)
 			return
 		case !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir):
-			e.found(check, Problem, adviceFor(err, dir), "%s cannot be made: %v", path, err)
+			e.found(check, Problem, adviceFor(check, err, dir), "%s cannot be made: %v", path, err)
 			return
 		}
 		dir = filepath.Dir(dir)
@@ -167,9 +173,13 @@ func cause(err error) error {
 	return err
 }
 
-func adviceFor(err error, path string) string {
-	if errors.Is(err, fs.ErrPermission) {
-		return "ls -l " + path + " shows whose it is; chmod u+rw, or chown, or --events elsewhere"
+func adviceFor(check string, err error, path string) string {
+	flag, variable := "--events", "BACKSPAN_EVENTS"
+	if check == "trace file" {
+		flag, variable = "--trace-file", "BACKSPAN_TRACE_FILE"
 	}
-	return "name another place: --events or BACKSPAN_EVENTS"
+	if errors.Is(err, fs.ErrPermission) {
+		return "ls -l " + path + " shows whose it is; chmod u+rw, or chown, or " + flag + " elsewhere"
+	}
+	return "name another place: " + flag + " or " + variable
 }

@@ -47,7 +47,7 @@ func TestTheEventLog(t *testing.T) {
 		status     Status
 		want       []string
 	}{
-		{"good", line + line, 0o600, OK, []string{"2 events", "1h0m0s ago: Run nightly started"}},
+		{"good", line + line, 0o600, OK, []string{"2 events", "60 minutes ago: Run nightly started"}},
 		{"empty", "", 0o600, OK, []string{"has no events"}},
 		{"open to others", line, 0o644, Note, []string{"mode 0644", "chmod 600 log.jsonl"}},
 		{"garbled", line + "nonsense\n" + line + "\x00\x01\n", 0o600, Problem, []string{"2 lines cannot be read", "head -n 1"}},
@@ -95,7 +95,7 @@ func TestEventsFromTheFuture(t *testing.T) {
 func TestAges(t *testing.T) {
 	e := &exam{Patient: Patient{now: func() time.Time { return wroteAt }}}
 	for age, want := range map[time.Duration]string{
-		0: "0s ago", 119 * time.Second: "1m59s ago", 3 * time.Hour: "3h0m0s ago", 73 * time.Hour: "3 days ago", -time.Hour: "at 2026-11-23T13:00:00Z",
+		0: "0s ago", 119 * time.Second: "1m59s ago", 119 * time.Minute: "119 minutes ago", 3 * time.Hour: "3 hours ago", 73 * time.Hour: "3 days ago", -time.Hour: "at 2026-11-23T13:00:00Z",
 	} {
 		if got := e.ago(wroteAt.Add(-age)); got != want {
 			t.Errorf("%v: got %q, want %q", age, got, want)

@@ -3,10 +3,13 @@
 package doctor
 
 import (
+	"errors"
 	"os"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/backspan/backspan/telemetry"
 )
 
 func TestEventLogsThatTheWriterRefuses(t *testing.T) {
@@ -26,6 +29,28 @@ func TestEventLogsThatTheWriterRefuses(t *testing.T) {
 	has(t, examineLog(t, "link.jsonl"), "events", Problem, "link.jsonl", "symbolic link")
 	has(t, examineLog(t, "linked/deeper/log.jsonl"), "events", Problem, "linked is a symbolic link")
 	has(t, examineLog(t, "pipe"), "events", Problem, "not a regular file") // and it does not wait for the other end
+}
+
+func TestTraceFilesThatTheWriterRefuses(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write(t, "real.json", "", 0o600)
+	if err := errors.Join(os.Symlink("real.json", "link.json"), os.Symlink("nowhere", "dangling.json"), unix.Mkfifo("pipe", 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	examineTrace := func(path string) Report {
+		return examine(t, Patient{Config: telemetry.Config{NoExport: true, Events: telemetry.Off, TraceFile: path}})
+	}
+	has(t, examineTrace("real.json"), "trace file", OK, "real.json can be written")
+	for path, want := range map[string]string{
+		"link.json": "symbolic link", "dangling.json": "symbolic link", ".": "is a directory",
+		"pipe": "pipe is not a regular file", // and it does not wait for the other end
+	} {
+		has(t, examineTrace(path), "trace file", Problem, want)
+		if _, err := telemetry.NewTraceFile(path, nil); err == nil {
+			t.Errorf("%s: the doctor refuses what a trace file can be", path)
+		}
+	}
+	has(t, examineTrace("real.json/deeper"), "trace file", Problem, "--trace-file")
 }
 
 func TestWhatMayNotBeWritten(t *testing.T) {

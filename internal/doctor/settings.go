@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,7 +19,12 @@ func (e *exam) settings() {
 	for _, err := range errs {
 		e.bad("settings", err)
 	}
-	if len(errs) == 0 {
+	d := e.seen
+	switch others := errors.Join(d.Sampler.Err, d.Propagators.Err, d.Disabled.Err, d.Exporter.Err, d.Endpoint.Err); {
+	case len(errs) > 0:
+	case others != nil:
+		e.found("settings", OK, "", "flags, variables and configuration file can be used, but for what is named below")
+	default:
 		e.found("settings", OK, "", "flags, variables and configuration file can be used")
 	}
 }
