@@ -228,6 +228,33 @@ func TestNamesAreBounded(t *testing.T) {
 	}
 }
 
+// What many files have in common takes room once, and no operation takes that of all others.
+func TestRoomIsForAll(t *testing.T) {
+	sum := eventquery.NewCounter()
+	for range 10 {
+		part := sum.Fork()
+		var records []events.Record
+		for i := range 1000 {
+			records = append(records, attempt(0, fmt.Sprintf("op %d", i), "failed", "timeout", 1))
+		}
+		for i := range 9000 {
+			records = append(records, attempt(0, "noisy", "failed", fmt.Sprintf("error %d", i), 1))
+		}
+		lines(t, log(append(records, attempt(0, "quiet", "failed", "timeout", 1))...), part.Add)
+		sum.Merge(part)
+	}
+	named := 0
+	for _, o := range sum.Stats().Operations {
+		if o.Name == eventquery.Others || o.Name != "noisy" && o.Failed != 10 {
+			t.Fatalf("%s failed %d times", o.Name, o.Failed)
+		}
+		named++
+	}
+	if named != 1002 {
+		t.Errorf("%d operations, want 1002", named)
+	}
+}
+
 func TestValuesAreBounded(t *testing.T) {
 	v := eventquery.NewValues()
 	for i := range 200_000 {
