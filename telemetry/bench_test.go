@@ -139,3 +139,51 @@ func BenchmarkOperation(b *testing.B) {
 		})
 	}
 }
+
+// What the event log takes for spans of ours of which it writes nothing: those of an operation that succeeds at its
+// first attempt. "alone" is the processor by itself, without the SDK's work; the others are whole spans.
+func BenchmarkProcessorSuccess(b *testing.B) {
+	recorder := tracetest.NewSpanRecorder()
+	success(b.Context(), sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder)))
+	started, ended := recorder.Started(), recorder.Ended()
+	log := newEventLog(discard{}, testSession, true)
+	for name, p := range map[string]sdktrace.SpanProcessor{
+		"event log": log,
+		"mirror":    newMirror(testSession, guard(newEventLog(discard{}, testSession, false))),
+	} {
+		b.Run("alone/"+name, func(b *testing.B) {
+			ctx := b.Context()
+			b.ReportAllocs()
+			for b.Loop() {
+				for i := range started {
+					p.OnStart(ctx, started[i])
+					p.OnEnd(ended[i])
+				}
+			}
+		})
+	}
+	for _, name := range []string{"bare", "event log"} {
+		b.Run("whole/"+name, func(b *testing.B) {
+			options := []sdktrace.TracerProviderOption{sdktrace.WithSpanProcessor(ignore{})}
+			if name != "bare" {
+				options = append(options, sdktrace.WithSpanProcessor(log))
+			}
+			tp := sdktrace.NewTracerProvider(options...)
+			ctx, request := foreign(b.Context(), tp, "GET /")
+			defer request.End()
+			b.ReportAllocs()
+			for b.Loop() {
+				success(ctx, tp)
+			}
+		})
+	}
+}
+
+// success is an operation that succeeds at its first attempt: 2 spans, with the attributes that package retry gives them.
+func success(ctx context.Context, tp trace.TracerProvider) {
+	ctx, span := begin(ctx, tp, semconv.KindOperation, "data_load")
+	attempt(ctx, tp, "data_load", 1, semconv.ResultSuccess, "")
+	end(span, semconv.KindOperation, "", semconv.OperationKey.String("data_load"), semconv.MaxRetriesKey.Int(3),
+		semconv.AttemptsKey.Int(1), semconv.RetriedKey.Bool(false), semconv.TotalDelayKey.Float64(0),
+		semconv.OutcomeKey.String(semconv.OutcomeSuccess))
+}

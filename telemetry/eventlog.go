@@ -33,7 +33,7 @@ const SessionVariable = "BACKSPAN_SESSION"
 type EventLog struct {
 	out     recordWriter
 	session sessionStamp
-	stamps  bool // sets session.id; false below a mirror, which did
+	alone   bool // false below a mirror, which sets session.id and lets only Backspan's spans through
 	closed  atomic.Bool
 	told    atomic.Bool // of a panic
 }
@@ -47,11 +47,11 @@ type recordWriter interface{ Write(r *events.Record) }
 // from BACKSPAN_SESSION if that is a UUID, and made anew otherwise.
 func NewEventLog(w *events.Writer, session string) *EventLog { return newEventLog(w, session, true) }
 
-func newEventLog(out recordWriter, session string, stamps bool) *EventLog {
+func newEventLog(out recordWriter, session string, alone bool) *EventLog {
 	if session == "" {
 		session = inheritedSession()
 	}
-	return &EventLog{out: out, session: newSessionStamp(session), stamps: stamps}
+	return &EventLog{out: out, session: newSessionStamp(session), alone: alone}
 }
 
 // inheritedSession is the session that a parent process handed on, else a new one.
@@ -67,26 +67,30 @@ func (l *EventLog) Session() string { return l.session.id }
 
 // OnStart sets session.id and writes the start of runs and phases.
 func (l *EventLog) OnStart(parent context.Context, span sdktrace.ReadWriteSpan) {
-	if !isBackspan(span) || l.closed.Load() {
+	if l.alone && !isBackspan(span) || l.closed.Load() {
 		return
 	}
 	defer l.recovered()
-	if l.stamps {
+	if l.alone {
 		l.session.on(parent, span)
 	}
-	if frame := scope.From(parent); frame.Starting == semconv.KindRun || frame.Starting == semconv.KindPhase {
-		l.started(frame, span)
+	if kind := scope.Starting(parent); kind == semconv.KindRun || kind == semconv.KindPhase {
+		l.started(scope.From(parent), span)
 	}
 }
 
 // OnEnd writes what an ended span has to say, if anything.
 func (l *EventLog) OnEnd(span sdktrace.ReadOnlySpan) {
-	if !isBackspan(span) || l.closed.Load() {
+	if l.alone && !isBackspan(span) || l.closed.Load() {
 		return
 	}
 	defer l.recovered()
+	attributes := span.Attributes()
+	if uneventful(attributes) {
+		return
+	}
 	var s seen
-	s.read(span)
+	s.read(attributes)
 	switch s.kind {
 	case semconv.KindAttempt, semconv.KindRecovery:
 		l.attemptEnded(span, &s)

@@ -33,13 +33,36 @@ type seen struct {
 	recoveryAttempts                                                    int64
 }
 
-func (s *seen) read(span sdktrace.ReadOnlySpan) {
-	for _, kv := range span.Attributes() {
-		s.attribute(kv)
+// uneventful says, in one look at the attributes in the order in which package retry sets them, that a span is one of the
+// many about which nothing is written: a first attempt that succeeded, or an operation that was not stopped. Of a span
+// that it does not know for one, it says no.
+func uneventful(attributes []attribute.KeyValue) bool {
+	var kind string
+	var first bool
+	for i := range attributes {
+		kv := &attributes[i]
+		switch kv.Key {
+		case semconv.KindKey:
+			kind = kv.Value.AsString()
+		case semconv.AttemptKey:
+			first = kv.Value.AsInt64() == 1
+		case semconv.ResultKey:
+			return kind == semconv.KindAttempt && first && kv.Value.AsString() == semconv.ResultSuccess
+		case semconv.OutcomeKey:
+			outcome := kv.Value.AsString()
+			return kind == semconv.KindOperation && outcome != semconv.OutcomeCancelled && outcome != semconv.OutcomeDeadline
+		}
+	}
+	return false
+}
+
+func (s *seen) read(attributes []attribute.KeyValue) {
+	for i := range attributes {
+		s.attribute(&attributes[i])
 	}
 }
 
-func (s *seen) attribute(kv attribute.KeyValue) {
+func (s *seen) attribute(kv *attribute.KeyValue) {
 	switch kv.Key {
 	case semconv.KindKey:
 		s.kind = kv.Value.AsString()

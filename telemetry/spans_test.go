@@ -27,7 +27,7 @@ func begin(ctx context.Context, tp trace.TracerProvider, kind, name string, opti
 
 // end sets what is known of a span only then, and ends it. A failure of "" means that all went well.
 func end(span trace.Span, kind, failure string, attributes ...attribute.KeyValue) {
-	span.SetAttributes(append(attributes, semconv.KindKey.String(kind))...)
+	span.SetAttributes(append([]attribute.KeyValue{semconv.KindKey.String(kind)}, attributes...)...)
 	if failure != "" {
 		span.SetStatus(codes.Error, failure)
 	}
