@@ -2,6 +2,7 @@ package orchestrator_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -100,18 +101,25 @@ func TestCleanup(t *testing.T) {
 
 type key struct{}
 
-// The context of those that clean up is another one, but what it knows is what a phase's context knows.
-func TestCleanupKnowsItsSpan(t *testing.T) {
+// The context of those that clean up ends for reasons of its own, but what it knows is what a phase's context knows.
+func TestCleanupKnowsItsRun(t *testing.T) {
 	ctx, _ := retrytest.Record(t, context.WithValue(t.Context(), key{}, "run"))
 	traceID := trace.SpanContextFromContext(ctx).TraceID()
-	cleanup := context.WithValue(context.Background(), key{}, "cleanup")
-	var value any
+	ctx, cancel := context.WithCancelCause(ctx)
+	again := errors.New("a second signal")
+	cleanup, cancelCleanup := context.WithCancelCause(context.WithValue(context.Background(), key{}, "cleanup"))
+	var value, cause any
 	var span trace.SpanContext
-	_, err := pipeline(orchestrator.Phase{Name: "z", If: orchestrator.Always, Run: func(ctx context.Context, _ orchestrator.Input) (any, error) {
+	z := orchestrator.Phase{Name: "z", If: orchestrator.Always, Run: func(ctx context.Context, _ orchestrator.Input) (any, error) {
 		value, span = ctx.Value(key{}), trace.SpanContextFromContext(ctx)
-		return nil, context.Cause(ctx)
-	}}).Run(ctx, orchestrator.Options{Cleanup: cleanup})
-	if err != nil || value != "run" || span.TraceID() != traceID {
-		t.Errorf("error %v, value %v, trace %v; want those of the run, trace %v", err, value, span.TraceID(), traceID)
+		cancel(errSignal)
+		cancelCleanup(again)
+		<-ctx.Done()
+		cause = context.Cause(ctx)
+		return nil, ctx.Err()
+	}}
+	report, _ := pipeline(z).Run(ctx, orchestrator.Options{Cleanup: cleanup})
+	if report.Status != orchestrator.Cancelled || value != "run" || cause != again || span.TraceID() != traceID {
+		t.Errorf("%s, value %v, cause %v, trace %v; want those of the run, trace %v, and %v", report.Status, value, cause, span.TraceID(), traceID, again)
 	}
 }

@@ -195,8 +195,8 @@ func exitOf(ctx context.Context, runErr error) error {
 	case runErr == nil:
 		return nil
 	case errors.As(context.Cause(ctx), &signalled):
-		return &exitError{signalled.code(), runErr}
+		return &exitError{code: signalled.code(), err: runErr}
 	default:
-		return &exitError{exitFailed, runErr}
+		return &exitError{code: exitFailed, err: runErr}
 	}
 }

@@ -52,7 +52,8 @@ Every attempt is a process group of its own. INT, TERM, HUP, QUIT, USR1 and USR2
 end the retrying, and how the command then ends is its own matter. When --attempt-timeout is over the group gets TERM,
 and after --grace KILL; no process of the group survives that, but a descendant that has made a session or group
 of its own (setsid) is out of reach, and lives on. On a terminal the command may read, and Ctrl-C and Ctrl-Z work as
-without backspan. What a command leaves running in the background loses its stderr when the attempt ends.
+without backspan. stderr goes through backspan: what a command leaves running in the background loses it when the attempt
+ends, and what a full disk does not take of it is lost. A stream that is closed is the null device for the command.
 
 Without --retry-on every failure is retried, but not a command that cannot be started (126, 127). --stop-on wins over
 --retry-on. Nothing is retried when nobody reads stdout any more. In numbers, 0 means zero: --max-retries 0 runs the
@@ -115,7 +116,7 @@ func (e ownError) Unwrap() error { return e.error }
 // own marks a failure of exec's own, what was typed included: a command may return 2 as well, and whoever looks at the exit
 // code has to tell the two apart.
 func own(err error) error {
-	return &exitError{child.CodeOwn, ownError{err}}
+	return &exitError{code: child.CodeOwn, err: ownError{err}}
 }
 
 func (o *execOptions) run(ctx context.Context, args []string) error {
@@ -144,7 +145,7 @@ func (o *execOptions) run(ctx context.Context, args []string) error {
 	}
 	tracing.end(signals.finishing(exportTimeout))
 	if err != nil {
-		return &exitError{child.CodeOwn, err}
+		return &exitError{code: child.CodeOwn, err: err}
 	}
 	return end.leave()
 }
@@ -163,7 +164,7 @@ func (e ending) leave() error {
 	if e.code == 0 {
 		return nil
 	}
-	return &exitError{code: e.code}
+	return &exitError{code: e.code, foreign: true}
 }
 
 // policy is what the flags say of retries. There an explicit 0 means zero.

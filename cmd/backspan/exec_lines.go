@@ -32,6 +32,8 @@ func (x *execution) tellEnd(stop *retry.Error) {
 	switch {
 	case x.asked && x.last.Held:
 		// Who typed Ctrl-C knows.
+	case x.last.Signal == brokenPipe && x.unread():
+		// Who stopped reading, as head does, knows as well.
 	case x.asked:
 		x.line(red, "%s; stopped: %v", x.failed(stop.Err), stop.Cause)
 	case errors.Is(stop.Reason, retry.ErrDeadline):

@@ -23,6 +23,7 @@ type matrixRow struct {
 	limit   string         // after it the command times out; empty: never
 	grace   string         // between TERM and KILL; empty: no KILL
 	command []string       // SCRATCH is a directory with the files that makeScratch makes
+	streams string         // what a shell does to the wrapper's streams; empty: nothing
 	signal  syscall.Signal // sent to the wrapper when the command says that it is ready; 0: none
 	code    int            // as a shell shows it
 	dies    bool           // the wrapper dies of the signal, and does not merely return 128+N
@@ -73,6 +74,13 @@ var matrix = []matrixRow{
 	{name: "too late, deaf to TERM", limit: "0.2", grace: "0.05", command: sh(`trap '' TERM; ` + waits), code: 137},
 	{name: "too late, stopped", limit: "0.2", command: sh(`kill -STOP $$; sleep 1000`), code: 124},
 	{name: "killed by somebody, not too late", limit: "1000", grace: "1000", command: sh("kill -KILL $$"), code: 137, dies: true},
+
+	{name: "no time at all", limit: "0.000000001", command: sh("sleep 1000"), code: 124},
+
+	{name: "stdin closed", streams: "<&-", command: sh("read x || exit 7"), code: 7},
+	{name: "stderr closed", streams: "2>&-", command: sh("echo x >&2; exit 7"), code: 7},
+	{name: "stdout on a full disk", streams: ">/dev/full", command: sh("echo x || exit 7"), code: 7},
+	{name: "stderr on a full disk", streams: "2>/dev/full", command: sh("head -c 1000000 /dev/zero >&2; exit 7"), code: 7},
 
 	{name: "TERM", command: sh(waits), signal: unix.SIGTERM, code: 143, dies: true},
 	{name: "INT", command: sh(waits), signal: unix.SIGINT, code: 130, dies: true},
@@ -167,6 +175,9 @@ func (row matrixRow) run(t *testing.T, scratch string, args []string) syscall.Wa
 	t.Helper()
 	for i := range args {
 		args[i] = strings.ReplaceAll(args[i], "SCRATCH", scratch)
+	}
+	if row.streams != "" {
+		args = append([]string{"sh", "-c", `exec "$@" ` + row.streams, "sh"}, args...)
 	}
 	cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), "PATH="+scratch+":"+os.Getenv("PATH"), "OTEL_TRACES_EXPORTER=none")

@@ -158,7 +158,7 @@ func (x *execution) describe(ctx context.Context) {
 	}
 	span.SetAttributes(semconv.ProcessExecutableKey.String(baseName(x.args[0])))
 	r := x.last
-	if r.Err != nil {
+	if r.PID == 0 || r.Err != nil {
 		return
 	}
 	code := r.ExitCode
@@ -219,15 +219,20 @@ func (x *execution) retryable(err error) bool {
 	if !errors.As(err, &failed) {
 		return false
 	}
-	stdout, isFile := x.out.(*os.File)
 	switch {
-	case x.stopOn.Has(failed.result), isFile && readerGone(stdout):
+	case x.stopOn.Has(failed.result), x.unread():
 		return false
 	case !x.retryOn.Empty():
 		return x.retryOn.Has(failed.result)
 	}
 	// What is missing is still missing a second later; but a machine that is out of processes may have one then.
-	return failed.result.Err == nil || failed.result.Code() == child.CodeOwn
+	return failed.result.Err == nil || failed.result.Transient()
+}
+
+// unread says whether nobody reads stdout any more.
+func (x *execution) unread() bool {
+	stdout, isFile := x.out.(*os.File)
+	return isFile && readerGone(stdout)
 }
 
 // tellFailure runs --on-failure.

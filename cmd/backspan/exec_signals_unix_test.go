@@ -184,8 +184,8 @@ func TestNobodyReadsStdout(t *testing.T) {
 		}
 		_ = w.Wait() // the status says how it ended
 		status, _ := w.ProcessState.Sys().(syscall.WaitStatus)
-		if shellCode(status) != 141 || strings.Contains(w.stderr.String(), "retrying") {
-			t.Errorf("%q: ended with %v, stderr %q, want SIGPIPE and no retry", args, w.ProcessState, w.stderr.String())
+		if shellCode(status) != 141 || w.stderr.Len() > 0 {
+			t.Errorf("%q: ended with %v, stderr %q, want SIGPIPE and no word", args, w.ProcessState, w.stderr.String())
 		}
 	}
 }

@@ -21,7 +21,7 @@ func (x *execution) keepStdin(ctx context.Context) error {
 	x.stdin = file
 	read := make(chan error, 1)
 	go func() {
-		_, err := io.Copy(file, x.in)
+		_, err := io.Copy(struct{ io.Writer }{file}, x.in) // a copy within the kernel has errors without a side
 		read <- err
 	}()
 	select {

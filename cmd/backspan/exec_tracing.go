@@ -140,6 +140,7 @@ type lateLog struct {
 
 	mu     sync.Mutex
 	tried  bool
+	told   string // closing says again what writing said
 	writer *events.Writer
 	log    *telemetry.EventLog // nil: not opened, or it cannot be
 }
@@ -167,10 +168,9 @@ func (l *lateLog) open() {
 	if path == "" {
 		path = events.DefaultPath
 	}
-	told := func(err error) { l.tell("%v", err) }
-	writer, err := events.Open(path, events.Options{OnError: told})
+	writer, err := events.Open(path, events.Options{OnError: l.complain})
 	if err != nil {
-		told(err)
+		l.complain(err)
 		return
 	}
 	l.writer, l.log = writer, telemetry.NewEventLog(writer, l.session)
@@ -180,9 +180,17 @@ func (l *lateLog) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.writer.Close(); err != nil { // nil works, too
-		l.tell("%v", err)
+		l.complain(err)
 	}
 	l.log = nil
+}
+
+// complain tells of what is wrong with the log, unless that was the last word already.
+func (l *lateLog) complain(err error) {
+	if text := err.Error(); text != l.told {
+		l.told = text
+		l.tell("%s", text)
+	}
 }
 
 // ForceFlush does nothing: lines are written as spans end.

@@ -36,8 +36,9 @@ func say(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format
 
 // An exitError ends the program with a code of its own. Without err nothing more is printed: the command has said it.
 type exitError struct {
-	code int
-	err  error
+	code    int
+	err     error
+	foreign bool // the code is that of a command, which may have any, and says nothing of what was typed
 }
 
 func (e *exitError) Error() string {
@@ -50,7 +51,7 @@ func (e *exitError) Error() string {
 func (e *exitError) Unwrap() error { return e.err }
 
 // usage marks what was typed as unusable.
-func usage(err error) error { return &exitError{exitUsage, err} }
+func usage(err error) error { return &exitError{code: exitUsage, err: err} }
 
 // execute runs the command line args and returns the exit code.
 func execute(args []string, in io.Reader, out, errOut io.Writer) int {
@@ -66,14 +67,14 @@ func execute(args []string, in io.Reader, out, errOut io.Writer) int {
 	switch {
 	case errors.As(err, &exit):
 	case running:
-		exit = &exitError{exitFailed, err}
+		exit = &exitError{code: exitFailed, err: err}
 	default: // cobra refused the command line before any command ran
-		exit = &exitError{exitUsage, err}
+		exit = &exitError{code: exitUsage, err: err}
 	}
 	if exit.err != nil {
 		say(errOut, "backspan: %v\n", exit.err)
 	}
-	if exit.code == exitUsage {
+	if exit.code == exitUsage && !exit.foreign {
 		say(errOut, "See '%s --help'.\n", command.CommandPath())
 	}
 	return exit.code

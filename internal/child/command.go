@@ -30,8 +30,9 @@ type Command struct {
 
 	// Stdout and Stderr get what the command writes. Nil: the null device. An *os.File is handed to the command itself
 	// (Stderr: unless Tail says to keep of it). Another Writer is written to from a goroutine of Run's, and none is
-	// after Run has returned; Stdout and Stderr have one each, so if both are the same, it must bear that. When a
-	// Writer fails, the command sees a broken pipe, as it would have without anybody in between.
+	// after Run has returned; Stdout and Stderr have one each, so if both are the same, it must bear that. When
+	// Stdout fails, or nobody reads either any more (EPIPE), the command sees a broken pipe, as it would have without
+	// anybody in between. When Stderr fails otherwise, as on a full disk, text is lost, and the command not disturbed.
 	Stdout, Stderr io.Writer
 
 	// Tail is how many bytes of the end of stderr to keep for Result.Tail. 0: none. When Stderr is a terminal, the
@@ -56,13 +57,17 @@ type Command struct {
 }
 
 // Run runs the command to its end and says how that was. It returns later than ctx ends: by Grace, and by what the
-// kernel needs to end a process. A command that could not be started has a Result with an Err.
+// kernel needs to end a process. A command that could not be started has a Result with an Err; one that was not started
+// because ctx had ended before is Stopped, and has no PID.
 func (c Command) Run(ctx context.Context) Result {
-	if err := c.check(ctx); err != nil {
+	if err := c.check(); err != nil {
 		return Result{ExitCode: -1, Err: err}
 	}
 	if c.OutputDelay == 0 {
 		c.OutputDelay = DefaultOutputDelay
+	}
+	if ctx.Err() != nil {
+		return Result{ExitCode: -1, Stopped: true}
 	}
 	start := time.Now()
 	r := c.run(ctx)
@@ -70,15 +75,13 @@ func (c Command) Run(ctx context.Context) Result {
 	return r
 }
 
-func (c *Command) check(ctx context.Context) error {
+func (c *Command) check() error {
 	name := ""
 	if len(c.Args) > 0 {
 		name = c.Args[0]
 	}
 	bad := func(err error) error { return &StartError{Name: name, Code: CodeOwn, Err: err} }
 	switch {
-	case ctx.Err() != nil:
-		return bad(context.Cause(ctx))
 	case len(c.Args) == 0:
 		return bad(errors.New("no command"))
 	case c.Grace < 0:

@@ -21,7 +21,7 @@ const (
 
 // A Result says how a command ended.
 type Result struct {
-	PID      int
+	PID      int            // 0 when there was no process
 	ExitCode int            // what the process itself returned, 0 to 255; -1 when it did not come to that
 	Signal   syscall.Signal // what ended it; 0 when it ended by itself
 	Stopped  bool           // the context ended first, and the group was told to end
@@ -48,6 +48,17 @@ func (r Result) Code() int {
 	default:
 		return r.ExitCode
 	}
+}
+
+// Transient says whether the command could not be started for a lack of something that may be there in a moment:
+// processes, memory, descriptors.
+func (r Result) Transient() bool {
+	for _, lack := range []error{syscall.EAGAIN, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE} {
+		if errors.Is(r.Err, lack) {
+			return true
+		}
+	}
+	return false
 }
 
 // String is how the command ended, in a few words: "exit code 3", "killed by SIGSEGV", "stopped after 30s".

@@ -128,8 +128,7 @@ func startError(name string, err error) error {
 	switch {
 	case errors.Is(err, syscall.ENOENT):
 		code = CodeNotFound
-	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.ENOMEM),
-		errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+	case Result{Err: err}.Transient():
 		code = CodeOwn // there was no process that could have tried
 	}
 	return &StartError{Name: name, Code: code, Err: err}

@@ -69,25 +69,43 @@ func TestHowCommandsEnd(t *testing.T) {
 }
 
 func TestUnusableCommands(t *testing.T) {
-	cancelled, cancel := context.WithCancelCause(t.Context())
-	cause := errors.New("the cause")
-	cancel(cause)
 	for _, c := range []struct {
-		ctx     context.Context
 		command Command
 		says    string
 	}{
-		{cancelled, Command{Args: []string{"true"}}, "cannot run true: the cause"},
-		{t.Context(), Command{Args: []string{"true"}, Grace: -1}, "cannot run true: Command.Grace is -1ns, want 0 or more"},
-		{t.Context(), Command{Args: []string{"true"}, Tail: -1}, "cannot run true: Command.Tail is -1, want 0 or more"},
-		{t.Context(), Command{Args: []string{"true"}, OutputDelay: -1}, "cannot run true: Command.OutputDelay is -1ns, want 0 or more"},
-		{t.Context(), Command{Args: []string{"true"}, Dir: "/no/such"}, "cannot run true: stat /no/such: no such file or directory"},
-		{t.Context(), Command{Args: []string{"true"}, Dir: "/dev/null"}, "cannot run true: /dev/null is no directory"},
+		{Command{Args: []string{"true"}, Grace: -1}, "cannot run true: Command.Grace is -1ns, want 0 or more"},
+		{Command{Args: []string{"true"}, Tail: -1}, "cannot run true: Command.Tail is -1, want 0 or more"},
+		{Command{Args: []string{"true"}, OutputDelay: -1}, "cannot run true: Command.OutputDelay is -1ns, want 0 or more"},
+		{Command{Args: []string{"true"}, Dir: "/no/such"}, "cannot run true: stat /no/such: no such file or directory"},
+		{Command{Args: []string{"true"}, Dir: "/dev/null"}, "cannot run true: /dev/null is no directory"},
 	} {
-		r := c.command.Run(c.ctx)
-		if r.Code() != CodeOwn || r.String() != c.says {
+		r := c.command.Run(t.Context())
+		if r.Transient() || r.Code() != CodeOwn || r.String() != c.says {
 			t.Errorf("code %d, %q, want %d, %q", r.Code(), r.String(), CodeOwn, c.says)
 		}
+	}
+}
+
+// Who has no time left has timed out, also when there was none for a start.
+func TestTheContextHasEndedBefore(t *testing.T) {
+	late, cancel := context.WithTimeout(t.Context(), -1)
+	defer cancel()
+	if r := (Command{Args: []string{"true"}}).Run(late); r.Code() != CodeTimedOut || !r.Stopped || r.PID != 0 || r.OK() {
+		t.Errorf("%v, code %d, process %d; want that it timed out, and no process", r, r.Code(), r.PID)
+	}
+}
+
+func TestALackIsTransient(t *testing.T) {
+	for err, want := range map[error]bool{
+		syscall.EAGAIN: true, syscall.ENFILE: true, syscall.EACCES: false, errors.New("nothing"): false,
+	} {
+		r := Result{Err: startError("x", &os.PathError{Op: "fork", Path: "x", Err: err})}
+		if r.Transient() != want || (r.Code() == CodeOwn) != want {
+			t.Errorf("%v: transient %v, code %d", err, r.Transient(), r.Code())
+		}
+	}
+	if (Result{}).Transient() {
+		t.Error("a success is transient")
 	}
 }
 
@@ -286,6 +304,21 @@ func TestABrokenWriterIsABrokenPipe(t *testing.T) {
 	r := Command{Args: []string{"yes"}, Stdout: brokenWriter{}}.Run(t.Context())
 	if r.Signal != unix.SIGPIPE || r.Code() != 141 {
 		t.Errorf("%v, code %d, want SIGPIPE, 141", r, r.Code())
+	}
+}
+
+type writerThat struct{ err error }
+
+func (w writerThat) Write([]byte) (int, error) { return 0, w.err }
+
+// A disk that is full of a log does not end what is logged; nobody at the other end of a pipe does, as ever.
+func TestABrokenStderr(t *testing.T) {
+	for err, want := range map[error]syscall.Signal{unix.ENOSPC: 0, &os.PathError{Op: "write", Path: "x", Err: unix.EPIPE}: unix.SIGPIPE} {
+		c := sh(`head -c 1000000 /dev/zero >&2; echo last words >&2`)
+		c.Stderr = writerThat{err}
+		if r := c.Run(t.Context()); r.Signal != want || r.OK() != (want == 0) || want == 0 && !strings.HasSuffix(r.Tail, "last words\n") {
+			t.Errorf("%v: %v, tail %.20q, want signal %d", err, r, r.Tail, want)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/creack/pty"
@@ -59,7 +60,7 @@ func (e *streams) output(i int, w io.Writer, keep *tail) error {
 		e.child[i] = file
 		return nil
 	}
-	p := &pump{to: w, keep: keep, done: make(chan struct{})}
+	p := &pump{to: w, keep: keep, needed: i == 1, done: make(chan struct{})}
 	var err error
 	if isFile && isTerminal(file) {
 		p.from, e.child[i], err = openTerminal()
@@ -129,6 +130,7 @@ type pump struct {
 	from     *os.File
 	to       io.Writer // may be nil
 	keep     *tail     // may be nil
+	needed   bool      // the command is to fail when to does
 	terminal *os.File  // what from imitates; nil: it is a pipe
 	size     pty.Winsize
 	done     chan struct{}
@@ -148,7 +150,7 @@ func (p *pump) run() {
 				p.keep.add(buf[:n])
 			}
 			if p.to != nil {
-				if _, err := p.to.Write(buf[:n]); err != nil {
+				if _, err := p.to.Write(buf[:n]); err != nil && (p.needed || errors.Is(err, syscall.EPIPE)) {
 					_ = p.from.Close() // so that the command gets a broken pipe, too
 					return
 				}

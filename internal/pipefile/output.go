@@ -126,7 +126,6 @@ func (p Policy) retryable(err error) bool {
 	case p.RetryOn != nil:
 		return p.RetryOn.Has(failed.result)
 	default:
-		// A machine that is out of processes may have one then.
-		return failed.result.Err == nil || failed.result.Code() == child.CodeOwn
+		return failed.result.Err == nil || failed.result.Transient()
 	}
 }

@@ -250,7 +250,7 @@ func (p *phaseRun) command(ctx context.Context, in orchestrator.Input, step *Ste
 // record tells the attempt's span about the process, as exec does.
 func record(ctx context.Context, program string, r child.Result) {
 	span := trace.SpanFromContext(ctx)
-	if r.Err != nil || !span.IsRecording() {
+	if r.PID == 0 || r.Err != nil || !span.IsRecording() {
 		return
 	}
 	code := r.ExitCode

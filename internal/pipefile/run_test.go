@@ -3,8 +3,10 @@ package pipefile
 import (
 	"bytes"
 	"errors"
+	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/backspan/backspan/internal/child"
@@ -22,7 +24,8 @@ func TestWhatIsRetried(t *testing.T) {
 	}{
 		{"any code", Policy{}, failed(child.Result{ExitCode: 1}), true},
 		{"what cannot be started is not", Policy{}, failed(child.Result{Err: &child.StartError{Code: 127}}), false},
-		{"but a machine without room may have some", Policy{}, failed(child.Result{Err: &child.StartError{Code: child.CodeOwn}}), true},
+		{"but a machine without room may have some", Policy{}, failed(child.Result{Err: &child.StartError{Code: child.CodeOwn, Err: syscall.EAGAIN}}), true},
+		{"while a directory that is missing stays so", Policy{}, failed(child.Result{Err: &child.StartError{Code: child.CodeOwn, Err: os.ErrNotExist}}), false},
 		{"unless its code is named", Policy{RetryOn: only}, failed(child.Result{Err: &child.StartError{Code: 127}}), true},
 		{"a code that is not named", Policy{RetryOn: only}, failed(child.Result{ExitCode: 1}), false},
 		{"a code that is not to stop", Policy{StopOn: never}, failed(child.Result{ExitCode: 1}), true},
