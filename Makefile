@@ -15,7 +15,7 @@ JAEGER = "$$(GOWORK=off go -C tools/jaeger tool -n jaeger)"
 # How long each fuzz target runs: make fuzz FUZZTIME=10m.
 FUZZTIME = 30s
 
-.PHONY: help build demo man test test-short test-full fuzz lint fmt cross bench jaeger jaeger-build cc
+.PHONY: help build demo man test test-short test-full fuzz lint fmt cross bench profile jaeger jaeger-build cc
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 14
@@ -58,8 +58,16 @@ cross: ## build and vet for the other systems
 	@for p in $(PLATFORMS); do echo "build and vet for $$p"; \
 		GOWORK=off CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} sh -c 'go build ./... && go vet ./...' || exit 1; done
 
-bench: ## measure Backspan beside its peers: ratios and budgets (3 minutes)
+bench: ## measure Backspan beside its peers: ratios and budgets (2 minutes)
 	go run ./bench
+
+# CASE is one of the bench's benchmarks: environment, scenario, contender.
+CASE = SDK_that_samples_all/success_at_first/Backspan
+
+profile: ## show where a traced operation's time goes: a flame graph in the browser (CASE=… for another)
+	@mkdir -p bin
+	go test ./bench -run '^$$' -bench '^BenchmarkContenders$$/^$(subst /,$$/^,$(CASE))$$' -benchtime 5s -o bin/bench.test -cpuprofile bin/cpu.prof
+	go tool pprof -http=localhost: bin/bench.test bin/cpu.prof
 
 jaeger: ## run a Jaeger on loopback without Docker (collector and API; its binary has no UI)
 	$(JAEGER) --config deploy/jaeger.yaml

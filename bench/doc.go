@@ -4,8 +4,8 @@
 //	make bench
 //
 // It is a module of its own, so that the peers never reach the module that users import. What is compared, what is not,
-// and what the numbers mean stands in docs/performance.md. To see where the time goes, profile a contender alone:
+// and what the numbers mean stands in docs/performance.md. To see where the time of one contender goes:
 //
-//	cd bench && go test -run '^$' -bench '/samples_all/success_at_first$/^Backspan$' -cpuprofile cpu.out
-//	go tool pprof -top cpu.out
+//	make profile
+//	make profile CASE=SDK_that_samples_all/two_failures,_no_delay/Backspan
 package main
