@@ -1,10 +1,8 @@
 package eventquery
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -125,8 +123,7 @@ func (k Key) Of(l *events.Line) events.Value {
 // A Matcher is a Filter made ready for many records. It can be used from many goroutines.
 type Matcher struct {
 	filter       Filter
-	since, until string   // as timestamps are written
-	needles      [][]byte // that stand in the text of each matching record as a Writer writes it
+	since, until string // as timestamps are written
 }
 
 // timestampLayout is how a Writer writes times. Its texts sort as the times do.
@@ -145,43 +142,11 @@ func (f Filter) Compile() *Matcher {
 	if !f.Until.IsZero() {
 		m.until = f.Until.UTC().Format(timestampLayout)
 	}
-	for _, values := range [][]string{f.Types, f.Phases, f.Operations, f.Results, f.Levels, f.Sessions, f.Traces} {
-		if len(values) == 1 {
-			m.need(values[0])
-		}
-	}
-	for _, c := range f.Where {
-		m.need(c.Value)
-	}
 	return m
-}
-
-// need notes that value stands in every matching record. What a Writer might have written in another way than it is
-// typed (an escape, another spelling of a number) is left to the look at the record itself.
-func (m *Matcher) need(value string) {
-	quoted, err := json.Marshal(value)
-	if err != nil || value == "" || string(quoted[1:len(quoted)-1]) != value || !isPlain(value) {
-		return
-	}
-	m.needles = append(m.needles, []byte(value))
-}
-
-func isPlain(text string) bool {
-	for i := range len(text) {
-		if c := text[i]; c < ' ' || c > '~' || c == '/' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
-			return false
-		}
-	}
-	return true
 }
 
 // Matches says whether l matters.
 func (m *Matcher) Matches(l *events.Line) bool {
-	for _, needle := range m.needles {
-		if !bytes.Contains(l.Raw(), needle) && bytes.IndexByte(l.Raw(), '\\') < 0 {
-			return false
-		}
-	}
 	f := &m.filter
 	if !oneOf(f.Types, l.Type) || !oneOf(f.Phases, l.Phase) || !oneOf(f.Levels, l.Level) || !oneOf(f.Sessions, l.Session) {
 		return false
