@@ -23,7 +23,7 @@ const configVariable = "BACKSPAN_CONFIG"
 // A fileValue is what the configuration file says of one setting. More than one text is there for headers alone.
 type fileValue struct {
 	texts []string
-	at    string // file:line:column
+	at    string // file:line:column: key
 }
 
 // configPath is where the configuration file is; asked says that somebody named it, so that it has to be there.
@@ -48,7 +48,7 @@ func readConfigFile() (map[string]fileValue, error) {
 	if path == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(path)
+	text, err := readSmall(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !asked:
 		return nil, nil
@@ -62,6 +62,27 @@ func readConfigFile() (map[string]fileValue, error) {
 		return nil, usage(err)
 	}
 	return f.found, nil
+}
+
+// maxConfigFile is many times what all keys take.
+const maxConfigFile = 1 << 20
+
+// readSmall reads a regular file: another has no end, or one to wait for.
+func readSmall(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case path == os.DevNull:
+		return nil, nil
+	case info.IsDir():
+		return nil, fmt.Errorf("%s is a directory; name a file in it, or off", path)
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	case info.Size() > maxConfigFile:
+		return nil, fmt.Errorf("%s has %d bytes, want at most %d", path, info.Size(), maxConfigFile)
+	}
+	return os.ReadFile(path)
 }
 
 // configFile is a file while it is read.
@@ -131,7 +152,7 @@ func (f *configFile) setting(key, value *yaml.Node) error {
 	if before, ok := f.found[key.Value]; ok {
 		return f.bad(key, "%s stands here again, after %s", key.Value, before.at)
 	}
-	v := fileValue{at: f.at(value)}
+	v := fileValue{at: f.at(value) + ": " + key.Value}
 	var err error
 	if telemetrySettings[i].list {
 		v.texts, err = f.pairs(key.Value, value)

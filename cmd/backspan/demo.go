@@ -88,6 +88,13 @@ func (o *demoOptions) run(ctx context.Context) error {
 	if err != nil {
 		return usage(err)
 	}
+	files, err := o.targets()
+	if err == nil {
+		err = apart(append(files, target{"--result", o.result}, target{"--report", o.page})...)
+	}
+	if err != nil {
+		return err
+	}
 	ctx, stop := withSignals(ctx)
 	defer stop()
 

@@ -57,8 +57,11 @@ func (o *doctorOptions) run(ctx context.Context) error {
 	if o.timeout <= 0 {
 		return usage(fmt.Errorf("--timeout is %v, want more than 0", o.timeout))
 	}
-	config, err := o.config()
+	config, err := o.settings()
 	if err != nil {
+		return err
+	}
+	if err := apart(o.named()...); err != nil {
 		return err
 	}
 	ctx, stop := withSignals(ctx)

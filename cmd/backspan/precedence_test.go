@@ -160,9 +160,9 @@ func TestErrorsNameWhoSaidIt(t *testing.T) {
 	}{
 		{[]string{"--sample=2"}, nil, "", `--sample is "2", want a share from 0 to 1`},
 		{nil, map[string]string{"BACKSPAN_SAMPLE": "x"}, "", `BACKSPAN_SAMPLE is "x"`},
-		{nil, nil, "# none\nsample: NaN\n", `config.yaml:2:9 is "NaN", want a share`},
+		{nil, nil, "# none\nsample: NaN\n", `config.yaml:2:9: sample is "NaN", want a share`},
 		{nil, map[string]string{"BACKSPAN_OTLP_INSECURE": "yes"}, "", `BACKSPAN_OTLP_INSECURE is "yes", want true or false (did you mean true?)`},
-		{nil, nil, "no_export: maybe", `config.yaml:1:12 is "maybe", want true or false`},
+		{nil, nil, "no_export: maybe", `config.yaml:1:12: no_export is "maybe", want true or false`},
 		{[]string{"--otlp-header=x"}, nil, "", `--otlp-header is "x", want key=value`},
 		{nil, map[string]string{"BACKSPAN_OTLP_HEADER": "s3cret"}, "", "BACKSPAN_OTLP_HEADER cannot be used, want key=value"},
 		{nil, map[string]string{"BACKSPAN_OTLP_HEADER": "k=%zz"}, "", "BACKSPAN_OTLP_HEADER cannot be used"},
@@ -184,7 +184,7 @@ func TestErrorsNameWhoSaidIt(t *testing.T) {
 	}{
 		{[]string{"--otlp-endpoint=ftp://x"}, nil, "", "--otlp-endpoint is"},
 		{nil, map[string]string{"BACKSPAN_OTLP_ENDPOINT": "ftp://x"}, "", "BACKSPAN_OTLP_ENDPOINT is"},
-		{nil, nil, "otlp_endpoint: ftp://x", "config.yaml:1:16 is"},
+		{nil, nil, "otlp_endpoint: ftp://x", "config.yaml:1:16: otlp_endpoint is"},
 		{nil, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "ftp://x"}, "", "OTEL_EXPORTER_OTLP_ENDPOINT is"},
 	} {
 		t.Run(c.want, func(t *testing.T) {

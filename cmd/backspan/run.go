@@ -197,6 +197,13 @@ func (o *runOptions) printPlan(file *pipefile.File) error {
 
 // start runs what is to be run of the whole file.
 func (o *runOptions) start(ctx context.Context, whole, file *pipefile.File, values []pipefile.Setting) error {
+	files, err := o.targets()
+	if err == nil {
+		err = apart(append(files, target{"--report-file", o.reportFile}, target{"--report", o.page})...)
+	}
+	if err != nil {
+		return err
+	}
 	std, childOut := o.sharedStreams()
 	ctx, cleanup, stop := withKill(ctx)
 	defer stop()

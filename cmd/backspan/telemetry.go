@@ -36,16 +36,17 @@ type telemetryFlags struct {
 // A telemetrySetting is one of the flags, with where else it is said.
 type telemetrySetting struct {
 	flag   string
+	want   string   // what it is, where nothing at all is a mistake: a shell's variable that is not set
 	list   bool     // may be repeated; name=value in the variable, with commas between; a mapping in the file
 	fields []string // of telemetry.Config, that it fills
 	otel   []string // OpenTelemetry's variables, which win over the file
 }
 
 var telemetrySettings = []telemetrySetting{
-	{flag: "events", fields: []string{"Config.Events"}},
-	{flag: "trace-file", fields: []string{"Config.TraceFile"}},
+	{flag: "events", want: "the name of a file, or off", fields: []string{"Config.Events"}},
+	{flag: "trace-file", want: "the name of a file, or off", fields: []string{"Config.TraceFile"}},
 	{
-		flag: "otlp-endpoint", fields: []string{"Config.Endpoint"},
+		flag: "otlp-endpoint", want: "the address of a collector", fields: []string{"Config.Endpoint"},
 		otel: []string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_EXPORTER"},
 	},
 	{
@@ -60,8 +61,14 @@ var telemetrySettings = []telemetrySetting{
 		flag: "otlp-header", list: true, fields: []string{"Config.Headers"},
 		otel: []string{"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"},
 	},
-	{flag: "service", fields: []string{"Config.Service"}, otel: []string{"OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES"}},
-	{flag: "sample", fields: []string{"Config.Sampler", "Config.SamplerArg"}, otel: []string{"OTEL_TRACES_SAMPLER"}},
+	{
+		flag: "service", want: "a name", fields: []string{"Config.Service"},
+		otel: []string{"OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES"},
+	},
+	{
+		flag: "sample", want: "a share from 0 to 1", fields: []string{"Config.Sampler", "Config.SamplerArg"},
+		otel: []string{"OTEL_TRACES_SAMPLER"},
+	},
 	{flag: "no-export", fields: []string{"Config.NoExport"}, otel: []string{"OTEL_TRACES_EXPORTER"}},
 }
 
@@ -129,6 +136,9 @@ func (t *telemetryFlags) resolve() error {
 		}
 		t.from[s.flag] = from
 		flag := t.flags.Lookup(s.flag)
+		if s.want != "" && strings.TrimSpace(first(texts, flag.Value.String())) == "" {
+			return usage(fmt.Errorf(`%s is "", want %s`, from, s.want))
+		}
 		if list, ok := flag.Value.(pflag.SliceValue); ok && from != "--"+s.flag {
 			err = list.Replace(texts)
 		} else if len(texts) > 0 {
@@ -139,6 +149,14 @@ func (t *telemetryFlags) resolve() error {
 		}
 	}
 	return t.reload()
+}
+
+// first is what was said elsewhere, or typed.
+func first(texts []string, typed string) string {
+	if len(texts) > 0 {
+		return texts[0]
+	}
+	return typed
 }
 
 // reload reads the flags again: t may be a copy of what is registered.
@@ -208,8 +226,16 @@ func splitPairs(variable, text string) (pairs []string, err error) {
 	return pairs, nil
 }
 
-// config is what flags, variables and file say to package telemetry.
+// config is what flags, variables and file say to package telemetry, for a command that writes the files they name.
 func (t *telemetryFlags) config(processors ...sdktrace.SpanProcessor) (telemetry.Config, error) {
+	if _, err := t.targets(); err != nil {
+		return telemetry.Config{}, err
+	}
+	return t.settings(processors...)
+}
+
+// settings is config for a command that only asks.
+func (t *telemetryFlags) settings(processors ...sdktrace.SpanProcessor) (telemetry.Config, error) {
 	if err := t.resolve(); err != nil {
 		return telemetry.Config{}, err
 	}
@@ -270,6 +296,11 @@ func (t *telemetryFlags) explain(err error) error {
 	}
 	typed := *bad
 	typed.Name = t.source(bad.Name)
+	for _, s := range telemetrySettings {
+		for _, field := range s.fields {
+			typed.Want = strings.ReplaceAll(typed.Want, field, t.source(field))
+		}
+	}
 	return usage(&typed)
 }
 

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/backspan/backspan/events"
+	"github.com/backspan/backspan/telemetry"
+)
+
+// A target is a file that a command writes.
+type target struct {
+	by   string // who named it: a flag, a variable, a place in the configuration file
+	path string // empty or off: there is none
+}
+
+// apart says that two targets are one file, of which little would be left. Devices may be named as often as one likes.
+func apart(list ...target) error {
+	for i, a := range list {
+		for _, b := range list[:i] {
+			if sameTarget(a.path, b.path) {
+				return usage(fmt.Errorf("%s and %s are both %q, want a file for each", b.by, a.by, a.path))
+			}
+		}
+	}
+	return nil
+}
+
+func sameTarget(a, b string) bool {
+	for _, path := range []string{a, b} {
+		if path == "" || path == telemetry.Off {
+			return false
+		}
+	}
+	infoA, errA := os.Stat(a)
+	infoB, errB := os.Stat(b)
+	if errA == nil && errB == nil {
+		return infoA.Mode().IsRegular() && os.SameFile(infoA, infoB)
+	}
+	return filepath.Clean(a) == filepath.Clean(b)
+}
+
+// targets are the files that flags, variables and configuration file name, if they can be what they are to be.
+func (t *telemetryFlags) targets() ([]target, error) {
+	if err := t.resolve(); err != nil {
+		return nil, err
+	}
+	list := t.named()
+	for _, file := range list {
+		if err := file.appendable(); err != nil {
+			return nil, err
+		}
+	}
+	return list, apart(list...)
+}
+
+// named are the files as resolve found them.
+func (t *telemetryFlags) named() []target {
+	list := []target{{"--events", cmp.Or(t.events, events.DefaultPath)}, {"--trace-file", t.traceFile}}
+	for i, flag := range []string{"events", "trace-file"} {
+		list[i].by = cmp.Or(t.from[flag], list[i].by)
+	}
+	return list
+}
+
+// appendable says what is wrong with a place that nothing can be appended to. What only time can tell (rights, a full
+// disk) it leaves to the writers.
+func (o target) appendable() error {
+	if o.path == telemetry.Off {
+		return nil
+	}
+	var mode fs.FileMode // a regular file's, also where there is none yet
+	if info, err := os.Lstat(o.path); err == nil {
+		mode = info.Mode()
+	}
+	what, want := "not a regular file", "want one, or off"
+	switch {
+	case mode.IsRegular():
+		return nil
+	case mode.IsDir():
+		what, want = "a directory", "name a file in it"
+	case mode&fs.ModeSymlink != 0:
+		what, want = "a symbolic link", "name the file that it leads to"
+	}
+	return usage(fmt.Errorf("%s is %q, which is %s; %s", o.by, o.path, what, want))
+}
