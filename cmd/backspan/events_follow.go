@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/backspan/backspan/events"
@@ -31,8 +33,11 @@ func (o *eventsOptions) follow(ctx context.Context, files []string, fromStart bo
 	if len(files) > 0 {
 		path = files[0]
 	}
-	if path == "-" {
+	switch {
+	case path == "-":
 		return usage(errors.New("follow reads a file; for standard input use list"))
+	case strings.HasSuffix(path, ".gz"):
+		return usage(fmt.Errorf("nothing is written to %s any more, as it is compressed; use list", path))
 	}
 	ctx, stop := withSignals(ctx)
 	defer stop()
