@@ -108,7 +108,8 @@ func TestCleanupKnowsItsRun(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	again := errors.New("a second signal")
 	cleanup, cancelCleanup := context.WithCancelCause(context.WithValue(context.Background(), key{}, "cleanup"))
-	var value, cause any
+	var value any
+	var cause error
 	var span trace.SpanContext
 	z := orchestrator.Phase{Name: "z", If: orchestrator.Always, Run: func(ctx context.Context, _ orchestrator.Input) (any, error) {
 		value, span = ctx.Value(key{}), trace.SpanContextFromContext(ctx)
@@ -119,7 +120,7 @@ func TestCleanupKnowsItsRun(t *testing.T) {
 		return nil, ctx.Err()
 	}}
 	report, _ := pipeline(z).Run(ctx, orchestrator.Options{Cleanup: cleanup})
-	if report.Status != orchestrator.Cancelled || value != "run" || cause != again || span.TraceID() != traceID {
+	if report.Status != orchestrator.Cancelled || value != "run" || !errors.Is(cause, again) || span.TraceID() != traceID {
 		t.Errorf("%s, value %v, cause %v, trace %v; want those of the run, trace %v, and %v", report.Status, value, cause, span.TraceID(), traceID, again)
 	}
 }

@@ -90,7 +90,7 @@ Exit code: 0 all well, 1 the pipeline failed, 2 usage or a file that cannot be u
 	f.StringVar(&o.reportFile, "report-file", "", "write the report as JSON to this `file`")
 	f.StringVar(&o.page, "report", "", "write the run as a page to look at, an HTML `file`")
 	o.telemetryFlags.register(f, defaultTraceFile)
-	c.MarkFlagsMutuallyExclusive("only", "from")
+	completeRun(c)
 	return c
 }
 
@@ -126,10 +126,17 @@ func dryRuns(p pipefile.Phase) bool { return p.DryRun != nil }
 
 // check looks at what is typed, before anything else.
 func (o *runOptions) check() error {
+	empty := slices.Contains(o.only, "") || o.flags.Changed("only") && len(o.only) == 0
 	switch {
+	case empty, o.flags.Changed("from") && o.from == "":
+		return errors.New("--only and --from want the name of a phase, and it is empty") // all of them would be run
+	case o.from != "" && len(o.only) > 0:
+		return errors.New("--only and --from are given, want one of the two")
+	case o.flags.Changed("report-file") && o.reportFile == "":
+		return errors.New("--report-file is empty, want the name of a file")
 	case o.maxParallel < 0:
 		return fmt.Errorf("--max-parallel is %d, want 0 or more", o.maxParallel)
-	case o.page != "":
+	case o.flags.Changed("report"):
 		if err := checkPage(o.page); err != nil {
 			return fmt.Errorf("--report: %w", err)
 		}
@@ -204,7 +211,7 @@ func (o *runOptions) start(ctx context.Context, whole, file *pipefile.File, valu
 	if err != nil {
 		return err
 	}
-	std, childOut := o.sharedStreams()
+	std, childOut, lost := o.sharedStreams()
 	ctx, cleanup, stop := withKill(ctx)
 	defer stop()
 	watch, err := startWatch(ctx, std, o.telemetryFlags)
@@ -226,7 +233,7 @@ func (o *runOptions) start(ctx context.Context, whole, file *pipefile.File, valu
 	watch.end(ctx)
 	addUnselected(&report, whole)
 
-	err = o.tell(std, watch, report)
+	err = errors.Join(lost(), o.tell(std, watch, report))
 	if runErr != nil {
 		return errors.Join(err, exitOf(ctx, runErr))
 	}

@@ -2,37 +2,55 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"sync"
+	"syscall"
 
 	"github.com/backspan/backspan/internal/term"
 )
 
 // A sharedWriter lets several write to one place, one at a time.
 type sharedWriter struct {
-	mu *sync.Mutex
-	w  io.Writer
+	mu     *sync.Mutex
+	w      io.Writer
+	failed error // the first failure
 }
 
 func (s *sharedWriter) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.w.Write(p)
+	n, err := s.w.Write(p)
+	s.failed = firstOf(s.failed, err)
+	return n, err
+}
+
+// lost says what kept something from being written, unless it is that nobody reads it any more.
+func (s *sharedWriter) lost() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failed == nil || errors.Is(s.failed, syscall.EPIPE) {
+		return nil
+	}
+	return fmt.Errorf("writing what the commands wrote: %w", s.failed)
 }
 
 // sharedStreams are the streams of a run, and where its commands write once a watch watches them. On a terminal that is
 // above what the watch draws there. Elsewhere stdout stays stdout and stderr stays stderr; one lock is around them,
-// because both may be the same file, and nothing is to come between the ends of a line.
-func (o *runOptions) sharedStreams() (streams, func(*watch) (stdout, stderr io.Writer)) {
+// because both may be the same file, and nothing is to come between the ends of a line. lost says whether some of stdout
+// could not be written.
+func (o *runOptions) sharedStreams() (_ streams, childOut func(*watch) (stdout, stderr io.Writer), lost func() error) {
 	std := o.streams
 	mu := new(sync.Mutex)
 	onOut, onErr := redraws(o.out), redraws(o.err)
 	if !onErr {
-		std.err = &sharedWriter{mu, o.err}
+		std.err = &sharedWriter{mu: mu, w: o.err}
 	}
+	out := &sharedWriter{mu: mu, w: o.out}
 	return std, func(w *watch) (stdout, stderr io.Writer) {
-		stdout, stderr = &sharedWriter{mu, o.out}, std.err
+		stdout, stderr = out, std.err
 		if onErr {
 			stderr = &screenWriter{w.live}
 		}
@@ -45,7 +63,7 @@ func (o *runOptions) sharedStreams() (streams, func(*watch) (stdout, stderr io.W
 			stdout = &screenWriter{stdout}
 		}
 		return stdout, stderr
-	}
+	}, out.lost
 }
 
 func redraws(w io.Writer) bool {

@@ -22,6 +22,10 @@ func (r *reader) file(n *yaml.Node) (File, bool) {
 
 // check finds what is wrong between values that are right each by itself.
 func (r *reader) check(f *File) {
+	if len(f.Phases) > maxPhases {
+		r.complain(f.Phases[maxPhases].node, fmt.Sprintf("phases[%d]", maxPhases), "is one of %d phases, want at most %d", len(f.Phases), maxPhases)
+		return
+	}
 	phases := map[string]int{}
 	for i := range f.Phases {
 		phase := &f.Phases[i]
@@ -162,8 +166,11 @@ func (r *reader) checkCycles(f *File, phases map[string]int) {
 	least := slices.Index(path, slices.Min(path))
 	path = append(path[least:], path[:least]...)
 	var text strings.Builder
-	for _, i := range path {
-		text.WriteString(f.Phases[i].Name + " needs ")
+	for n, i := range path {
+		if text.WriteString(f.Phases[i].Name + " needs "); n == maxShown {
+			text.WriteString("… needs ")
+			break
+		}
 	}
 	text.WriteString(f.Phases[path[0]].Name)
 	k := waitsFor(path[0])

@@ -44,6 +44,9 @@ func (c *capture) output(as Output) (*output, error) {
 		quoted, err := json.Marshal(text)
 		return &output{quoted, text}, err
 	}
+	if !utf8.Valid(c.data) { // which package json lets pass, and then the report would be no JSON
+		return nil, errors.New("stdout is declared as the step's output, and is not one JSON value: it is not UTF-8")
+	}
 	var compact bytes.Buffer
 	if err := json.Compact(&compact, c.data); err != nil {
 		if len(bytes.TrimSpace(c.data)) == 0 {

@@ -54,15 +54,29 @@ func (f *File) order() {
 	if f.Sequence() {
 		return
 	}
+	neededBy := map[string][]int{}
+	for i, phase := range f.Phases {
+		for _, need := range phase.Needs {
+			neededBy[need.Text] = append(neededBy[need.Text], i)
+		}
+	}
 	for i := range f.Phases {
 		phase := &f.Phases[i]
 		if phase.If == orchestrator.OnSuccess || len(phase.Needs) > 0 {
 			continue
 		}
-		upstream := f.upstream()
+		after := make([]bool, len(f.Phases)) // what needs it, also through others
+		for open := slices.Clone(neededBy[phase.Name]); len(open) > 0; {
+			k := open[len(open)-1]
+			if open = open[:len(open)-1]; !after[k] {
+				after[k] = true
+				open = append(open, neededBy[f.Phases[k].Name]...)
+			}
+		}
 		for k, before := range f.Phases[:i] {
-			if !slices.Contains(upstream[k], phase.Name) {
+			if !after[k] {
 				phase.Needs = append(phase.Needs, Name{Text: before.Name})
+				neededBy[before.Name] = append(neededBy[before.Name], i)
 			}
 		}
 	}

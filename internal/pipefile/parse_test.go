@@ -33,7 +33,7 @@ func TestWhatIsRefused(t *testing.T) {
 		{"no YAML", "name: [a\nphases: 3\n", `f:2:7: no YAML: did not find expected ',' or ']' while parsing a flow sequence`},
 		{"a colon in a command", "name: n\nrun: echo a: b\n", `f:2:12: no YAML: mapping values are not allowed in this context; a text with ": " in it needs quotes around it, or | before it and lines of its own`},
 		{"a tab", "name: n\n\tphases: []\n", `f:2:1: no YAML: found a tab character that violates indentation while scanning a plain scalar`},
-		{"no UTF-8", "name: \xff\n", `f: no YAML: invalid leading UTF-8 octet (value: 255)`},
+		{"no UTF-8", "name: n\nphäses: \xff\n", `f:2:9: the file is no UTF-8: see this byte`},
 		{"very deep", deep, `f:1:10001: no YAML: exceeded max depth of 10000 while increasing flow level`},
 		{"very long", strings.Repeat("#", MaxBytes+1), `f: the file has more than 1048576 bytes`},
 		{"a second document", head + one("a", "") + "---\nname: m\n", "f:4:1: a second document begins here, want one pipeline in a file"},
@@ -80,6 +80,8 @@ func TestWhatIsRefused(t *testing.T) {
 		{"a need of itself", head + one("a", "needs: [a]"), `f:3:51: phases[0].needs[0]: is the phase itself; want another phase`},
 		{"a need twice", head + one("a", "") + one("b", "needs: [a, a]"), `f:4:54: phases[1].needs[1]: is "a", which stands there already`},
 		{"a cycle", head + one("a", "needs: [d]") + one("b", "needs: [d, c]") + one("c", "needs: [b]") + one("d", ""), `f:4:54: phases[1].needs[1]: makes a cycle, so that none of its phases could begin: b needs c needs b`},
+		{"a long cycle", head + wheel(13), `f:3:52: phases[0].needs[0]: makes a cycle, so that none of its phases could begin: p0 needs p1 needs p2 needs p3 needs p4 needs p5 needs p6 needs p7 needs p8 needs p9 needs p10 needs … needs p0`},
+		{"too many phases", head + wheel(maxPhases+1), `f:1003:5: phases[1000]: is one of 1001 phases, want at most 1000`},
 		{"a failure of nothing", head + one("a", "if: failure"), `f:3:47: phases[0].if: is failure, but nothing comes before the first phase that could fail; want needs, or another place`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -92,6 +94,30 @@ func TestWhatIsRefused(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
 		})
+	}
+}
+
+// wheel is n phases of which each needs the next one, and the last one the first.
+func wheel(n int) string {
+	var text strings.Builder
+	for i := range n {
+		text.WriteString(one(fmt.Sprintf("p%d", i), fmt.Sprintf("needs: [p%d]", (i+1)%n)))
+	}
+	return text.String()
+}
+
+// A graph of the most phases, each of which comes after all before it, is read before anybody gets impatient: it took hours once.
+func TestTheLargestGraph(t *testing.T) {
+	text := head + one("a", "") + one("b", "needs: [a]")
+	for i := 2; i < maxPhases; i++ {
+		text += one(fmt.Sprintf("p%d", i), "if: always")
+	}
+	file, err := Parse("f", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := len(file.Phases[maxPhases-1].Needs); got != maxPhases-1 {
+		t.Errorf("the last phase needs %d, want all %d", got, maxPhases-1)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
 
@@ -17,6 +18,7 @@ import (
 const (
 	MaxBytes  = 1 << 20
 	maxValues = 100_000 // with all aliases written out
+	maxPhases = 1000
 )
 
 // A reader collects the problems of a file while it is read, so that all of them are told at once.
@@ -34,6 +36,11 @@ func (r *reader) complain(n *yaml.Node, key, format string, args ...any) {
 func (r *reader) document(text []byte) *yaml.Node {
 	if len(text) > MaxBytes {
 		r.complain(nil, "", "the file has more than %d bytes", MaxBytes)
+		return nil
+	}
+	if at := notUTF8(text); at >= 0 {
+		line, column := position(text, at)
+		r.problems = append(r.problems, Problem{Line: line, Column: column, Message: "the file is no UTF-8: see this byte"})
 		return nil
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
@@ -63,6 +70,24 @@ func (r *reader) document(text []byte) *yaml.Node {
 		return nil
 	}
 	return first.Content[0]
+}
+
+// position is where the byte at offset stands, counted as YAML's marks are: in characters, from 1.
+func position(text []byte, offset int) (line, column int) {
+	before := text[:offset]
+	return 1 + bytes.Count(before, []byte("\n")), 1 + utf8.RuneCount(before[1+bytes.LastIndexByte(before, '\n'):])
+}
+
+// notUTF8 is the offset of the first byte that is not; -1 when all are.
+func notUTF8(text []byte) int {
+	for i := 0; i < len(text); {
+		r, size := utf8.DecodeRune(text[i:])
+		if r == utf8.RuneError && size == 1 {
+			return i
+		}
+		i += size
+	}
+	return -1
 }
 
 // syntax tells of text that is no YAML.

@@ -98,22 +98,35 @@ func (f *File) upstream() [][]string {
 		}
 		return all
 	}
-	index := map[string]int{}
+	index := make(map[string]int, len(f.Phases))
 	for i, phase := range f.Phases {
 		index[phase.Name] = i
 	}
-	for i := range f.Phases {
-		seen := map[string]bool{}
-		for open := f.Phases[i].Needs; len(open) > 0; {
-			name := open[len(open)-1].Text
-			if open = open[: len(open)-1 : len(open)-1]; !seen[name] {
-				seen[name] = true
-				open = append(open, f.Phases[index[name]].Needs...)
+	above := make([][]bool, len(f.Phases)) // by phase, for each phase whether it ends before; nil: not known yet
+	var find func(i int)
+	find = func(i int) {
+		above[i] = make([]bool, len(f.Phases))
+		for _, need := range f.Phases[i].Needs {
+			k := index[need.Text]
+			if above[i][k] {
+				continue // with all that is above it
+			}
+			if above[k] == nil {
+				find(k)
+			}
+			above[i][k] = true
+			for j, ends := range above[k] {
+				above[i][j] = above[i][j] || ends
 			}
 		}
-		for _, phase := range f.Phases {
-			if seen[phase.Name] {
-				all[i] = append(all[i], phase.Name)
+	}
+	for i := range f.Phases {
+		if above[i] == nil {
+			find(i)
+		}
+		for k, ends := range above[i] {
+			if ends {
+				all[i] = append(all[i], f.Phases[k].Name)
 			}
 		}
 	}

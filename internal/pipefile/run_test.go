@@ -100,6 +100,7 @@ func TestOutputs(t *testing.T) {
 		{"a large number", "12345678901234567890", JSONOutput, "12345678901234567890", "12345678901234567890"},
 		{"two values", "1 2", JSONOutput, "", ""},
 		{"nothing", " \n", JSONOutput, "", ""},
+		{"JSON that is no UTF-8", "\"\xff\"", JSONOutput, "", ""},
 		{"text", "a\nb\r\n\n", TextOutput, "a\nb", `"a\nb"`},
 		{"no text", "\xff", TextOutput, "", ""},
 		{"a NUL", "a\x00b", TextOutput, "", ""},
