@@ -7,7 +7,15 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
+// quickRace keeps the race detector from sleeping for a second at the end of each program that the tests run.
+const quickRace = "atexit_sleep_ms=0"
+
 func TestMain(m *testing.M) {
+	if os.Getenv("GORACE") == "" {
+		if err := os.Setenv("GORACE", quickRace); err != nil {
+			panic(err)
+		}
+	}
 	testscript.Main(m, map[string]func(){"backspan": main})
 }
 
@@ -19,6 +27,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts: os.Getenv("UPDATE") != "",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("OTEL_TRACES_EXPORTER", "none") // the scripts that export say so
+			env.Setenv("GORACE", os.Getenv("GORACE"))
 			return nil
 		},
 	})

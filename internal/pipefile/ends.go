@@ -2,7 +2,6 @@ package pipefile
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -16,13 +15,13 @@ const (
 	endWant    = `an exit code from 1 to 255, a range such as 75-78, timeout or signal`
 )
 
-var endRegexp = regexp.MustCompile(endPattern)
+var isEnd = matches(endPattern)
 
 // endKind is one way in which a command can end, or a range of them.
 var endKind = scalar(
 	schema{"anyOf": []any{schema{"type": "string", "pattern": endPattern}, schema{"type": "integer", "minimum": 1, "maximum": 255}}},
 	endWant, []string{"!!str", "!!int"}, func(text string) (string, error) {
-		if !endRegexp.MatchString(text) {
+		if !isEnd(text) {
 			return "", fmt.Errorf("is %q, want %s", text, endWant)
 		}
 		if err := new(child.Ends).Add(text); err != nil {

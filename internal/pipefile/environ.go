@@ -24,7 +24,7 @@ func newEnvironment(list []string) *environment {
 	e := &environment{index: make(map[string]int, len(list)+16)}
 	for _, entry := range list {
 		// What this process was told about its own place is not the command's.
-		if name, value, ok := strings.Cut(entry, "="); ok && !ownNameRegexp.MatchString(name) {
+		if name, value, ok := strings.Cut(entry, "="); ok && !isOwnName(name) {
 			e.set(name, value)
 		}
 	}

@@ -97,11 +97,11 @@ func variables[V any](k kind[V], want string) kind[[]variable[V]] {
 		for _, e := range list {
 			name := e.key.Value
 			switch {
-			case !envNameRegexp.MatchString(name):
+			case !isEnvName(name):
 				r.complain(e.key, at, "%q is no name for a variable of the environment, want letters, digits and _", name)
 				ok = false
 				continue
-			case ownNameRegexp.MatchString(name):
+			case isOwnName(name):
 				r.complain(e.key, join(at, name), "is what backspan itself tells commands; want another name")
 				ok = false
 				continue

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"go.yaml.in/yaml/v4"
@@ -49,11 +50,18 @@ var textTag = []string{"!!str"}
 // noNUL refuses what no command can be told.
 const noNUL = `^[^\x00]*$`
 
+// matches returns a function that says whether text matches expr. expr is compiled at its first call: most starts of the
+// program read no pipeline.
+func matches(expr string) func(text string) bool {
+	compiled := sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+	return func(text string) bool { return compiled().MatchString(text) }
+}
+
 // pattern is text that a regular expression describes.
 func pattern(expr, want string) kind[string] {
-	re := regexp.MustCompile(expr)
+	fits := matches(expr)
 	return scalar(schema{"type": "string", "pattern": expr}, want, textTag, func(text string) (string, error) {
-		if !re.MatchString(text) {
+		if !fits(text) {
 			return "", fmt.Errorf("is %q, want %s", text, want)
 		}
 		return text, nil
@@ -67,8 +75,8 @@ const (
 )
 
 var (
-	envNameRegexp = regexp.MustCompile(envNameExpr)
-	ownNameRegexp = regexp.MustCompile(ownNameExpr)
+	isEnvName = matches(envNameExpr)
+	isOwnName = matches(ownNameExpr)
 
 	nameKind  = pattern(nameExpr, "a name of letters, digits, and _ . - between them, at most 100")
 	titleKind = pattern(`^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$`, "a name on one line")
@@ -88,7 +96,7 @@ var asWritten = scalar(
 
 const durationExpr = `^(0|([0-9]{1,9}(\.[0-9]{1,9})?(ns|us|µs|ms|s|m|h))+)$`
 
-var durationRegexp = regexp.MustCompile(durationExpr)
+var isDuration = matches(durationExpr)
 
 // maxDuration leaves room for sums.
 const maxDuration = 10 * 365 * 24 * time.Hour
@@ -101,11 +109,11 @@ var durationKind = scalar(
 		}
 		d, err := time.ParseDuration(text)
 		switch {
-		case durationRegexp.MatchString(text) && err == nil && d <= maxDuration:
+		case isDuration(text) && err == nil && d <= maxDuration:
 			return d, nil
 		case err == nil && d < 0:
 			return 0, fmt.Errorf("is %s, want 0 or more", text)
-		case durationRegexp.MatchString(text):
+		case isDuration(text):
 			return 0, fmt.Errorf("is %s, want at most %v", text, maxDuration)
 		}
 		if _, err := strconv.ParseFloat(text, 64); err == nil {

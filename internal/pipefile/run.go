@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/big"
 	"os"
 	"path/filepath"
 	"slices"
@@ -102,30 +103,24 @@ func (f *File) upstream() [][]string {
 	for i, phase := range f.Phases {
 		index[phase.Name] = i
 	}
-	above := make([][]bool, len(f.Phases)) // by phase, for each phase whether it ends before; nil: not known yet
-	var find func(i int)
-	find = func(i int) {
-		above[i] = make([]bool, len(f.Phases))
+	above := make([]*big.Int, len(f.Phases)) // by phase, a bit for each that ends before it; nil: not known yet
+	var find func(i int) *big.Int
+	find = func(i int) *big.Int {
+		if above[i] != nil {
+			return above[i]
+		}
+		set := new(big.Int)
 		for _, need := range f.Phases[i].Needs {
-			k := index[need.Text]
-			if above[i][k] {
-				continue // with all that is above it
-			}
-			if above[k] == nil {
-				find(k)
-			}
-			above[i][k] = true
-			for j, ends := range above[k] {
-				above[i][j] = above[i][j] || ends
+			if k := index[need.Text]; set.Bit(k) == 0 { // else it is there, with all that is above it
+				set.SetBit(set.Or(set, find(k)), k, 1)
 			}
 		}
+		above[i] = set
+		return set
 	}
 	for i := range f.Phases {
-		if above[i] == nil {
-			find(i)
-		}
-		for k, ends := range above[i] {
-			if ends {
+		for k, set := 0, find(i); k < set.BitLen(); k++ {
+			if set.Bit(k) == 1 {
 				all[i] = append(all[i], f.Phases[k].Name)
 			}
 		}
