@@ -49,7 +49,7 @@ do, for real: answers 503 with Retry-After, connections reset in mid-body, answe
   permanent   the service sends what no retry can mend; the pipeline fails at once
   slow        many answers come too late at first; all ends well
 
-Exit code: 0 all well, 1 the pipeline failed, 2 usage, 130 or 143 ended by a signal.`,
+Exit code: 0 all well, 1 the pipeline failed, 2 usage, 129, 130, 131 or 143 ended by a signal.`,
 		Example: `  backspan demo
   backspan demo --scenario outage --max-retries 1
   backspan demo --seed 7 --json | jq .phases[].recovery

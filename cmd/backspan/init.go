@@ -46,7 +46,10 @@ With --schema it prints the JSON Schema of pipeline files, with which editors co
 }
 
 func writeStarter(std streams, path string) error {
-	if path == "-" {
+	switch path {
+	case "":
+		return usage(errors.New("the name of the file is empty, want one such as " + defaultPipeline))
+	case "-":
 		_, err := std.out.Write(starter)
 		return err
 	}

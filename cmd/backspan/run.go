@@ -59,7 +59,7 @@ case counts every retry and recovery that the policies allow.
 
 On SIGINT, SIGTERM, SIGHUP or SIGQUIT the commands get TERM, and KILL when the file's grace is over; only phases with
 "if: always" go on and still begin, to clean up. A second signal is KILL for all of them at once. The report is complete
-all the same.
+all the same. Ctrl-Z stops backspan and what it prints, but not the commands that run.
 
 Exit code: 0 all well, 1 the pipeline failed, 2 usage or a file that cannot be used, 129, 130, 131 or 143 ended by a signal.`,
 		Example: `  backspan run
