@@ -143,17 +143,25 @@ func (e *afterError) BackspanWrapper() {}
 // up on that server: the outer loop should not come back earlier either.
 func afterHint(err error) (wait time.Duration, ok bool) {
 	defer sound(&ok)
-	hint, ok := errors.AsType[*afterError](err)
-	if !ok {
-		return 0, false
-	}
-	return hint.delay, true
+	semconv.Walk(err, func(err error) bool {
+		hint, found := semconv.As[*afterError](err)
+		if found {
+			wait, ok = hint.delay, true
+		}
+		return found
+	})
+	return wait, ok
 }
 
 // isPermanent reports whether err carries the mark of Permanent or is a stop for that reason.
 func isPermanent(err error) (permanent bool) {
 	defer sound(&permanent)
-	return errors.Is(err, ErrPermanent)
+	semconv.Walk(err, func(err error) bool {
+		alike, _ := err.(interface{ Is(error) bool })
+		permanent = err == ErrPermanent || alike != nil && alike.Is(ErrPermanent) //nolint:errorlint // Walk unwraps
+		return permanent
+	})
+	return permanent
 }
 
 // sound is deferred around a look into an error of the user's. Is, As and Unwrap of a nil pointer in an interface may

@@ -71,7 +71,8 @@ func (o *operation) attemptSpan(ctx context.Context, options ...trace.SpanStartO
 func (o *operation) startLate(ctx context.Context) {
 	if o.spans.late {
 		o.spans.late = false
-		began := time.Now().Add(o.spans.since - clock())
+		now := time.Now() // read once: who is held up between two readings would begin before the operation
+		began := now.Add(o.spans.since - now.Sub(epoch))
 		_, o.spans.attempt = o.attemptSpan(ctx, trace.WithTimestamp(began))
 	}
 }

@@ -56,7 +56,7 @@ func ErrorType(err error) (name string) {
 		}
 	}()
 	f := findings{class: len(classes)}
-	f.search(err)
+	Walk(err, f.look)
 	switch {
 	case f.own != "":
 		return f.own
@@ -79,42 +79,26 @@ type findings struct {
 	timeout bool // a Timeout method says so
 }
 
-func (f *findings) search(err error) {
-	if e, ok := err.(interface{ ErrorType() string }); ok && f.own == "" {
-		f.own = e.ErrorType()
-	}
-	if f.own != "" {
-		return
-	}
-	f.classify(err)
-	switch e := err.(type) { //nolint:errorlint // search unwraps
-	case interface{ Unwrap() error }:
-		if inner := e.Unwrap(); inner != nil {
-			f.search(inner)
-		}
-	case interface{ Unwrap() []error }:
-		for _, inner := range e.Unwrap() {
-			if inner != nil {
-				f.search(inner)
-			}
+func (f *findings) look(err error) (enough bool) {
+	if e, ok := As[interface{ ErrorType() string }](err); ok {
+		if f.own = e.ErrorType(); f.own != "" {
+			return true
 		}
 	}
-}
-
-func (f *findings) classify(err error) {
 	alike, _ := err.(interface{ Is(error) bool })
 	for i := range classes[:f.class] {
-		if err == classes[i].err || alike != nil && alike.Is(classes[i].err) { //nolint:errorlint // search unwraps
+		if err == classes[i].err || alike != nil && alike.Is(classes[i].err) { //nolint:errorlint // Walk unwraps
 			f.class = i
 			break
 		}
 	}
-	if _, ok := err.(*net.DNSError); ok { //nolint:errorlint // search unwraps
+	if _, ok := As[*net.DNSError](err); ok {
 		f.dns = true
 	}
-	if e, ok := err.(interface{ Timeout() bool }); ok && e.Timeout() {
+	if e, ok := As[interface{ Timeout() bool }](err); ok && e.Timeout() {
 		f.timeout = true
 	}
+	return false
 }
 
 // typeName is err's type as %T prints it.

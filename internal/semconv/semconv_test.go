@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"slices"
 	"syscall"
 	"testing"
 
@@ -103,4 +104,63 @@ func TestErrorTextOfABrokenError(t *testing.T) {
 	if semconv.ErrorText(nil) != "" || semconv.ErrorText(io.EOF) != "EOF" {
 		t.Error("the text of nil or of a sound error is wrong")
 	}
+}
+
+// standsFor is an error of a library that has As and no Unwrap.
+type standsFor struct{ other error }
+
+func (standsFor) Error() string        { return "stands for another" }
+func (s standsFor) As(target any) bool { return errors.As(s.other, target) }
+
+func TestErrorTypeHearsAsMethods(t *testing.T) {
+	for want, err := range map[string]error{
+		"quota":                  fmt.Errorf("a: %w", standsFor{typed{"quota"}}),
+		"dns":                    standsFor{&net.DNSError{Name: "nowhere"}},
+		"timeout":                standsFor{late{errors.New("a")}},
+		"semconv_test.standsFor": standsFor{errors.New("a")},
+	} {
+		if got := semconv.ErrorType(err); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// A ring wraps itself, and so does each branch of a thicket, twice.
+type (
+	ring    struct{ next error }
+	thicket struct{}
+)
+
+func (*ring) Error() string       { return "ring" }
+func (r *ring) Unwrap() error     { return r.next }
+func (thicket) Error() string     { return "thicket" }
+func (t thicket) Unwrap() []error { return []error{nil, t, t} }
+
+func TestAnErrorThatWrapsItselfHasAType(t *testing.T) {
+	round := &ring{}
+	round.next = fmt.Errorf("a: %w", round)
+	for want, err := range map[string]error{
+		"*semconv_test.ring":   round,
+		"semconv_test.thicket": thicket{},
+		"broken_pipe":          errors.Join(syscall.EPIPE, round),
+	} {
+		if got := semconv.ErrorType(err); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestWalkStopsWhenItIsEnough(t *testing.T) {
+	var seen []string
+	err := fmt.Errorf("top: %w", errors.Join(errors.Join(errors.New("a"), nil, errors.New("b")), errors.New("c")))
+	semconv.Walk(err, func(err error) bool {
+		if _, joined := err.(interface{ Unwrap() []error }); !joined {
+			seen = append(seen, err.Error()[:1])
+		}
+		return err.Error() == "b"
+	})
+	if want := []string{"t", "a", "b"}; !slices.Equal(seen, want) {
+		t.Errorf("saw %q, want %q", seen, want)
+	}
+	semconv.Walk(nil, func(error) bool { t.Error("nil was visited"); return false })
 }
