@@ -1,0 +1,85 @@
+package retry_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+
+	"go.opentelemetry.io/otel"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/backspan/backspan/retry"
+)
+
+func recorded() (*sdktrace.TracerProvider, *tracetest.SpanRecorder) {
+	recorder := tracetest.NewSpanRecorder()
+	return sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder)), recorder
+}
+
+// behindThePlaceholder is the SDK that is installed first, which stays behind the API's placeholder for good.
+var behindThePlaceholder = sync.OnceValues(recorded)
+
+// What is known of the provider asked last must never be believed of the next: programs install an SDK after they have
+// begun to work, and tests one each, and put back what was there before.
+func TestNoSpanIsLostWhenTheGlobalProviderChanges(t *testing.T) {
+	placeholder := otel.GetTracerProvider()
+	defer otel.SetTracerProvider(placeholder)
+	one, atOne := behindThePlaceholder()
+	two, atTwo := recorded()
+	three, atThree := recorded()
+	below, root := three.Tracer("somebody").Start(t.Context(), "root")
+	defer root.End()
+	succeed := func(ctx context.Context) {
+		if err := retry.Do(ctx, "data_load", retry.Policy{}, func(context.Context) error { return nil }); err != nil {
+			t.Error(err)
+		}
+	}
+	succeed(t.Context()) // the placeholder was asked, and makes no spans as yet
+	old, _ := placeholder.Tracer("somebody").Start(t.Context(), "before anything was installed")
+
+	for i, step := range []struct {
+		install trace.TracerProvider
+		ctx     context.Context
+		at      *tracetest.SpanRecorder // where its two spans go; nil: nowhere
+	}{
+		{placeholder, below, atThree},
+		{one, t.Context(), atOne}, // at once, and from now on behind the placeholder too
+		{one, below, atThree},
+		{one, old, atOne},
+		{placeholder, t.Context(), atOne},
+		{noop.NewTracerProvider(), t.Context(), nil},
+		{noop.NewTracerProvider(), below, atThree},
+		{two, t.Context(), atTwo},
+		{noop.NewTracerProvider(), t.Context(), nil},
+		{placeholder, t.Context(), atOne},
+		{two, t.Context(), atTwo},
+	} {
+		// What is installed already is an error to install again.
+		if otel.GetTracerProvider() != step.install {
+			otel.SetTracerProvider(step.install)
+		}
+		before := map[*tracetest.SpanRecorder]int{}
+		for _, r := range []*tracetest.SpanRecorder{atOne, atTwo, atThree} {
+			before[r] = len(r.Ended())
+		}
+		succeed(step.ctx)
+		for r, n := range before {
+			want := 0
+			if r == step.at {
+				want = 2
+			}
+			if got := len(r.Ended()) - n; got != want {
+				t.Errorf("step %d: %d spans, want %d", i, got, want)
+			}
+		}
+	}
+
+	// A provider that was shut down makes no spans, and nobody is hurt.
+	if err := two.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	succeed(t.Context())
+}
