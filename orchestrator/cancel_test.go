@@ -101,6 +101,8 @@ func TestCancel(t *testing.T) {
 					t.Errorf("the phase's error %v does not match retry.ErrCancelled", failure.Phases[0])
 				}
 				checkSpans(t, report, rec)
+				spans := rec.Spans()
+				equal(t, "the run's span", spans[len(spans)-1].Status().Description, strings.TrimPrefix(c.err, `pipeline "nightly" was `))
 			})
 		})
 	}

@@ -64,10 +64,15 @@ func (d *local) end(report Report, err error) {
 	var failure *Error
 	if errors.As(err, &failure) {
 		d.span.SetAttributes(semconv.ErrorTypeKey.String(semconv.ErrorType(failure.first())))
-		prefix := fmt.Sprintf("pipeline %q ", report.Pipeline) // the span's name says it already
-		d.span.SetStatus(codes.Error, strings.TrimPrefix(errorText(err), prefix))
+		d.span.SetStatus(codes.Error, runFailure(errorText(err), report))
 	}
 	d.span.End()
+}
+
+// runFailure is the text of a run's error without what the name and the status of its span say already.
+func runFailure(text string, report Report) string {
+	text = strings.TrimPrefix(text, fmt.Sprintf("pipeline %q ", report.Pipeline))
+	return strings.TrimPrefix(strings.TrimPrefix(text, "was "), string(Failed)+": ")
 }
 
 // startPhase starts the span of a phase, unless the run's is not recorded, and returns the phase's context.

@@ -119,7 +119,7 @@ func TestSpans(t *testing.T) {
 		if err == nil {
 			t.Error("no error")
 		}
-		want := `nightly 0s+6s ERROR "failed: analysis: permanent error after 1 attempt: bad schema" backspan.kind=run run.status=failed error.type=*errors.errorString
+		want := `nightly 0s+6s ERROR "analysis: permanent error after 1 attempt: bad schema" backspan.kind=run run.status=failed error.type=*errors.errorString
   data_preparation 0s+6s backspan.kind=phase phase.name=data_preparation phase.status=success recovery.attempted=true recovery.success=true recovery.message=Recovery successful on attempt 2 recovery.attempts=2 recovery.result={"attempted":true,"success":true,"message":"Recovery successful on attempt 2","attempts":[{"attempt":1,"delay":2,"status":"error","error":"Connection refused"},{"attempt":2,"delay":4,"status":"success","result":{"status":"success"}}]}
     * retry.scheduled 0s retry.attempt=1 retry.delay_seconds=2 retry.reason=Connection refused
     * retry.scheduled 2s retry.attempt=2 retry.delay_seconds=4 retry.reason=Connection refused

@@ -3,6 +3,7 @@ package telemetry
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"strconv"
 	"time"
 
@@ -240,7 +241,11 @@ func (l *EventLog) ended(span sdktrace.ReadOnlySpan, s *seen) {
 	d.Message = what + span.Name() + " ended: " + s.status
 	if status.Code == codes.Error || s.status == semconv.StatusFailed {
 		d.Level = events.LevelError
-		if status.Description != "" {
+		more, said := strings.CutPrefix(status.Description, semconv.StatusCancelled+" ")
+		switch {
+		case said && s.status == semconv.StatusCancelled:
+			d.Message += " " + more // "cancelled after 2 attempts: …"
+		case status.Description != "":
 			d.Message += ": " + status.Description
 		}
 	}

@@ -254,6 +254,19 @@ func TestARunAndItsPhases(t *testing.T) {
 	)
 }
 
+// A span that was cancelled says so itself: once is enough.
+func TestACancelledRun(t *testing.T) {
+	got := eventsOf(t, func(ctx context.Context, tp trace.TracerProvider) {
+		for _, c := range [][2]string{{semconv.StatusFailed, "cancelled by hand"}, {semconv.StatusCancelled, "cancelled (SIGTERM): b"}} {
+			_, run := begin(scope.With(ctx, scope.Frame{Session: runSession}), tp, semconv.KindRun, "demo")
+			end(run, semconv.KindRun, c[1], semconv.SessionIDKey.String(runSession), semconv.RunStatusKey.String(c[0]))
+		}
+	})
+	checkLines(t, []string{got[1], got[3]},
+		`{"type": "run_end", "phase": "", "level": "error", "message": "Run demo ended: failed: cancelled by hand", "details": {"result": "failed", "duration": 0}}`,
+		`{"type": "run_end", "phase": "", "level": "error", "message": "Run demo ended: cancelled (SIGTERM): b", "details": {"result": "cancelled", "duration": 0}}`)
+}
+
 // A fallback is told among the recovery attempts, and by its own name.
 func TestAFallback(t *testing.T) {
 	for result, want := range map[string]string{

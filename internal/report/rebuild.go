@@ -158,8 +158,11 @@ func (s *rebuilt) end(r *event, kind string) {
 	s.End, s.closed = r.time, true
 	if r.bad {
 		what := map[string]string{semconv.KindRun: "Run ", semconv.KindPhase: "Phase "}[kind]
-		said := strings.TrimPrefix(r.message, what+s.Name+" ended: "+r.result)
-		s.fail(strings.TrimPrefix(said, ": "))
+		said := strings.TrimPrefix(r.message, what+s.Name+" ended: ")
+		if said = strings.TrimPrefix(said, r.result+": "); said == r.result {
+			said = ""
+		}
+		s.fail(said)
 	}
 	if r.errorType != "" {
 		s.set(semconv.ErrorTypeKey.String(r.errorType))

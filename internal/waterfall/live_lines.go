@@ -2,6 +2,7 @@ package waterfall
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/backspan/backspan/internal/semconv"
 )
@@ -67,7 +68,11 @@ func (n *liveSpan) endLine(s *Span) string {
 		text += ", waited " + formatDuration(waited)
 	}
 	if s.failed() {
-		text += ": " + n.reason(s)
+		reason := n.reason(s)
+		if by, ok := strings.CutPrefix(reason, semconv.StatusCancelled+" ("); ok {
+			return text + " (" + by // said already
+		}
+		text += ": " + reason
 	}
 	return text
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 
 	"github.com/backspan/backspan/internal/scope"
 	"github.com/backspan/backspan/internal/semconv"
@@ -231,6 +232,23 @@ func TestLiveTrustsTheNumberOfAnAttempt(t *testing.T) {
 		}
 		op.End()
 		live.Stop()
+	})
+}
+
+// A run that was cancelled did not fail, and its line says so once.
+func TestLiveOfACancelledRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out buffer
+		live := NewLive(&out, LiveOptions{})
+		_, run := newEngine(t, live).start(t.Context(), scope.Frame{}, semconv.KindRun, "nightly")
+		pass(time.Second)
+		run.SetAttributes(semconv.KindKey.String(semconv.KindRun), semconv.RunStatusKey.String(semconv.StatusCancelled))
+		run.SetStatus(codes.Error, "cancelled (SIGTERM): b: cancelled after 1 attempt")
+		run.End()
+		live.Stop()
+		if want := "run nightly: cancelled, took 1s (SIGTERM): b: cancelled after 1 attempt\n"; !strings.HasSuffix(out.String(), want) {
+			t.Errorf("it tells %q, want %q at the end", out.String(), want)
+		}
 	})
 }
 

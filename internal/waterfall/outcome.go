@@ -9,6 +9,10 @@ import (
 // outcome is the end of s in our own words, after so many tries; nothing when it simply went well.
 func outcome(s *Span, made int, open bool) (said string, color style) {
 	switch s.Kind {
+	case semconv.KindRun:
+		if status := s.text(semconv.RunStatusKey); status == semconv.StatusCancelled {
+			said = status
+		}
 	case semconv.KindOperation:
 		said, color = operationOutcome(s, made)
 	case semconv.KindPhase:

@@ -113,7 +113,7 @@ func (p *picture) header() {
 func (p *picture) row(it *item, before, below string) {
 	l := p.line()
 	// However deep it is, the beginning of its name is to be seen.
-	l.add(styleFaint, cut(before, max(0, p.words-minName), ""))
+	l.add(styleFaint, cut(before, max(0, p.words-min(minName, 2+width(it.name))), ""))
 	if it.folded > 0 {
 		l.add(styleFaint, p.glyphs.ellipsis+" ")
 	} else {

@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/mattn/go-runewidth"
+
+	"github.com/backspan/backspan/internal/semconv"
 )
 
 func render(t testing.TB, spans []Span, o Options) string {
@@ -120,6 +122,16 @@ func checkHarmless(t *testing.T, name, text string, columns int, ascii bool) {
 }
 
 // Below the smallest width it is drawn for that.
+// However short the names are, the lines of the tree stay.
+func TestRenderShortNames(t *testing.T) {
+	text := render(t, []Span{as(semconv.KindRun, span(1, 0, 0, 9)), as(semconv.KindPhase, span(2, 1, 0, 9)), span(3, 2, 0, 9)}, Options{})
+	for _, want := range []string{"\n✓ 1 ", "\n└ ✓ 2 ", "\n  └ ✓ 3 "} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is missing in\n%s", want, text)
+		}
+	}
+}
+
 func TestRenderBelowMinWidth(t *testing.T) {
 	spans := record(t, "flaky")
 	if got, want := render(t, spans, Options{Width: 3}), render(t, spans, Options{Width: MinWidth}); got != want {

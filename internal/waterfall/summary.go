@@ -21,10 +21,12 @@ type Summary struct {
 	Permanent int // those that failed for a reason that another attempt would not change
 	Cancelled int // those that were cancelled from outside
 	OutOfTime int // those that reached their deadline
+	Open      int // operations that have not ended, or whose end nobody saw; not among Failed
 
 	Phases          int
 	PhasesRecovered int // phases that succeeded after a failed try
-	PhasesFailed    int
+	PhasesFailed    int // phases that ended badly, but for those that were cancelled
+	PhasesCancelled int
 	Recoveries      int // recovery attempts of phases
 
 	Elapsed time.Duration // from the first start to the last end
@@ -57,7 +59,10 @@ func (s *Summary) count(n *node) {
 		if n.recovered() {
 			s.PhasesRecovered++
 		}
-		if n.failed() {
+		switch cancelled := n.text(semconv.PhaseStatusKey) == semconv.StatusCancelled; {
+		case cancelled:
+			s.PhasesCancelled++
+		case n.failed():
 			s.PhasesFailed++
 		}
 	case semconv.KindRecovery:
@@ -85,6 +90,8 @@ func (s *Summary) countOperation(n *node) {
 	}
 	if n.failed() {
 		s.Failed++
+	} else if n.open {
+		s.Open++
 	}
 	switch n.text(semconv.OutcomeKey) {
 	case semconv.OutcomeExhausted:

@@ -1,6 +1,7 @@
 package waterfall
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -107,6 +108,28 @@ func TestSummarizeOutcomes(t *testing.T) {
 	}
 	if got != want {
 		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+// A phase that was cancelled did not fail, and an operation whose end nobody saw did not go well.
+func TestSummarizeWhatDidNotEnd(t *testing.T) {
+	phase := as(semconv.KindPhase, span(1, 0, 0, 9, semconv.PhaseStatusKey.String(semconv.StatusCancelled)))
+	phase.Status = codes.Error
+	open := span(2, 1, 0, 0)
+	open.End = time.Time{}
+	try := as(semconv.KindAttempt, span(3, 2, 0, 5))
+	try.Status = codes.Error
+	got := Summarize([]Span{phase, open, try})
+	got.Elapsed, got.Working = 0, 0
+	want := Summary{Phases: 1, PhasesCancelled: 1, Operations: 1, Open: 1, Attempts: 1, AttemptsFailed: 1}
+	if got != want {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	text := render(t, []Span{phase, open, try}, Options{})
+	for want, there := range map[string]bool{"1 cancelled": true, "1 not ended": true, "all well": false} {
+		if strings.Contains(text, want) != there {
+			t.Errorf("%q: want %v, in\n%s", want, there, text)
+		}
 	}
 }
 

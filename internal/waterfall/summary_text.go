@@ -6,7 +6,7 @@ import "fmt"
 func (p *picture) summary(s Summary) {
 	if s.Phases > 0 {
 		p.counts("phases", fmt.Sprint(s.Phases),
-			count(s.PhasesRecovered, "recovered"), count(s.PhasesFailed, "failed"))
+			count(s.PhasesRecovered, "recovered"), count(s.PhasesFailed, "failed"), count(s.PhasesCancelled, "cancelled"))
 	}
 	if s.Operations > 0 {
 		p.operations(s)
@@ -17,13 +17,13 @@ func (p *picture) summary(s Summary) {
 
 func (p *picture) operations(s Summary) {
 	calm := ""
-	if s.Retried+s.Failed == 0 {
+	if s.Retried+s.Failed+s.AttemptsFailed+s.Open == 0 {
 		calm = "all well at the first attempt"
 	}
 	other := s.Failed - s.Exhausted - s.Permanent - s.Cancelled - s.OutOfTime
 	p.counts("operations", fmt.Sprint(s.Operations), calm, count(s.Retried, "retried"),
 		count(s.Recovered, "recovered"), count(s.Exhausted, "exhausted"), count(s.Permanent, "permanent"),
-		count(s.Cancelled, "cancelled"), count(s.OutOfTime, "out of time"), count(other, "failed otherwise"))
+		count(s.Cancelled, "cancelled"), count(s.OutOfTime, "out of time"), count(s.Open, "not ended"), count(other, "failed otherwise"))
 	p.counts("attempts", fmt.Sprint(s.Attempts), count(s.AttemptsFailed, "failed"))
 }
 
