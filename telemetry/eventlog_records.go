@@ -3,8 +3,8 @@ package telemetry
 import (
 	"cmp"
 	"slices"
-	"strings"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"

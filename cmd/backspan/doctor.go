@@ -43,8 +43,9 @@ Exit code: 0 no problem, 1 there is one, 2 usage.`,
   backspan doctor --otlp-endpoint https://collector.example.com --otlp-header "authorization=Bearer $TOKEN"
   OTEL_TRACES_SAMPLER=always_off backspan doctor
   backspan doctor --json | jq '.checks[] | select(.status == "problem")'`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return o.run(c.Context()) },
+		Args:              cobra.NoArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE:              func(c *cobra.Command, _ []string) error { return o.run(c.Context()) },
 	}
 	f := c.Flags()
 	f.DurationVar(&o.timeout, "timeout", 5*time.Second, "longest wait for the collector, and for Jaeger")

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/backspan/backspan/internal/nearest"
 )
@@ -68,14 +69,33 @@ func dressUp(c *cobra.Command) {
 		completeTelemetry(c)
 	}
 	if parent := c.Parent(); parent != nil && parent.Name() == "completion" {
-		c.Example = strings.TrimRight(completionExamples[c.Name()], "\n")
+		c.Example = completionExamples[c.Name()]
+		c.Long = strings.NewReplacer("#### ", "", "\t", "  ").Replace(c.Long) // cobra writes them for a web page
 	}
 	if c.Name() == "completion" {
 		c.Example = "  source <(backspan completion bash)"
+		c.Args, c.RunE = cobra.ArbitraryArgs, explainShell
 	}
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		switch f.Value.Type() {
+		case "duration", "int", "uint64", "float64": // a number is not a file
+			if _, known := c.GetFlagCompletionFunc(f.Name); !known {
+				complete(c, f.Name, []string{})
+			}
+		}
+	})
 	for _, below := range c.Commands() {
 		dressUp(below)
 	}
+}
+
+// explainShell says which shells there are. Its help alone, where a script was asked for, would be sourced as one.
+func explainShell(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return c.Help()
+	}
+	shells := commandNames(c)
+	return usage(fmt.Errorf("there is no completion for %q%s, want one of %s", args[0], nearest.Ask(args[0], shells), strings.Join(shells, ", ")))
 }
 
 var completionExamples = map[string]string{

@@ -39,12 +39,12 @@ $BACKSPAN_EVENTS or the configuration file say otherwise. Without an argument it
   backspan report --list
   backspan report -o - | gzip > report.html.gz`,
 		Args:              cobra.MaximumNArgs(1),
-		ValidArgsFunction: completeSessions,
+		ValidArgsFunction: completeSource,
 		RunE:              func(_ *cobra.Command, args []string) error { return o.run(args) },
 	}
 	f := c.Flags()
 	f.StringVarP(&o.output, "output", "o", "report.html", "the `file` to write, or - for stdout")
-	o.reportSource.register(f)
+	o.reportSource.register(c)
 	if err := c.MarkFlagFilename("output", "html"); err != nil {
 		panic(err) // the flag does not exist: wrong in every run, so the first test finds it
 	}

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/backspan/backspan/internal/report"
 	"github.com/backspan/backspan/telemetry"
@@ -25,9 +24,13 @@ type reportSource struct {
 	list    bool
 }
 
-func (s *reportSource) register(f *pflag.FlagSet) {
+func (s *reportSource) register(c *cobra.Command) {
+	f := c.Flags()
 	f.StringVar(&s.session, "session", "", "the session's `id`, or the beginning of it (default the newest in the file)")
 	f.BoolVar(&s.list, "list", false, "list the sessions instead")
+	if err := c.RegisterFlagCompletionFunc("session", completeSessions); err != nil {
+		panic(err) // the flag does not exist: wrong in every run, so the first test finds it
+	}
 }
 
 // traceFile is the trace file that is meant when none is named: the one that the commands write.
@@ -136,13 +139,26 @@ func (s *reportSource) printList(out io.Writer, args []string) error {
 	return nil
 }
 
-// completeSessions offers the sessions of the default files, and files.
-func completeSessions(_ *cobra.Command, args []string, begin string) ([]string, cobra.ShellCompDirective) {
+// completeSource offers the sessions of the default files, and files.
+func completeSource(_ *cobra.Command, args []string, begin string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	var offers []string
-	for _, path := range defaultLogs() {
+	return sessionsIn(defaultLogs(), begin), cobra.ShellCompDirectiveDefault
+}
+
+// completeSessions offers the sessions of the file that is typed already, else of the default files.
+func completeSessions(_ *cobra.Command, args []string, begin string) ([]string, cobra.ShellCompDirective) {
+	logs := args
+	if len(logs) == 0 {
+		logs = defaultLogs()
+	}
+	return sessionsIn(logs, begin), cobra.ShellCompDirectiveNoFileComp
+}
+
+// sessionsIn are the newest sessions of logs whose ids begin so, each with what ran.
+func sessionsIn(logs []string, begin string) (offers []string) {
+	for _, path := range logs {
 		log, err := report.Open(path)
 		if err != nil {
 			continue // what is not there offers nothing
@@ -153,5 +169,5 @@ func completeSessions(_ *cobra.Command, args []string, begin string) ([]string, 
 			}
 		}
 	}
-	return offers, cobra.ShellCompDirectiveDefault
+	return offers
 }

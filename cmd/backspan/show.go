@@ -34,13 +34,13 @@ Without an argument it is the newest one there. Long pictures are folded to what
   backspan show build/trace.json --all | less
   backspan show --list`,
 		Args:              cobra.MaximumNArgs(1),
-		ValidArgsFunction: completeSessions,
+		ValidArgsFunction: completeSource,
 		RunE:              func(_ *cobra.Command, args []string) error { return o.run(args) },
 	}
 	f := c.Flags()
 	f.BoolVar(&o.all, "all", false, "show every row")
 	f.IntVar(&o.width, "width", 0, "`columns` to draw in (default those of the terminal)")
-	o.reportSource.register(f)
+	o.reportSource.register(c)
 	return c
 }
 
@@ -66,7 +66,10 @@ func (o *showOptions) run(args []string) error {
 	if err := waterfall.Render(o.out, session.Spans, options); err != nil {
 		return err
 	}
-	say(o.out, "\n%-8s %s\n", "began", session.Start().UTC().Format(time.RFC3339))
+	say(o.out, "\n")
+	if began := session.Start(); !began.IsZero() {
+		say(o.out, "%-8s %s\n", "began", began.UTC().Format(time.RFC3339))
+	}
 	if session.ID != "" {
 		say(o.out, "%-8s %s\n", "session", session.SafeID())
 	}

@@ -78,6 +78,14 @@ func (p *page) line(format string, args ...any) {
 
 func (p *page) section(name string) { p.line(".SH %s", name) }
 
+// paragraph begins one, unless one has just begun.
+func (p *page) paragraph() {
+	text := strings.TrimSuffix(p.String(), "\n")
+	if last := text[strings.LastIndexByte(text, '\n')+1:]; last != ".PP" && !strings.HasPrefix(last, ".SH ") {
+		p.line(".PP")
+	}
+}
+
 // prose fills the paragraphs, and leaves alone the lines that are indented: lists and tables.
 func (p *page) prose(text string) {
 	var indented []string
@@ -94,7 +102,7 @@ func (p *page) prose(text string) {
 			continue
 		case line == "":
 			flush()
-			p.line(".PP")
+			p.paragraph()
 			continue
 		}
 		flush()
@@ -105,7 +113,8 @@ func (p *page) prose(text string) {
 
 // asIs writes lines as they stand.
 func (p *page) asIs(lines []string) {
-	p.line(".PP\n.nf")
+	p.paragraph()
+	p.line(".nf")
 	for _, line := range lines {
 		p.line("%s", escaped(line))
 	}

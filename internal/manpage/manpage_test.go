@@ -53,7 +53,7 @@ func TestThePageOfACommand(t *testing.T) {
 		`.TH "TOOL\-RUN" 1 "" "v1"`, "tool\\-run \\- Run a file\n", ".B tool run FILE [flags]\n",
 		".TP\n\\fB\\-n\\fR, \\fB\\-\\-times\\fR \\fInumber\\fR\nhow often; a whole number (default 3)\n",
 		".SH OPTIONS OF ALL COMMANDS\n.TP\n\\fB\\-\\-color\\fR \\fIstring\\fR\ncolours (default auto)\n",
-		".SH EXAMPLES\n.PP\n.nf\n  tool run \\-\\- a\\-b\n  .  x\n.fi\n",
+		".SH EXAMPLES\n.nf\n  tool run \\-\\- a\\-b\n  .  x\n.fi\n",
 		"\\fBtool\\fR(1), \\fBtool\\-stop\\fR(1)",
 	} {
 		if !strings.Contains(text, want) {
@@ -70,7 +70,7 @@ func TestTextsKeepTheirLayoutAndTheirLetters(t *testing.T) {
 	if err := Write(&b, sample(), "v1"); err != nil {
 		t.Fatal(err)
 	}
-	want := "Tool does\nit.\n.PP\n.PP\n.nf\n  a   1\n  b   2\n.fi\n.PP\n" + `\&.hidden \(aqfiles\(aq too \[u2014] and \en.` + "\n"
+	want := "Tool does\nit.\n.PP\n.nf\n  a   1\n  b   2\n.fi\n.PP\n" + `\&.hidden \(aqfiles\(aq too \[u2014] and \en.` + "\n"
 	if !strings.Contains(b.String(), want) {
 		t.Errorf("got\n%s\nwant in it\n%s", b.String(), want)
 	}

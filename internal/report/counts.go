@@ -16,7 +16,8 @@ type counts struct {
 	Failed    int // attempts that failed
 	Retried   int
 	Recovered int
-	GivenUp   int // operations that ended badly, for whatever reason
+	GivenUp   int // operations that ended badly, for whatever reason; among them:
+	Cancelled int
 
 	// Sums over all runs: operations that run at the same time, or inside another, count each for itself.
 	Working, Lost, Waiting time.Duration
@@ -29,6 +30,7 @@ func (c *counts) add(o *counts) {
 	c.Retried += o.Retried
 	c.Recovered += o.Recovered
 	c.GivenUp += o.GivenUp
+	c.Cancelled += o.Cancelled
 	c.Working += o.Working
 	c.Lost += o.Lost
 	c.Waiting += o.Waiting
@@ -67,6 +69,9 @@ func count(n *node) counts {
 	if n.failed() {
 		c.GivenUp = 1
 	}
+	if n.failed() && n.state() == semconv.OutcomeCancelled {
+		c.Cancelled = 1
+	}
 	return c
 }
 
@@ -101,7 +106,7 @@ func sum(list []counts) (all counts) {
 }
 
 // A phaseCount counts phases.
-type phaseCount struct{ all, recovered, failed, skipped int }
+type phaseCount struct{ all, recovered, failed, cancelled, skipped int }
 
 func countPhases(nodes []*node) (c phaseCount) {
 	for _, n := range nodes {
@@ -114,6 +119,8 @@ func countPhases(nodes []*node) (c phaseCount) {
 			c.recovered++
 		case stateSkipped:
 			c.skipped++
+		case semconv.OutcomeCancelled:
+			c.cancelled++
 		default:
 			if n.failed() {
 				c.failed++

@@ -92,7 +92,7 @@ func (l *Log) Session(id string) (*Session, error) {
 
 func (l *Log) find(id string) (Entry, error) {
 	if len(l.Sessions) == 0 {
-		return Entry{}, fmt.Errorf("%s holds %w: no spans and no events", l.Path, ErrNoSession)
+		return Entry{}, fmt.Errorf("%s: %w, for it has no spans and no events", l.Path, ErrNoSession)
 	}
 	if id == "" {
 		return l.Sessions[0], nil
@@ -148,6 +148,12 @@ func formatOf(path string) (Format, error) {
 		return "", fmt.Errorf("%s is empty; %s", path, want)
 	case bytes.IndexByte(head, 0) >= 0 || !utf8.Valid(wholeRunes(head)):
 		return "", fmt.Errorf("%s is binary; %s", path, want)
+	case bytes.Contains(head, []byte(`"resourceSpans"`)):
+		filter := "."
+		if bytes.HasPrefix(bytes.TrimSpace(head), []byte("[")) {
+			filter = "'.[]'"
+		}
+		return "", fmt.Errorf("%s is OTLP JSON, but not one object a line, as jq -c %s %s writes it", path, filter, path)
 	case bytes.Contains(head, []byte(`"traceID"`)):
 		return "", fmt.Errorf("%s is Jaeger's own JSON; %s", path, want)
 	}

@@ -118,6 +118,12 @@ func TestSessionsThatAreNotThere(t *testing.T) {
 	if _, err := log.Session("aaa"); err == nil || errors.Is(err, ErrNoSession) || !strings.Contains(err.Error(), "2 sessions begin with") {
 		t.Errorf("two that begin alike: %v", err)
 	}
+	if log, err = Open(write(t, "none.json", `{"resourceSpans": []}`)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := log.Session(""); !errors.Is(err, ErrNoSession) || !strings.HasSuffix(err.Error(), "none.json: no such session, for it has no spans and no events") {
+		t.Errorf("of none at all: %v", err)
+	}
 }
 
 func TestFilesThatAreNoLogs(t *testing.T) {
@@ -131,6 +137,8 @@ func TestFilesThatAreNoLogs(t *testing.T) {
 		{write(t, "latin", "caf\xe9 "+strings.Repeat("x", 100)), "is binary; want"},
 		{write(t, "cut", strings.Repeat("x", headSize-1)+"é"), "is neither; want"},
 		{write(t, "readme.md", "# Backspan\n"), "is neither; want"},
+		{write(t, "pretty.json", "{\n  \"resourceSpans\": []\n}\n"), "is OTLP JSON, but not one object a line, as jq -c . "},
+		{write(t, "list.json", `[{"resourceSpans": []}]`), "is OTLP JSON, but not one object a line, as jq -c '.[]' "},
 		{write(t, "jaeger.json", `{"data":[{"traceID":"abc"}]}`), "is Jaeger's own JSON; want"},
 		{write(t, "torn.gz", "\x1f\x8b\x08\x00"), "unexpected EOF"},
 		{write(t, "bad.json", `{"resourceSpans": 7}`), "want a {\"resourceSpans\""},

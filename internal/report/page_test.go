@@ -229,6 +229,9 @@ func TestVerdicts(t *testing.T) {
 	open.End = time.Time{}
 	stopped := span(1, 0, semconv.KindRun, "nightly", 0, 5, semconv.RunStatusKey.String(semconv.StatusCancelled))
 	stopped.Status = codes.Error
+	inPhase := span(2, 1, semconv.KindPhase, "load", 0, 5, semconv.PhaseStatusKey.String(semconv.StatusCancelled))
+	inOperation := span(3, 2, semconv.KindOperation, "get", 0, 5, semconv.OutcomeKey.String(semconv.OutcomeCancelled))
+	inPhase.Status, inOperation.Status = codes.Error, codes.Error
 	for _, c := range []struct {
 		name        string
 		spans       []waterfall.Span
@@ -238,6 +241,7 @@ func TestVerdicts(t *testing.T) {
 		{"given up", []waterfall.Span{failed}, "get, failed", "It failed after 5ms: 1 operation was given up."},
 		{"not ended", []waterfall.Span{open}, "nightly, not ended", "It has not ended, or nobody saw its end; this is known of 0s."},
 		{"cancelled", []waterfall.Span{stopped}, "nightly, cancelled", "It was cancelled after 5ms."},
+		{"cancelled within", []waterfall.Span{stopped, inPhase, inOperation}, "nightly, cancelled", "It was cancelled after 5ms: 1 operation was cancelled and 1 phase was cancelled."},
 		{"several", []waterfall.Span{ok, span(2, 0, semconv.KindOperation, "put", 0, 5)}, "2 operations, succeeded", "It ended well after 5ms, with 2 operations that succeeded at the first attempt."},
 		{"foreign alone", []waterfall.Span{span(1, 0, "", "GET /", 0, 5)}, "GET /, succeeded", "It ended well after 5ms."},
 	} {

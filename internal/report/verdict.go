@@ -45,7 +45,7 @@ func verdictOf(roots []*node, elapsed time.Duration, partial bool) verdict {
 		}
 	}
 	v.sentence = v.opening() + " " + durationText(elapsed)
-	if operations.Failed+phases.recovered+phases.failed+operations.GivenUp == 0 {
+	if operations.Failed+phases.recovered+phases.failed+phases.cancelled+operations.GivenUp == 0 {
 		if operations.Runs > 0 && v.state == stateOK {
 			v.sentence += ", with " + plural(operations.Runs, "operation", "operations") + " that succeeded at the first attempt"
 		}
@@ -102,9 +102,11 @@ func details(o counts, p phaseCount, partial bool) (list []string) {
 		list = append(list, fmt.Sprintf("%d of %s failed", o.Failed, plural(o.Attempts, "attempt", "attempts")))
 	}
 	add(o.Recovered, "operation recovered", "operations recovered")
-	add(o.GivenUp, "operation was given up", "operations were given up")
+	add(o.GivenUp-o.Cancelled, "operation was given up", "operations were given up")
+	add(o.Cancelled, "operation was cancelled", "operations were cancelled")
 	add(p.recovered, "phase was recovered", "phases were recovered")
 	add(p.failed, "phase failed", "phases failed")
+	add(p.cancelled, "phase was cancelled", "phases were cancelled")
 	add(p.skipped, "phase was skipped", "phases were skipped")
 	return list
 }
