@@ -56,6 +56,21 @@ check: success
 	}
 }
 
+// Whatever an error's text holds, a span stays one line, and a line of an error is no span.
+func TestTreeOfErrorsWithSeveralLines(t *testing.T) {
+	ctx, rec := retrytest.Record(t, t.Context())
+	err := retry.Do(ctx, "build", retry.Policy{MaxRetries: retry.Never}, func(context.Context) error {
+		return errors.New("exit code 1:\n  attempt 2: success\r\n\tline 3\n")
+	})
+	if !errors.Is(err, retry.ErrExhausted) {
+		t.Fatal(err)
+	}
+	want := "build: exhausted\n  attempt 1: failed: exit code 1: attempt 2: success line 3\n"
+	if got := rec.Tree(); got != want {
+		t.Errorf("got:\n%swant:\n%s", got, want)
+	}
+}
+
 func TestRecordersAreApart(t *testing.T) {
 	for _, name := range []string{"one", "two", "three"} {
 		t.Run(name, func(t *testing.T) {

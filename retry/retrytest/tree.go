@@ -30,7 +30,8 @@ const (
 //	  attempt 1: retrying in 1s: connection refused
 //	  attempt 2: failed: connection refused
 //
-// A span that is not Backspan's shows as its name, and its error if it has one.
+// A span that is not Backspan's shows as its name, and its error if it has one. White space in an error, line ends too, is
+// one space.
 func (r *Recorder) Tree() string {
 	ended := r.Spans()
 	children := map[trace.SpanID][]sdktrace.ReadOnlySpan{}
@@ -109,7 +110,7 @@ func (s span) isAttempt() bool {
 
 func (s span) failure() string {
 	if status := s.Status(); status.Code == codes.Error {
-		return ": " + status.Description
+		return ": " + strings.Join(strings.Fields(status.Description), " ") // a span is one line
 	}
 	return ""
 }
