@@ -21,7 +21,7 @@ func attributes() *attributeSet { return attributePool.Get().(*attributeSet) }
 
 func (s *attributeSet) add(kv attribute.KeyValue) { s.list = append(s.list, kv) }
 
-// place adds the session and the phase; what has no session of its own gets the process's from the span processor.
+// place adds the session and the phase, as far as there are any.
 func (s *attributeSet) place(p place) {
 	if p.session != "" {
 		s.add(semconv.SessionIDKey.String(p.session))

@@ -40,7 +40,7 @@ func (o *operation) startOperation(ctx context.Context) context.Context {
 	below, span := tracer.Start(ctx, o.started, semconv.KindOperation, o.current.Operation)
 	if o.spans.whole = span; span != nil && span.IsRecording() {
 		o.spans.recording = true
-		around := scope.From(ctx)
+		around := scope.From(below) // with the session that a span processor may have given it
 		o.spans.place = place{around.Session, around.Phase, around.Depth}
 	}
 	return below

@@ -114,7 +114,7 @@ func newSessionStamp(id string) sessionStamp {
 }
 
 func (s sessionStamp) on(parent context.Context, span sdktrace.ReadWriteSpan) {
-	if scope.From(parent).Session == "" {
+	if !scope.Adopt(parent, s.id) {
 		span.SetAttributes(s.attributes...)
 	}
 }

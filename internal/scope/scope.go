@@ -97,17 +97,36 @@ func (c *attempt) Value(key any) any {
 
 // ToStart returns the context to hand to Tracer.Start for a Backspan span of the given kind: ctx with its innermost
 // frame marked as Starting.
-func ToStart(ctx context.Context, kind string) context.Context { return &starting{ctx, kind} }
+func ToStart(ctx context.Context, kind string) context.Context { return &starting{ctx, kind, ""} }
 
 type starting struct {
 	context.Context
-	kind string
+	kind    string
+	session string // see Adopt
 }
 
 func (c *starting) frame() Frame {
 	f := From(c.Context)
 	f.Starting = c.kind
+	if c.session != "" {
+		f.Session = c.session
+	}
 	return f
+}
+
+// Adopt gives a session to the Backspan span that is being started with parent context ctx, and to everything below
+// it, unless it has one. A span processor does that in its OnStart: whoever starts the span finds the session in the
+// frame, and sets it together with the span's other attributes. It returns false when ctx is not from ToStart and has no
+// session: then nobody will.
+func Adopt(ctx context.Context, session string) bool {
+	if From(ctx).Session != "" {
+		return true
+	}
+	l, ok := ctx.Value(frameKey{}).(*starting)
+	if ok {
+		l.session = session
+	}
+	return ok
 }
 
 func (c *starting) Value(key any) any {

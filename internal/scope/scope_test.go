@@ -106,3 +106,26 @@ func TestALayerIsOneAllocation(t *testing.T) {
 		}
 	}
 }
+
+func TestASpanProcessorGivesASessionToWhatHasNone(t *testing.T) {
+	starting := scope.ToStart(scope.With(t.Context(), scope.Frame{Phase: "p"}), "operation")
+	if !scope.Adopt(starting, "process") {
+		t.Error("not taken by a span that is started")
+	}
+	below := scope.ToStart(scope.WithAttempt(starting, scope.Attempt{Operation: "o", Number: 1}), "attempt")
+	if !scope.Adopt(below, "another") {
+		t.Error("not taken for granted by a span that has a session")
+	}
+	for name, ctx := range map[string]context.Context{"the span": starting, "below it": below} {
+		if f := scope.From(ctx); f.Session != "process" || f.Phase != "p" {
+			t.Errorf("%s: session %q and phase %q, want process and p", name, f.Session, f.Phase)
+		}
+	}
+	inRun := scope.ToStart(scope.With(t.Context(), scope.Frame{Session: "run"}), "operation")
+	if !scope.Adopt(inRun, "process") || scope.From(inRun).Session != "run" {
+		t.Errorf("session %q in a run, want the run's", scope.From(inRun).Session)
+	}
+	if scope.Adopt(t.Context(), "process") {
+		t.Error("taken by nobody")
+	}
+}
