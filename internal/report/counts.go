@@ -39,9 +39,9 @@ func (c *counts) add(o *counts) {
 // count counts one operation.
 func count(n *node) counts {
 	tries := n.tries()
-	c := counts{Name: cmp.Or(n.text(semconv.OperationKey), n.Name, "(no name)"), Runs: 1, Attempts: n.made(tries)}
+	c := counts{Name: cmp.Or(n.Text(semconv.OperationKey), n.Name, "(no name)"), Runs: 1, Attempts: n.made(tries)}
 	for _, t := range tries {
-		if took := t.to.Sub(t.from); t.failed() {
+		if took := t.to.Sub(t.from); t.Failed() {
 			c.Failed++
 			c.Lost += took
 		} else {
@@ -50,7 +50,7 @@ func count(n *node) counts {
 	}
 	switch {
 	case len(tries) > 0:
-	case n.failed():
+	case n.Failed():
 		c.Lost += n.to.Sub(n.from)
 	default:
 		c.Working += n.to.Sub(n.from)
@@ -66,10 +66,10 @@ func count(n *node) counts {
 	if n.state() == semconv.OutcomeRecovered {
 		c.Recovered = 1
 	}
-	if n.failed() {
+	if n.Failed() {
 		c.GivenUp = 1
 	}
-	if n.failed() && n.state() == semconv.OutcomeCancelled {
+	if n.Failed() && n.state() == semconv.OutcomeCancelled {
 		c.Cancelled = 1
 	}
 	return c
@@ -122,7 +122,7 @@ func countPhases(nodes []*node) (c phaseCount) {
 		case semconv.OutcomeCancelled:
 			c.cancelled++
 		default:
-			if n.failed() {
+			if n.Failed() {
 				c.failed++
 			}
 		}

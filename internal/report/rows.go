@@ -102,13 +102,13 @@ func newRow(n *node, first time.Time) row {
 		Start:     n.from.Sub(first).Microseconds(),
 		Took:      n.to.Sub(n.from).Microseconds(),
 		State:     n.state(),
-		Failed:    n.failed(),
-		ErrorType: visible(n.text(semconv.ErrorTypeKey), maxName),
+		Failed:    n.Failed(),
+		ErrorType: visible(n.Text(semconv.ErrorTypeKey), maxName),
 		Open:      n.open,
 		Unbegun:   n.unbegun,
 		More:      more(n),
 	}
-	if n.failed() {
+	if n.Failed() {
 		r.Error = visible(n.StatusText, maxText)
 	}
 	if n.SpanID.IsValid() {
@@ -128,7 +128,7 @@ func kindOf(n *node) string {
 
 // tryName tells the tenth attempt from the eleventh: their spans share one name. A fallback keeps its own.
 func tryName(n *node) string {
-	number, ok := n.number(semconv.AttemptKey)
+	number, ok := n.Number(semconv.AttemptKey)
 	switch {
 	case ok && n.Kind == semconv.KindAttempt && n.Name == semconv.AttemptName(number):
 		return "attempt " + strconv.Itoa(number)
@@ -140,14 +140,14 @@ func tryName(n *node) string {
 
 // alone reports whether n made one try that needs no row of its own, because nothing was to follow it.
 func (n *node) alone(tries []*node, made int) bool {
-	return len(tries) == 1 && made == 1 && tries[0].text(semconv.ResultKey) != semconv.ResultRetrying
+	return len(tries) == 1 && made == 1 && tries[0].Text(semconv.ResultKey) != semconv.ResultRetrying
 }
 
 // absorb takes over what only the try knows, and returns n's children with the try's in its place.
 func (r *row) absorb(n, try *node) []*node {
-	if try.failed() {
+	if try.Failed() {
 		r.Error = visible(cmp.Or(try.StatusText, n.StatusText), maxText)
-		r.ErrorType = visible(cmp.Or(try.text(semconv.ErrorTypeKey), n.text(semconv.ErrorTypeKey)), maxName)
+		r.ErrorType = visible(cmp.Or(try.Text(semconv.ErrorTypeKey), n.Text(semconv.ErrorTypeKey)), maxName)
 	}
 	r.More = append(r.More, more(try)...)
 	var children []*node

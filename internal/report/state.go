@@ -20,20 +20,20 @@ func (n *node) state() string {
 	word := ""
 	switch n.Kind {
 	case semconv.KindOperation:
-		word = n.text(semconv.OutcomeKey)
+		word = n.Text(semconv.OutcomeKey)
 	case semconv.KindAttempt, semconv.KindRecovery:
-		word = n.text(semconv.ResultKey)
+		word = n.Text(semconv.ResultKey)
 	case semconv.KindRun:
-		word = n.text(semconv.RunStatusKey)
+		word = n.Text(semconv.RunStatusKey)
 	case semconv.KindPhase:
-		if word = n.text(semconv.PhaseStatusKey); n.flag(semconv.RecoverySuccessKey) {
+		if word = n.Text(semconv.PhaseStatusKey); n.Flag(semconv.RecoverySuccessKey) {
 			word = semconv.OutcomeRecovered
 		}
 	}
 	switch {
-	case words[word] != "" && !(word == stateOK && n.failed()):
+	case words[word] != "" && !(word == stateOK && n.Failed()):
 		return word
-	case n.failed():
+	case n.Failed():
 		return stateFailed
 	case n.open:
 		return stateOpen

@@ -47,7 +47,7 @@ func (l *Log) readTraces() error {
 func (l spanList) sessions() []string {
 	own := func(s *waterfall.Span) string {
 		n := node{Span: s}
-		return n.text(semconv.SessionIDKey)
+		return n.Text(semconv.SessionIDKey)
 	}
 	index := make(map[spanKey]int, len(l))
 	ofTrace := map[trace.TraceID]string{}

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/backspan/backspan/internal/semconv"
@@ -140,12 +138,12 @@ func adopt(nodes []*node) {
 		trace trace.TraceID
 		phase string
 	}
-	placeOf := func(n *node) place { return place{n.TraceID, n.text(semconv.PhaseNameKey)} }
+	placeOf := func(n *node) place { return place{n.TraceID, n.Text(semconv.PhaseNameKey)} }
 	tries := map[place][]*node{}
 	var orphans []*node
 	for _, n := range nodes {
 		switch {
-		case n.isTry():
+		case n.IsTry():
 			tries[placeOf(n)] = append(tries[placeOf(n)], n)
 		case n.parent == nil && n.ParentID.IsValid() && n.Kind == semconv.KindOperation && len(orphans) < maxOrphans:
 			orphans = append(orphans, n)
@@ -188,16 +186,11 @@ func (n *node) under(a *node) bool {
 // inOrder sorts by time, and where that says nothing by number: the page of the same spans is the same.
 func inOrder(nodes []*node) {
 	slices.SortStableFunc(nodes, func(a, b *node) int {
-		an, _ := a.number(semconv.AttemptKey)
-		bn, _ := b.number(semconv.AttemptKey)
+		an, _ := a.Number(semconv.AttemptKey)
+		bn, _ := b.Number(semconv.AttemptKey)
 		return cmp.Or(a.from.Compare(b.from), cmp.Compare(an, bn), bytes.Compare(a.SpanID[:], b.SpanID[:]))
 	})
 }
-
-func (n *node) failed() bool { return n.Status == codes.Error }
-
-// isTry reports whether n is one call: an attempt of an operation, or a try of a phase.
-func (n *node) isTry() bool { return n.Kind == semconv.KindAttempt || n.Kind == semconv.KindRecovery }
 
 // tries are the attempts of an operation, or the first try and the recoveries of a phase, in order.
 func (n *node) tries() []*node {
@@ -206,7 +199,7 @@ func (n *node) tries() []*node {
 	}
 	var tries []*node
 	for _, c := range n.children {
-		if c.isTry() {
+		if c.IsTry() {
 			tries = append(tries, c)
 		}
 	}
@@ -215,60 +208,6 @@ func (n *node) tries() []*node {
 
 // made is how many tries there were. Not each has a span: some policies write none for a first try that succeeds.
 func (n *node) made(tries []*node) int {
-	said, _ := n.number(semconv.AttemptsKey)
+	said, _ := n.Number(semconv.AttemptsKey)
 	return max(said, len(tries))
-}
-
-func (n *node) get(key attribute.Key) attribute.Value {
-	for _, kv := range n.Attributes {
-		if kv.Key == key {
-			return kv.Value
-		}
-	}
-	return attribute.Value{}
-}
-
-// text is a text attribute; "" when it is missing or of another type.
-func (n *node) text(key attribute.Key) string {
-	if v := n.get(key); v.Type() == attribute.STRING {
-		return v.AsString()
-	}
-	return ""
-}
-
-// number is a whole-number attribute.
-func (n *node) number(key attribute.Key) (int, bool) {
-	switch v := n.get(key); v.Type() {
-	case attribute.INT64:
-		return int(v.AsInt64()), true
-	case attribute.FLOAT64:
-		f := v.AsFloat64()
-		return int(f), f >= 0 && f < 1<<53 && f == float64(int(f))
-	default:
-		return 0, false
-	}
-}
-
-// seconds is an attribute in seconds. Whatever is longer than a century is one.
-func (n *node) seconds(key attribute.Key) (time.Duration, bool) {
-	const century = 100 * 365 * 24 * time.Hour
-	var f float64
-	switch v := n.get(key); v.Type() {
-	case attribute.INT64:
-		f = float64(v.AsInt64())
-	case attribute.FLOAT64:
-		f = v.AsFloat64()
-	default:
-		return 0, false
-	}
-	if !(f >= 0) { // NaN too
-		return 0, false
-	}
-	return time.Duration(min(f, century.Seconds()) * float64(time.Second)), true
-}
-
-// flag is a bool attribute.
-func (n *node) flag(key attribute.Key) bool {
-	v := n.get(key)
-	return v.Type() == attribute.BOOL && v.AsBool()
 }

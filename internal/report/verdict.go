@@ -40,7 +40,7 @@ func verdictOf(roots []*node, elapsed time.Duration, partial bool) verdict {
 	operations, phases := sum(byName(nodes)), countPhases(nodes)
 	v := verdict{state: endOf(roots, operations, phases)}
 	for _, r := range roots {
-		if r.failed() && (r.Kind == semconv.KindRun || len(roots) == 1) {
+		if r.Failed() && (r.Kind == semconv.KindRun || len(roots) == 1) {
 			v.err = r.StatusText
 		}
 	}
@@ -61,7 +61,7 @@ func endOf(roots []*node, operations counts, phases phaseCount) string {
 	states := map[string]bool{}
 	for _, r := range roots {
 		state := r.state()
-		if r.failed() && state != semconv.OutcomeCancelled {
+		if r.Failed() && state != semconv.OutcomeCancelled {
 			state = stateFailed
 		}
 		states[state] = true

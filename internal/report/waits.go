@@ -18,12 +18,12 @@ func (w *wait) took() time.Duration { return w.to.Sub(w.from) }
 
 // waitAfter is the wait of n between its i-th try and the next; nil when there was none.
 func (n *node) waitAfter(tries []*node, i int) *wait {
-	try, retrying := tries[i], tries[i].text(semconv.ResultKey) == semconv.ResultRetrying
-	planned, said := try.seconds(semconv.NextDelayKey)
+	try, retrying := tries[i], tries[i].Text(semconv.ResultKey) == semconv.ResultRetrying
+	planned, said := try.Seconds(semconv.NextDelayKey)
 	w := &wait{from: try.to, to: n.to, planned: planned}
 	if i+1 < len(tries) {
 		next := tries[i+1]
-		if delay, ok := next.seconds(semconv.DelayKey); ok && !said {
+		if delay, ok := next.Seconds(semconv.DelayKey); ok && !said {
 			w.planned, said = delay, true
 		}
 		w.to = next.from

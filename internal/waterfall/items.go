@@ -78,7 +78,7 @@ func itemOf(n *node) *item {
 	tries, waits := n.tries(), n.waits()
 	alone := n.alone(tries)
 	it.bars = barsOf(n, tries, waits)
-	if n.isTry() {
+	if n.IsTry() {
 		it.name = tryName(n.Span)
 		it.note.err = errorOf(n.Span)
 	} else {
@@ -102,7 +102,7 @@ func itemOf(n *node) *item {
 
 // alone reports whether n made one try that needs no row of its own, because nothing was to follow it.
 func (n *node) alone(tries []*node) bool {
-	return len(tries) == 1 && n.made() == 1 && tries[0].text(semconv.ResultKey) != semconv.ResultRetrying
+	return len(tries) == 1 && n.made() == 1 && tries[0].Text(semconv.ResultKey) != semconv.ResultRetrying
 }
 
 // withoutTry are the children of n with the try's own in its place.
@@ -155,7 +155,7 @@ func (w wait) bar() bar { return bar{w.from, w.to, barWait, false} }
 
 // barOf is the bar of n alone.
 func barOf(n *node) bar {
-	b := bar{n.from, n.to, barWork, n.failed()}
+	b := bar{n.from, n.to, barWork, n.Failed()}
 	if len(n.children) > 0 || n.Kind == semconv.KindRun {
 		b.kind = barThin
 	}
@@ -164,7 +164,7 @@ func barOf(n *node) bar {
 
 // tryName tells the tenth attempt from the eleventh: their spans share one name. A fallback keeps its own.
 func tryName(n *Span) string {
-	number, ok := n.number(semconv.AttemptKey)
+	number, ok := n.Number(semconv.AttemptKey)
 	if ok && strings.HasPrefix(n.Name, n.Kind+" ") {
 		return fmt.Sprintf("%s %d", n.Kind, number)
 	}
@@ -180,16 +180,16 @@ func nameOf(n *Span) string {
 }
 
 func markOf(n *node) mark {
-	status := n.text(semconv.PhaseStatusKey)
+	status := n.Text(semconv.PhaseStatusKey)
 	if n.Kind == semconv.KindRun {
-		status = n.text(semconv.RunStatusKey)
+		status = n.Text(semconv.RunStatusKey)
 	}
 	switch {
 	case status == semconv.StatusSkipped:
 		return markSkipped
-	case status == semconv.StatusCancelled, n.text(semconv.OutcomeKey) == semconv.OutcomeCancelled:
+	case status == semconv.StatusCancelled, n.Text(semconv.OutcomeKey) == semconv.OutcomeCancelled:
 		return markCancelled
-	case n.failed():
+	case n.Failed():
 		return markFailed
 	case n.open:
 		return markOpen
@@ -198,12 +198,12 @@ func markOf(n *node) mark {
 }
 
 func errorOf(n *Span) string {
-	if !n.failed() {
+	if !n.Failed() {
 		return ""
 	}
 	text := clean(n.StatusText)
 	if text == "" {
-		text = clean(n.text(semconv.ErrorTypeKey))
+		text = clean(n.Text(semconv.ErrorTypeKey))
 	}
 	return text
 }
@@ -213,7 +213,7 @@ func noteOf(n *node, tries []*node, alone bool) note {
 	said, style := outcome(n.Span, n.made(), n.open)
 	note := note{said: said, style: style}
 	switch {
-	case alone && tries[0].failed():
+	case alone && tries[0].Failed():
 		note.err = errorOf(tries[0].Span)
 	case n.Kind == semconv.KindOperation && len(tries) > 0:
 		return note
@@ -233,7 +233,7 @@ func shown(n *node, err string, tries []*node, alone bool) bool {
 		if text := errorOf(c.Span); text != "" && !own && strings.Contains(err, text) {
 			return true
 		}
-		if c.failed() && shown(c, err, nil, false) {
+		if c.Failed() && shown(c, err, nil, false) {
 			return true
 		}
 	}

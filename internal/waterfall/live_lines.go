@@ -50,24 +50,24 @@ func (n *liveSpan) endLine(s *Span) string {
 	if !isShown(n.kind) {
 		return n.tryLine(s, took)
 	}
-	made, _ := s.number(semconv.AttemptsKey)
+	made, _ := s.Number(semconv.AttemptsKey)
 	made = max(made, n.tries)
 	said, _ := outcome(s, made, false)
 	switch {
 	case said == semconv.StatusSkipped:
 		return n.title() + ": " + said
-	case n.kind == semconv.KindOperation && said == "" && !s.failed():
+	case n.kind == semconv.KindOperation && said == "" && !s.Failed():
 		return "" // as it should be
-	case said == "" && s.failed():
+	case said == "" && s.Failed():
 		said = semconv.StatusFailed
 	case said == "":
 		said = semconv.StatusSuccess
 	}
 	text := fmt.Sprintf("%s: %s, took %s", n.title(), said, took)
-	if waited, ok := s.seconds(semconv.TotalDelayKey); ok && waited > 0 {
+	if waited, ok := s.Seconds(semconv.TotalDelayKey); ok && waited > 0 {
 		text += ", waited " + formatDuration(waited)
 	}
-	if s.failed() {
+	if s.Failed() {
 		reason := n.reason(s)
 		if by, ok := strings.CutPrefix(reason, semconv.StatusCancelled+" ("); ok {
 			return text + " (" + by // said already
@@ -79,7 +79,7 @@ func (n *liveSpan) endLine(s *Span) string {
 
 // reason is why n failed: of an operation that made its attempts, why the last one did.
 func (n *liveSpan) reason(s *Span) string {
-	switch s.text(semconv.OutcomeKey) {
+	switch s.Text(semconv.OutcomeKey) {
 	case semconv.OutcomeExhausted, semconv.OutcomePermanent:
 		if n.failure != "" {
 			return plainError(n.failure)
@@ -97,14 +97,14 @@ func (n *liveSpan) tryLine(s *Span, took string) string {
 	if allowed, ok := n.host.allowed(); ok && s.Kind == semconv.KindAttempt && n.host.kind == semconv.KindOperation {
 		name = fmt.Sprintf("%s/%d", name, allowed)
 	}
-	if !s.failed() {
+	if !s.Failed() {
 		if s.Kind != semconv.KindRecovery {
 			return ""
 		}
 		return fmt.Sprintf("%s: %s succeeded, took %s", n.host.title(), name, took)
 	}
 	text := fmt.Sprintf("%s: %s failed, took %s", n.host.title(), name, took)
-	if next, ok := s.seconds(semconv.NextDelayKey); ok && s.text(semconv.ResultKey) == semconv.ResultRetrying {
+	if next, ok := s.Seconds(semconv.NextDelayKey); ok && s.Text(semconv.ResultKey) == semconv.ResultRetrying {
 		text += ", waiting " + formatDuration(next)
 	}
 	return text + ": " + plainError(errorOf(s))

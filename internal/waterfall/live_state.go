@@ -148,14 +148,14 @@ func (n *liveSpan) forgetEnded() {
 // tried notes how a try ended.
 func (n *liveSpan) tried(s sdktrace.ReadOnlySpan) {
 	span := fromSDK(s)
-	if number, ok := span.number(semconv.AttemptKey); ok && span.Kind == semconv.KindAttempt {
+	if number, ok := span.Number(semconv.AttemptKey); ok && span.Kind == semconv.KindAttempt {
 		n.tries = max(n.tries, number) // spans of tries may have been left out
 	}
 	n.failure = errorOf(&span)
-	if span.text(semconv.ResultKey) != semconv.ResultRetrying {
+	if span.Text(semconv.ResultKey) != semconv.ResultRetrying {
 		return
 	}
-	if delay, ok := span.seconds(semconv.NextDelayKey); ok && delay > 0 {
+	if delay, ok := span.Seconds(semconv.NextDelayKey); ok && delay > 0 {
 		n.wait = wait{from: span.End, to: span.End.Add(delay), planned: delay}
 	}
 }

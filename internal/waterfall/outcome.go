@@ -10,7 +10,7 @@ import (
 func outcome(s *Span, made int, open bool) (said string, color style) {
 	switch s.Kind {
 	case semconv.KindRun:
-		if status := s.text(semconv.RunStatusKey); status == semconv.StatusCancelled {
+		if status := s.Text(semconv.RunStatusKey); status == semconv.StatusCancelled {
 			said = status
 		}
 	case semconv.KindOperation:
@@ -25,7 +25,7 @@ func outcome(s *Span, made int, open bool) (said string, color style) {
 }
 
 func phaseOutcome(s *Span, recoveries int) (string, style) {
-	status := s.text(semconv.PhaseStatusKey)
+	status := s.Text(semconv.PhaseStatusKey)
 	after := ""
 	if recoveries > 0 {
 		after = ", " + plural(recoveries, "recovery", "recoveries")
@@ -35,7 +35,7 @@ func phaseOutcome(s *Span, recoveries int) (string, style) {
 		return status, styleNone
 	case s.recovered():
 		return "recovered" + after, styleRecovered
-	case s.failed() && recoveries > 0:
+	case s.Failed() && recoveries > 0:
 		return "failed" + after, styleFailed
 	}
 	return "", styleNone
@@ -43,7 +43,7 @@ func phaseOutcome(s *Span, recoveries int) (string, style) {
 
 func operationOutcome(s *Span, made int) (string, style) {
 	attempts := ", " + plural(made, "attempt", "attempts")
-	switch s.text(semconv.OutcomeKey) {
+	switch s.Text(semconv.OutcomeKey) {
 	case semconv.OutcomeRecovered:
 		return "recovered" + attempts, styleRecovered
 	case semconv.OutcomeExhausted:
@@ -73,9 +73,9 @@ func plural(n int, one, many string) string {
 func (s *Span) recovered() bool {
 	switch s.Kind {
 	case semconv.KindOperation:
-		return s.text(semconv.OutcomeKey) == semconv.OutcomeRecovered
+		return s.Text(semconv.OutcomeKey) == semconv.OutcomeRecovered
 	case semconv.KindPhase:
-		return s.flag(semconv.RecoverySuccessKey)
+		return s.Flag(semconv.RecoverySuccessKey)
 	}
 	return false
 }

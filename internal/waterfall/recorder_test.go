@@ -27,7 +27,7 @@ func TestRecorderKeepsWhatASpanSays(t *testing.T) {
 	}
 	p, c := spans[0], spans[1]
 	if p.Name != "load" || p.Kind != semconv.KindOperation || p.ParentID.IsValid() || p.End.IsZero() ||
-		p.text(semconv.SessionIDKey) != "s" {
+		p.Text(semconv.SessionIDKey) != "s" {
 		t.Errorf("the parent is %+v", p)
 	}
 	if c.Kind != semconv.KindAttempt || c.ParentID != p.SpanID || c.TraceID != p.TraceID ||

@@ -53,7 +53,7 @@ func fromSDK(s sdktrace.ReadOnlySpan) Span {
 	for _, e := range s.Events() {
 		span.Events = append(span.Events, Event{e.Name, e.Time, e.Attributes})
 	}
-	span.Kind = span.text(semconv.KindKey)
+	span.Kind = span.Text(semconv.KindKey)
 	return span
 }
 
@@ -68,8 +68,8 @@ func find(list []attribute.KeyValue, key attribute.Key) (attribute.Value, bool) 
 	return attribute.Value{}, false
 }
 
-// text is a text attribute; "" when it is missing or of another type.
-func (s *Span) text(key attribute.Key) string {
+// Text is a text attribute; "" when it is missing or of another type.
+func (s *Span) Text(key attribute.Key) string {
 	v, _ := s.get(key)
 	return asText(v)
 }
@@ -81,8 +81,8 @@ func asText(v attribute.Value) string {
 	return v.AsString()
 }
 
-// number is a whole-number attribute.
-func (s *Span) number(key attribute.Key) (int, bool) {
+// Number is a whole-number attribute; ok is false when it is missing or something else.
+func (s *Span) Number(key attribute.Key) (n int, ok bool) {
 	v, _ := s.get(key)
 	return asNumber(v)
 }
@@ -100,13 +100,15 @@ func asNumber(v attribute.Value) (int, bool) {
 	return 0, false
 }
 
-// seconds is an attribute in seconds, as a duration that is not negative.
-func (s *Span) seconds(key attribute.Key) (time.Duration, bool) {
+// Seconds is an attribute in seconds, as a duration from 0 to a century, which all that is longer counts as; ok is false
+// when it is missing, negative or no number.
+func (s *Span) Seconds(key attribute.Key) (d time.Duration, ok bool) {
 	v, _ := s.get(key)
 	return asSeconds(v)
 }
 
 func asSeconds(v attribute.Value) (time.Duration, bool) {
+	const century = 100 * 365 * 24 * time.Hour
 	var f float64
 	switch v.Type() {
 	case attribute.INT64:
@@ -119,22 +121,19 @@ func asSeconds(v attribute.Value) (time.Duration, bool) {
 	if !(f >= 0) { // NaN too
 		return 0, false
 	}
-	if f >= math.MaxInt64/float64(time.Second) {
-		return math.MaxInt64, true
-	}
-	return time.Duration(math.Round(f * float64(time.Second))), true
+	return time.Duration(math.Round(min(f, century.Seconds()) * float64(time.Second))), true
 }
 
-// flag is a bool attribute.
-func (s *Span) flag(key attribute.Key) bool {
+// Flag is a bool attribute; false when it is missing or of another type.
+func (s *Span) Flag(key attribute.Key) bool {
 	v, _ := s.get(key)
 	return v.Type() == attribute.BOOL && v.AsBool()
 }
 
-// isTry reports whether it is one call: an attempt of an operation, or a try of a phase.
-func (s *Span) isTry() bool {
+// IsTry reports whether it is one call: an attempt of an operation, or a try of a phase.
+func (s *Span) IsTry() bool {
 	return s.Kind == semconv.KindAttempt || s.Kind == semconv.KindRecovery
 }
 
-// failed reports whether it ended badly.
-func (s *Span) failed() bool { return s.Status == codes.Error }
+// Failed reports whether it ended badly.
+func (s *Span) Failed() bool { return s.Status == codes.Error }

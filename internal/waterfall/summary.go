@@ -1,10 +1,9 @@
 package waterfall
 
 import (
-	"cmp"
-	"slices"
 	"time"
 
+	"github.com/backspan/backspan/internal/interval"
 	"github.com/backspan/backspan/internal/semconv"
 )
 
@@ -45,8 +44,8 @@ func summarize(roots []*node) Summary {
 	first, last := extent(roots)
 	s.Elapsed = last.Sub(first)
 	work, waits := spend(roots)
-	s.Working = total(work)
-	s.Waiting = total(subtract(merge(waits), work))
+	s.Working = interval.Total(work)
+	s.Waiting = interval.Total(interval.Subtract(interval.Merge(waits), work))
 	return s
 }
 
@@ -59,10 +58,10 @@ func (s *Summary) count(n *node) {
 		if n.recovered() {
 			s.PhasesRecovered++
 		}
-		switch cancelled := n.text(semconv.PhaseStatusKey) == semconv.StatusCancelled; {
+		switch cancelled := n.Text(semconv.PhaseStatusKey) == semconv.StatusCancelled; {
 		case cancelled:
 			s.PhasesCancelled++
-		case n.failed():
+		case n.Failed():
 			s.PhasesFailed++
 		}
 	case semconv.KindRecovery:
@@ -78,7 +77,7 @@ func (s *Summary) countOperation(n *node) {
 	made := n.made()
 	s.Attempts += made
 	for _, t := range n.tries() {
-		if t.failed() {
+		if t.Failed() {
 			s.AttemptsFailed++
 		}
 	}
@@ -88,12 +87,12 @@ func (s *Summary) countOperation(n *node) {
 	if n.recovered() {
 		s.Recovered++
 	}
-	if n.failed() {
+	if n.Failed() {
 		s.Failed++
 	} else if n.open {
 		s.Open++
 	}
-	switch n.text(semconv.OutcomeKey) {
+	switch n.Text(semconv.OutcomeKey) {
 	case semconv.OutcomeExhausted:
 		s.Exhausted++
 	case semconv.OutcomePermanent:
@@ -108,7 +107,7 @@ func (s *Summary) countOperation(n *node) {
 // made is how many tries an operation or phase made. Not every attempt has a span: a policy may leave out successful
 // first ones, and full recorders and lost lines leave out any.
 func (n *node) made() int {
-	said, _ := n.number(semconv.AttemptsKey)
+	said, _ := n.Number(semconv.AttemptsKey)
 	return max(said, len(n.tries()))
 }
 
@@ -132,75 +131,20 @@ func extent(roots []*node) (first, last time.Time) {
 	return first, last
 }
 
-// An interval is a stretch of time.
-type interval struct{ from, to time.Time }
-
 // spend says when there was work in the trees of nodes, merged, and when there were waits, which may overlap. An attempt
 // works as long as it lasts, apart from the waits of the operations that it calls, unless another of them works then.
-func spend(nodes []*node) (work, waits []interval) {
+func spend(nodes []*node) (work, waits []interval.Interval) {
 	for _, n := range nodes {
 		inner, idle := spend(n.children)
 		// A policy may leave out the span of an attempt that succeeded: the operation's says as much.
-		if n.isTry() || n.Kind == semconv.KindOperation && len(n.tries()) == 0 {
-			own := subtract([]interval{{n.from, n.to}}, subtract(merge(idle), inner))
+		if n.IsTry() || n.Kind == semconv.KindOperation && len(n.tries()) == 0 {
+			own := interval.Subtract([]interval.Interval{{From: n.from, To: n.to}}, interval.Subtract(interval.Merge(idle), inner))
 			work = append(work, own...)
 		}
 		work, waits = append(work, inner...), append(waits, idle...)
 		for _, w := range n.waits() {
-			waits = append(waits, interval{w.from, w.to})
+			waits = append(waits, interval.Interval{From: w.from, To: w.to})
 		}
 	}
-	return merge(work), waits
-}
-
-// merge sorts a list and joins what overlaps.
-func merge(list []interval) []interval {
-	slices.SortFunc(list, func(a, b interval) int {
-		return cmp.Or(a.from.Compare(b.from), a.to.Compare(b.to))
-	})
-	merged := list[:0:0]
-	for _, v := range list {
-		if n := len(merged); n > 0 && !merged[n-1].to.Before(v.from) {
-			if v.to.After(merged[n-1].to) {
-				merged[n-1].to = v.to
-			}
-			continue
-		}
-		merged = append(merged, v)
-	}
-	return merged
-}
-
-// subtract returns the parts of a that are not in b; both are merged.
-func subtract(a, b []interval) []interval {
-	var rest []interval
-	for _, v := range a {
-		for len(b) > 0 && !b[0].to.After(v.from) {
-			b = b[1:]
-		}
-		for _, hole := range b {
-			if !hole.from.Before(v.to) {
-				break
-			}
-			if hole.from.After(v.from) {
-				rest = append(rest, interval{v.from, hole.from})
-			}
-			v.from = hole.to
-			if !v.from.Before(v.to) {
-				break
-			}
-		}
-		if v.from.Before(v.to) {
-			rest = append(rest, v)
-		}
-	}
-	return rest
-}
-
-func total(list []interval) time.Duration {
-	var d time.Duration
-	for _, v := range list {
-		d += v.to.Sub(v.from)
-	}
-	return d
+	return interval.Merge(work), waits
 }

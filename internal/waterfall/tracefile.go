@@ -151,7 +151,7 @@ func (s *otlpSpan) span() Span {
 	for _, e := range s.Events {
 		span.Events = append(span.Events, Event{e.Name, e.Time.Time, attributesOf(e.Attributes)})
 	}
-	span.Kind = span.text(semconv.KindKey)
+	span.Kind = span.Text(semconv.KindKey)
 	return span
 }
 

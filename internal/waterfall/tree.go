@@ -167,7 +167,7 @@ func adopt(roots []*node) []*node {
 	kept := roots[:0:0]
 	var homes []*node // where there may be an attempt
 	for _, r := range roots {
-		if len(r.children) > 0 || r.isTry() {
+		if len(r.children) > 0 || r.IsTry() {
 			homes = append(homes, r)
 		}
 	}
@@ -190,8 +190,8 @@ func adopt(roots []*node) []*node {
 
 // homeOf is the only attempt that n can have been called by, or nil.
 func homeOf(n *node, homes []*node) *node {
-	depth, _ := n.number(semconv.DepthKey)
-	phase := n.text(semconv.PhaseNameKey)
+	depth, _ := n.Number(semconv.DepthKey)
+	phase := n.Text(semconv.PhaseNameKey)
 	var home *node
 	ambiguous := false
 	var look func(*node)
@@ -199,7 +199,7 @@ func homeOf(n *node, homes []*node) *node {
 		if c == n || c.TraceID != n.TraceID || c.from.After(n.from) || c.to.Before(n.to) {
 			return
 		}
-		if c.isTry() && c.text(semconv.PhaseNameKey) == phase && calls(c, depth) {
+		if c.IsTry() && c.Text(semconv.PhaseNameKey) == phase && calls(c, depth) {
 			ambiguous = ambiguous || home != nil
 			home = c
 		}
@@ -223,15 +223,15 @@ func calls(try *node, depth int) bool {
 	if try.parent == nil || try.parent.Kind != semconv.KindOperation {
 		return depth <= 1 // a phase counts as a loop when it can recover
 	}
-	outer, _ := try.parent.number(semconv.DepthKey)
+	outer, _ := try.parent.Number(semconv.DepthKey)
 	return depth == outer+1
 }
 
 // sortNodes sorts by time, and where that says nothing by number, so that the picture of the same spans is the same.
 func sortNodes(nodes []*node) {
 	slices.SortStableFunc(nodes, func(a, b *node) int {
-		an, _ := a.number(semconv.AttemptKey)
-		bn, _ := b.number(semconv.AttemptKey)
+		an, _ := a.Number(semconv.AttemptKey)
+		bn, _ := b.Number(semconv.AttemptKey)
 		return cmp.Or(a.from.Compare(b.from), cmp.Compare(an, bn), bytes.Compare(a.SpanID[:], b.SpanID[:]))
 	})
 }

@@ -33,7 +33,7 @@ func (n *node) tries() []*node {
 	}
 	var tries []*node
 	for _, c := range n.children {
-		if c.isTry() {
+		if c.IsTry() {
 			tries = append(tries, c)
 		}
 	}
@@ -43,12 +43,12 @@ func (n *node) tries() []*node {
 // waitAfter is the wait of n between its i-th try and the next.
 func (n *node) waitAfter(tries []*node, i int) (wait, bool) {
 	try := tries[i]
-	planned, said := try.seconds(semconv.NextDelayKey)
-	retrying := try.text(semconv.ResultKey) == semconv.ResultRetrying
+	planned, said := try.Seconds(semconv.NextDelayKey)
+	retrying := try.Text(semconv.ResultKey) == semconv.ResultRetrying
 	w := wait{after: try, from: try.to, planned: planned}
 	if i+1 < len(tries) {
 		next := tries[i+1]
-		if delay, ok := next.seconds(semconv.DelayKey); ok && !said {
+		if delay, ok := next.Seconds(semconv.DelayKey); ok && !said {
 			w.planned, said = delay, true
 		}
 		w.to = next.from
