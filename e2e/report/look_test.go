@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -155,6 +156,30 @@ func TestPrintOfALargeRun(t *testing.T) {
 	}
 	if got := len(p.rows()); got > 100 {
 		t.Errorf("after printing there are %d rows with elements", got)
+	}
+}
+
+// Nobody waits for hundreds of pages: what is left out is said, and how to get it.
+func TestPrintOfAHugeRun(t *testing.T) {
+	p := open(t, pageOf(t, "trace.json", large(10_000).json()), desktop)
+	all := get[int](p, "document.getElementById('grid').getAttribute('aria-rowcount') - 1")
+	p.run("dispatchEvent(new Event('beforeprint'))")
+	if got := len(p.rows()); got != 2000 {
+		t.Errorf("on paper there are %d rows, want 2000", got)
+	}
+	want := fmt.Sprintf("%d more rows are not printed; a search or a filter chooses others.", all-2000)
+	if got := p.text("#body .beyond"); got != want {
+		t.Errorf("at the end of the rows it says %q, want %q", got, want)
+	}
+	p.run("dispatchEvent(new Event('afterprint'))")
+	if got := get[int](p, "document.querySelectorAll('.beyond').length"); got != 0 {
+		t.Error("after printing it is still said that rows are missing")
+	}
+	p.do(chromedp.Focus(chromedp.CSS("#search")))
+	p.keys("needle 7")
+	p.run("dispatchEvent(new Event('beforeprint'))")
+	if got := len(p.rows()); got == 0 || got >= 2000 || get[bool](p, "document.querySelector('.beyond') !== null") {
+		t.Errorf("of what a search found there are %d rows on paper", got)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/backspan/backspan/internal/semconv"
+	"github.com/backspan/backspan/internal/waterfall"
 )
 
 // A row is one line of the waterfall as the script reads it. Times are in microseconds after the first row's begin.
@@ -78,7 +79,7 @@ func rowsOf(roots []*node, first time.Time) (rows []row, traces []string) {
 			for i, w := range n.waits(tries) {
 				if w != nil {
 					after[tries[i]] = w
-					r.Waited += w.took().Microseconds()
+					r.Waited += waterfall.Told(w.planned, w.took()).Microseconds()
 				}
 			}
 			if n.alone(tries, r.Made) {
@@ -86,8 +87,8 @@ func rowsOf(roots []*node, first time.Time) (rows []row, traces []string) {
 			}
 		}
 		if w := n.wait; w != nil {
-			r.Waited = w.took().Microseconds()
-			r.Wait = &rowWait{r.Waited, w.planned.Microseconds(), w.open, w.cut}
+			r.Waited = waterfall.Told(w.planned, w.took()).Microseconds()
+			r.Wait = &rowWait{w.took().Microseconds(), w.planned.Microseconds(), w.open, w.cut}
 		}
 		rows = append(rows, r)
 		push(children, len(rows)-1, after)

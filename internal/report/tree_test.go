@@ -230,3 +230,14 @@ func TestSpending(t *testing.T) {
 		}
 	}
 }
+
+// A wait is told as it was planned, here as in the terminal, and drawn as it was.
+func TestWaitsAreTold(t *testing.T) {
+	first := span(2, 1, semconv.KindAttempt, "attempt 1", 0, 10, semconv.ResultKey.String(semconv.ResultRetrying), semconv.NextDelayKey.Float64(0.25))
+	rows, _ := rowsOf(treesOf(&Session{Spans: []waterfall.Span{
+		span(1, 0, semconv.KindOperation, "get", 0, 272, semconv.AttemptsKey.Int(2)), first, span(3, 1, semconv.KindAttempt, "attempt 2", 262, 272),
+	}}), first.Start)
+	if rows[0].Waited != 250_000 || rows[1].Waited != 250_000 || rows[1].Wait == nil || rows[1].Wait.Took != 252_000 {
+		t.Errorf("waited %d and %d, drawn as %+v; want 250ms, 250ms and 252ms", rows[0].Waited, rows[1].Waited, rows[1].Wait)
+	}
+}

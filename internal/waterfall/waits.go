@@ -17,11 +17,12 @@ type wait struct {
 
 func (w wait) took() time.Duration { return w.to.Sub(w.from) }
 
-// told is the wait as it is told: what was planned when that is what happened, without the moment that timers take.
-func (w wait) told() time.Duration {
-	took := w.took()
-	if w.planned <= took && took <= w.planned+w.planned/10+20*time.Millisecond {
-		return w.planned
+func (w wait) told() time.Duration { return Told(w.planned, w.took()) }
+
+// Told is a wait as it is told: what was planned when that is what happened, without the moment that timers take.
+func Told(planned, took time.Duration) time.Duration {
+	if planned <= took && took <= planned+planned/10+20*time.Millisecond {
+		return planned
 	}
 	return took
 }

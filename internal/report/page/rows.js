@@ -7,6 +7,7 @@ let active = rows[0]; // the row that the keyboard is at
 let rowHeight = 28;
 let whatWidth = 400; // pixels, measured
 let printing = false;
+const maxPrinted = 2000; // rows; a browser lays out many more for minutes, for hundreds of pages that nobody reads
 
 function rowElement(r) {
   const open = !folded.has(r);
@@ -48,7 +49,7 @@ function room(r, said) {
 // render makes the rows in sight, and lets go of all others but the active one, which keeps the focus.
 function render() {
   const from = printing ? 0 : Math.max(0, Math.floor(grid.scrollTop / rowHeight) - 10);
-  const to = printing ? shown.length : Math.min(shown.length, from + Math.ceil(grid.clientHeight / rowHeight) + 20);
+  const to = printing ? Math.min(shown.length, maxPrinted) : Math.min(shown.length, from + Math.ceil(grid.clientHeight / rowHeight) + 20);
   for (const [r, e] of elements) {
     if (!r.shown || ((r.at < from || r.at >= to) && r !== active)) {
       e.remove();
@@ -65,6 +66,9 @@ function render() {
   };
   if (active && active.shown && !printing) add(active);
   for (let i = from; i < to; i++) add(shown[i]);
+  if (printing && to < shown.length) {
+    fresh.append(el('p', 'hint beyond', plural(shown.length - to, 'more row is', 'more rows are') + ' not printed; a search or a filter chooses others.'));
+  }
   body.append(fresh);
 }
 
@@ -74,6 +78,7 @@ function refresh() {
   if (!active || !active.shown) active = shown[0];
   for (const e of elements.values()) e.remove();
   elements.clear();
+  for (const e of body.querySelectorAll('.beyond')) e.remove();
   rowHeight = parseFloat(getComputedStyle(grid).getPropertyValue('--row')) || 28;
   body.style.height = printing ? '' : shown.length * rowHeight + 'px';
   grid.setAttribute('aria-rowcount', shown.length + 1);
