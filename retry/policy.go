@@ -47,7 +47,7 @@ type Policy struct {
 	// not cover. The wait starts when it returns. It must be safe for concurrent use.
 	OnRetry func(Attempt)
 
-	// Spans says which attempts are spans. The default, EveryAttempt, shows all.
+	// Spans says which attempts are spans. The default, EveryAttempt, shows all. A phase of a pipeline always does.
 	Spans Spans
 }
 
