@@ -47,7 +47,8 @@ type Phase struct {
 	Uses []string
 
 	// Recovery says how the phase is retried after its first try; nil means Pipeline.Recovery. A BaseDelay of 0
-	// is DefaultBaseDelay. Its AttemptTimeout bounds each attempt, its OnRetry is called before each wait.
+	// is DefaultBaseDelay. Its AttemptTimeout bounds each attempt, its OnRetry is called before each wait. Its Spans
+	// changes nothing: every try of a phase is a span.
 	Recovery *retry.Policy
 
 	// Timeout bounds the whole phase, recovery and its waits included. 0 means no bound.
