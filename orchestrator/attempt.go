@@ -284,11 +284,9 @@ func (e *timeoutError) Unwrap() error { return context.DeadlineExceeded }
 
 // withTimeout adds to "context deadline exceeded" which timeout of the pipeline's it was.
 func withTimeout(ctx context.Context, err error) error {
-	if err == nil || !errors.Is(err, context.DeadlineExceeded) {
-		return err
-	}
+	// The cause is asked first: an error of the user's may wrap itself, and errors.Is then never answers.
 	var timeout *timeoutError
-	if !errors.As(context.Cause(ctx), &timeout) {
+	if err == nil || !errors.As(context.Cause(ctx), &timeout) || !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	return fmt.Errorf("%w (%w)", err, timeout)

@@ -391,3 +391,17 @@ func TestNoWaitCountsTheWaitsItPassesOver(t *testing.T) {
 		t.Errorf("it waited: %v", took)
 	}
 }
+
+// A ring is an error that wraps itself: whoever asks errors.Is of it never gets an answer.
+type ring struct{}
+
+func (*ring) Error() string   { return "ring" }
+func (r *ring) Unwrap() error { return r }
+
+func TestAnErrorThatWrapsItselfIsRecoveredLikeAnyOther(t *testing.T) {
+	p := pipeline(orchestrator.Phase{Name: "load", Run: flaky(1, &ring{})})
+	report, err := p.Run(retrytest.NoWait(t.Context()), recovering)
+	if err != nil || report.Status != orchestrator.Success || len(report.Phases[0].Recovery.Attempts) != 1 {
+		t.Errorf("report %+v, error %v", report, err)
+	}
+}
