@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/backspan/backspan/events"
 	"github.com/backspan/backspan/internal/nearest"
@@ -233,12 +234,12 @@ func ParseTime(text string, now time.Time) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%q is no time, want for example 2026-11-23T17:00:00Z, \"2026-11-23 17:00\", 2026-11-23, 17:00, 90m or 2d (ago)", text)
 }
 
-// parseAgo knows days too, which time.ParseDuration leaves out.
+// parseAgo knows days too, which time.ParseDuration leaves out. They stand alone: in 1h5d, h would count as days as well.
 func parseAgo(text string) (time.Duration, error) {
 	if days, found := strings.CutSuffix(text, "d"); found {
 		d, err := time.ParseDuration(days + "h")
-		if d > math.MaxInt64/24 {
-			return 0, fmt.Errorf("%s days are more than %v", days, time.Duration(math.MaxInt64))
+		if strings.ContainsFunc(days, unicode.IsLetter) || d < 0 || d > math.MaxInt64/24 {
+			return 0, fmt.Errorf("%q is no number of days up to %d", days, math.MaxInt64/24/int64(time.Hour))
 		}
 		return 24 * d, err
 	}

@@ -167,6 +167,7 @@ func TestParseTime(t *testing.T) {
 		"17:00:05":                  "2026-11-23T15:00:05Z",
 		"90m":                       "2026-11-23T15:00:00Z",
 		"2d":                        "2026-11-21T16:30:00Z",
+		"1.5d":                      "2026-11-22T04:30:00Z",
 		"0s":                        "2026-11-23T16:30:00Z",
 	} {
 		got, err := eventquery.ParseTime(text, now)
@@ -174,7 +175,7 @@ func TestParseTime(t *testing.T) {
 			t.Errorf("%q: %v, %v, want %s", text, got.UTC(), err, want)
 		}
 	}
-	for _, text := range []string{"", "yesterday", "-5m", "5x", "2026-13-01", "25:00", "d", "300000d", "-1d", "NaNd"} {
+	for _, text := range []string{"", "yesterday", "-5m", "5x", "2026-13-01", "25:00", "d", "300000d", "-1d", "-200000d", "1h5d", "NaNd"} {
 		if got, err := eventquery.ParseTime(text, now); err == nil {
 			t.Errorf("%q: %v, want an error", text, got)
 		} else if !strings.HasPrefix(err.Error(), fmt.Sprintf("%q is no time, want for example", text)) {
