@@ -44,6 +44,7 @@ type attempt struct {
 	grace   time.Duration
 	skipped time.Duration // waits of the phase that were passed over; see scope.Frame.NoWait
 	deliver func(*Done)   // called exactly once
+	stopped func() error  // no other attempt follows when it is an error; nil: the phase's context tells
 
 	started time.Time
 	span    trace.Span // nil when the phase's is not recorded
@@ -187,7 +188,11 @@ func (a *attempt) decide(phase context.Context, d *Done) {
 			d.Error = errorText(d.Err)
 		}
 	}()
-	decision := a.policy.Decide(a.ended(phase, d.Err))
+	policy := a.policy
+	if a.stopped != nil && a.stopped() != nil {
+		policy.MaxRetries = retry.Never
+	}
+	decision := policy.Decide(a.ended(phase, d.Err))
 	if decision.Retry && a.policy.OnRetry != nil {
 		a.policy.OnRetry(a.describe(d.Err, decision.Delay))
 	}

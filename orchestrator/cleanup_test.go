@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/backspan/backspan/orchestrator"
+	"github.com/backspan/backspan/retry"
 	"github.com/backspan/backspan/retry/retrytest"
 )
 
@@ -122,5 +123,59 @@ func TestCleanupKnowsItsRun(t *testing.T) {
 	report, _ := pipeline(z).Run(ctx, orchestrator.Options{Cleanup: cleanup})
 	if report.Status != orchestrator.Cancelled || value != "run" || !errors.Is(cause, again) || span.TraceID() != traceID {
 		t.Errorf("%s, value %v, cause %v, trace %v; want those of the run, trace %v, and %v", report.Status, value, cause, span.TraceID(), traceID, again)
+	}
+}
+
+// In a run that has ended, what cleans up ends for reasons of its own, and nobody is told of an attempt that does not follow.
+func TestCleanupTellsWhyItEnded(t *testing.T) {
+	failsLater := func(context.Context, orchestrator.Input) (any, error) {
+		<-time.After(time.Minute)
+		return nil, errRefused
+	}
+	for _, c := range []struct {
+		name    string
+		run     orchestrator.PhaseFunc
+		timeout time.Duration // the phase's
+		expires bool          // the run's time is up, and then what cleans up is cancelled
+		status  orchestrator.Status
+		reason  string
+		is      []error
+	}{
+		{"failed", failsLater, 0, false, failed, "retries exhausted", []error{retry.ErrExhausted, errRefused}},
+		{"out of time", work(time.Hour), time.Minute, false, failed, "deadline reached", []error{retry.ErrDeadline, context.DeadlineExceeded}},
+		{"cancelled", work(time.Hour), 0, true, cancelled, "operation cancelled", []error{retry.ErrCancelled, context.Canceled}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cleanup := cancelAfter(t, time.Second), context.Background()
+				if c.expires {
+					cleanup = cancelAfter(t, time.Minute)
+					expiring, cancel := context.WithTimeout(t.Context(), time.Second)
+					defer cancel()
+					ctx = expiring
+				}
+				again := func(a retry.Attempt) { t.Errorf("told of another attempt after %v", a.Err) }
+				z := orchestrator.Phase{
+					Name: "z", If: orchestrator.Always, Run: c.run, Timeout: c.timeout,
+					Recovery: &retry.Policy{OnRetry: again}, Fallback: ok(1),
+				}
+				report, err := pipeline(z).Run(ctx, orchestrator.Options{Cleanup: cleanup, EnableRecovery: true})
+				if got := report.Phases[0]; got.Status != c.status || got.Reason != c.reason {
+					t.Errorf("%s, reason %q; want %s, %q", got.Status, got.Reason, c.status, c.reason)
+				}
+				var failure *orchestrator.Error
+				if !errors.As(err, &failure) || len(failure.Phases) != 1 {
+					t.Fatalf("error %v, want one of a phase", err)
+				}
+				for _, want := range c.is {
+					if !errors.Is(failure.Phases[0], want) {
+						t.Errorf("error %v is not %v", failure.Phases[0], want)
+					}
+				}
+				if errors.Is(failure.Phases[0], errSignal) && c.status == failed {
+					t.Errorf("error %v is the run's", failure.Phases[0])
+				}
+			})
+		})
 	}
 }

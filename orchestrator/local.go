@@ -54,13 +54,16 @@ func (d *local) BeginPhase(name string) {
 	i := d.plan.index[name]
 	phase := &d.phases[i]
 	phase.ctx, phase.span = d.startPhase(name)
-	if d.after != nil && d.plan.pipeline.Phases[i].If == Always {
+	if d.outlives(i) {
 		phase.ctx = cleanupContext{d.after, context.WithoutCancel(phase.ctx)}
 	}
 	if timeout := d.plan.pipeline.Phases[i].Timeout; timeout > 0 {
 		phase.ctx, phase.cancel = context.WithTimeoutCause(phase.ctx, timeout, &timeoutError{"phase", timeout})
 	}
 }
+
+// outlives reports whether phase i does not end with the run's context.
+func (d *local) outlives(i int) bool { return d.after != nil && d.plan.pipeline.Phases[i].If == Always }
 
 // A cleanupContext ends when its Context does, and knows what values knows: the span, the run's frame.
 type cleanupContext struct {
@@ -77,12 +80,16 @@ func (c cleanupContext) Value(key any) any {
 }
 
 func (d *local) StartAttempt(task Task) {
-	phase := &d.phases[d.plan.index[task.Phase]]
+	i := d.plan.index[task.Phase]
+	phase := &d.phases[i]
 	a, err := d.plan.newAttempt(phase.ctx, task, d.grace, func(done *Done) { d.events <- Completion{Done: done} })
 	if err != nil {
 		panic(err) // the task comes from this very plan
 	}
 	a.skipped = phase.skipped
+	if d.outlives(i) {
+		a.stopped = d.ctx.Err
+	}
 	go a.run(phase.ctx)
 }
 

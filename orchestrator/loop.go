@@ -11,8 +11,8 @@ import (
 
 // Drive runs the plan on d: it decides what begins, how long to wait, and what the report says. It is deterministic:
 // the same plan, options and completions give the same calls to d and the same report. It uses opts.RunID,
-// EnableRecovery, DryRun, MaxParallel and ContinueOnError; the rest is the driver's. The errors are those of
-// Pipeline.Run.
+// EnableRecovery, DryRun, MaxParallel, ContinueOnError, and of Cleanup whether it has ended when a phase could begin; the
+// rest is the driver's. The errors are those of Pipeline.Run.
 func (p *Plan) Drive(d Driver, opts Options) (Report, error) {
 	if err := opts.validate(); err != nil {
 		return Report{}, err

@@ -99,8 +99,8 @@ type Options struct {
 	Grace time.Duration
 
 	// Cleanup is the context of the phases whose condition is Always, in place of the run's: they go on and begin also
-	// when that has ended, until this one ends. Begun so late they have neither recovery nor fallback. nil: the run's
-	// context is theirs too, and they do not outlive it.
+	// when that has ended, until this one ends, but then with neither recovery nor fallback. nil: the run's context is
+	// theirs too, and they do not outlive it.
 	Cleanup context.Context //nolint:containedctx // an argument of Run, as ctx is, that few need
 }
 

@@ -89,7 +89,7 @@ func (t *tries) reason(stop *Stop) Reason {
 func (t *tries) why(recovery bool, stop *Stop) string {
 	reason := t.reason(stop)
 	switch {
-	case stop != nil && (reason == ReasonCancelled || reason == ReasonDeadline):
+	case stop.ended(reason):
 		return stop.String()
 	case reason == ReasonExhausted && !recovery:
 		return "recovery is off"
@@ -103,8 +103,7 @@ func (t *tries) failure(phase string, elapsed time.Duration, stop *Stop) *retry.
 	reason := t.reason(stop)
 	e := &retry.Error{Operation: phase, Attempts: t.made, Elapsed: elapsed, Reason: reason.err(), Err: t.err}
 	switch {
-	case reason != ReasonCancelled && reason != ReasonDeadline:
-	case stop != nil:
+	case stop.ended(reason):
 		e.Cause = stop.err()
 	case reason == ReasonDeadline:
 		e.Cause = context.DeadlineExceeded
@@ -154,6 +153,12 @@ func (d *Done) err() error {
 	default:
 		return &textError{d.Error, d.ErrorType}
 	}
+}
+
+// ended reports whether s is why a phase ended for reason. In a run that has ended, what cleans up still has a timeout and a
+// context of its own.
+func (s *Stop) ended(reason Reason) bool {
+	return s != nil && (reason == ReasonDeadline && s.Deadline || reason == ReasonCancelled && !s.Deadline)
 }
 
 func (s *Stop) err() error {

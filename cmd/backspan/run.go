@@ -119,7 +119,7 @@ func (o *runOptions) run(ctx context.Context, path string) error {
 			return err
 		}
 	}
-	return o.start(ctx, whole, file, values)
+	return o.start(ctx, path, whole, file, values)
 }
 
 func dryRuns(p pipefile.Phase) bool { return p.DryRun != nil }
@@ -202,11 +202,15 @@ func (o *runOptions) printPlan(file *pipefile.File) error {
 	return plan.Write(o.out)
 }
 
-// start runs what is to be run of the whole file.
-func (o *runOptions) start(ctx context.Context, whole, file *pipefile.File, values []pipefile.Setting) error {
+// start runs what is to be run of the whole file, which stands at path.
+func (o *runOptions) start(ctx context.Context, path string, whole, file *pipefile.File, values []pipefile.Setting) error {
 	files, err := o.targets()
 	if err == nil {
-		err = apart(append(files, target{"--report-file", o.reportFile}, target{"--report", o.page})...)
+		files = append(files, target{"--report-file", o.reportFile}, target{"--report", o.page})
+		if path != "-" {
+			files = append([]target{{"the pipeline", path}}, files...)
+		}
+		err = apart(files...)
 	}
 	if err != nil {
 		return err

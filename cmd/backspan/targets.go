@@ -40,7 +40,9 @@ func sameTarget(a, b string) bool {
 	if errA == nil && errB == nil {
 		return infoA.Mode().IsRegular() && os.SameFile(infoA, infoB)
 	}
-	return filepath.Clean(a) == filepath.Clean(b)
+	absA, errA := filepath.Abs(a)
+	absB, errB := filepath.Abs(b)
+	return errA == nil && errB == nil && absA == absB
 }
 
 // targets are the files that flags, variables and configuration file name, if they can be what they are to be.

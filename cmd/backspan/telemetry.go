@@ -119,7 +119,7 @@ func completeTelemetry(c *cobra.Command) {
 // resolve fills the flags that were not typed from the variables and the file, and notes who said what.
 func (t *telemetryFlags) resolve() error {
 	if t.from != nil {
-		return nil
+		return t.empty()
 	}
 	file, err := readConfigFile()
 	if err != nil {
@@ -136,9 +136,6 @@ func (t *telemetryFlags) resolve() error {
 		}
 		t.from[s.flag] = from
 		flag := t.flags.Lookup(s.flag)
-		if s.want != "" && strings.TrimSpace(first(texts, flag.Value.String())) == "" {
-			return usage(fmt.Errorf(`%s is "", want %s`, from, s.want))
-		}
 		if list, ok := flag.Value.(pflag.SliceValue); ok && from != "--"+s.flag {
 			err = list.Replace(texts)
 		} else if len(texts) > 0 {
@@ -148,15 +145,18 @@ func (t *telemetryFlags) resolve() error {
 			return usage(firstOf(badValue(from, texts[0], flag), err))
 		}
 	}
-	return t.reload()
+	return firstOf(t.reload(), t.empty())
 }
 
-// first is what was said elsewhere, or typed.
-func first(texts []string, typed string) string {
-	if len(texts) > 0 {
-		return texts[0]
+// empty says which setting was said to be nothing at all.
+func (t *telemetryFlags) empty() error {
+	for _, s := range telemetrySettings {
+		from, said := t.from[s.flag]
+		if said && s.want != "" && strings.TrimSpace(t.flags.Lookup(s.flag).Value.String()) == "" {
+			return usage(fmt.Errorf(`%s is "", want %s`, from, s.want))
+		}
 	}
-	return typed
+	return nil
 }
 
 // reload reads the flags again: t may be a copy of what is registered.
