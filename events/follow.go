@@ -101,8 +101,8 @@ func (f *Follower) more() (ok bool) {
 	return ok
 }
 
-// Line is the record that Next moved to. It holds until the next call of Next. Its Offset and Number are those in the
-// file that it stands in.
+// Line is the record that Next moved to. It holds until the next call of Next. Its Offset is that in the file that it
+// stands in, and so is its Number, but that FromEnd counts the lines of the first file from where it began.
 func (f *Follower) Line() *Line { return &f.line }
 
 // Tally says what has been come across so far, over all files.

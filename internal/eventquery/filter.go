@@ -219,7 +219,8 @@ var timeLayouts = []string{
 // or a duration, which is that long before now.
 func ParseTime(text string, now time.Time) (time.Time, error) {
 	for _, layout := range timeLayouts {
-		if t, err := time.ParseInLocation(layout, text, now.Location()); err == nil {
+		t, err := time.ParseInLocation(layout, text, now.Location())
+		if year := t.UTC().Year(); err == nil && 0 <= year && year <= 9999 { // times are compared as texts of four digits
 			return t, nil
 		}
 	}

@@ -175,7 +175,7 @@ func TestParseTime(t *testing.T) {
 			t.Errorf("%q: %v, %v, want %s", text, got.UTC(), err, want)
 		}
 	}
-	for _, text := range []string{"", "yesterday", "-5m", "5x", "2026-13-01", "25:00", "d", "300000d", "-1d", "-200000d", "1h5d", "NaNd"} {
+	for _, text := range []string{"", "yesterday", "-5m", "5x", "2026-13-01", "25:00", "d", "300000d", "-1d", "-200000d", "1h5d", "NaNd", "9999-12-31T23:59:59-01:00", "0000-01-01T00:00:00+01:00"} {
 		if got, err := eventquery.ParseTime(text, now); err == nil {
 			t.Errorf("%q: %v, want an error", text, got)
 		} else if !strings.HasPrefix(err.Error(), fmt.Sprintf("%q is no time, want for example", text)) {
