@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -110,10 +109,7 @@ func (o *demoOptions) run(ctx context.Context) error {
 	picture := o.out
 	if o.json {
 		picture = o.err
-		encoder := json.NewEncoder(o.out)
-		encoder.SetIndent("", "  ")
-		encoder.SetEscapeHTML(false)
-		if err := encoder.Encode(report); err != nil {
+		if err := writeJSON(o.out, report); err != nil {
 			return fmt.Errorf("writing the report: %w", err)
 		}
 	}

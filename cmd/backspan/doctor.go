@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -89,10 +88,7 @@ func (o *doctorOptions) run(ctx context.Context) error {
 
 func (o *doctorOptions) print(report doctor.Report) error {
 	if o.json {
-		encoder := json.NewEncoder(o.out)
-		encoder.SetIndent("", "  ")
-		encoder.SetEscapeHTML(false)
-		return encoder.Encode(report)
+		return writeJSON(o.out, report)
 	}
 	terminal := o.terminal(o.out)
 	paint := map[doctor.Status]string{doctor.OK: "\x1b[32m", doctor.Note: "\x1b[33m", doctor.Problem: "\x1b[31m"}

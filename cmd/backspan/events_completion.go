@@ -63,12 +63,9 @@ const (
 
 // valuesIn are the values that read finds in the files, sorted; a file that cannot be read offers none.
 func valuesIn(files []string, read func(*events.Line) events.Value) []string {
-	if len(files) == 0 {
-		files = []string{eventsFile()}
-	}
 	seen := map[string]bool{}
 	left := completionRecords
-	for _, path := range files {
+	for _, path := range logsMeant(files) {
 		info, err := os.Stat(path)
 		if err != nil || !info.Mode().IsRegular() { // reading a pipe would take from whoever it is for
 			continue

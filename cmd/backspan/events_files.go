@@ -15,10 +15,7 @@ import (
 // being read; the error at the end is the exit code then. An error of do ends it all. some says whether there is anything to
 // tell of what was read.
 func (o *eventsOptions) each(files []string, do func(*events.Reader) error) (some bool, err error) {
-	if len(files) == 0 {
-		files = []string{eventsFile()}
-	}
-	for _, path := range files {
+	for _, path := range logsMeant(files) {
 		read, bad, stop := o.one(path, do)
 		if stop != nil {
 			return false, stop
@@ -29,6 +26,14 @@ func (o *eventsOptions) each(files []string, do func(*events.Reader) error) (som
 		}
 	}
 	return some, err
+}
+
+// logsMeant are the files, or the log that is meant when none is named.
+func logsMeant(files []string) []string {
+	if len(files) == 0 {
+		return []string{eventsFile()}
+	}
+	return files
 }
 
 // one is each for one file. stop is the error of do.

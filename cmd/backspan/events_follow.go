@@ -29,10 +29,7 @@ func (o *eventsOptions) follow(ctx context.Context, files []string, fromStart bo
 	if err != nil {
 		return err
 	}
-	path := eventsFile()
-	if len(files) > 0 {
-		path = files[0]
-	}
+	path := logsMeant(files)[0]
 	switch {
 	case path == "-":
 		return usage(errors.New("follow reads a file; for standard input use list"))

@@ -180,10 +180,7 @@ func (o *eventsOptions) stats(files []string) error {
 		return err
 	}
 	if o.json {
-		encoder := json.NewEncoder(o.out)
-		encoder.SetEscapeHTML(false)
-		encoder.SetIndent("", "  ")
-		return firstOf(encoder.Encode(all.Stats()), err)
+		return firstOf(writeJSON(o.out, all.Stats()), err)
 	}
 	return firstOf(all.Stats().Write(o.out, o.style().Zone), err)
 }

@@ -28,22 +28,7 @@ func (s *reportSource) register(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&s.session, "session", "", "the session's `id`, or the beginning of it (default the newest in the file)")
 	f.BoolVar(&s.list, "list", false, "list the sessions instead")
-	if err := c.RegisterFlagCompletionFunc("session", completeSessions); err != nil {
-		panic(err) // the flag does not exist: wrong in every run, so the first test finds it
-	}
-}
-
-// traceFile is the trace file that is meant when none is named: the one that the commands write.
-func traceFile() string {
-	if path := strings.TrimSpace(os.Getenv("BACKSPAN_TRACE_FILE")); path != "" {
-		return path
-	}
-	if file, err := readConfigFile(); err == nil { // a bad file has been refused before any command ran
-		if v, ok := file["trace_file"]; ok {
-			return v.texts[0]
-		}
-	}
-	return defaultTraceFile
+	completeWith(c, "session", completeSessions)
 }
 
 // defaultLogs are the files where a session is looked for when no file is named.
@@ -148,7 +133,7 @@ func completeSource(_ *cobra.Command, args []string, begin string) ([]string, co
 }
 
 // completeSessions offers the sessions of the file that is typed already, else of the default files.
-func completeSessions(_ *cobra.Command, args []string, begin string) ([]string, cobra.ShellCompDirective) {
+func completeSessions(args []string, begin string) ([]string, cobra.ShellCompDirective) {
 	logs := args
 	if len(logs) == 0 {
 		logs = defaultLogs()

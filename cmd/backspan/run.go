@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -197,7 +196,7 @@ func (o *runOptions) values(file *pipefile.File) ([]pipefile.Setting, error) {
 func (o *runOptions) printPlan(file *pipefile.File) error {
 	plan := file.Plan(!o.noRecovery, o.maxParallel)
 	if o.json {
-		return writeJSON(o.out, plan)
+		return printJSON(o.out, plan)
 	}
 	return plan.Write(o.out)
 }
@@ -252,7 +251,7 @@ const extraGrace = 5 * time.Second
 func (o *runOptions) tell(std streams, watch *watch, report orchestrator.Report) error {
 	var failures []error
 	if o.json && !o.dryRun {
-		failures = append(failures, writeJSON(std.out, report))
+		failures = append(failures, printJSON(std.out, report))
 	}
 	if o.reportFile != "" {
 		failures = append(failures, writeReportFile(o.reportFile, report))
@@ -264,11 +263,9 @@ func (o *runOptions) tell(std streams, watch *watch, report orchestrator.Report)
 	return errors.Join(failures...)
 }
 
-func writeJSON(w io.Writer, v any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(v); err != nil {
+// printJSON is writeJSON to stdout.
+func printJSON(w io.Writer, v any) error {
+	if err := writeJSON(w, v); err != nil {
 		return fmt.Errorf("writing to stdout: %w", err)
 	}
 	return nil

@@ -305,16 +305,22 @@ func (t *telemetryFlags) explain(err error) error {
 }
 
 // eventsFile is the events file that is meant when none is named.
-func eventsFile() string {
-	if path := strings.TrimSpace(os.Getenv("BACKSPAN_EVENTS")); path != "" {
+func eventsFile() string { return fileMeant("BACKSPAN_EVENTS", "events", events.DefaultPath) }
+
+// traceFile is the trace file that is meant when none is named: the one that the commands write.
+func traceFile() string { return fileMeant("BACKSPAN_TRACE_FILE", "trace_file", defaultTraceFile) }
+
+// fileMeant is what the variable says, else the configuration file's key, else otherwise.
+func fileMeant(variable, key, otherwise string) string {
+	if path := strings.TrimSpace(os.Getenv(variable)); path != "" {
 		return path
 	}
 	if file, err := readConfigFile(); err == nil { // a bad file has been refused before any command ran
-		if v, ok := file["events"]; ok {
+		if v, ok := file[key]; ok {
 			return v.texts[0]
 		}
 	}
-	return events.DefaultPath
+	return otherwise
 }
 
 // badValue says that text, which from said, cannot be the value of flag, and what can.
