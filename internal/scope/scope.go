@@ -119,10 +119,11 @@ func (c *starting) frame() Frame {
 // frame, and sets it together with the span's other attributes. It returns false when ctx is not from ToStart and has no
 // session: then nobody will.
 func Adopt(ctx context.Context, session string) bool {
-	if From(ctx).Session != "" {
-		return true
+	innermost, ok := ctx.Value(frameKey{}).(layer)
+	if !ok || innermost.frame().Session != "" {
+		return ok
 	}
-	l, ok := ctx.Value(frameKey{}).(*starting)
+	l, ok := innermost.(*starting)
 	if ok {
 		l.session = session
 	}
