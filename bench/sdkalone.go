@@ -39,53 +39,40 @@ var (
 	)}
 )
 
-// emptySpans makes the operation's and the attempts' with nothing on them.
-func emptySpans(ctx context.Context, f *flaky) func() error {
-	tracer := otel.Tracer(tracerName)
-	op := f.withContext
-	attempt := func(ctx context.Context) error {
-		ctx, span := tracer.Start(ctx, "attempt")
-		err := op(ctx)
-		span.End()
-		return err
-	}
-	return func() error {
-		ctx, span := tracer.Start(ctx, operationName)
-		err := attempt(ctx)
-		for n := 1; err != nil && n < maxAttempts; n++ {
-			err = attempt(ctx)
+// spansOf makes the operation's and the attempts'; described, with what Backspan puts on them.
+func spansOf(described bool) func(context.Context, *flaky) func() error {
+	return func(ctx context.Context, f *flaky) func() error {
+		tracer := otel.Tracer(tracerName)
+		op := f.withContext
+		attempt := func(ctx context.Context) error {
+			ctx, span := tracer.Start(ctx, "attempt")
+			err := op(ctx)
+			switch {
+			case !described:
+			case err == nil:
+				span.SetAttributes(succeededAttributes...)
+			default:
+				span.SetAttributes(failedAttributes...)
+				span.SetStatus(codes.Error, err.Error())
+			}
+			span.End()
+			return err
 		}
-		span.End()
-		return err
-	}
-}
-
-// fullSpans makes the same, and puts on them what Backspan does.
-func fullSpans(ctx context.Context, f *flaky) func() error {
-	tracer := otel.Tracer(tracerName)
-	op := f.withContext
-	attempt := func(ctx context.Context) error {
-		ctx, span := tracer.Start(ctx, "attempt")
-		err := op(ctx)
-		if err == nil {
-			span.SetAttributes(succeededAttributes...)
-		} else {
-			span.SetAttributes(failedAttributes...)
-			span.SetStatus(codes.Error, err.Error())
+		return func() error {
+			ctx, span := tracer.Start(ctx, operationName)
+			err := attempt(ctx)
+			for n := 1; err != nil && n < maxAttempts; n++ {
+				if described {
+					span.AddEvent("retry.scheduled", scheduled...)
+				}
+				err = attempt(ctx)
+			}
+			if described {
+				span.SetAttributes(wholeAttributes...)
+			}
+			span.End()
+			return err
 		}
-		span.End()
-		return err
-	}
-	return func() error {
-		ctx, span := tracer.Start(ctx, operationName)
-		err := attempt(ctx)
-		for n := 1; err != nil && n < maxAttempts; n++ {
-			span.AddEvent("retry.scheduled", scheduled...)
-			err = attempt(ctx)
-		}
-		span.SetAttributes(wholeAttributes...)
-		span.End()
-		return err
 	}
 }
 
