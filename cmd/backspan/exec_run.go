@@ -91,11 +91,12 @@ func (x *execution) attempt(ctx context.Context) error {
 		return context.Cause(x.signals.ctx)
 	}
 	// Signals go to the command itself, and are no reason to end it by other means.
-	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	own := context.WithoutCancel(ctx)
 	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
 		own, cancel = context.WithDeadline(own, deadline)
+		defer cancel()
 	}
-	defer cancel()
 	command, held, err := x.command(ctx)
 	if err != nil {
 		return retry.Permanent(&outputError{err})
