@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/backspan/backspan/internal/demo"
+	"github.com/backspan/backspan/cmd/backspan/internal/demo"
 	"github.com/backspan/backspan/internal/nearest"
 	"github.com/backspan/backspan/orchestrator"
 	"github.com/backspan/backspan/retry"

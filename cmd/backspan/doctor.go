@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/cobra"
 	"go.opentelemetry.io/otel"
 
-	"github.com/backspan/backspan/internal/doctor"
-	"github.com/backspan/backspan/internal/eventquery"
+	"github.com/backspan/backspan/cmd/backspan/internal/doctor"
+	"github.com/backspan/backspan/cmd/backspan/internal/eventquery"
 )
 
 // doctorOptions are what the flags of doctor say.

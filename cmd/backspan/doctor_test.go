@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/backspan/backspan/internal/doctor"
+	"github.com/backspan/backspan/cmd/backspan/internal/doctor"
 )
 
 // A collector that takes the test span, and a Jaeger that has it: exit code 0, and nothing left behind.

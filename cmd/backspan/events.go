@@ -4,7 +4,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/backspan/backspan/internal/eventquery"
+	"github.com/backspan/backspan/cmd/backspan/internal/eventquery"
 )
 
 // eventsOptions are what the flags of the events commands say.

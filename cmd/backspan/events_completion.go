@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/backspan/backspan/cmd/backspan/internal/eventquery"
 	"github.com/backspan/backspan/events"
-	"github.com/backspan/backspan/internal/eventquery"
 )
 
 // completions offers the values that there are: for names, those in the logs that are typed already, else in the

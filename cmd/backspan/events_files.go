@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/backspan/backspan/cmd/backspan/internal/eventquery"
 	"github.com/backspan/backspan/events"
-	"github.com/backspan/backspan/internal/eventquery"
 	"github.com/backspan/backspan/internal/nearest"
 )
 

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/backspan/backspan/cmd/backspan/internal/eventquery"
 	"github.com/backspan/backspan/events"
-	"github.com/backspan/backspan/internal/eventquery"
 )
 
 // A following is a log that is followed to a terminal or pipe.

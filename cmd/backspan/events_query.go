@@ -8,8 +8,8 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/backspan/backspan/cmd/backspan/internal/eventquery"
 	"github.com/backspan/backspan/events"
-	"github.com/backspan/backspan/internal/eventquery"
 )
 
 // workers is how many goroutines read a file whose order does not matter. More than a few would wait for the reading,

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/backspan/backspan/internal/child"
+	"github.com/backspan/backspan/cmd/backspan/internal/child"
 	"github.com/backspan/backspan/retry"
 )
 

@@ -8,7 +8,7 @@ import (
 	"os"
 	"syscall"
 
-	"github.com/backspan/backspan/internal/child"
+	"github.com/backspan/backspan/cmd/backspan/internal/child"
 )
 
 // keepStdin reads stdin to its end into a file that has no name. (A file and not a pipe: a command may stop reading where it

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/backspan/backspan/internal/pipefile"
+	"github.com/backspan/backspan/cmd/backspan/internal/pipefile"
 )
 
 //go:embed init_starter.yaml

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/backspan/backspan/internal/manpage"
+	"github.com/backspan/backspan/cmd/backspan/internal/manpage"
 )
 
 func newMan(std streams) *cobra.Command {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/backspan/backspan/internal/manpage"
+	"github.com/backspan/backspan/cmd/backspan/internal/manpage"
 )
 
 // Each command that help shows has a page, and each flag of it stands there.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/backspan/backspan/internal/report"
+	"github.com/backspan/backspan/cmd/backspan/internal/report"
 	"github.com/backspan/backspan/internal/wholefile"
 )
 

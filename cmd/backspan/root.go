@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/backspan/backspan/internal/term"
+	"github.com/backspan/backspan/cmd/backspan/internal/term"
 )
 
 // The exit codes beside 0 and those of signals (128 plus the signal's number).

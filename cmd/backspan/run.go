@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.opentelemetry.io/otel/propagation"
 
-	"github.com/backspan/backspan/internal/pipefile"
+	"github.com/backspan/backspan/cmd/backspan/internal/pipefile"
 	"github.com/backspan/backspan/internal/wholefile"
 	"github.com/backspan/backspan/orchestrator"
 )

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/backspan/backspan/internal/pipefile"
+	"github.com/backspan/backspan/cmd/backspan/internal/pipefile"
 )
 
 // completeRun offers what stands in the pipeline file: its phases for --only and --from, its vars for --var.

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/backspan/backspan/internal/term"
+	"github.com/backspan/backspan/cmd/backspan/internal/term"
 )
 
 // A sharedWriter lets several write to one place, one at a time.

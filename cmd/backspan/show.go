@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/backspan/backspan/internal/waterfall"
+	"github.com/backspan/backspan/cmd/backspan/internal/waterfall"
 )
 
 // showOptions are what the flags of show say.

@@ -9,7 +9,7 @@ import (
 
 	"go.opentelemetry.io/otel"
 
-	"github.com/backspan/backspan/internal/waterfall"
+	"github.com/backspan/backspan/cmd/backspan/internal/waterfall"
 	"github.com/backspan/backspan/telemetry"
 )
 

@@ -36,28 +36,23 @@ var (
 	anything = []string{"**"}
 )
 
+// The command is not in the table: its packages lie below cmd/backspan/internal, and the compiler keeps the others out.
 var rooms = []room{
+	{"docs", nil, nil},
 	{"internal/archtest", nil, nil},
-	{"internal/readme", nil, nil},
 	{"internal/semconv", nil, api},
 	{"internal/scope", []string{"internal/semconv"}, api},
 	{"internal/tracer", []string{"internal/semconv", "internal/scope"}, api},
+	{"internal/nearest", nil, nil},
+	{"internal/wholefile", nil, nil},
 	{"retry", ground, api},
 	{"retry/retrytest", with(ground, "retry"), sdk},
 	{"retry/retryhttp", with(ground, "retry"), api},
-	{"orchestrator", with(ground, "retry"), with(api, "github.com/google/uuid")},
+	{"orchestrator", with(ground, "internal/nearest", "retry"), with(api, "github.com/google/uuid")},
 
 	// Beside the floors.
 	{"events", nil, []string{"golang.org/x/sys"}},
 	{"telemetry", with(ground, "events"), anything},
-
-	// What only the command needs. These may stand on each other, and on no floor.
-	{"internal/term", nil, []string{"golang.org/x/term", "golang.org/x/sys"}},
-	{"internal/doctor", with(ground, "events", "telemetry", "internal/*"), anything},
-	{"internal/demo", with(ground, "retry", "orchestrator", "internal/wholefile"), api},
-	{"internal/pipefile", with(ground, "retry", "orchestrator", "internal/child", "internal/nearest"), with(api, "go.yaml.in/yaml/v4", "github.com/creack/pty", "golang.org/x/term", "golang.org/x/sys")},
-	{"internal/*", with(ground, "events", "internal/*"), anything},
-	{"cmd/*", anything, anything},
 	{"examples", anything, anything},
 	{"examples/*", anything, anything},
 }
@@ -89,14 +84,10 @@ func TestForbiddenArrowsAreSeen(t *testing.T) {
 		{"orchestrator", house + "/telemetry"},
 		{"telemetry", house + "/retry"},
 		{"telemetry", house + "/orchestrator"},
-		{"telemetry", house + "/internal/waterfall"},
 		{"events", house + "/internal/semconv"},
 		{"events", "go.opentelemetry.io/otel"},
 		{"internal/scope", house + "/retry"},
-		{"internal/waterfall", house + "/retry"},
-		{"internal/waterfall", house + "/telemetry"},
-		{"internal/term", house + "/internal/semconv"},
-		{"orchestrator", house + "/internal/demo"},
+		{"internal/nearest", house + "/internal/semconv"},
 		{"retry", house + "/cmd/backspan"},
 		{"somewhere/new", "fmt"},
 	} {
@@ -122,7 +113,7 @@ func TestForbiddenArrowsAreSeen(t *testing.T) {
 func complaints(packages map[string]pkg) (found []string) {
 	for _, p := range packages {
 		name, ours := strings.CutPrefix(p.ImportPath, house+"/")
-		if !ours {
+		if !ours || strings.HasPrefix(name, "cmd/") {
 			continue
 		}
 		i := slices.IndexFunc(rooms, func(r room) bool { return matches([]string{r.packages}, name) })

@@ -1,0 +1,299 @@
+package eventquery_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/eventquery"
+	"github.com/backspan/backspan/events"
+)
+
+// call writes what one call of an operation leaves in the log: failed attempts, and how it ended.
+func call(operation string, failed int, end string) (records []events.Record) {
+	for n := 1; n <= failed; n++ {
+		result := "retrying"
+		if n == failed && end == "exhausted" {
+			result = "failed"
+		}
+		records = append(records, attempt(len(records), operation, result, [...]string{"timeout", "503"}[n%2], int64(n)))
+	}
+	switch end {
+	case "recovered":
+		r := attempt(len(records), operation, "success", "", int64(failed+1))
+		r.Type = events.TypeRecovered
+		records = append(records, r)
+	case "stopped":
+		r := attempt(len(records), operation, "cancelled", "timeout", int64(failed))
+		r.Type, r.Details = events.TypeStopped, r.Details[:4]
+		records = append(records, r)
+	}
+	return records
+}
+
+func stats(t *testing.T, records ...events.Record) eventquery.Stats {
+	t.Helper()
+	c := eventquery.NewCounter()
+	lines(t, log(records...), c.Add)
+	return c.Stats()
+}
+
+func TestStatsOfOperations(t *testing.T) {
+	var records []events.Record
+	records = append(records, call("load", 4, "exhausted")...)
+	records = append(records, call("load", 2, "recovered")...)
+	records = append(records, call("check", 1, "exhausted")...)
+	records = append(records, call("fetch", 2, "stopped")...)
+	records = append(records, call("once", 1, "stopped")...)
+	got := stats(t, records...)
+	type want struct {
+		name                                                            string
+		asked, attempts, failed, retried, recovered, exhausted, stopped int64
+		waited, amplification                                           float64
+	}
+	wants := []want{ // what hurts most first
+		{"load", 2, 7, 6, 2, 1, 1, 0, 1 + 2 + 3 + 1 + 2, 3.5},
+		{"fetch", 1, 2, 2, 1, 0, 0, 1, 1, 2},
+		{"check", 1, 1, 1, 0, 0, 1, 0, 0, 1},
+		{"once", 1, 1, 1, 0, 0, 0, 1, 0, 1}, // it was to be retried, and never was
+	}
+	if len(got.Operations) != len(wants) || got.Sessions != 1 || got.Records != int64(len(records)) {
+		t.Fatalf("%+v", got)
+	}
+	for i, w := range wants {
+		o := got.Operations[i]
+		if g := (want{o.Name, o.Asked, o.Attempts, o.Failed, o.Retried, o.Recovered, o.Exhausted, o.Stopped, o.Waited, o.Amplification}); g != w {
+			t.Errorf("got  %+v\nwant %+v", g, w)
+		}
+	}
+	if e := got.Operations[0].Errors; len(e) != 2 || e[0] != (eventquery.ErrorCount{"503", 3, "why: and how"}) || e[1].Count != 3 {
+		t.Errorf("errors %+v", e)
+	}
+	if o := got.Operations[0]; o.First != "2026-11-23T10:00:00.000000Z" || o.Last != "2026-11-23T10:00:03.000000Z" {
+		t.Errorf("seen from %s to %s", o.First, o.Last)
+	}
+}
+
+func TestStatsOfPhases(t *testing.T) {
+	phase := func(kind, name, result string, number int64, delay float64) events.Record {
+		return events.Record{Time: start, Session: "s", Type: kind, Phase: name, Details: []events.Field{
+			events.Int(events.KeyAttemptNumber, number), events.String(events.KeyReason, "Error in "+name+": down"),
+			events.String(events.KeyResult, result), events.Float(events.KeyDelay, delay), events.String(events.KeyErrorType, "timeout"),
+		}}
+	}
+	got := stats(t,
+		phase(events.TypePhaseFailed, "data", "retrying", 1, 0),
+		phase(events.TypeRecovery, "data", "retrying", 1, 2),
+		phase(events.TypeRecovery, "data", "success", 2, 4),
+		phase(events.TypePhaseEnd, "data", "success", 1, 0),
+		phase(events.TypePhaseFailed, "report", "failed", 1, 0),
+		phase(events.TypePhaseEnd, "report", "failed", 1, 0),
+		phase(events.TypePhaseEnd, "other", "skipped", 1, 0),
+	)
+	if len(got.Phases) != 2 {
+		t.Fatalf("%+v", got)
+	}
+	lost, saved := got.Phases[0], got.Phases[1]
+	if lost.Name != "report" || lost.Lost != 1 || lost.Recoveries != 0 || lost.Recovered != 0 {
+		t.Errorf("%+v", lost)
+	}
+	if saved.Name != "data" || saved.Failed != 1 || saved.Recoveries != 2 || saved.Recovered != 1 || saved.Lost != 0 ||
+		saved.Waited != 6 || saved.Errors[0].Count != 2 {
+		t.Errorf("%+v", saved)
+	}
+	c := eventquery.NewCounter()
+	c.AddDropped(3)
+	other := c.Fork()
+	other.AddDropped(4)
+	c.Merge(other)
+	var text strings.Builder
+	if err := c.Stats().Write(&text, time.UTC); err != nil || !strings.Contains(text.String(), "7 events lost while writing") {
+		t.Errorf("%v\n%s", err, text.String())
+	}
+}
+
+// However the records are dealt out to counters, the sum is the same: its examples, too, some of which are as old.
+func TestMergeIsTheSameAsOne(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	ends := []string{"exhausted", "recovered", "stopped"}
+	for range 50 {
+		var records []events.Record
+		for range random.IntN(30) {
+			records = append(records, call(fmt.Sprintf("op%d", random.IntN(4)), 1+random.IntN(4), ends[random.IntN(3)])...)
+		}
+		for i := range records {
+			reason := &records[i].Details[1]
+			*reason = events.String(reason.Key, fmt.Sprintf("reason %d", i))
+		}
+		whole := stats(t, records...)
+		sum := eventquery.NewCounter()
+		parts := []*eventquery.Counter{sum.Fork(), sum.Fork(), sum.Fork()}
+		lines(t, log(records...), func(l *events.Line) { parts[random.IntN(3)].Add(l) })
+		for _, p := range parts {
+			sum.Merge(p)
+		}
+		got, want := asJSON(t, sum.Stats()), asJSON(t, whole)
+		if got != want {
+			t.Fatalf("got  %s\nwant %s", got, want)
+		}
+	}
+}
+
+func TestTheExampleIsTheEarliest(t *testing.T) {
+	reason := func(second int, text string) events.Record {
+		r := attempt(second, "load", "retrying", "timeout", 1)
+		r.Details[1] = events.String(events.KeyReason, text)
+		return r
+	}
+	for _, order := range [][]events.Record{
+		{reason(2, "late"), reason(1, "early"), reason(3, "last")},
+		{reason(1, "early"), reason(2, "late")},
+		{reason(1, "early, too"), reason(1, "early")},
+	} {
+		if got := stats(t, order...).Operations[0].Errors; len(got) != 1 || got[0].Example != "early" || got[0].Count != int64(len(order)) {
+			t.Errorf("got %+v", got)
+		}
+	}
+}
+
+// A log without its beginning, as after a rotation or with --since, and delays that nothing waits.
+func TestStatsOfPartsOfALog(t *testing.T) {
+	odd := attempt(0, "odd", "retrying", "timeout", 1)
+	for i, f := range odd.Details {
+		if f.Key == events.KeyDelay {
+			odd.Details[i] = events.Float(f.Key, 1e300)
+		}
+	}
+	got := stats(t, append(call("load", 3, "recovered")[2:], call("fetch", 1, "stopped")[1], odd)...)
+	type want struct {
+		name                                         string
+		asked, attempts, retried, recovered, stopped int64
+		waited, amplification                        float64
+	}
+	wants := []want{{"fetch", 0, 0, 0, 0, 1, 0, 0}, {"load", 0, 2, 0, 1, 0, 2 + 3, 0}, {"odd", 1, 1, 0, 0, 0, 0, 1}}
+	for i, w := range wants {
+		o := got.Operations[i]
+		if g := (want{o.Name, o.Asked, o.Attempts, o.Retried, o.Recovered, o.Stopped, o.Waited, o.Amplification}); g != w {
+			t.Errorf("got  %+v\nwant %+v", g, w)
+		}
+	}
+}
+
+func asJSON(t *testing.T, v any) string {
+	t.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// A log with endlessly many names must not fill the memory, and everything in it counts all the same.
+func TestNamesAreBounded(t *testing.T) {
+	sum := eventquery.NewCounter()
+	const rounds, each = 40, 1000
+	for round := range rounds { // as files with workers of their own
+		part := sum.Fork()
+		var records []events.Record
+		for i := range each {
+			name := strings.Repeat("long name ", 20) + fmt.Sprint(round*each+i)
+			records = append(records, attempt(0, name, "failed", name, 1), attempt(0, "op 0", "failed", name, 1))
+		}
+		lines(t, log(records...), part.Add)
+		sum.Merge(part)
+	}
+	runtime.GC()
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	s := sum.Stats()
+	var total, classes int64
+	for _, o := range s.Operations {
+		total += o.Failed
+		if len(o.Errors) > 101 {
+			t.Errorf("%d kinds of errors of %s", len(o.Errors), o.Name)
+		}
+		for _, e := range o.Errors {
+			classes += e.Count
+		}
+	}
+	if total != 2*rounds*each || classes != total {
+		t.Errorf("%d failures of %d classes, want %d", total, classes, 2*rounds*each)
+	}
+	if mib := memory.HeapAlloc >> 20; mib > 12 {
+		t.Errorf("%d MiB are in use", mib)
+	}
+}
+
+// What many files have in common takes room once, and no operation takes that of all others.
+func TestRoomIsForAll(t *testing.T) {
+	sum := eventquery.NewCounter()
+	for range 10 {
+		part := sum.Fork()
+		var records []events.Record
+		for i := range 1000 {
+			records = append(records, attempt(0, fmt.Sprintf("op %d", i), "failed", "timeout", 1))
+		}
+		for i := range 9000 {
+			records = append(records, attempt(0, "noisy", "failed", fmt.Sprintf("error %d", i), 1))
+		}
+		lines(t, log(append(records, attempt(0, "quiet", "failed", "timeout", 1))...), part.Add)
+		sum.Merge(part)
+	}
+	named := 0
+	for _, o := range sum.Stats().Operations {
+		if o.Name == eventquery.Others || o.Name != "noisy" && o.Failed != 10 {
+			t.Fatalf("%s failed %d times", o.Name, o.Failed)
+		}
+		named++
+	}
+	if named != 1002 {
+		t.Errorf("%d operations, want 1002", named)
+	}
+}
+
+func TestValuesAreBounded(t *testing.T) {
+	v := eventquery.NewValues()
+	for i := range 200_000 {
+		v.Add(events.Value(fmt.Sprintf(`"%032d"`, i)))
+		v.Add(events.Value(`"of\u0074en"`))
+		v.Add(events.Value(`7`))
+	}
+	runtime.GC()
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	list, others := v.Sorted()
+	total := others
+	for _, c := range list {
+		total += c.Count
+	}
+	if total != 600_000 || others == 0 || list[0] != (eventquery.ValueCount{"7", 200_000}) || list[1] != (eventquery.ValueCount{"often", 200_000}) {
+		t.Errorf("%d in all, %d others, first %+v", total, others, list[:2])
+	}
+	if n := len(list); n < 60_000 || n > 120_000 {
+		t.Errorf("%d values", n)
+	}
+	if mib := memory.HeapAlloc >> 20; mib > 20 {
+		t.Errorf("%d MiB are in use", mib)
+	}
+}
+
+func TestDescribeCannotCommandATerminal(t *testing.T) {
+	r := attempt(0, "load", "retrying", "timeout", 1)
+	r.Message = "a\x1b[31mred\r\n\u202eturned\u2066 \x00\xff日本\u00ad"
+	r.Level = "warn\x07"
+	lines(t, log(r), func(l *events.Line) {
+		text := eventquery.Style{Zone: time.UTC}.Describe(l)
+		for _, c := range text {
+			if c < ' ' || c == 0x7f || c == '\u202e' || c == '\u2066' || c == '\u00ad' {
+				t.Errorf("%q has %q", text, c)
+			}
+		}
+		if !strings.Contains(text, "日本") || !strings.HasPrefix(text, "2026-11-23 10:00:00.000  warn\\a") {
+			t.Errorf("%q", text)
+		}
+	})
+}

@@ -1,0 +1,63 @@
+package pipefile
+
+import (
+	"fmt"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/child"
+)
+
+const (
+	codeExpr   = `([1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-5])`
+	endPattern = `^(` + codeExpr + `(-` + codeExpr + `)?|timeout|signal)$`
+	endWant    = `an exit code from 1 to 255, a range such as 75-78, timeout or signal`
+)
+
+var isEnd = matches(endPattern)
+
+// endKind is one way in which a command can end, or a range of them.
+var endKind = scalar(
+	schema{"anyOf": []any{schema{"type": "string", "pattern": endPattern}, schema{"type": "integer", "minimum": 1, "maximum": 255}}},
+	endWant, []string{"!!str", "!!int"}, func(text string) (string, error) {
+		if !isEnd(text) {
+			return "", fmt.Errorf("is %q, want %s", text, endWant)
+		}
+		if err := new(child.Ends).Add(text); err != nil {
+			return "", fmt.Errorf("is %q, %w", text, err)
+		}
+		return text, nil
+	})
+
+// endsKind is one end, or a list of them.
+var endsKind = func() kind[*child.Ends] {
+	list := listOf(endKind, 1, "a list of ends such as [75, timeout]")
+	return kind[*child.Ends]{schema{"anyOf": []any{endKind.schema, list.schema}}, func(r *reader, n *yaml.Node, at string) (*child.Ends, bool) {
+		var texts []string
+		var ok bool
+		if target(n).Kind == yaml.SequenceNode {
+			texts, ok = list.read(r, n, at)
+		} else {
+			texts = make([]string, 1)
+			texts[0], ok = endKind.read(r, n, at)
+		}
+		if !ok {
+			return nil, false
+		}
+		ends := &child.Ends{}
+		if err := ends.Add(strings.Join(texts, ",")); err != nil {
+			r.complain(n, at, "%s", err)
+			return nil, false
+		}
+		return ends, true
+	}}
+}()
+
+// listed are the ends as a person reads them; empty for none.
+func listed(ends *child.Ends) string {
+	if ends == nil {
+		return ""
+	}
+	return strings.ReplaceAll(ends.String(), ",", ", ")
+}
