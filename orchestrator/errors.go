@@ -89,6 +89,16 @@ func (e *FieldError) Error() string {
 	return fmt.Sprintf("orchestrator: %s is %s, want %s", e.Field, e.Value, e.Want)
 }
 
+// A CycleError is the FieldError of phases that need each other, so that none of them could begin. errors.As finds
+// the FieldError in it.
+type CycleError struct {
+	FieldError
+	Cycle []string // names of phases: each needs the next one, and the last one needs the first
+}
+
+// Unwrap returns the FieldError.
+func (e *CycleError) Unwrap() error { return &e.FieldError }
+
 // panicError is the error of an attempt that panicked with value, or called runtime.Goexit.
 type panicError struct {
 	value  any

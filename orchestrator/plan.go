@@ -35,7 +35,8 @@ type PlannedPhase struct {
 	Fallback bool // whether it has a fallback
 }
 
-// Plan checks the pipeline and puts its phases in order. It calls none of its functions. The error is a *FieldError.
+// Plan checks the pipeline and puts its phases in order. It calls none of its functions. The error is a *FieldError,
+// or a *CycleError, which has one.
 func (p Pipeline) Plan() (*Plan, error) {
 	p.Phases = slices.Clone(p.Phases)
 	plan := &Plan{pipeline: p}
@@ -138,18 +139,24 @@ func (p *Plan) sort() error {
 		return nil
 	}
 	cycle := p.cycle(left)
-	return &FieldError{Phase: cycle[0], Field: "Needs", Value: strings.Join(cycle, "→"), Want: "a graph without cycles"}
+	path := strings.Join(append(cycle, cycle[0]), "→")
+	return &CycleError{
+		FieldError: FieldError{Phase: cycle[0], Field: "Needs", Value: path, Want: "a graph without cycles"},
+		Cycle:      cycle,
+	}
 }
 
-// cycle returns the names along one cycle, the first repeated at the end. left tells how many of a phase's needs
-// can never be met.
+// cycle returns the names along one cycle. It begins with the phase that comes first in the pipeline. left tells how
+// many of a phase's needs can never be met.
 func (p *Plan) cycle(left []int) []string {
 	at := slices.IndexFunc(left, func(n int) bool { return n > 0 })
-	seen := map[int]int{} // phase to its place on the path
+	seen := map[int]int{} // a phase's position on the path
 	var path []int
 	for {
 		if from, ok := seen[at]; ok {
-			return p.names(append(path[from:], at))
+			path = path[from:]
+			first := slices.Index(path, slices.Min(path))
+			return p.names(slices.Concat(path[first:], path[:first]))
 		}
 		seen[at] = len(path)
 		path = append(path, at)

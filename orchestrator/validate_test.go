@@ -32,6 +32,7 @@ func TestBadInput(t *testing.T) {
 		{"unknown use", []orchestrator.Phase{phase("analysis"), {Name: "report", Run: run, Uses: []string{"Analysis"}}}, orchestrator.Options{}, `orchestrator: phase "report": Uses is "Analysis", want the name of another phase: did you mean "analysis"?`},
 		{"needs itself", []orchestrator.Phase{phase("a", "a")}, orchestrator.Options{}, `orchestrator: phase "a": Needs is a→a, want a graph without cycles`},
 		{"cycle", []orchestrator.Phase{phase("x"), phase("tail", "a"), phase("a", "x", "b"), phase("b", "c"), phase("c", "a")}, orchestrator.Options{}, `orchestrator: phase "a": Needs is a→b→c→a, want a graph without cycles`},
+		{"cycle that is entered in its middle", []orchestrator.Phase{phase("tail", "b"), phase("a", "b"), phase("b", "a")}, orchestrator.Options{}, `orchestrator: phase "a": Needs is a→b→a, want a graph without cycles`},
 		{"uses a later one", []orchestrator.Phase{{Name: "a", Run: run, Uses: []string{"b"}}, phase("b")}, orchestrator.Options{}, `orchestrator: phase "a": Uses is "b", want a phase before it`},
 		{"uses itself", []orchestrator.Phase{{Name: "a", Run: run, Uses: []string{"a"}}}, orchestrator.Options{}, `orchestrator: phase "a": Uses is "a", want a phase before it`},
 		{"uses a stranger", []orchestrator.Phase{phase("a"), phase("b"), {Name: "c", Run: run, Needs: []string{"a"}, Uses: []string{"b"}}}, orchestrator.Options{}, `orchestrator: phase "c": Uses is "b", want a phase that it needs, also through others; or to name this one in Needs`},
@@ -93,6 +94,20 @@ func TestPlan(t *testing.T) {
 	equal(t, "sequence", plan.Sequence(), false)
 	p.Phases[0].Name = "changed" // the plan is a copy
 	equal(t, "name", plan.Phases()[2].Name, "report")
+}
+
+func TestCycleErrorListsThePhases(t *testing.T) {
+	err := pipeline(orchestrator.Phase{Name: "tail", Run: ok(1), Needs: []string{"b"}},
+		orchestrator.Phase{Name: "a", Run: ok(1), Needs: []string{"b"}},
+		orchestrator.Phase{Name: "b", Run: ok(1), Needs: []string{"a"}}).Validate()
+	var cycle *orchestrator.CycleError
+	if want := []string{"a", "b"}; !errors.As(err, &cycle) || !slices.Equal(cycle.Cycle, want) {
+		t.Errorf("Validate() = %#v, want a *CycleError of %q", err, want)
+	}
+	var field *orchestrator.FieldError
+	if !errors.As(err, &field) || field.Phase != "a" || field.Field != "Needs" {
+		t.Errorf("errors.As finds the FieldError %#v, want that of the Needs of a", field)
+	}
 }
 
 // More uses than one walk over the graph can check.
