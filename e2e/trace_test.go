@@ -293,6 +293,8 @@ func checkEvents(t *testing.T, r run, root *jaeger.Span) {
 			want["phase_end"]++
 		case kind == "recovery":
 			want["recovery_attempt"]++
+		case kind == "fallback":
+			want["fallback_attempt"]++
 		case kind == "attempt" && s.Failed && operation:
 			want["autocorrect_attempt"]++
 		case kind == "attempt" && s.Failed:

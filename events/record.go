@@ -22,6 +22,7 @@ const (
 	TypeStopped       = "autocorrect_stopped"   // an operation stopped during a wait, after a "retrying"
 	TypePhaseFailed   = "phase_attempt_failed"  // a phase's first try failed
 	TypeRecovery      = "recovery_attempt"      // a recovery attempt of a phase ended
+	TypeFallback      = "fallback_attempt"      // the fallback of a phase ended; it is no recovery
 	TypePhaseStart    = "phase_start"
 	TypePhaseEnd      = "phase_end"
 	TypeRunStart      = "run_start"
@@ -38,14 +39,20 @@ const (
 
 // The keys of details.
 const (
-	KeyAttemptNumber = "attempt_number"
-	KeyReason        = "reason"
-	KeyResult        = "result"
-	KeyOperation     = "operation"
-	KeyDelay         = "delay"
-	KeyNextDelay     = "next_delay"
-	KeyErrorType     = "error_type"
-	KeyCount         = "count"
+	KeyAttemptNumber    = "attempt_number"
+	KeyReason           = "reason" // "Error in <operation or phase>: <error>"; events_dropped: why
+	KeyResult           = "result" // retrying, failed or success; of stopped operations, runs and phases how they ended
+	KeyOperation        = "operation"
+	KeyPipeline         = "pipeline"   // run_start, run_end
+	KeyError            = "error"      // the error's text alone
+	KeyErrorType        = "error_type" // its class, for example timeout
+	KeyDelay            = "delay"      // seconds that were waited before the attempt
+	KeyNextDelay        = "next_delay" // seconds that are waited before the next one
+	KeyDuration         = "duration"   // run_end, phase_end: seconds
+	KeyRecoveryMessage  = "recovery_message"
+	KeyRecoveryAttempts = "recovery_attempts" // phase_end: how many there were, without the fallback
+	KeyFallback         = "fallback"          // phase_end: true when the fallback's result is the phase's
+	KeyCount            = "count"             // events_dropped: how many lines were lost
 )
 
 // The keys of a line, in the order they are written. They are no keys of details: see Record.Append.

@@ -50,7 +50,7 @@ type PhaseResult struct {
 	Error    string          `json:"error,omitempty"`    // the first try's failure, kept also when recovered
 	Reason   string          `json:"reason,omitempty"`   // why it was not a success
 	Recovery *Recovery       `json:"recovery,omitempty"` // absent when no recovery attempt was made
-	Fallback *Fallback       `json:"fallback,omitempty"` // absent when the fallback was not called
+	Fallback *Fallback       `json:"fallback,omitempty"` // absent when the fallback was not called; it is no recovery
 }
 
 // Output decodes the phase's result into v, as Input.Output does.

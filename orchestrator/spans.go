@@ -125,6 +125,9 @@ func (d *local) endPhase(span trace.Span, result PhaseResult, failure *retry.Err
 			semconv.RecoveryResultKey.String(recoveryText(r)),
 		)
 	}
+	if f := result.Fallback; f != nil && f.Status == AttemptSuccess {
+		attributes = append(attributes, semconv.PhaseFallbackKey.Bool(true))
+	}
 	defer tracing()
 	if failure != nil {
 		attributes = append(attributes, semconv.ErrorTypeKey.String(semconv.ErrorType(failure.Err)))
@@ -162,10 +165,14 @@ func (a *attempt) startSpan(ctx context.Context) context.Context {
 }
 
 func (a *attempt) kind() string {
-	if a.task.Attempt == 0 && !a.task.Fallback {
+	switch {
+	case a.task.Fallback:
+		return semconv.KindFallback
+	case a.task.Attempt == 0:
 		return semconv.KindAttempt
+	default:
+		return semconv.KindRecovery
 	}
-	return semconv.KindRecovery
 }
 
 func (a *attempt) spanName() string {

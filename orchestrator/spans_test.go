@@ -79,9 +79,14 @@ func checkPhaseSpan(t *testing.T, p orchestrator.PhaseResult, s sdktrace.ReadOnl
 	if p.Status != skipped {
 		want = 1
 	}
+	fellBack := any(nil)
 	if p.Fallback != nil {
 		want++
+		if p.Status == success {
+			fellBack = true
+		}
 	}
+	equal(t, p.Phase+"'s phase.fallback", attribute(s, "phase.fallback"), fellBack)
 	if r := p.Recovery; r != nil {
 		want += len(r.Attempts)
 		equal(t, p.Phase+"'s recovery.success", attribute(s, "recovery.success"), any(r.Success))
@@ -94,7 +99,9 @@ func checkPhaseSpan(t *testing.T, p orchestrator.PhaseResult, s sdktrace.ReadOnl
 		equal(t, p.Phase+"'s recovery.result", attribute(s, "recovery.result"), any(string(text)))
 	}
 	equal(t, p.Phase+"'s attempts", len(tries), want)
+	kinds := map[any]int{}
 	for _, try := range tries {
+		kinds[attribute(try, "backspan.kind")]++
 		equal(t, try.Name()+"'s phase.name", attribute(try, "phase.name"), any(p.Phase))
 		equal(t, try.Name()+" is an error", try.Status().Code == codes.Error, attribute(try, "retry.result") != any("success"))
 		if p.Recovery == nil || !strings.HasPrefix(try.Name(), "recovery ") {
@@ -104,6 +111,8 @@ func checkPhaseSpan(t *testing.T, p orchestrator.PhaseResult, s sdktrace.ReadOnl
 		equal(t, try.Name()+"'s delay", attribute(try, "retry.delay_seconds"), any(a.Delay.Seconds()))
 		equal(t, try.Name()+"'s error", try.Status().Description, a.Error)
 	}
+	equal(t, p.Phase+"'s first tries", kinds["attempt"] == 1, p.Status != skipped)
+	equal(t, p.Phase+"'s fallback", kinds["fallback"] == 1, p.Fallback != nil)
 }
 
 // The whole picture of a run, every attribute of it.
@@ -149,7 +158,7 @@ func TestFallbackHasASpan(t *testing.T) {
 		}
 		last := rec.Spans()[2]
 		equal(t, "name", last.Name(), "fallback")
-		equal(t, "kind", attributeOf(last.Attributes(), semconv.KindKey).AsString(), semconv.KindRecovery)
+		equal(t, "kind", attributeOf(last.Attributes(), semconv.KindKey).AsString(), semconv.KindFallback)
 		equal(t, "attempt", attributeOf(last.Attributes(), semconv.AttemptKey).AsInt64(), 2)
 		equal(t, "status", last.Status().Code, codes.Unset)
 		checkSpans(t, report, rec)

@@ -92,7 +92,7 @@ func (l *EventLog) OnEnd(span sdktrace.ReadOnlySpan) {
 	var s seen
 	s.read(attributes)
 	switch s.kind {
-	case semconv.KindAttempt, semconv.KindRecovery:
+	case semconv.KindAttempt, semconv.KindRecovery, semconv.KindFallback:
 		l.attemptEnded(span, &s)
 	case semconv.KindOperation:
 		l.operationEnded(span, &s)

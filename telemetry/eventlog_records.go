@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -16,13 +15,6 @@ import (
 	"github.com/backspan/backspan/internal/semconv"
 )
 
-// The keys of details that only runs and phases have.
-const (
-	KeyDuration         = "duration"          // run_end, phase_end: seconds
-	KeyRecoveryMessage  = "recovery_message"  // phase_end: what became of the recovery
-	KeyRecoveryAttempts = "recovery_attempts" // phase_end: how many there were
-)
-
 // seen is what the event log reads from a span's attributes.
 type seen struct {
 	kind, session, phase, operation, result, outcome, status, errorType string
@@ -30,6 +22,7 @@ type seen struct {
 	delay, nextDelay                                                    float64
 	hasNext                                                             bool
 	recovered                                                           bool // a recovery was attempted
+	fellBack                                                            bool // the result is the fallback's
 	recoveryMessage                                                     string
 	recoveryAttempts                                                    int64
 }
@@ -91,6 +84,8 @@ func (s *seen) attribute(kv *attribute.KeyValue) {
 		s.nextDelay, s.hasNext = kv.Value.AsFloat64(), true
 	case semconv.RecoveryAttemptedKey:
 		s.recovered = kv.Value.AsBool()
+	case semconv.PhaseFallbackKey:
+		s.fellBack = kv.Value.AsBool()
 	case semconv.RecoveryMessageKey:
 		s.recoveryMessage = kv.Value.AsString()
 	case semconv.RecoveryAttemptsKey:
@@ -107,64 +102,68 @@ func (s *seen) draft(span sdktrace.ReadOnlySpan, kind string) *draft {
 	return d
 }
 
-// attemptEnded writes failed attempts, successes after failures, and every recovery. A phase's own first try is the
-// attempt that belongs to no operation.
+// attemptEnded writes failed attempts, successes after failures, and every recovery attempt and fallback. A phase's own
+// first try is the attempt that belongs to no operation.
 func (l *EventLog) attemptEnded(span sdktrace.ReadOnlySpan, s *seen) {
+	number := strconv.FormatInt(s.attempt, 10)
 	switch {
-	case s.kind == semconv.KindRecovery && span.Name() == semconv.FallbackName:
-		l.attempt(span, s, events.TypeRecovery, "Fallback, attempt ", "Fallback successful on attempt ")
+	case s.kind == semconv.KindFallback:
+		l.attempt(span, s, events.TypeFallback, "Fallback failed: ", "Fallback successful")
 	case s.kind == semconv.KindRecovery:
-		l.attempt(span, s, events.TypeRecovery, "Recovery attempt ", "Recovery successful on attempt ")
-	case s.result == semconv.ResultSuccess && (s.attempt <= 1 || s.operation == ""):
-	case s.result == semconv.ResultSuccess:
-		l.attempt(span, s, events.TypeRecovered, "", "Autocorrect successful on attempt ")
-	case s.operation == "":
-		l.attempt(span, s, events.TypePhaseFailed, "Phase attempt ", "")
-	default:
-		l.attempt(span, s, events.TypeAttempt, "Autocorrect attempt ", "")
+		l.attempt(span, s, events.TypeRecovery, "Recovery attempt "+number+": ", "Recovery successful on attempt "+number)
+	case s.result != semconv.ResultSuccess && s.operation == "":
+		l.attempt(span, s, events.TypePhaseFailed, "Phase attempt "+number+": ", "")
+	case s.result != semconv.ResultSuccess:
+		l.attempt(span, s, events.TypeAttempt, "Autocorrect attempt "+number+": ", "")
+	case s.attempt > 1 && s.operation != "":
+		l.attempt(span, s, events.TypeRecovered, "", "Autocorrect successful on attempt "+number+": "+s.operation)
 	}
 }
 
-// attempt writes one attempt. The order of the details is the schema's.
+// attempt writes one attempt. failed is what its message begins with when it failed, succeeded its whole message
+// otherwise. The order of the details is the schema's.
 func (l *EventLog) attempt(span sdktrace.ReadOnlySpan, s *seen, kind, failed, succeeded string) {
 	d := s.draft(span, kind)
-	number := strconv.FormatInt(s.attempt, 10)
-	what := cmp.Or(s.operation, s.phase)
 	d.add(events.Int(events.KeyAttemptNumber, s.attempt))
-	switch s.result {
-	case semconv.ResultSuccess:
-		d.Message = succeeded + number + ": " + what
-		if kind == events.TypeRecovery {
-			d.Message = succeeded + number // the words of the phase's result
-		}
-	default:
+	var text string
+	if s.result == semconv.ResultSuccess {
+		d.Message = succeeded
+	} else {
 		d.Level = events.LevelError
 		if s.result == semconv.ResultRetrying {
 			d.Level = events.LevelWarning
 		}
-		var reason string
-		d.Message, reason = failure(failed+number+": ", what, span, s)
-		d.add(events.String(events.KeyReason, reason))
+		text = d.failure(failed, cmp.Or(s.operation, s.phase), span, s)
 	}
 	d.add(events.String(events.KeyResult, s.result))
 	if s.operation != "" {
 		d.add(events.String(events.KeyOperation, s.operation))
 	}
+	d.error(text, s.errorType)
 	d.add(events.Float(events.KeyDelay, s.delay))
 	if s.hasNext {
 		d.add(events.Float(events.KeyNextDelay, s.nextDelay))
 	}
-	if s.errorType != "" {
-		d.add(events.String(events.KeyErrorType, s.errorType))
-	}
 	l.write(d)
 }
 
-// failure returns "<prefix>Error in <what>: <text>" and, without another allocation, the reason in it.
-func failure(prefix, what string, span sdktrace.ReadOnlySpan, s *seen) (message, reason string) {
-	text := cmp.Or(span.Status().Description, s.errorType, "unknown error")
-	message = prefix + "Error in " + what + ": " + text
-	return message, message[len(prefix):]
+// failure sets the message "<prefix>Error in <what>: <text>", adds the reason, which is the message without prefix, and
+// returns the text.
+func (d *draft) failure(prefix, what string, span sdktrace.ReadOnlySpan, s *seen) (text string) {
+	text = cmp.Or(span.Status().Description, s.errorType, "unknown error")
+	d.Message = prefix + "Error in " + what + ": " + text
+	d.add(events.String(events.KeyReason, d.Message[len(prefix):])) // allocates nothing
+	return text
+}
+
+// error adds what is known of an error: its text and its type.
+func (d *draft) error(text, errorType string) {
+	if text != "" {
+		d.add(events.String(events.KeyError, text))
+	}
+	if errorType != "" {
+		d.add(events.String(events.KeyErrorType, errorType))
+	}
 }
 
 // operationEnded writes an operation that was stopped during a wait: its last attempt said "retrying", and
@@ -178,13 +177,10 @@ func (l *EventLog) operationEnded(span sdktrace.ReadOnlySpan, s *seen) {
 	}
 	d := s.draft(span, events.TypeStopped)
 	d.Level = events.LevelError
-	var reason string
-	d.Message, reason = failure("Autocorrect stopped: ", s.operation, span, s)
-	d.add(events.Int(events.KeyAttemptNumber, s.attempts), events.String(events.KeyReason, reason),
-		events.String(events.KeyResult, s.outcome), events.String(events.KeyOperation, s.operation))
-	if s.errorType != "" {
-		d.add(events.String(events.KeyErrorType, s.errorType))
-	}
+	d.add(events.Int(events.KeyAttemptNumber, s.attempts))
+	text := d.failure("Autocorrect stopped: ", s.operation, span, s)
+	d.add(events.String(events.KeyResult, s.outcome), events.String(events.KeyOperation, s.operation))
+	d.error(text, s.errorType)
 	l.write(d)
 }
 
@@ -201,61 +197,66 @@ func waits(span sdktrace.ReadOnlySpan) int64 {
 
 // started writes the start of a run or phase.
 func (l *EventLog) started(frame scope.Frame, span sdktrace.ReadWriteSpan) {
-	kind, what := events.TypeRunStart, "Run "
-	if frame.Starting == semconv.KindPhase {
-		kind, what = events.TypePhaseStart, "Phase "
-		if hasStatus(span) { // a phase that was skipped never started
-			return
-		}
+	isPhase := frame.Starting == semconv.KindPhase
+	if isPhase && hasStatus(span) { // a phase that was skipped never started
+		return
 	}
-	d := newDraft(span, kind)
+	d := newDraft(span, events.TypeRunStart)
 	d.Time = span.StartTime()
 	d.Session = frame.Session
-	if frame.Starting == semconv.KindPhase {
-		d.Phase = span.Name()
+	if isPhase {
+		d.Type, d.Phase = events.TypePhaseStart, span.Name()
+		d.Message = "Phase " + span.Name() + " started"
+	} else {
+		d.Message = "Run " + span.Name() + " started"
+		d.add(events.String(events.KeyPipeline, span.Name()))
 	}
-	d.Message = what + span.Name() + " started"
 	l.write(d)
 }
 
-// hasStatus says whether the span of a phase knows how it ended.
+// hasStatus reports whether the span of a phase says how the phase ended.
 func hasStatus(span sdktrace.ReadOnlySpan) bool {
 	return slices.ContainsFunc(span.Attributes(), func(kv attribute.KeyValue) bool { return kv.Key == semconv.PhaseStatusKey })
 }
 
 // ended writes the end of a run or phase.
 func (l *EventLog) ended(span sdktrace.ReadOnlySpan, s *seen) {
-	kind, what := events.TypeRunEnd, "Run "
-	if s.kind == semconv.KindPhase {
-		kind, what = events.TypePhaseEnd, "Phase "
-		s.phase = span.Name()
-	}
 	status := span.Status()
-	if s.status == "" { // its instrumentation did not come to say it
+	if s.status == "" { // another instrumentation did not set it
 		s.status = semconv.StatusSuccess
 		if status.Code == codes.Error {
 			s.status = semconv.StatusFailed
 		}
 	}
-	d := s.draft(span, kind)
-	d.Message = what + span.Name() + " ended: " + s.status
+	d := s.draft(span, events.TypeRunEnd)
+	d.Message = "Run " + span.Name() + " ended: "
+	if s.kind == semconv.KindPhase {
+		d.Type, d.Phase = events.TypePhaseEnd, span.Name()
+		d.Message = "Phase " + span.Name() + " ended: "
+	} else {
+		d.add(events.String(events.KeyPipeline, span.Name()))
+	}
+	switch text := status.Description; {
+	case s.fellBack:
+		d.Message += s.status + " by its fallback"
+	case text == "":
+		d.Message += s.status
+	case s.status == semconv.StatusCancelled:
+		d.Message += text // "cancelled after 2 attempts: …"
+	default:
+		d.Message += s.status + ": " + text
+	}
 	if status.Code == codes.Error || s.status == semconv.StatusFailed {
 		d.Level = events.LevelError
-		more, said := strings.CutPrefix(status.Description, semconv.StatusCancelled+" ")
-		switch {
-		case said && s.status == semconv.StatusCancelled:
-			d.Message += " " + more // "cancelled after 2 attempts: …"
-		case status.Description != "":
-			d.Message += ": " + status.Description
-		}
 	}
-	d.add(events.String(events.KeyResult, s.status),
-		events.Float(KeyDuration, span.EndTime().Sub(span.StartTime()).Round(time.Microsecond).Seconds()))
-	if s.errorType != "" {
-		d.add(events.String(events.KeyErrorType, s.errorType))
-	}
+	d.add(events.String(events.KeyResult, s.status))
+	d.error(status.Description, s.errorType)
+	d.add(events.Float(events.KeyDuration, span.EndTime().Sub(span.StartTime()).Round(time.Microsecond).Seconds()))
 	if s.recovered {
-		d.add(events.String(KeyRecoveryMessage, s.recoveryMessage), events.Int(KeyRecoveryAttempts, s.recoveryAttempts))
+		d.add(events.String(events.KeyRecoveryMessage, s.recoveryMessage), events.Int(events.KeyRecoveryAttempts, s.recoveryAttempts))
+	}
+	if s.fellBack {
+		d.add(events.Bool(events.KeyFallback, true))
 	}
 	l.write(d)
 }

@@ -25,6 +25,7 @@ func TestTheOrderOfAttributesDoesNotMatter(t *testing.T) {
 		{0, []attribute.KeyValue{kind(semconv.KindAttempt), number(1), result(semconv.ResultSuccess)}},
 		{1, []attribute.KeyValue{kind(semconv.KindAttempt), number(1), result(semconv.ResultFailed)}},
 		{1, []attribute.KeyValue{kind(semconv.KindRecovery), number(1), result(semconv.ResultSuccess)}},
+		{1, []attribute.KeyValue{kind(semconv.KindFallback), number(1), result(semconv.ResultSuccess)}},
 		{0, []attribute.KeyValue{kind(semconv.KindOperation), operation, semconv.AttemptsKey.Int(1), outcome(semconv.OutcomeSuccess)}},
 		{0, []attribute.KeyValue{kind(semconv.KindOperation), operation, semconv.AttemptsKey.Int(1), outcome(semconv.OutcomeExhausted)}},
 		{1, []attribute.KeyValue{kind(semconv.KindOperation), operation, semconv.AttemptsKey.Int(1), outcome(semconv.OutcomeCancelled)}},

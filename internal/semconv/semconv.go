@@ -24,7 +24,14 @@ const (
 	KindOperation = "operation" // one retried operation, all attempts and waits included
 	KindAttempt   = "attempt"   // one call; also the first try of a phase
 	KindRecovery  = "recovery"  // one recovery attempt of a phase
+	KindFallback  = "fallback"  // the call of a phase's fallback
 )
+
+// IsTry reports whether a span of the given kind stands for one call: an attempt of an operation, or the first try, a
+// recovery attempt or the fallback of a phase.
+func IsTry(kind string) bool {
+	return kind == KindAttempt || kind == KindRecovery || kind == KindFallback
+}
 
 // SessionIDKey is on every Backspan span: the UUID of the run, or of the process.
 const SessionIDKey = attribute.Key("session.id")
@@ -35,10 +42,10 @@ const ErrorTypeKey = attribute.Key("error.type")
 // Attributes of operations and attempts.
 const (
 	OperationKey  = attribute.Key("retry.operation")           // operation, attempt: the operation's name
-	AttemptKey    = attribute.Key("retry.attempt")             // attempt, recovery: int from 1
-	DelayKey      = attribute.Key("retry.delay_seconds")       // attempt, recovery: what was waited before it
+	AttemptKey    = attribute.Key("retry.attempt")             // attempt, recovery, fallback: int from 1
+	DelayKey      = attribute.Key("retry.delay_seconds")       // attempt, recovery, fallback: what was waited before it
 	NextDelayKey  = attribute.Key("retry.next_delay_seconds")  // attempt, recovery: what will be waited after it
-	ResultKey     = attribute.Key("retry.result")              // attempt, recovery: a Result constant
+	ResultKey     = attribute.Key("retry.result")              // attempt, recovery, fallback: a Result constant
 	MaxRetriesKey = attribute.Key("retry.max_retries")         // operation: int; -1 means without limit
 	AttemptsKey   = attribute.Key("retry.attempts")            // operation: int, how many were made
 	RetriedKey    = attribute.Key("retry.retried")             // operation: bool, more than one attempt
@@ -78,6 +85,7 @@ const (
 const (
 	PhaseNameKey         = attribute.Key("phase.name")         // the phase and every Backspan span below it
 	PhaseStatusKey       = attribute.Key("phase.status")       // phase: a Status constant
+	PhaseFallbackKey     = attribute.Key("phase.fallback")     // phase: true when the fallback's result is the phase's
 	RunStatusKey         = attribute.Key("run.status")         // run: a Status constant
 	RecoveryAttemptedKey = attribute.Key("recovery.attempted") // phase: bool
 	RecoverySuccessKey   = attribute.Key("recovery.success")   // phase: bool
@@ -133,7 +141,7 @@ func AttemptName(n int) string { return nth(&attemptNames, n) }
 // RecoveryName is the span name of recovery n, counted from 1.
 func RecoveryName(n int) string { return nth(&recoveryNames, n) }
 
-// FallbackName is the span name of the call of a phase's fallback, which stands beside its recovery attempts.
+// FallbackName is the span name of the call of a phase's fallback.
 const FallbackName = "fallback"
 
 func nth(table *[namedAttempts + 1]string, n int) string {

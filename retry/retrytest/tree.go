@@ -102,11 +102,7 @@ func read(s sdktrace.ReadOnlySpan) span {
 
 func (s span) text(key attribute.Key) string { return s.attributes[key].AsString() }
 func (s span) isOperation() bool             { return s.text(semconv.KindKey) == semconv.KindOperation }
-
-func (s span) isAttempt() bool {
-	kind := s.text(semconv.KindKey)
-	return kind == semconv.KindAttempt || kind == semconv.KindRecovery
-}
+func (s span) isAttempt() bool               { return semconv.IsTry(s.text(semconv.KindKey)) }
 
 func (s span) failure() string {
 	if status := s.Status(); status.Code == codes.Error {

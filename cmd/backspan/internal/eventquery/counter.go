@@ -44,7 +44,7 @@ func (c *Counter) Add(l *events.Line) {
 	switch kind := l.Type(); {
 	case kind.Is(events.TypeAttempt), kind.Is(events.TypeRecovered), kind.Is(events.TypeStopped):
 		c.entry(c.operations, l.Detail(events.KeyOperation)).operation(c.room, l, kind)
-	case kind.Is(events.TypePhaseFailed), kind.Is(events.TypeRecovery):
+	case kind.Is(events.TypePhaseFailed), kind.Is(events.TypeRecovery), kind.Is(events.TypeFallback):
 		c.entry(c.phases, l.Phase()).phase(c.room, l, kind)
 	case kind.Is(events.TypePhaseEnd):
 		if result := l.Detail(events.KeyResult); result.Is("failed") || result.Is("cancelled") {

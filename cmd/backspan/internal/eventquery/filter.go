@@ -34,7 +34,7 @@ type Condition struct {
 var (
 	Types = []string{
 		events.TypeAttempt, events.TypeRecovered, events.TypeStopped, events.TypePhaseFailed, events.TypeRecovery,
-		events.TypePhaseStart, events.TypePhaseEnd, events.TypeRunStart, events.TypeRunEnd, events.TypeEventsDropped,
+		events.TypeFallback, events.TypePhaseStart, events.TypePhaseEnd, events.TypeRunStart, events.TypeRunEnd, events.TypeEventsDropped,
 	}
 	Levels  = []string{events.LevelInfo, events.LevelWarning, events.LevelError}
 	Results = []string{"retrying", "failed", "success", "cancelled", "deadline", "skipped"}
@@ -75,8 +75,9 @@ var topKeys = map[string]func(*events.Line) events.Value{
 
 // detailKeys are the members of details that Backspan writes.
 var detailKeys = []string{
-	events.KeyAttemptNumber, events.KeyReason, events.KeyResult, events.KeyOperation, events.KeyDelay,
-	events.KeyNextDelay, events.KeyErrorType, events.KeyCount, "duration", "recovery_message", "recovery_attempts",
+	events.KeyAttemptNumber, events.KeyReason, events.KeyResult, events.KeyOperation, events.KeyPipeline,
+	events.KeyError, events.KeyErrorType, events.KeyDelay, events.KeyNextDelay, events.KeyDuration,
+	events.KeyRecoveryMessage, events.KeyRecoveryAttempts, events.KeyFallback, events.KeyCount,
 }
 
 // Keys are the keys that a Condition can name, sorted.

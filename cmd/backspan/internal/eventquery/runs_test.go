@@ -65,8 +65,8 @@ func TestStatsOfRealRuns(t *testing.T) {
 		return "ok", nil
 	}
 	type counts struct {
-		failed, recoveries, recovered, lost int64
-		waited                              float64
+		failed, recoveries, recovered, fellBack, lost int64
+		waited                                        float64
 	}
 	for _, c := range []struct {
 		name  string
@@ -75,18 +75,18 @@ func TestStatsOfRealRuns(t *testing.T) {
 		want  counts
 	}{
 		{"healthy", orchestrator.Phase{Run: works}, 0, counts{}},
-		{"recovered", orchestrator.Phase{Run: flaky}, 0, counts{1, 2, 1, 0, 2 + 4}},
-		{"exhausted", orchestrator.Phase{Run: fails}, 0, counts{1, 3, 0, 1, 2 + 4 + 8}},
-		{"permanent", orchestrator.Phase{Run: permanent}, 0, counts{1, 0, 0, 1, 0}},
-		{"saved by its fallback", orchestrator.Phase{Run: fails, Fallback: works}, 0, counts{1, 4, 1, 0, 2 + 4 + 8}},
-		{"saved at once by its fallback", orchestrator.Phase{Run: permanent, Fallback: works}, 0, counts{1, 1, 1, 0, 0}},
-		{"failed with its fallback", orchestrator.Phase{Run: fails, Fallback: fails}, 0, counts{1, 4, 0, 1, 2 + 4 + 8}},
-		{"cancelled in the first try", orchestrator.Phase{Run: hangs}, time.Second, counts{1, 0, 0, 1, 0}},
-		{"cancelled in the first wait", orchestrator.Phase{Run: fails}, time.Second, counts{1, 0, 0, 1, 0}},
-		{"cancelled in a later wait", orchestrator.Phase{Run: fails, Fallback: works}, 3 * time.Second, counts{1, 1, 0, 1, 2}},
-		{"cancelled in the fallback", orchestrator.Phase{Run: permanent, Fallback: hangs}, time.Second, counts{1, 1, 0, 1, 0}},
-		{"out of time in a try", orchestrator.Phase{Run: hangs, Timeout: time.Second}, 0, counts{1, 0, 0, 1, 0}},
-		{"out of time for a wait", orchestrator.Phase{Run: fails, Timeout: 3 * time.Second}, 0, counts{1, 1, 0, 1, 2}},
+		{"recovered", orchestrator.Phase{Run: flaky}, 0, counts{1, 2, 1, 0, 0, 2 + 4}},
+		{"exhausted", orchestrator.Phase{Run: fails}, 0, counts{1, 3, 0, 0, 1, 2 + 4 + 8}},
+		{"permanent", orchestrator.Phase{Run: permanent}, 0, counts{1, 0, 0, 0, 1, 0}},
+		{"saved by its fallback", orchestrator.Phase{Run: fails, Fallback: works}, 0, counts{1, 3, 0, 1, 0, 2 + 4 + 8}},
+		{"saved at once by its fallback", orchestrator.Phase{Run: permanent, Fallback: works}, 0, counts{1, 0, 0, 1, 0, 0}},
+		{"failed with its fallback", orchestrator.Phase{Run: fails, Fallback: fails}, 0, counts{1, 3, 0, 0, 1, 2 + 4 + 8}},
+		{"cancelled in the first try", orchestrator.Phase{Run: hangs}, time.Second, counts{1, 0, 0, 0, 1, 0}},
+		{"cancelled in the first wait", orchestrator.Phase{Run: fails}, time.Second, counts{1, 0, 0, 0, 1, 0}},
+		{"cancelled in a later wait", orchestrator.Phase{Run: fails, Fallback: works}, 3 * time.Second, counts{1, 1, 0, 0, 1, 2}},
+		{"cancelled in the fallback", orchestrator.Phase{Run: permanent, Fallback: hangs}, time.Second, counts{1, 0, 0, 0, 1, 0}},
+		{"out of time in a try", orchestrator.Phase{Run: hangs, Timeout: time.Second}, 0, counts{1, 0, 0, 0, 1, 0}},
+		{"out of time for a wait", orchestrator.Phase{Run: fails, Timeout: 3 * time.Second}, 0, counts{1, 1, 0, 0, 1, 2}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.phase.Name = "p"
@@ -118,7 +118,7 @@ func TestStatsOfRealRuns(t *testing.T) {
 				t.Fatalf("got %+v, want one phase", got.Phases)
 			}
 			p := got.Phases[0]
-			if g := (counts{p.Failed, p.Recoveries, p.Recovered, p.Lost, p.Waited}); g != c.want {
+			if g := (counts{p.Failed, p.Recoveries, p.Recovered, p.FellBack, p.Lost, p.Waited}); g != c.want {
 				t.Errorf("got %+v, want %+v", g, c.want)
 			}
 		})

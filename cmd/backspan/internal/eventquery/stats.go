@@ -41,8 +41,9 @@ type Operation struct {
 type Phase struct {
 	Name       string       `json:"phase"`
 	Failed     int64        `json:"failed"`     // first tries that failed
-	Recoveries int64        `json:"recoveries"` // recovery attempts, and calls of the fallback
+	Recoveries int64        `json:"recoveries"` // recovery attempts
 	Recovered  int64        `json:"recovered"`  // saved by one of them
+	FellBack   int64        `json:"fell_back"`  // saved by the fallback
 	Lost       int64        `json:"lost"`       // ended failed or cancelled
 	Waited     float64      `json:"waited"`     // seconds before recovery attempts; as above
 	Errors     []ErrorCount `json:"errors"`
@@ -77,7 +78,7 @@ func (c *Counter) Stats() Stats {
 	}
 	for name, t := range c.phases {
 		s.Phases = append(s.Phases, Phase{
-			Name: events.Value(name).Text(), Failed: t.asked, Recoveries: t.tries, Recovered: t.recovered, Lost: t.lost,
+			Name: events.Value(name).Text(), Failed: t.asked, Recoveries: t.tries, Recovered: t.recovered, FellBack: t.fellBack, Lost: t.lost,
 			Waited: micros(t.waited), Errors: commonest(t.classes), First: string(t.span.first), Last: string(t.span.last),
 		})
 	}

@@ -46,10 +46,10 @@ func (s Stats) writePhases(b *strings.Builder, zone *time.Location) {
 	}
 	b.WriteByte('\n')
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
-	row(t, "PHASE\tFAILED\tRECOVERIES\tRECOVERED\tLOST\tWAITED\tFIRST\tLAST\tCOMMONEST ERRORS\n")
+	row(t, "PHASE\tFAILED\tRECOVERIES\tRECOVERED\tFELL BACK\tLOST\tWAITED\tFIRST\tLAST\tCOMMONEST ERRORS\n")
 	for _, p := range s.Phases {
-		row(t, "%s\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t%s\n", Printable(p.Name), p.Failed, p.Recoveries, p.Recovered, p.Lost,
-			Seconds(p.Waited), short(p.First, zone), short(p.Last, zone), top(p.Errors))
+		row(t, "%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t%s\n", Printable(p.Name), p.Failed, p.Recoveries, p.Recovered,
+			p.FellBack, p.Lost, Seconds(p.Waited), short(p.First, zone), short(p.Last, zone), top(p.Errors))
 	}
 	_ = t.Flush() // as above
 }

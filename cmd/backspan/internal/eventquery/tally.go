@@ -9,6 +9,7 @@ import (
 // A tally is the counts of one operation or phase.
 type tally struct {
 	asked, failed, retried, recovered, lost, stopped, tries int64
+	fellBack                                                int64
 	waited                                                  float64
 	span                                                    span
 	classes                                                 map[string]*class // of errors
@@ -61,17 +62,22 @@ func (t *tally) operation(room *room, l *events.Line, kind events.Value) {
 
 func (t *tally) phase(room *room, l *events.Line, kind events.Value) {
 	t.span.add(l.Timestamp())
-	if kind.Is(events.TypeRecovery) {
+	succeeded := l.Detail(events.KeyResult).Is("success")
+	switch {
+	case kind.Is(events.TypePhaseFailed):
+		t.asked++
+	case kind.Is(events.TypeRecovery):
 		t.tries++
 		t.wait(l)
-	} else {
-		t.asked++
+		if succeeded {
+			t.recovered++
+		}
+	case succeeded:
+		t.fellBack++
 	}
-	if l.Detail(events.KeyResult).Is("success") {
-		t.recovered++
-		return
+	if !succeeded {
+		t.failure(room, l)
 	}
-	t.failure(room, l)
 }
 
 // phaseLost counts a phase that did not end well. No try of it says so: a fallback may save the phase after the last
@@ -131,6 +137,7 @@ func (t *tally) merge(room *room, o *tally) {
 	t.failed += o.failed
 	t.retried += o.retried
 	t.recovered += o.recovered
+	t.fellBack += o.fellBack
 	t.lost += o.lost
 	t.stopped += o.stopped
 	t.tries += o.tries

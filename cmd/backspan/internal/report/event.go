@@ -22,15 +22,9 @@ type event struct {
 	result, errorType       string
 	recovery                string // phase_end: what became of it
 	number, recoveries      int
+	fellBack                bool    // phase_end: its result is the fallback's
 	delay, next, took, lost float64 // NaN: not said
 }
-
-// The keys of the details of run_end and phase_end; telemetry writes them.
-const (
-	keyDuration         = "duration"
-	keyRecoveryMessage  = "recovery_message"
-	keyRecoveryAttempts = "recovery_attempts"
-)
 
 func eventOf(l *events.Line) event {
 	text := func(key string) string { return l.Detail(key).Text() }
@@ -43,10 +37,10 @@ func eventOf(l *events.Line) event {
 	e := event{
 		session: l.Session().Text(), kind: l.Type().Text(), phase: l.Phase().Text(), message: l.Message().Text(),
 		bad: l.Level().Is(events.LevelError), operation: text(events.KeyOperation), reason: text(events.KeyReason),
-		result: text(events.KeyResult), errorType: text(events.KeyErrorType), recovery: text(keyRecoveryMessage),
-		number: whole(number(events.KeyAttemptNumber)), recoveries: whole(number(keyRecoveryAttempts)),
-		delay: number(events.KeyDelay), next: number(events.KeyNextDelay), took: number(keyDuration),
-		lost: number(events.KeyCount),
+		result: text(events.KeyResult), errorType: text(events.KeyErrorType), recovery: text(events.KeyRecoveryMessage),
+		number: whole(number(events.KeyAttemptNumber)), recoveries: whole(number(events.KeyRecoveryAttempts)),
+		delay: number(events.KeyDelay), next: number(events.KeyNextDelay), took: number(events.KeyDuration),
+		lost: number(events.KeyCount), fellBack: l.Detail(events.KeyFallback).Is("true"),
 	}
 	e.time, _ = l.Time()
 	readID(e.trace[:], l.TraceID().Text())

@@ -73,7 +73,7 @@ func (b *rebuilder) add(r *event) {
 		b.run(r)
 	case events.TypePhaseStart, events.TypePhaseEnd:
 		b.phase(r)
-	case events.TypePhaseFailed, events.TypeRecovery:
+	case events.TypePhaseFailed, events.TypeRecovery, events.TypeFallback:
 		b.phaseTry(r)
 	case events.TypeAttempt, events.TypeRecovered:
 		b.attempt(r)
@@ -147,8 +147,11 @@ func (b *rebuilder) phase(r *event) {
 	s.set(semconv.PhaseStatusKey.String(r.result))
 	if r.recovery != "" {
 		s.set(semconv.RecoveryAttemptedKey.Bool(true), semconv.RecoveryMessageKey.String(r.recovery),
-			semconv.RecoverySuccessKey.Bool(r.result == semconv.StatusSuccess),
+			semconv.RecoverySuccessKey.Bool(r.result == semconv.StatusSuccess && !r.fellBack),
 			semconv.RecoveryAttemptsKey.Int(r.recoveries))
+	}
+	if r.fellBack {
+		s.set(semconv.PhaseFallbackKey.Bool(true))
 	}
 	s.end(r, semconv.KindPhase)
 }
@@ -169,7 +172,7 @@ func (s *rebuilt) end(r *event, kind string) {
 	}
 }
 
-// phaseTry is the first try of a phase, or a recovery.
+// phaseTry is the first try of a phase, a recovery attempt, or the fallback.
 func (b *rebuilder) phaseTry(r *event) {
 	at := place{r.trace, r.phase, ""}
 	phase := b.phases[at]
@@ -180,9 +183,12 @@ func (b *rebuilder) phaseTry(r *event) {
 	}
 	kind, n := semconv.KindAttempt, 1
 	name := semconv.AttemptName(1)
-	if r.kind == events.TypeRecovery {
+	switch r.kind {
+	case events.TypeRecovery:
 		kind, n = semconv.KindRecovery, r.number
 		name = semconv.RecoveryName(n)
+	case events.TypeFallback:
+		kind, n, name = semconv.KindFallback, r.number, semconv.FallbackName
 	}
 	try := b.span(r, kind, name, r.span)
 	switch {

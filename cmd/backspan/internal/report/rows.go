@@ -121,7 +121,7 @@ func newRow(n *node, first time.Time) row {
 // kindOf lets nothing but our own words through: the script makes class names of them.
 func kindOf(n *node) string {
 	switch n.Kind {
-	case semconv.KindRun, semconv.KindPhase, semconv.KindOperation, semconv.KindAttempt, semconv.KindRecovery:
+	case semconv.KindRun, semconv.KindPhase, semconv.KindOperation, semconv.KindAttempt, semconv.KindRecovery, semconv.KindFallback:
 		return n.Kind
 	}
 	return ""

@@ -21,7 +21,7 @@ func (n *node) state() string {
 	switch n.Kind {
 	case semconv.KindOperation:
 		word = n.Text(semconv.OutcomeKey)
-	case semconv.KindAttempt, semconv.KindRecovery:
+	case semconv.KindAttempt, semconv.KindRecovery, semconv.KindFallback:
 		word = n.Text(semconv.ResultKey)
 	case semconv.KindRun:
 		word = n.Text(semconv.RunStatusKey)

@@ -138,7 +138,7 @@ func choose(items []*item, n int) []bool {
 }
 
 func isTry(it *item) bool {
-	return it.kind == semconv.KindAttempt || it.kind == semconv.KindRecovery
+	return semconv.IsTry(it.kind)
 }
 
 // foldOf is the row that stands for items.
@@ -185,6 +185,7 @@ func rowsName(kind string, n int) string {
 		semconv.KindOperation: {"operation", "operations"},
 		semconv.KindAttempt:   {"attempt", "attempts"},
 		semconv.KindRecovery:  {"recovery", "recoveries"},
+		semconv.KindFallback:  {"fallback", "fallbacks"},
 	}[kind]
 	if !ok {
 		names = [2]string{"row", "rows"}

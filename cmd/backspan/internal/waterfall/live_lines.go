@@ -88,7 +88,7 @@ func (n *liveSpan) reason(s *Span) string {
 	return plainError(errorOf(s))
 }
 
-// tryLine tells that a try failed, or that a phase recovered.
+// tryLine tells that a try failed, or that a recovery or fallback of a phase succeeded.
 func (n *liveSpan) tryLine(s *Span, took string) string {
 	if n.host == nil {
 		return ""
@@ -98,7 +98,7 @@ func (n *liveSpan) tryLine(s *Span, took string) string {
 		name = fmt.Sprintf("%s/%d", name, allowed)
 	}
 	if !s.Failed() {
-		if s.Kind != semconv.KindRecovery {
+		if s.Kind == semconv.KindAttempt {
 			return ""
 		}
 		return fmt.Sprintf("%s: %s succeeded, took %s", n.host.title(), name, took)

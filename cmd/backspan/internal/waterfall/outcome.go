@@ -33,6 +33,11 @@ func phaseOutcome(s *Span, recoveries int) (string, style) {
 	switch {
 	case status == semconv.StatusSkipped, status == semconv.StatusCancelled:
 		return status, styleNone
+	case s.Flag(semconv.PhaseFallbackKey):
+		if n, ok := s.Number(semconv.RecoveryAttemptsKey); ok {
+			return "fell back after " + plural(n, "recovery", "recoveries"), styleRecovered
+		}
+		return "fell back", styleRecovered
 	case s.recovered():
 		return "recovered" + after, styleRecovered
 	case s.Failed() && recoveries > 0:

@@ -138,7 +138,7 @@ var scenarios = map[string]func(context.Context, *engine){
 				case 0:
 					kind, next = semconv.KindAttempt, ms(400)
 				case 2:
-					err = nil
+					kind, err = semconv.KindFallback, nil
 				}
 				_, try := e.start(ctx, f, kind, name)
 				pass(ms(70))
@@ -146,7 +146,8 @@ var scenarios = map[string]func(context.Context, *engine){
 				pass(next)
 			}
 			phase.SetAttributes(semconv.PhaseStatusKey.String(semconv.StatusSuccess),
-				semconv.RecoveryAttemptedKey.Bool(true), semconv.RecoverySuccessKey.Bool(true))
+				semconv.RecoveryAttemptedKey.Bool(true), semconv.RecoverySuccessKey.Bool(false), semconv.RecoveryAttemptsKey.Int(1),
+				semconv.PhaseFallbackKey.Bool(true))
 			phase.End()
 			return nil
 		})

@@ -132,7 +132,7 @@ func (s *Span) Flag(key attribute.Key) bool {
 
 // IsTry reports whether it is one call: an attempt of an operation, or a try of a phase.
 func (s *Span) IsTry() bool {
-	return s.Kind == semconv.KindAttempt || s.Kind == semconv.KindRecovery
+	return semconv.IsTry(s.Kind)
 }
 
 // Failed reports whether it ended badly.
