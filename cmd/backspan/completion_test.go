@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/backspan/backspan/cmd/backspan/internal/root"
 	"github.com/backspan/backspan/events"
 )
 
@@ -18,7 +19,7 @@ import (
 func output(t *testing.T, args ...string) string {
 	t.Helper()
 	var out, errOut bytes.Buffer
-	if code := execute(args, strings.NewReader(""), &out, &errOut); code != 0 {
+	if code := root.Execute(args, strings.NewReader(""), &out, &errOut); code != 0 {
 		t.Fatalf("%q: exit code %d\n%s", args, code, errOut.String())
 	}
 	return out.String()

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/doctor"
+	"github.com/backspan/backspan/cmd/backspan/internal/root"
 )
 
 // A collector that takes the test span, and a Jaeger that has it: exit code 0, and nothing left behind.
@@ -19,7 +20,7 @@ func TestDoctorFindsNothingWrong(t *testing.T) {
 	for _, name := range []string{"OTEL_TRACES_EXPORTER", "OTEL_TRACES_SAMPLER", "OTEL_SDK_DISABLED", "TRACEPARENT", "NO_COLOR"} {
 		t.Setenv(name, "")
 	}
-	t.Setenv(configVariable, "off")
+	t.Setenv("BACKSPAN_CONFIG", "off")
 	var sent, header string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
@@ -40,7 +41,7 @@ func TestDoctorFindsNothingWrong(t *testing.T) {
 	args := []string{"doctor", "--otlp-endpoint", server.URL + "/v1/traces", "--otlp-header", "x-team=payments", "--sample", "0.001"}
 
 	var out, errOut bytes.Buffer
-	if code := execute(args, strings.NewReader(""), &out, &errOut); code != 0 || errOut.Len() != 0 {
+	if code := root.Execute(args, strings.NewReader(""), &out, &errOut); code != 0 || errOut.Len() != 0 {
 		t.Fatalf("exit code %d\n%s%s", code, out.String(), errOut.String())
 	}
 	for _, want := range []string{"headers x-team", "taken by the collector", "it has the test span: " + server.URL + "/trace/", "No problem was found."} {
@@ -56,7 +57,7 @@ func TestDoctorFindsNothingWrong(t *testing.T) {
 	}
 
 	out.Reset()
-	if code := execute(append(args, "--json"), strings.NewReader(""), &out, &errOut); code != 0 {
+	if code := root.Execute(append(args, "--json"), strings.NewReader(""), &out, &errOut); code != 0 {
 		t.Fatalf("exit code %d\n%s", code, errOut.String())
 	}
 	var report doctor.Report

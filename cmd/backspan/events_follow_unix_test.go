@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/events"
 )
 
@@ -86,7 +88,7 @@ func (f *follower) add(t *testing.T, text string) {
 		t.Fatal(err)
 	}
 	_, err = file.WriteString(text)
-	if err := firstOf(err, file.Close()); err != nil {
+	if err := cmp.Or(err, file.Close()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -188,7 +190,7 @@ func TestFollowRefusesADirectory(t *testing.T) {
 	f := startFollow(t, dir)
 	f.says(t, f.err, "is not a regular file; only these can be followed")
 	_ = f.Wait() // the code says how it ended
-	if got := f.ProcessState.ExitCode(); got != exitFailed {
-		t.Errorf("exit code %d, want %d", got, exitFailed)
+	if got := f.ProcessState.ExitCode(); got != cli.ExitFailed {
+		t.Errorf("exit code %d, want %d", got, cli.ExitFailed)
 	}
 }

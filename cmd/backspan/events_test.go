@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/backspan/backspan/cmd/backspan/internal/root"
 	"github.com/backspan/backspan/events"
 )
 
@@ -24,7 +25,7 @@ func TestCountByIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out, errOut bytes.Buffer
-	if code := execute([]string{"events", "count", "--by", "message", path}, strings.NewReader(""), &out, &errOut); code != 0 {
+	if code := root.Execute([]string{"events", "count", "--by", "message", path}, strings.NewReader(""), &out, &errOut); code != 0 {
 		t.Fatalf("exit code %d: %s", code, errOut.String())
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")

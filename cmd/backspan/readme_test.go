@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/root"
 )
 
 // between returns the text of the README's code block that follows mark.
@@ -85,7 +87,7 @@ func TestReadmeShowsTheDemo(t *testing.T) {
 		t.Setenv(name, value)
 	}
 	var out, errOut bytes.Buffer
-	if code := execute([]string{"demo"}, strings.NewReader(""), &out, &errOut); code != 0 {
+	if code := root.Execute([]string{"demo"}, strings.NewReader(""), &out, &errOut); code != 0 {
 		t.Fatalf("exit code %d\n%s", code, errOut.String())
 	}
 	if got, want := outline(out.String()), outline(picture); got != want {

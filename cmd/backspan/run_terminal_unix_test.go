@@ -32,7 +32,7 @@ type typist struct {
 func sitDown(t *testing.T, pipeline string, args ...string) *typist {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, defaultPipeline), []byte(pipeline), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "pipeline.yaml"), []byte(pipeline), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	c := exec.CommandContext(t.Context(), "backspan", args...)

@@ -37,6 +37,7 @@ var (
 )
 
 // The command is not in the table: its packages lie below cmd/backspan/internal, and the compiler keeps the others out.
+// Among them verbComplaints judges.
 var rooms = []room{
 	{"docs", nil, nil},
 	{"internal/archtest", nil, nil},
@@ -63,7 +64,7 @@ func TestNobodyImportsUpwards(t *testing.T) {
 		if len(packages[house+"/retry"].Deps) == 0 {
 			t.Fatalf("%s: go list knows no dependency of retry: there is nothing to judge", system)
 		}
-		for _, complaint := range complaints(packages) {
+		for _, complaint := range append(complaints(packages), verbComplaints(packages)...) {
 			t.Errorf("%s: %s", system, complaint)
 		}
 	}
@@ -136,6 +137,55 @@ func complaints(packages map[string]pkg) (found []string) {
 	return found
 }
 
+const (
+	command = house + "/cmd/backspan/internal/"
+	root    = command + "root"
+)
+
+// shared are the packages that root imports and that are no verbs.
+var shared = []string{"cli", "settings", "manpage", "term"}
+
+// verbComplaints says which packages of the command import a verb, as only root may.
+func verbComplaints(packages map[string]pkg) (found []string) {
+	var verbs []string
+	for _, imported := range packages[root].Imports {
+		if name, below := strings.CutPrefix(imported, command); below && !slices.Contains(shared, name) {
+			verbs = append(verbs, imported)
+		}
+	}
+	if len(verbs) == 0 {
+		return []string{"root imports no verb: there is nothing to judge"}
+	}
+	for path := range packages {
+		name, below := strings.CutPrefix(path, command)
+		for _, verb := range verbs {
+			if below && path != root && path != verb && slices.Contains(packages[path].Deps, verb) {
+				found = append(found, name+" must not import the verb "+strings.TrimPrefix(verb, command)+", nor what does")
+			}
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+// The judge must see a verb that imports another verb, and a part that does.
+func TestImportsOfVerbsAreSeen(t *testing.T) {
+	packages := map[string]pkg{
+		root:             {Imports: []string{command + "run", command + "exec", command + "cli"}},
+		command + "run":  {Deps: []string{command + "cli", command + "exec"}},
+		command + "exec": {Deps: []string{command + "cli", command + "child"}},
+		command + "cli":  {},
+		command + "part": {Deps: []string{command + "run"}},
+	}
+	want := []string{"part must not import the verb run, nor what does", "run must not import the verb exec, nor what does"}
+	if got := verbComplaints(packages); !slices.Equal(got, want) {
+		t.Errorf("complaints = %q, want %q", got, want)
+	}
+	if got := verbComplaints(map[string]pkg{root: {Imports: []string{command + "cli"}}}); len(got) != 1 {
+		t.Errorf("without a verb: complaints = %q, want one", got)
+	}
+}
+
 func matches(patterns []string, name string) bool {
 	return slices.ContainsFunc(patterns, func(pattern string) bool {
 		ok, err := path.Match(pattern, name)
@@ -147,6 +197,7 @@ type pkg struct {
 	ImportPath string
 	Standard   bool
 	Module     *struct{ Path string }
+	Imports    []string
 	Deps       []string // all of them, however deep
 }
 
@@ -155,7 +206,7 @@ func module(path string) *struct{ Path string } { return &struct{ Path string }{
 // list asks the go command for every package of the module and what they depend on, as built for one system.
 func list(t *testing.T, system string) map[string]pkg {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-json=ImportPath,Standard,Module,Deps", "./...")
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-json=ImportPath,Standard,Module,Imports,Deps", "./...")
 	cmd.Dir = "../.."
 	cmd.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0", "GOOS="+system)
 	var stderr bytes.Buffer

@@ -1,0 +1,30 @@
+package cli
+
+import "github.com/spf13/cobra"
+
+// Complete offers values as the completions of a flag.
+func Complete[T ~string](c *cobra.Command, flag string, values []T) {
+	CompleteWith(c, flag, func([]string, string) ([]string, cobra.ShellCompDirective) {
+		return Words(values), cobra.ShellCompDirectiveNoFileComp
+	})
+}
+
+// Words are values as strings.
+func Words[T ~string](values []T) []string {
+	list := make([]string, len(values))
+	for i, v := range values {
+		list[i] = string(v)
+	}
+	return list
+}
+
+// CompleteWith offers what offer returns as the completions of a flag, of which typed is there already; args are the
+// arguments before it.
+func CompleteWith(c *cobra.Command, flag string, offer func(args []string, typed string) ([]string, cobra.ShellCompDirective)) {
+	err := c.RegisterFlagCompletionFunc(flag, func(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+		return offer(args, typed)
+	})
+	if err != nil {
+		panic(err) // the flag does not exist: wrong in every run, so the first test finds it
+	}
+}

@@ -1,0 +1,121 @@
+package doctor
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.opentelemetry.io/otel"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/cli"
+	"github.com/backspan/backspan/cmd/backspan/internal/eventquery"
+	"github.com/backspan/backspan/cmd/backspan/internal/settings"
+)
+
+// Options are what the flags of doctor say.
+type Options struct {
+	cli.Streams
+	settings.Flags
+	timeout time.Duration
+	json    bool
+}
+
+func NewCommand(std cli.Streams) *cobra.Command {
+	o := &Options{Streams: std}
+	c := &cobra.Command{
+		Use:   "doctor",
+		Short: "Find out why there is nothing to see in Jaeger",
+		Long: `Doctor checks what stands between a span and the page in Jaeger where it is looked for: the settings, the endpoint as
+the exporter reads it, TLS, the sampler, the propagators, the service name, the event log, the clock. It sends one test
+span, says whether the collector took it, and asks Jaeger for it: at port 16686 of the endpoint's host, or where
+$BACKSPAN_JAEGER_URL says. It writes no event and no file.
+
+Each line is ok, a note, or a problem with what to do about it.
+
+` + settings.Help + `
+
+Exit code: 0 no problem, 1 there is one, 2 usage.`,
+		Example: `  backspan doctor
+  backspan doctor --otlp-endpoint https://collector.example.com --otlp-header "authorization=Bearer $TOKEN"
+  OTEL_TRACES_SAMPLER=always_off backspan doctor
+  backspan doctor --json | jq '.checks[] | select(.status == "problem")'`,
+		Args:              cobra.NoArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE:              func(c *cobra.Command, _ []string) error { return o.run(c.Context()) },
+	}
+	f := c.Flags()
+	f.DurationVar(&o.timeout, "timeout", 5*time.Second, "longest wait for the collector, and for Jaeger")
+	f.BoolVar(&o.json, "json", false, "print what was found as JSON")
+	o.Flags.Register(c, "")
+	return c
+}
+
+func (o *Options) run(ctx context.Context) error {
+	if o.timeout <= 0 {
+		return cli.UsageError(fmt.Errorf("--timeout is %v, want more than 0", o.timeout))
+	}
+	config, err := o.Settings()
+	if err != nil {
+		return err
+	}
+	if err := settings.Apart(o.Named()...); err != nil {
+		return err
+	}
+	ctx, stop := cli.WithSignals(ctx)
+	defer stop()
+	// What the exporter complains of is in the findings.
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {}))
+	report := Examine(ctx, Patient{
+		Config:    config,
+		Source:    o.Source,
+		Timeout:   o.timeout,
+		JaegerURL: os.Getenv("BACKSPAN_JAEGER_URL"),
+	})
+	if ctx.Err() != nil {
+		return cli.ExitOf(ctx, errors.New("interrupted"))
+	}
+	if err := o.print(report); err != nil {
+		return err
+	}
+	if !report.OK {
+		return &cli.ExitError{Code: cli.ExitFailed}
+	}
+	return nil
+}
+
+func (o *Options) print(report Report) error {
+	if o.json {
+		return cli.WriteJSON(o.Out, report)
+	}
+	terminal := o.Terminal(o.Out)
+	paint := map[Status]string{OK: "\x1b[32m", Note: "\x1b[33m", Problem: "\x1b[31m"}
+	arrow := "→ "
+	if terminal.ASCII {
+		arrow = "-> "
+	}
+	var text bytes.Buffer
+	for _, f := range report.Checks {
+		status := fmt.Sprintf("%-7s", f.Status)
+		if terminal.Color {
+			status = paint[f.Status] + status + "\x1b[0m"
+		}
+		fmt.Fprintf(&text, "%s  %-11s  %s\n", status, f.Check, eventquery.Printable(f.Text))
+		if f.Advice != "" {
+			fmt.Fprintf(&text, "%22s%s%s\n", "", arrow, eventquery.Printable(f.Advice))
+		}
+	}
+	switch report.Problems {
+	case 0:
+		text.WriteString("\nNo problem was found.\n")
+	case 1:
+		text.WriteString("\nThere is 1 problem.\n")
+	default:
+		fmt.Fprintf(&text, "\nThere are %d problems.\n", report.Problems)
+	}
+	_, err := o.Out.Write(text.Bytes())
+	return err
+}

@@ -1,0 +1,95 @@
+package events
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/cli"
+	"github.com/backspan/backspan/cmd/backspan/internal/eventquery"
+	"github.com/backspan/backspan/cmd/backspan/internal/settings"
+	"github.com/backspan/backspan/events"
+)
+
+// completions offers the values that there are: for names, those in the logs that are typed already, else in the
+// default one.
+func (o *Options) completions(c *cobra.Command) {
+	cli.Complete(c, "type", eventquery.Types)
+	cli.Complete(c, "level", eventquery.Levels)
+	cli.Complete(c, "result", eventquery.Results)
+	cli.Complete(c, "since", []string{"15m", "1h", "1d", "7d"})
+	cli.Complete(c, "until", []string{"15m", "1h", "1d", "7d"})
+	for flag, read := range map[string]func(*events.Line) events.Value{
+		"phase":     (*events.Line).Phase,
+		"session":   (*events.Line).Session,
+		"trace":     (*events.Line).TraceID,
+		"operation": func(l *events.Line) events.Value { return l.Detail(events.KeyOperation) },
+	} {
+		cli.CompleteWith(c, flag, func(files []string, _ string) ([]string, cobra.ShellCompDirective) {
+			return valuesIn(files, read), cobra.ShellCompDirectiveNoFileComp
+		})
+	}
+	// What is behind the = bash takes for another word.
+	cli.CompleteWith(c, "where", func([]string, string) (keys []string, _ cobra.ShellCompDirective) {
+		for _, key := range eventquery.Keys() {
+			keys = append(keys, key+"=")
+		}
+		return keys, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	})
+}
+
+// completeFiles leaves what is no flag to the shell, which knows files.
+func completeFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveDefault
+}
+
+// completeLogs is completeFiles where commands are offered too: with them a shell offers no files of its own.
+func completeLogs(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+	logs, _ := filepath.Glob(typed + "*.jsonl*") // a bad pattern is no file either
+	if path := settings.EventsFile(); strings.HasPrefix(path, typed) && !slices.Contains(logs, path) {
+		if _, err := os.Stat(path); err == nil {
+			logs = append(logs, path)
+		}
+	}
+	return logs, cobra.ShellCompDirectiveDefault
+}
+
+// What is read and offered while a person waits.
+const (
+	completionRecords = 200_000
+	completionValues  = 1000
+)
+
+// valuesIn are the values that read finds in the files, sorted; a file that cannot be read offers none.
+func valuesIn(files []string, read func(*events.Line) events.Value) []string {
+	seen := map[string]bool{}
+	left := completionRecords
+	for _, path := range logsMeant(files) {
+		info, err := os.Stat(path)
+		if err != nil || !info.Mode().IsRegular() { // reading a pipe would take from whoever it is for
+			continue
+		}
+		reader, err := events.OpenFile(path)
+		if err != nil {
+			continue
+		}
+		for ; left > 0 && len(seen) < completionValues && reader.Next(); left-- {
+			if v := read(reader.Line()); len(v) > 0 && !seen[string(v)] {
+				seen[string(v)] = true
+			}
+		}
+		_ = reader.Close() // it was only read
+	}
+	var values []string
+	for v := range seen {
+		// What a terminal cannot show cannot be typed either.
+		if text := events.Value(v).Text(); text != "" && eventquery.Printable(text) == text {
+			values = append(values, text)
+		}
+	}
+	slices.Sort(values)
+	return values
+}

@@ -1,0 +1,124 @@
+package events
+
+import (
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/cli"
+	"github.com/backspan/backspan/cmd/backspan/internal/eventquery"
+)
+
+// Options are what the flags of the events commands say.
+type Options struct {
+	cli.Streams
+	flags        *pflag.FlagSet
+	filter       eventquery.Filter
+	since, until string
+	where        []string
+	json         bool
+	utc          bool
+}
+
+func NewCommand(std cli.Streams) *cobra.Command {
+	o := &Options{Streams: std}
+	c := &cobra.Command{
+		Use:   "events [FILE...]",
+		Short: "Ask events.jsonl what was retried, how often, and at what cost",
+		Long: `Events reads event logs: plain, gzipped, or - for standard input; $BACKSPAN_EVENTS or data/session/events.jsonl when
+none is named. Without a word more it lists them for people; --json hands the lines on as they are. What is wrong with
+one file keeps no other from being read: it is said, and the exit code is 1.
+
+Times: 2026-11-23T17:00:00Z, "2026-11-23 17:00", 2026-11-23, 17:00, or how long ago: 90m, 2d.
+Conditions for --where: key=value, where key is a key of the record or of its details.`,
+		Example: `  backspan events --since 1h --level error
+  backspan events stats
+  backspan events count --type autocorrect_attempt --result failed
+  backspan events --operation fetch_page --where error_type=timeout --json | jq .trace_id
+  zcat events.jsonl.*.gz | backspan events stats -`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(_ *cobra.Command, files []string) error { return o.list(files) },
+	}
+	o.register(c)
+	c.AddCommand(o.newList(), o.newCount(), o.newStats(), o.newFollow())
+	c.ValidArgsFunction = completeLogs
+	for _, below := range c.Commands() {
+		below.ValidArgsFunction = completeFiles
+	}
+	return c
+}
+
+func (o *Options) register(c *cobra.Command) {
+	f := c.PersistentFlags()
+	o.flags = f
+	for _, flag := range []struct {
+		name, help string
+		into       *[]string
+	}{
+		{"type", "only this `type`, for example autocorrect_attempt", &o.filter.Types},
+		{"phase", "only this `phase`", &o.filter.Phases},
+		{"operation", "only this `operation`", &o.filter.Operations},
+		{"result", "only this `result`: retrying, failed, success, …", &o.filter.Results},
+		{"level", "only this `level`: info, warning or error", &o.filter.Levels},
+		{"session", "only this session `id`", &o.filter.Sessions},
+		{"trace", "only this trace `id`", &o.filter.Traces},
+		{"where", "only where `key=value`; several must all hold", &o.where},
+	} {
+		f.StringArrayVar(flag.into, flag.name, nil, flag.help)
+	}
+	f.StringVar(&o.since, "since", "", "from this `time` on")
+	f.StringVar(&o.until, "until", "", "before this `time`")
+	f.BoolVar(&o.json, "json", false, "JSON instead of text for people")
+	f.BoolVar(&o.utc, "utc", false, "times in UTC instead of local time")
+	o.completions(c)
+}
+
+func (o *Options) newList() *cobra.Command {
+	return &cobra.Command{
+		Use: "list [FILE...]", Short: "List events, one a line (what events does by itself)", Args: cobra.ArbitraryArgs,
+		Example: `  backspan events list --since 1h`,
+		RunE:    func(_ *cobra.Command, files []string) error { return o.list(files) },
+	}
+}
+
+func (o *Options) newCount() *cobra.Command {
+	by := ""
+	c := &cobra.Command{
+		Use: "count [FILE...]", Short: "Count events", Args: cobra.ArbitraryArgs,
+		Example: `  backspan events count --type autocorrect_attempt
+  backspan events count --by error_type`,
+		RunE: func(c *cobra.Command, files []string) error {
+			if c.Flags().Changed("by") {
+				return o.countBy(files, by)
+			}
+			return o.count(files)
+		},
+	}
+	c.Flags().StringVar(&by, "by", "", "one number for each value of this `key`")
+	cli.Complete(c, "by", eventquery.Keys())
+	return c
+}
+
+func (o *Options) newStats() *cobra.Command {
+	return &cobra.Command{
+		Use: "stats [FILE...]", Short: "Sum up each operation: attempts, recoveries, time lost, errors", Args: cobra.ArbitraryArgs,
+		Long: `Stats sums up each operation that had a failed attempt, what hurts most first: how often it was asked for and how
+many calls that became (retry amplification), how many were retried, recovered and given up, the time lost waiting,
+and the commonest errors. Operations that succeed at once write no event and are in no number. Then each phase that
+failed, if only at first: whether a recovery or its fallback saved it, or it was lost.`,
+		Example: `  backspan events stats --since 1d
+  backspan events stats --json | jq .`,
+		RunE: func(_ *cobra.Command, files []string) error { return o.stats(files) },
+	}
+}
+
+func (o *Options) newFollow() *cobra.Command {
+	fromStart := false
+	c := &cobra.Command{
+		Use: "follow [FILE]", Short: "List events as they are written, across rotations", Args: cobra.MaximumNArgs(1),
+		Example: `  backspan events follow --level error
+  backspan events follow --from-start --json | jq --unbuffered .message`,
+		RunE: func(c *cobra.Command, files []string) error { return o.follow(c.Context(), files, fromStart) },
+	}
+	c.Flags().BoolVar(&fromStart, "from-start", false, "begin with what is in the file already")
+	return c
+}

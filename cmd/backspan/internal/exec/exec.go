@@ -1,0 +1,207 @@
+package exec
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/child"
+	"github.com/backspan/backspan/cmd/backspan/internal/cli"
+	"github.com/backspan/backspan/cmd/backspan/internal/settings"
+	"github.com/backspan/backspan/cmd/backspan/internal/watch"
+	"github.com/backspan/backspan/retry"
+)
+
+// Options are what the flags of exec say.
+type Options struct {
+	cli.Streams
+	settings.Flags
+	name           string
+	maxRetries     retryCount
+	baseDelay      time.Duration
+	maxDelay       time.Duration
+	multiplier     float64
+	jitter         string
+	attemptTimeout time.Duration
+	grace          time.Duration
+	maxElapsed     time.Duration
+	retryOn        endsFlag
+	stopOn         endsFlag
+	onFailure      string
+	holdStdout     bool
+	replayStdin    bool
+	quiet          bool
+}
+
+func NewCommand(std cli.Streams) *cobra.Command {
+	o := &Options{Streams: std}
+	policy := retry.Policy{}.WithDefaults()
+	c := &cobra.Command{
+		Use:   "exec [flags] -- COMMAND [ARG…]",
+		Short: "Run a command, retry it when it fails, and trace it",
+		Long: `Exec runs a command until it succeeds or is given up. The whole is one span, every attempt a span below it with its exit
+code or signal, the wait before it, and the last lines of its stderr as the reason of its failure. Nothing is printed
+unless an attempt fails; then it is one line on stderr, with the wait. stdout is the command's alone.
+
+The command finds TRACEPARENT and TRACESTATE, BACKSPAN_SESSION, BACKSPAN_PHASE (empty outside a phase) and BACKSPAN_ATTEMPT
+(from 1) in its environment, so that a backspan or any instrumented program in it joins the trace; exec itself joins
+that of a TRACEPARENT that it finds.
+
+Every attempt is a process group of its own. INT, TERM, HUP, QUIT, USR1 and USR2 are handed on to it; the first four also
+end the retrying, and how the command then ends is its own matter. When --attempt-timeout is over the group gets TERM,
+and after --grace KILL; no process of the group survives that, but a descendant that has made a session or group
+of its own (setsid) is out of reach, and lives on. On a terminal the command may read, and Ctrl-C and Ctrl-Z work as
+without backspan. stderr goes through backspan: what a command leaves running in the background loses it when the attempt
+ends, and what a full disk does not take of it is lost. A stream that is closed is the null device for the command.
+
+Without --retry-on every failure is retried, but not a command that cannot be started (126, 127). --stop-on wins over
+--retry-on. Nothing is retried when nobody reads stdout any more. In numbers, 0 means zero: --max-retries 0 runs the
+command once, --base-delay 0 does not wait; for timeouts and --max-elapsed it means none.
+
+--on-failure runs when the command was given up, not when a signal ended it, with BACKSPAN_EXIT_CODE, BACKSPAN_ERROR,
+BACKSPAN_OPERATION and BACKSPAN_ATTEMPTS in its environment. Its stdout goes to stderr, and its exit code changes nothing.
+
+Exit code, as that of timeout(1): the command's own from its last attempt; 124 when that timed out, 137 when it had to be
+killed for it; 125 when exec itself failed, also when what was typed cannot be used; 126 when the command cannot be
+executed, 127 when it does not exist; 128+N when signal N ended it (exec then ends by that signal, too). Trouble with
+telemetry never changes it: it is told in a line, and spans wait for a collector for 2 seconds at most.
+
+` + settings.Help,
+		Example: `  backspan exec -- curl -fsS https://example.com/data.json
+  backspan exec --max-retries 5 --jitter full -- rsync -a src/ host:dst/
+  backspan exec --attempt-timeout 30s --retry-on timeout,75 -- ./job.sh
+  backspan exec --max-retries unlimited --max-elapsed 5m -- pg_isready -h db
+  backspan exec --hold-stdout --replay-stdin -- ./convert < in > out
+  backspan exec --on-failure 'mail -s "$BACKSPAN_ERROR" ops' -- ./backup.sh`,
+		// A bad configuration file is no reason not to run the command.
+		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
+		RunE:              func(c *cobra.Command, args []string) error { return o.run(c.Context(), args) },
+	}
+	f := c.Flags()
+	f.SetInterspersed(false) // flags behind the command are the command's
+	f.StringVar(&o.name, "name", "", "name of the `operation` in traces and events (default the command's name)")
+	o.maxRetries = retryCount(policy.MaxRetries)
+	f.Var(&o.maxRetries, "max-retries", "retries after the first attempt, or unlimited")
+	f.DurationVar(&o.baseDelay, "base-delay", policy.BaseDelay, "wait before the first retry")
+	f.DurationVar(&o.maxDelay, "max-delay", policy.MaxDelay, "longest wait")
+	f.Float64Var(&o.multiplier, "multiplier", policy.Multiplier, "growth of the wait from one retry to the next, at least 1")
+	cli.ChoiceVar(c, f, &o.jitter, "jitter", []string{
+		retry.NoJitter.String(), retry.FullJitter.String(), retry.EqualJitter.String(), retry.DecorrelatedJitter.String(),
+	}, "how waits are spread, so that those who failed together do not come back together")
+	f.DurationVar(&o.attemptTimeout, "attempt-timeout", 0, "how long an attempt may take; 0 for no limit")
+	f.DurationVar(&o.grace, "grace", 10*time.Second, "how long after TERM, at a timeout, to send KILL; 0 sends KILL at once")
+	f.DurationVar(&o.maxElapsed, "max-elapsed", 0, "begin no wait that would end later than this; 0 for no limit")
+	f.Var(&o.retryOn, "retry-on", "retry only after these `ends`: exit codes, ranges such as 75-78, timeout, signal; commas between")
+	f.Var(&o.stopOn, "stop-on", "do not retry after these `ends`")
+	f.StringVar(&o.onFailure, "on-failure", "", "shell `command` to run when the command was given up")
+	f.BoolVar(&o.holdStdout, "hold-stdout", false, "keep each attempt's stdout back, and print only that of the one that succeeds")
+	f.BoolVar(&o.replayStdin, "replay-stdin", false, "read stdin to its end first, and give all of it to every attempt")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "print nothing about retries and telemetry")
+	o.Flags.Register(c, "")
+	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return own(explainValue(cli.FlagError(c, err))) })
+	cli.Complete(c, "max-retries", []string{"0", "3", "5", "10", "unlimited"})
+	for _, flag := range []string{"retry-on", "stop-on"} {
+		cli.Complete(c, flag, []string{"timeout", "signal"})
+	}
+	return c
+}
+
+// ownError is a failure of exec's own with the way to help.
+type ownError struct{ error }
+
+func (e ownError) Error() string { return e.error.Error() + "\nSee 'backspan exec --help'." }
+func (e ownError) Unwrap() error { return e.error }
+
+// own marks a failure of exec's own, what was typed included: a command may return 2 as well, and whoever looks at the exit
+// code has to tell the two apart.
+func own(err error) error {
+	return &cli.ExitError{Code: child.CodeOwn, Err: ownError{err}}
+}
+
+func (o *Options) run(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		return own(errors.New("no command to run, want one behind the flags: backspan exec -- COMMAND"))
+	}
+	policy, err := o.policy()
+	if err != nil {
+		return own(err)
+	}
+	if o.name == "" {
+		o.name = baseName(args[0])
+	}
+	tracing, err := o.startTracing(ctx)
+	if err != nil {
+		return own(err)
+	}
+	signals := watchSignals(ctx)
+	defer signals.stop()
+
+	x := &execution{Options: o, args: args, tracing: tracing, signals: signals, policy: policy}
+	defer x.close()
+	end, err := x.run()
+	if err == nil && x.gaveUp {
+		x.tellFailure(end)
+	}
+	tracing.end(signals.finishing(watch.ExportTimeout))
+	if err != nil {
+		return &cli.ExitError{Code: child.CodeOwn, Err: err}
+	}
+	return end.leave()
+}
+
+// An ending is how exec is to end.
+type ending struct {
+	code int
+	died bool // by a signal, code-128
+}
+
+// leave ends the process if a signal is what ended the command, or returns the exit code.
+func (e ending) leave() error {
+	if e.died {
+		child.Die(syscall.Signal(e.code - child.CodeSignal))
+	}
+	if e.code == 0 {
+		return nil
+	}
+	return &cli.ExitError{Code: e.code, Foreign: true}
+}
+
+// policy is what the flags say of retries. There an explicit 0 means zero.
+func (o *Options) policy() (retry.Policy, error) {
+	jitter, err := retry.ParseJitter(o.jitter)
+	if err != nil {
+		return retry.Policy{}, err
+	}
+	p := retry.Policy{
+		MaxRetries: int(o.maxRetries), BaseDelay: o.baseDelay, MaxDelay: o.maxDelay, Multiplier: o.multiplier, Jitter: jitter,
+		AttemptTimeout: o.attemptTimeout, MaxElapsed: o.maxElapsed,
+	}
+	for _, d := range []struct {
+		flag  string
+		value time.Duration
+	}{
+		{"base-delay", o.baseDelay},
+		{"max-delay", o.maxDelay},
+		{"attempt-timeout", o.attemptTimeout},
+		{"grace", o.grace},
+		{"max-elapsed", o.maxElapsed},
+	} {
+		if d.value < 0 {
+			return p, fmt.Errorf("--%s is %v, want 0 or more", d.flag, d.value)
+		}
+	}
+	if bad := (retry.Policy{Multiplier: o.multiplier}).Validate(); bad != nil || o.multiplier == 0 {
+		return p, fmt.Errorf("--multiplier is %v, want a finite number of at least 1", o.multiplier)
+	}
+	if p.MaxRetries == 0 {
+		p.MaxRetries = retry.Never
+	}
+	if p.BaseDelay == 0 || p.MaxDelay == 0 {
+		p.BaseDelay, p.MaxDelay = retry.NoDelay, 0
+	}
+	return p, p.Validate()
+}

@@ -1,0 +1,93 @@
+package exec
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/cli"
+	"github.com/backspan/backspan/retry"
+)
+
+// What a person sees of the retries, all on stderr.
+
+const (
+	yellow = "\x1b[33m"
+	red    = "\x1b[31m"
+	plain  = "\x1b[0m"
+)
+
+// tellRetry says that an attempt failed and how long is waited. It is the policy's OnRetry.
+func (x *execution) tellRetry(a retry.Attempt) {
+	then := "retrying at once"
+	if a.NextDelay > 0 {
+		then = "retrying in " + a.NextDelay.Round(time.Millisecond).String()
+	}
+	x.line(yellow, "%s; %s", x.failed(a.Err), then)
+}
+
+// tellEnd says that there is no other attempt.
+func (x *execution) tellEnd(stop *retry.Error) {
+	switch {
+	case x.asked && x.last.Held:
+		// Who typed Ctrl-C knows.
+	case x.last.Signal == syscall.SIGPIPE && x.unread():
+		// Who stopped reading, as head does, knows as well.
+	case x.asked:
+		x.line(red, "%s; stopped: %v", x.failed(stop.Err), stop.Cause)
+	case errors.Is(stop.Reason, retry.ErrDeadline):
+		x.line(red, "%s; giving up, as --max-elapsed would be over", x.failed(stop.Err))
+	case errors.Is(stop.Reason, retry.ErrPermanent):
+		x.line(red, "%s; not retried", x.failed(stop.Err))
+	default:
+		x.line(red, "%s; giving up", x.failed(stop.Err))
+	}
+	if x.quiet && x.last.Err != nil {
+		cli.Printf(x.Err, "backspan: %v\n", x.last.Err) // nobody else says why
+	}
+}
+
+// tellStopped says that a signal came while no command ran.
+func (x *execution) tellStopped(cause error) {
+	x.line(red, "stopped after attempt %d: %v", x.made, cause)
+}
+
+// failed is the beginning of a line: "attempt 2 of 4 failed: exit code 7".
+func (x *execution) failed(err error) string {
+	of := ""
+	if x.maxRetries > 0 {
+		of = fmt.Sprintf(" of %d", int(x.maxRetries)+1)
+	}
+	how := err.Error()
+	var failed *attemptError
+	if errors.As(err, &failed) {
+		how = failed.how() // what it wrote has been seen
+	}
+	return fmt.Sprintf("attempt %d%s failed: %s", x.made, of, how)
+}
+
+// line prints a line of its own, also when the command has left the last one open.
+func (x *execution) line(color, format string, args ...any) {
+	if x.quiet {
+		return
+	}
+	text := "backspan: " + fmt.Sprintf(format, args...)
+	if x.Terminal(x.Err).Color {
+		text = color + text + plain
+	}
+	if tail := x.last.Tail; tail != "" && !strings.HasSuffix(tail, "\n") {
+		text = "\n" + text
+	}
+	cli.Printf(x.Err, "%s\n", text)
+}
+
+// baseName is the name of a program without its directory.
+func baseName(program string) string {
+	if program == "" {
+		return "command"
+	}
+	return filepath.Base(program)
+}

@@ -1,0 +1,29 @@
+//go:build unix
+
+package exec
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// otherSignals are handed on to the command and end nothing.
+var otherSignals = []os.Signal{unix.SIGUSR1, unix.SIGUSR2, unix.SIGPIPE}
+
+// shell are the arguments that let the shell run a command line.
+func shell(line string) []string { return []string{"sh", "-c", line} }
+
+// readerGone says whether file is a pipe that nobody reads any more.
+func readerGone(file *os.File) (gone bool) {
+	conn, err := file.SyscallConn()
+	if err != nil {
+		return false
+	}
+	err = conn.Control(func(fd uintptr) {
+		list := []unix.PollFd{{Fd: int32(fd)}} //nolint:gosec // descriptors are small
+		n, err := unix.Poll(list, 0)
+		gone = err == nil && n > 0 && list[0].Revents&unix.POLLERR != 0
+	})
+	return gone && err == nil
+}

@@ -1,0 +1,65 @@
+package look
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/cli"
+	"github.com/backspan/backspan/cmd/backspan/internal/report"
+	"github.com/backspan/backspan/cmd/backspan/internal/settings"
+)
+
+// reportOptions are what the flags of report say.
+type reportOptions struct {
+	cli.Streams
+	source
+	output string
+}
+
+func NewReportCommand(std cli.Streams) *cobra.Command {
+	o := &reportOptions{Streams: std}
+	c := &cobra.Command{
+		Use:   "report [SESSION | trace file | events file]",
+		Short: "Make an HTML page of a run: its waterfall, counts, and where the time went",
+		Long: `Report makes one self-contained HTML page of a session: the waterfall of its run, phases, operations and attempts, with
+waits drawn as waits, what each operation cost, and every error. The page loads nothing and sends nothing: mail it, keep
+it with the build, open it in ten years.
+
+It reads a trace file (OTLP JSON lines) or an events file, plain or gzipped; an events file knows less, and the page says
+what. A session is named by its id or the beginning of it, and looked for in the trace file and then in the events file that
+the other commands write: ` + settings.DefaultTraceFile + ` and data/session/events.jsonl, unless $BACKSPAN_TRACE_FILE,
+$BACKSPAN_EVENTS or the configuration file say otherwise. Without an argument it is the newest one there.`,
+		Example: `  backspan demo && backspan report
+  backspan report 4786a9a2 -o monday.html
+  backspan report build/trace.json --session 4786a9a2
+  backspan report --list
+  backspan report -o - | gzip > report.html.gz`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completeSource,
+		RunE:              func(_ *cobra.Command, args []string) error { return o.run(args) },
+	}
+	f := c.Flags()
+	f.StringVarP(&o.output, "output", "o", "report.html", "the `file` to write, or - for stdout")
+	o.source.register(c)
+	if err := c.MarkFlagFilename("output", "html"); err != nil {
+		panic(err) // the flag does not exist: wrong in every run, so the first test finds it
+	}
+	return c
+}
+
+func (o *reportOptions) run(args []string) error {
+	if o.list {
+		return o.printList(o.Out, args)
+	}
+	session, err := o.open(args)
+	if err != nil {
+		return err
+	}
+	if o.output == "-" {
+		return report.Write(o.Out, session)
+	}
+	if err := cli.WritePage(o.output, session); err != nil {
+		return err
+	}
+	cli.Printf(o.Err, "%s: %s, from %s\n", o.output, session.Title(), session.Source)
+	return nil
+}

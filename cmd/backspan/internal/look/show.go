@@ -1,0 +1,83 @@
+package look
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/cli"
+	"github.com/backspan/backspan/cmd/backspan/internal/settings"
+	"github.com/backspan/backspan/cmd/backspan/internal/waterfall"
+)
+
+// showOptions are what the flags of show say.
+type showOptions struct {
+	cli.Streams
+	source
+	all   bool
+	width int
+}
+
+func NewShowCommand(std cli.Streams) *cobra.Command {
+	o := &showOptions{Streams: std}
+	c := &cobra.Command{
+		Use:   "show [SESSION | trace file | events file]",
+		Short: "Draw the waterfall of a run in the terminal",
+		Long: `Show draws the waterfall of a session: its run, phases, operations and attempts, with waits and errors, in colour on a
+terminal and plain elsewhere.
+
+It reads a trace file (OTLP JSON lines) or an events file, plain or gzipped. A session is named by its id or the beginning
+of it, and looked for in the trace file and then in the events file that the other commands write: ` + settings.DefaultTraceFile + `
+and data/session/events.jsonl, unless $BACKSPAN_TRACE_FILE, $BACKSPAN_EVENTS or the configuration file say otherwise.
+Without an argument it is the newest one there. Long pictures are folded to what went wrong; --all shows every row.`,
+		Example: `  backspan show
+  backspan show 4786a9a2
+  backspan show build/trace.json --all | less
+  backspan show --list`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completeSource,
+		RunE:              func(_ *cobra.Command, args []string) error { return o.run(args) },
+	}
+	f := c.Flags()
+	f.BoolVar(&o.all, "all", false, "show every row")
+	f.IntVar(&o.width, "width", 0, "`columns` to draw in (default those of the terminal)")
+	o.source.register(c)
+	return c
+}
+
+func (o *showOptions) run(args []string) error {
+	if o.width != 0 && o.width < waterfall.MinWidth {
+		return cli.UsageError(fmt.Errorf("--width is %d, want %d or more", o.width, waterfall.MinWidth))
+	}
+	if o.list {
+		return o.printList(o.Out, args)
+	}
+	session, err := o.open(args)
+	if err != nil {
+		return err
+	}
+	t := o.Terminal(o.Out)
+	options := waterfall.Options{Width: o.width, Color: t.Color, ASCII: t.ASCII}
+	if o.width == 0 {
+		options.Width, _ = t.Size()
+	}
+	if o.all {
+		options.MaxRows = waterfall.NoFold
+	}
+	if err := waterfall.Render(o.Out, session.Spans, options); err != nil {
+		return err
+	}
+	cli.Printf(o.Out, "\n")
+	if began := session.Start(); !began.IsZero() {
+		cli.Printf(o.Out, "%-8s %s\n", "began", began.UTC().Format(time.RFC3339))
+	}
+	if session.ID != "" {
+		cli.Printf(o.Out, "%-8s %s\n", "session", session.SafeID())
+	}
+	cli.Printf(o.Out, "%-8s %s\n", "from", session.Source)
+	for _, note := range session.Notes {
+		cli.Printf(o.Err, "backspan: %s\n", note)
+	}
+	return nil
+}

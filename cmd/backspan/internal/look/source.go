@@ -1,0 +1,157 @@
+package look
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/cli"
+	"github.com/backspan/backspan/cmd/backspan/internal/report"
+	"github.com/backspan/backspan/cmd/backspan/internal/settings"
+	"github.com/backspan/backspan/telemetry"
+)
+
+// source is what the commands that look back at a session have in common: how it is found.
+type source struct {
+	session string
+	list    bool
+}
+
+func (s *source) register(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&s.session, "session", "", "the session's `id`, or the beginning of it (default the newest in the file)")
+	f.BoolVar(&s.list, "list", false, "list the sessions instead")
+	cli.CompleteWith(c, "session", completeSessions)
+}
+
+// defaultLogs are the files where a session is looked for when no file is named.
+func defaultLogs() []string {
+	return slices.DeleteFunc([]string{settings.TraceFile(), settings.EventsFile()}, func(path string) bool { return path == telemetry.Off })
+}
+
+// open finds the session that the arguments and the flags name.
+func (s *source) open(args []string) (*report.Session, error) {
+	arg := strings.Join(args, "")
+	if len(args) > 0 && arg == "" {
+		return nil, errors.New("the argument is empty; name a session, a trace file or an events file")
+	}
+	if arg != "" && (exists(arg) || looksLikeFile(arg)) {
+		log, err := report.Open(arg)
+		if err != nil {
+			return nil, err
+		}
+		return log.Session(s.session)
+	}
+	id := s.session
+	if arg != "" {
+		if id != "" && id != arg {
+			return nil, fmt.Errorf("%q and --session %q are two sessions; name one", arg, id)
+		}
+		id = arg
+	}
+	return findSession(id)
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// looksLikeFile tells a file that is missing from a session that is not known.
+func looksLikeFile(arg string) bool {
+	return strings.ContainsAny(arg, `/\`) || slices.Contains([]string{".json", ".jsonl", ".gz", ".log"}, filepath.Ext(arg))
+}
+
+// findSession looks for a session in the default files, for the newest one when id is empty.
+func findSession(id string) (*report.Session, error) {
+	logs := defaultLogs()
+	missing := 0
+	for _, path := range logs {
+		if !exists(path) {
+			missing++
+			continue
+		}
+		log, err := report.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		session, err := log.Session(id)
+		if !errors.Is(err, report.ErrNoSession) {
+			return session, err
+		}
+	}
+	where := strings.Join(logs, " or ")
+	switch {
+	case len(logs) == 0:
+		return nil, errors.New("there is nothing to look in: trace file and events file are off; name a file")
+	case missing == len(logs):
+		return nil, fmt.Errorf("there is no %s here; name a trace file or an events file, or make one: backspan demo", where)
+	case id == "":
+		return nil, fmt.Errorf("there is no session in %s", where)
+	}
+	return nil, fmt.Errorf("%q is neither a file nor a session in %s; 'backspan report --list' shows the sessions", id, where)
+}
+
+// printList lists the sessions of the named file, else of the default ones.
+func (s *source) printList(out io.Writer, args []string) error {
+	logs := args
+	if len(logs) == 0 {
+		logs = slices.DeleteFunc(defaultLogs(), func(path string) bool { return !exists(path) })
+	}
+	if len(logs) == 0 {
+		_, err := findSession("") // says what is missing
+		return err
+	}
+	for i, path := range logs {
+		log, err := report.Open(path)
+		if err != nil {
+			return err
+		}
+		if i > 0 {
+			cli.Printf(out, "\n")
+		}
+		if err := log.WriteList(out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// completeSource offers the sessions of the default files, and files.
+func completeSource(_ *cobra.Command, args []string, begin string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return sessionsIn(defaultLogs(), begin), cobra.ShellCompDirectiveDefault
+}
+
+// completeSessions offers the sessions of the file that is typed already, else of the default files.
+func completeSessions(args []string, begin string) ([]string, cobra.ShellCompDirective) {
+	logs := args
+	if len(logs) == 0 {
+		logs = defaultLogs()
+	}
+	return sessionsIn(logs, begin), cobra.ShellCompDirectiveNoFileComp
+}
+
+// sessionsIn are the newest sessions of logs whose ids begin so, each with what ran.
+func sessionsIn(logs []string, begin string) (offers []string) {
+	for _, path := range logs {
+		log, err := report.Open(path)
+		if err != nil {
+			continue // what is not there offers nothing
+		}
+		for _, e := range log.Sessions[:min(len(log.Sessions), 20)] {
+			if strings.HasPrefix(e.ID, begin) && !slices.ContainsFunc(offers, func(o string) bool { return strings.HasPrefix(o, e.ID) }) {
+				offers = append(offers, cobra.CompletionWithDesc(e.ID, e.Title()))
+			}
+		}
+	}
+	return offers
+}

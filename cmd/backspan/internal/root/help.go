@@ -1,0 +1,104 @@
+package root
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/cli"
+	"github.com/backspan/backspan/internal/nearest"
+)
+
+// newHelp is cobra's help command, but a topic that is not there is an error like any other.
+func newHelp(std cli.Streams) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Say what a command does",
+		Long:  "Help says what a command does, as the command's --help does.",
+		Example: `  backspan help demo
+  backspan help events stats`,
+		ValidArgsFunction: func(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			at, _, err := c.Root().Find(args)
+			if err != nil {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return commandNames(at), cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			at := c.Root()
+			for _, name := range args {
+				below, _, err := at.Find([]string{name})
+				if err != nil || below == at {
+					return cli.UsageError(fmt.Errorf("there is no command %q%s", at.CommandPath()+" "+name, nearest.Ask(name, commandNames(at))))
+				}
+				at = below
+			}
+			at.InitDefaultHelpFlag()
+			at.SetOut(std.Out)
+			return at.Help()
+		},
+	}
+}
+
+// explains says whether c only tells about the program, and so works whatever the configuration file says.
+func explains(c *cobra.Command) bool {
+	for ; c.HasParent(); c = c.Parent() {
+		switch c.Name() {
+		case "help", "man", "completion", cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd:
+			return true
+		}
+	}
+	return false
+}
+
+// commandNames are the commands below c that its help shows.
+func commandNames(c *cobra.Command) (names []string) {
+	for _, below := range c.Commands() {
+		if below.IsAvailableCommand() || below.Name() == "help" {
+			names = append(names, below.Name())
+		}
+	}
+	return names
+}
+
+// dressUp gives the commands what is the same for all of them: completions for the telemetry flags, and examples to the
+// completion commands, which cobra makes.
+func dressUp(c *cobra.Command) {
+	if parent := c.Parent(); parent != nil && parent.Name() == "completion" {
+		c.Example = completionExamples[c.Name()]
+		c.Long = strings.NewReplacer("#### ", "", "\t", "  ").Replace(c.Long) // cobra writes them for a web page
+	}
+	if c.Name() == "completion" {
+		c.Example = "  source <(backspan completion bash)"
+		c.Args, c.RunE = cobra.ArbitraryArgs, explainShell
+	}
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		switch f.Value.Type() {
+		case "duration", "int", "uint64", "float64": // a number is not a file
+			if _, known := c.GetFlagCompletionFunc(f.Name); !known {
+				cli.Complete(c, f.Name, []string{})
+			}
+		}
+	})
+	for _, below := range c.Commands() {
+		dressUp(below)
+	}
+}
+
+// explainShell says which shells there are. Its help alone, where a script was asked for, would be sourced as one.
+func explainShell(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return c.Help()
+	}
+	shells := commandNames(c)
+	return cli.UsageError(fmt.Errorf("there is no completion for %q%s, want one of %s", args[0], nearest.Ask(args[0], shells), strings.Join(shells, ", ")))
+}
+
+var completionExamples = map[string]string{
+	"bash":       "  backspan completion bash > ~/.local/share/bash-completion/completions/backspan",
+	"zsh":        `  backspan completion zsh > "${fpath[1]}/_backspan"`,
+	"fish":       "  backspan completion fish > ~/.config/fish/completions/backspan.fish",
+	"powershell": "  backspan completion powershell | Out-String | Invoke-Expression",
+}

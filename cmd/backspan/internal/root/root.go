@@ -1,0 +1,88 @@
+package root
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/cli"
+	"github.com/backspan/backspan/cmd/backspan/internal/demo"
+	"github.com/backspan/backspan/cmd/backspan/internal/doctor"
+	"github.com/backspan/backspan/cmd/backspan/internal/events"
+	"github.com/backspan/backspan/cmd/backspan/internal/exec"
+	"github.com/backspan/backspan/cmd/backspan/internal/look"
+	"github.com/backspan/backspan/cmd/backspan/internal/run"
+	"github.com/backspan/backspan/cmd/backspan/internal/settings"
+	"github.com/backspan/backspan/cmd/backspan/internal/term"
+)
+
+// Execute runs the command line args and returns the exit code.
+func Execute(args []string, in io.Reader, out, errOut io.Writer) int {
+	std := cli.Streams{In: in, Out: out, Err: errOut, Color: new(string)}
+	running := false
+	root := newRoot(std, &running)
+	root.SetArgs(args)
+	command, err := root.ExecuteContextC(context.Background())
+	if err == nil {
+		return 0
+	}
+	var exit *cli.ExitError
+	switch {
+	case errors.As(err, &exit):
+	case running:
+		exit = &cli.ExitError{Code: cli.ExitFailed, Err: err}
+	default: // cobra refused the command line before any command ran
+		exit = &cli.ExitError{Code: cli.ExitUsage, Err: err}
+	}
+	if exit.Err != nil {
+		cli.Printf(errOut, "backspan: %v\n", exit.Err)
+	}
+	if exit.Code == cli.ExitUsage && !exit.Foreign {
+		cli.Printf(errOut, "See '%s --help'.\n", command.CommandPath())
+	}
+	return exit.Code
+}
+
+func newRoot(std cli.Streams, running *bool) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "backspan",
+		Short: "Make retries visible",
+		Long: `Backspan makes retries visible: every operation is an OpenTelemetry span, every attempt a child span with its
+delay and its error, and events.jsonl tells the same story to grep.
+
+` + settings.Help + "\n\n" + settings.EnvironmentHelp,
+		Example: `  backspan demo                      see retries, a recovery and their waterfall
+  backspan demo --scenario outage    see an operation give up
+  docker compose up -d               start Jaeger; the demo finds it by itself`,
+		// No template for it, nor for help: cobra's templates cost the linker its eye for unused methods, and the program
+		// a sixth of its size.
+		Version:       version(),
+		SilenceErrors: true, // execute prints them
+		SilenceUsage:  true,
+		PersistentPreRunE: func(c *cobra.Command, _ []string) (err error) {
+			if !explains(c) {
+				_, err = settings.ReadFile() // a bad one is refused, also where only its events would be needed
+			}
+			*running = true
+			return err
+		},
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.SetIn(std.In)
+	root.SetOut(std.Out)
+	root.SetErr(std.Err)
+	root.SetFlagErrorFunc(cli.FlagError)
+	cli.ChoiceVar(root, root.PersistentFlags(), std.Color, "color", []string{term.Auto, term.Always, term.Never},
+		"colours; auto: on a terminal, unless $NO_COLOR, $CLICOLOR_FORCE or $CLICOLOR say otherwise")
+	root.AddCommand(
+		demo.NewCommand(std), doctor.NewCommand(std), events.NewCommand(std), exec.NewCommand(std),
+		look.NewReportCommand(std), look.NewShowCommand(std), run.NewCommand(std), run.NewInitCommand(std), newMan(std),
+	)
+	root.SetHelpCommand(newHelp(std))
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	dressUp(root)
+	return root
+}

@@ -1,0 +1,302 @@
+package run
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/cli"
+	"github.com/backspan/backspan/cmd/backspan/internal/pipefile"
+	"github.com/backspan/backspan/cmd/backspan/internal/settings"
+	"github.com/backspan/backspan/cmd/backspan/internal/watch"
+	"github.com/backspan/backspan/internal/wholefile"
+	"github.com/backspan/backspan/orchestrator"
+)
+
+// defaultPipeline is the file that run reads and init writes unless told otherwise.
+const defaultPipeline = "pipeline.yaml"
+
+// Options are what the flags of run say.
+type Options struct {
+	cli.Streams
+	settings.Flags
+	flags       *pflag.FlagSet
+	dryRun      bool
+	noRecovery  bool
+	only        []string
+	from        string
+	maxParallel int
+	vars        []string
+	json        bool
+	reportFile  string
+	page        string
+}
+
+func NewCommand(std cli.Streams) *cobra.Command {
+	o := &Options{Streams: std}
+	c := &cobra.Command{
+		Use:   "run [pipeline.yaml]",
+		Short: "Run a pipeline of commands: retry its steps, recover its phases",
+		Long: `Run runs the phases of a pipeline file (pipeline.yaml when none is named, - for stdin). A phase is a list of steps, which
+run one after the other; a step is a command, and is retried by itself. When a step was given up, its whole phase is tried
+again. Every run, phase, step and attempt is a span. backspan init writes a file to start from.
+
+A command runs in the directory of the file, reads nothing from stdin, and finds in its environment: TRACEPARENT,
+TRACESTATE, BACKSPAN_SESSION, BACKSPAN_PHASE, BACKSPAN_ATTEMPT (of the step, from 1), BACKSPAN_RECOVERY (of the phase, 0
+for its first try), BACKSPAN_IDEMPOTENCY_KEY (the same for all tries of a phase), the vars and env of the file, and
+BACKSPAN_OUTPUT_<PHASE>_<STEP> for each step before it that declares an output (capital letters, _ for all else).
+What it writes goes to stdout and stderr with the step's name in front of each line.
+
+A dry run prints the plan and starts nothing, except that phases with a dry_run command run that one. A plan's worst
+case counts every retry and recovery that the policies allow.
+
+On SIGINT, SIGTERM, SIGHUP or SIGQUIT the commands get TERM, and KILL when the file's grace is over; only phases with
+"if: always" go on and still begin, to clean up. A second signal is KILL for all of them at once. The report is complete
+all the same. Ctrl-Z stops backspan and what it prints, but not the commands that run.
+
+Exit code: 0 all well, 1 the pipeline failed, 2 usage or a file that cannot be used, 129, 130, 131 or 143 ended by a signal.`,
+		Example: `  backspan run
+  backspan run nightly.yaml --var region=eu --report run.html
+  backspan run nightly.yaml --dry-run
+  backspan run nightly.yaml --from analysis
+  backspan run nightly.yaml --json | jq '.phases[] | {phase, status}'`,
+		Args: cobra.MaximumNArgs(1),
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			path := defaultPipeline
+			if len(args) > 0 {
+				path = args[0]
+			}
+			return o.run(c.Context(), path)
+		},
+	}
+	f := c.Flags()
+	o.flags = f
+	f.BoolVar(&o.dryRun, "dry-run", false, "print the plan; run dry_run commands and nothing else")
+	f.BoolVar(&o.noRecovery, "no-recovery", false, "do not recover failed phases, nor fall back")
+	f.StringSliceVar(&o.only, "only", nil, "run these `phases` only, as if what they need were done")
+	f.StringVar(&o.from, "from", "", "run this `phase` and what comes after it, as if what comes before were done")
+	f.IntVar(&o.maxParallel, "max-parallel", 0, "most phases under way at once; 0 for no limit")
+	f.StringArrayVar(&o.vars, "var", nil, "`name=value` for a var of the file; may be repeated")
+	f.BoolVar(&o.json, "json", false, "print the report (in a dry run: the plan) as JSON on stdout, everything else on stderr")
+	f.StringVar(&o.reportFile, "report-file", "", "write the report as JSON to this `file`")
+	f.StringVar(&o.page, "report", "", "write the run as a page to look at, an HTML `file`")
+	o.Flags.Register(c, settings.DefaultTraceFile)
+	completeRun(c)
+	return c
+}
+
+func (o *Options) run(ctx context.Context, path string) error {
+	if err := o.check(); err != nil {
+		return cli.UsageError(err)
+	}
+	whole, err := o.read(path)
+	if err != nil {
+		return err
+	}
+	file, err := whole.Select(o.only, o.from)
+	if err != nil {
+		flag := "--only"
+		if o.from != "" {
+			flag = "--from"
+		}
+		return cli.UsageError(fmt.Errorf("%s: %w", flag, err))
+	}
+	values, err := o.values(whole)
+	if err != nil {
+		return cli.UsageError(err)
+	}
+	if o.dryRun {
+		if err := o.printPlan(file); err != nil || !slices.ContainsFunc(file.Phases, dryRuns) {
+			return err
+		}
+	}
+	return o.start(ctx, path, whole, file, values)
+}
+
+func dryRuns(p pipefile.Phase) bool { return p.DryRun != nil }
+
+// check looks at what is typed, before anything else.
+func (o *Options) check() error {
+	empty := slices.Contains(o.only, "") || o.flags.Changed("only") && len(o.only) == 0
+	switch {
+	case empty, o.flags.Changed("from") && o.from == "":
+		return errors.New("--only and --from want the name of a phase, and it is empty") // all of them would be run
+	case o.from != "" && len(o.only) > 0:
+		return errors.New("--only and --from are given, want one of the two")
+	case o.flags.Changed("report-file") && o.reportFile == "":
+		return errors.New("--report-file is empty, want the name of a file")
+	case o.maxParallel < 0:
+		return fmt.Errorf("--max-parallel is %d, want 0 or more", o.maxParallel)
+	case o.flags.Changed("report"):
+		if err := cli.CheckPage(o.page); err != nil {
+			return fmt.Errorf("--report: %w", err)
+		}
+	}
+	if o.reportFile != "" {
+		if info, err := os.Stat(o.reportFile); err == nil && info.IsDir() {
+			return fmt.Errorf("--report-file is %s, a directory; name a file in it", o.reportFile)
+		}
+	}
+	return nil
+}
+
+// read reads the pipeline. What is wrong with it is printed a line each, as compilers do, for editors to follow.
+func (o *Options) read(path string) (*pipefile.File, error) {
+	name, dir := path, filepath.Dir(path)
+	var from io.Reader
+	if path == "-" {
+		name, dir, from = "stdin", "", o.In
+	} else {
+		opened, err := os.Open(path)
+		if errors.Is(err, os.ErrNotExist) && path == defaultPipeline {
+			return nil, cli.UsageError(fmt.Errorf("there is no %s here; name a file, or write one with backspan init", path))
+		} else if err != nil {
+			return nil, cli.UsageError(err)
+		}
+		defer opened.Close() //nolint:errcheck // it was only read
+		from = opened
+	}
+	text, err := io.ReadAll(io.LimitReader(from, pipefile.MaxBytes+1))
+	if err != nil {
+		return nil, cli.UsageError(err)
+	}
+	file, err := pipefile.Parse(name, text)
+	if err != nil {
+		cli.Printf(o.Err, "%v\n", err)
+		return nil, cli.UsageError(nil)
+	}
+	file.Dir = dir
+	return file, nil
+}
+
+func (o *Options) values(file *pipefile.File) ([]pipefile.Setting, error) {
+	given := map[string]string{}
+	for _, text := range o.vars {
+		name, value, ok := strings.Cut(text, "=")
+		if !ok || name == "" {
+			return nil, fmt.Errorf("--var is %q, want name=value", text)
+		}
+		given[name] = value
+	}
+	values, err := file.Values(given, os.Environ())
+	if err != nil {
+		return nil, fmt.Errorf("--var: %w", err)
+	}
+	return values, nil
+}
+
+func (o *Options) printPlan(file *pipefile.File) error {
+	plan := file.Plan(!o.noRecovery, o.maxParallel)
+	if o.json {
+		return printJSON(o.Out, plan)
+	}
+	return plan.Write(o.Out)
+}
+
+// start runs what is to be run of the whole file, which stands at path.
+func (o *Options) start(ctx context.Context, path string, whole, file *pipefile.File, values []pipefile.Setting) error {
+	files, err := o.Targets()
+	if err == nil {
+		files = append(files, settings.Target{By: "--report-file", Path: o.reportFile}, settings.Target{By: "--report", Path: o.page})
+		if path != "-" {
+			files = append([]settings.Target{{By: "the pipeline", Path: path}}, files...)
+		}
+		err = settings.Apart(files...)
+	}
+	if err != nil {
+		return err
+	}
+	std, childOut, lost := o.sharedStreams()
+	ctx, cleanup, stop := withSignals(ctx)
+	defer stop()
+	w, err := watch.Start(ctx, std, &o.Flags)
+	if err != nil {
+		return err
+	}
+	runner := &pipefile.Runner{Environ: os.Environ(), Values: values}
+	runner.Stdout, runner.Stderr = childOut(w)
+	pipeline := file.Pipeline(runner)
+	defer context.AfterFunc(cleanup, runner.Kill)()
+	report, runErr := pipeline.Run(settings.ParentTrace(ctx), orchestrator.Options{
+		RunID:          w.Session(),
+		EnableRecovery: !o.noRecovery,
+		DryRun:         o.dryRun,
+		MaxParallel:    o.maxParallel,
+		Grace:          file.Grace + extraGrace,
+		Cleanup:        cleanup,
+	})
+	w.End(ctx)
+	addUnselected(&report, whole)
+
+	err = errors.Join(lost(), o.tell(std, w, report))
+	if runErr != nil {
+		return errors.Join(err, cli.ExitOf(ctx, runErr))
+	}
+	return err
+}
+
+// extraGrace is what a command may take to end after KILL before its phase is left behind: the kernel needs a moment,
+// and output is waited for.
+const extraGrace = 5 * time.Second
+
+// tell hands out what is known of a run that ended.
+func (o *Options) tell(std cli.Streams, w *watch.Watch, report orchestrator.Report) error {
+	var failures []error
+	if o.json && !o.dryRun {
+		failures = append(failures, printJSON(std.Out, report))
+	}
+	if o.reportFile != "" {
+		failures = append(failures, writeReportFile(o.reportFile, report))
+	}
+	// stdout is the commands'.
+	var picture io.Writer = o.Err
+	w.Draw(picture, "")
+	failures = append(failures, w.WritePage(picture, o.page))
+	return errors.Join(failures...)
+}
+
+// printJSON is writeJSON to stdout.
+func printJSON(w io.Writer, v any) error {
+	if err := cli.WriteJSON(w, v); err != nil {
+		return fmt.Errorf("writing to stdout: %w", err)
+	}
+	return nil
+}
+
+func writeReportFile(path string, report orchestrator.Report) error {
+	var text bytes.Buffer
+	err := cli.WriteJSON(&text, report)
+	if err == nil {
+		err = wholefile.Write(path, text.Bytes())
+	}
+	if err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
+	return nil
+}
+
+// addUnselected adds the phases that were left out, so that the report is one of the whole file.
+func addUnselected(report *orchestrator.Report, whole *pipefile.File) {
+	phases := make([]orchestrator.PhaseResult, 0, len(whole.Phases))
+	for _, phase := range whole.Phases {
+		result, ok := report.Phase(phase.Name)
+		if !ok {
+			result = orchestrator.PhaseResult{Phase: phase.Name, Status: orchestrator.Skipped, Reason: "not selected"}
+		}
+		phases = append(phases, result)
+	}
+	report.Phases = phases
+}

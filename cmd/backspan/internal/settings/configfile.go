@@ -1,0 +1,192 @@
+package settings
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/cli"
+	"github.com/backspan/backspan/internal/nearest"
+	"github.com/backspan/backspan/telemetry"
+)
+
+// configVariable names the configuration file, or is off.
+const configVariable = "BACKSPAN_CONFIG"
+
+// A fileValue is what the configuration file says of one setting. More than one text is there for headers alone.
+type fileValue struct {
+	texts []string
+	at    string // file:line:column: key
+}
+
+// configPath is where the configuration file is; asked says that somebody named it, so that it has to be there.
+// It is never looked for in the working directory: whoever can write there could send the spans elsewhere.
+func configPath() (path string, asked bool) {
+	if path := os.Getenv(configVariable); path == telemetry.Off {
+		return "", false
+	} else if path != "" {
+		return path, true
+	}
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return "", false // there is no home: no file of its owner either
+	}
+	return filepath.Join(dir, "backspan", "config.yaml"), false
+}
+
+// ReadFile reads the configuration file: a mapping with the names of the telemetry flags as keys, _ instead of -.
+// Without a file it returns nothing.
+func ReadFile() (map[string]fileValue, error) {
+	path, asked := configPath()
+	if path == "" {
+		return nil, nil
+	}
+	text, err := readSmall(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !asked:
+		return nil, nil
+	case err != nil && asked:
+		return nil, cli.UsageError(fmt.Errorf("%s: %w", configVariable, err))
+	case err != nil:
+		return nil, cli.UsageError(err)
+	}
+	f := configFile{path: path, found: map[string]fileValue{}}
+	if err := f.parse(text); err != nil {
+		return nil, cli.UsageError(err)
+	}
+	return f.found, nil
+}
+
+// maxConfigFile is many times what all keys take.
+const maxConfigFile = 1 << 20
+
+// readSmall reads a regular file: another has no end, or one to wait for.
+func readSmall(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case path == os.DevNull:
+		return nil, nil
+	case info.IsDir():
+		return nil, fmt.Errorf("%s is a directory; name a file in it, or off", path)
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	case info.Size() > maxConfigFile:
+		return nil, fmt.Errorf("%s has %d bytes, want at most %d", path, info.Size(), maxConfigFile)
+	}
+	return os.ReadFile(path)
+}
+
+// configFile is a file while it is read.
+type configFile struct {
+	path  string
+	found map[string]fileValue
+}
+
+func (f *configFile) at(n *yaml.Node) string {
+	return fmt.Sprintf("%s:%d:%d", f.path, n.Line, n.Column)
+}
+
+func (f *configFile) bad(n *yaml.Node, format string, args ...any) error {
+	return fmt.Errorf("%s: %s", f.at(n), fmt.Sprintf(format, args...))
+}
+
+func (f *configFile) parse(text []byte) error {
+	loader, err := yaml.NewLoader(bytes.NewReader(text))
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.path, err)
+	}
+	var document, second yaml.Node
+	if err := loader.Load(&document); errors.Is(err, io.EOF) {
+		return nil // empty, or comments alone
+	} else if err != nil {
+		return f.syntax(err)
+	}
+	switch err := loader.Load(&second); {
+	case err == nil:
+		return f.bad(&second, "a second document; one is all that is read")
+	case !errors.Is(err, io.EOF):
+		return f.syntax(err)
+	}
+	top := document.Content[0]
+	if top.Kind == yaml.ScalarNode && top.Tag == "!!null" {
+		return nil
+	}
+	if top.Kind != yaml.MappingNode {
+		return f.bad(top, "want keys with values, like service: nightly")
+	}
+	for i := 0; i+1 < len(top.Content); i += 2 {
+		if err := f.setting(top.Content[i], top.Content[i+1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *configFile) syntax(err error) error {
+	var at *yaml.LoadError
+	if errors.As(err, &at) {
+		return fmt.Errorf("%s:%d:%d: %s", f.path, at.Mark.Line, at.Mark.Column, at.Message)
+	}
+	return fmt.Errorf("%s: %w", f.path, err)
+}
+
+// setting reads one key with its value.
+func (f *configFile) setting(key, value *yaml.Node) error {
+	keys := make([]string, len(all))
+	for i, s := range all {
+		keys[i] = s.key()
+	}
+	i := slices.Index(keys, key.Value)
+	if i < 0 {
+		return f.bad(key, "unknown key %q%s, want one of %s", key.Value, nearest.Ask(key.Value, keys), strings.Join(keys, ", "))
+	}
+	if before, ok := f.found[key.Value]; ok {
+		return f.bad(key, "%s stands here again, after %s", key.Value, before.at)
+	}
+	v := fileValue{at: f.at(value) + ": " + key.Value}
+	var err error
+	if all[i].list {
+		v.texts, err = f.pairs(key.Value, value)
+	} else {
+		v.texts, err = f.scalar(key.Value, value)
+	}
+	f.found[key.Value] = v
+	return err
+}
+
+func (f *configFile) scalar(key string, value *yaml.Node) ([]string, error) {
+	if value.Kind != yaml.ScalarNode || value.Tag == "!!null" {
+		return nil, f.bad(value, "%s wants one value, as in %s: …", key, key)
+	}
+	return []string{value.Value}, nil
+}
+
+// pairs reads a mapping of names to texts as a list of name=text.
+func (f *configFile) pairs(key string, value *yaml.Node) (list []string, err error) {
+	if value.Kind != yaml.MappingNode {
+		return nil, f.bad(value, "%s wants names with values, as in {x-team: payments}", key)
+	}
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(value.Content); i += 2 {
+		name, text := value.Content[i], value.Content[i+1]
+		switch {
+		case seen[name.Value]:
+			return nil, f.bad(name, "%s stands here again", name.Value)
+		case text.Kind != yaml.ScalarNode || text.Tag == "!!null":
+			return nil, f.bad(text, "%s wants one value", name.Value)
+		}
+		seen[name.Value] = true
+		list = append(list, name.Value+"="+text.Value)
+	}
+	return list, nil
+}

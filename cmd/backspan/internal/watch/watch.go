@@ -1,0 +1,116 @@
+package watch
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"go.opentelemetry.io/otel"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/cli"
+	"github.com/backspan/backspan/cmd/backspan/internal/report"
+	"github.com/backspan/backspan/cmd/backspan/internal/settings"
+	"github.com/backspan/backspan/cmd/backspan/internal/waterfall"
+	"github.com/backspan/backspan/telemetry"
+)
+
+// ExportTimeout is how long a command that is done waits for a collector. With what ending an exporter takes besides,
+// a collector that never answers costs less than 2 seconds.
+const ExportTimeout = 1500 * time.Millisecond
+
+// A Watch is what a command that makes spans has around its work: telemetry, the live view on stderr, and what the
+// waterfall at the end is drawn from. All of it only reads spans.
+type Watch struct {
+	std       cli.Streams
+	telemetry *telemetry.Telemetry
+	recorder  *waterfall.Recorder
+	Live      *waterfall.Live
+	lost      error // what telemetry could not deliver; never a reason to fail
+}
+
+// Start starts it. The error is for the user: what the flags or the environment say cannot be used, or a file
+// cannot be written.
+func Start(ctx context.Context, std cli.Streams, flags *settings.Flags) (*Watch, error) {
+	w := &Watch{
+		std:      std,
+		recorder: waterfall.NewRecorder(0),
+		Live:     waterfall.NewLive(std.Err, waterfall.LiveOptionsFor(std.Terminal(std.Err))),
+	}
+	// What telemetry complains of goes above what is drawn, not through it.
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { w.Live.Printf("backspan: %v", err) }))
+	config, err := flags.Config(w.recorder, w.Live)
+	if err == nil {
+		w.telemetry, err = telemetry.Start(ctx, config)
+	}
+	if err != nil {
+		w.Live.Stop()
+		return nil, flags.Explain(err)
+	}
+	return w, nil
+}
+
+// Session is the id that the spans of the process have.
+func (w *Watch) Session() string { return w.telemetry.Session() }
+
+// End takes the live view off the screen and delivers what has been recorded, also after ctx was cancelled.
+func (w *Watch) End(ctx context.Context) {
+	w.Live.Stop()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ExportTimeout)
+	defer cancel()
+	w.lost = w.telemetry.Shutdown(ctx)
+}
+
+// Draw draws the waterfall on out and says where to look for more.
+func (w *Watch) Draw(out io.Writer, result string) {
+	t := w.std.Terminal(out)
+	columns, _ := t.Size()
+	var text bytes.Buffer // a buffer never fails
+	_ = waterfall.Render(&text, w.recorder.Spans(), waterfall.Options{Width: columns, Color: t.Color, ASCII: t.ASCII})
+	if n := w.recorder.Dropped(); n > 0 {
+		fmt.Fprintf(&text, "%d more spans are not drawn; the trace file has them\n", n)
+	}
+	text.WriteByte('\n')
+	w.whereToLook(&text, result)
+	cli.Printf(out, "%s", text.String())
+}
+
+func (w *Watch) whereToLook(text *bytes.Buffer, result string) {
+	line := func(what, where string) {
+		if where != "" {
+			fmt.Fprintf(text, "%-8s %s\n", what, where)
+		}
+	}
+	line("result", result)
+	line("events", w.telemetry.EventsPath())
+	if n := w.telemetry.EventsDropped(); n > 0 {
+		line("", fmt.Sprintf("%d events could not be written", n))
+	}
+	line("trace", w.telemetry.TraceFilePath())
+	line("Jaeger", w.jaeger())
+	if w.lost != nil {
+		fmt.Fprintf(text, "%v\n", w.lost)
+	}
+}
+
+// page is the session of this process, for a page.
+func (w *Watch) page() *report.Session {
+	s := &report.Session{ID: w.Session(), Spans: w.recorder.Spans()}
+	if n := w.recorder.Dropped(); n > 0 {
+		s.Notes = append(s.Notes, fmt.Sprintf("%d more spans were not kept; the trace file has them.", n))
+	}
+	return s
+}
+
+// WritePage writes the page of what has been watched, when a file is named for it, and says so on out.
+func (w *Watch) WritePage(out io.Writer, path string) error {
+	if path == "" {
+		return nil
+	}
+	if err := cli.WritePage(path, w.page()); err != nil {
+		return err
+	}
+	cli.Printf(out, "%-8s %s\n", "report", path)
+	return nil
+}
