@@ -15,7 +15,11 @@ JAEGER = "$$(GOWORK=off go -C tools/jaeger tool -n jaeger)"
 # How long each fuzz target runs: make fuzz FUZZTIME=10m.
 FUZZTIME = 30s
 
-.PHONY: help build demo man test test-short test-full fuzz lint fmt cross bench profile jaeger jaeger-build cc
+.PHONY: help build demo man test test-short test-full fuzz lint fmt cross bench profile jaeger jaeger-build \
+	needs-test needs-test-short
+
+# What a verb needs is checked before anything is built, with make -j too.
+.NOTPARALLEL:
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 14
@@ -30,11 +34,11 @@ demo: ## see retries happen
 man: ## write the man pages into bin/man
 	go run ./cmd/backspan man bin/man
 
-test: cc cross jaeger-build ## run every test, with the race detector, against a real Jaeger (built on the first run)
+test: needs-test cross jaeger-build ## run every test, with the race detector, against a real Jaeger (built on the first run)
 	GOWORK=off $(GOTEST) ./...
 	@for m in $(NESTED); do echo "cd $$m && $(GOTEST) -timeout 30m -parallel 8 ./..."; (cd $$m && $(GOTEST) -timeout 30m -parallel 8 ./...) || exit 1; done
 
-test-short: cc ## the tests of the library and the command alone
+test-short: needs-test-short ## the tests of the library and the command alone
 	$(GOTEST) ./...
 
 # The race detector would turn its minutes into an hour, and has seen the short forms of the same tests.
@@ -76,6 +80,5 @@ jaeger-build:
 	@echo "build Jaeger (minutes the first time, then cached)"
 	@GOWORK=off go -C tools/jaeger tool -n jaeger > /dev/null
 
-cc:
-	@test "$$(go env CGO_ENABLED)" = 1 && command -v "$$(go env CC)" > /dev/null || \
-		{ echo "the race detector needs a C compiler: install gcc and libc6-dev (Debian) or Xcode's command line tools (macOS)" >&2; exit 1; }
+needs-test needs-test-short: needs-%:
+	@tools/needs $*

@@ -7,7 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -47,7 +47,7 @@ func runAll(m *testing.M) (code int, err error) {
 	if err := program.Build(context.Background(), root, "./cmd/backspan", backspan); err != nil {
 		return 1, err
 	}
-	chromium, err := findChromium()
+	chromium, err := findChromium(root)
 	if err != nil {
 		return 1, err
 	}
@@ -57,19 +57,16 @@ func runAll(m *testing.M) (code int, err error) {
 	return code, goleak.Find()
 }
 
-func findChromium() (string, error) {
-	names := []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"}
-	if runtime.GOOS == "darwin" {
-		names = append(names, "/Applications/Chromium.app/Contents/MacOS/Chromium",
-			"/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
+// findChromium asks the list of what the tests need for the browser that it found to work.
+func findChromium(root string) (string, error) {
+	var said strings.Builder
+	find := exec.CommandContext(context.Background(), filepath.Join(root, "tools", "needs"), "browser")
+	find.Stderr = &said
+	path, err := find.Output()
+	if err != nil {
+		return "", fmt.Errorf("%w: %s", err, said.String())
 	}
-	for _, name := range names {
-		if path, err := exec.LookPath(name); err == nil {
-			return path, nil
-		}
-	}
-	return "", errors.New("these tests need Chromium: apt-get install chromium (Debian), " +
-		"brew install --cask chromium (macOS)")
+	return strings.TrimSpace(string(path)), nil
 }
 
 // startBrowser prepares a browser that starts with the first tab. It talks over a pipe and opens no port.
