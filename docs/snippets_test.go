@@ -1,4 +1,4 @@
-// Package docs_test holds the README to the code: every Go snippet must compile against the packages as they are.
+// Package docs_test checks that every Go snippet of the README and of the guide compiles against the packages as they are.
 package docs_test
 
 import (
@@ -19,11 +19,12 @@ import (
 	"testing"
 )
 
-const readme = "../README.md"
+// pages are the files that have snippets.
+var pages = []string{"../README.md", "guide.md"}
 
 // known are the packages that snippets may use without saying so.
 var known = map[string]string{
-	"context": "context", "errors": "errors", "fmt": "fmt", "slices": "slices", "testing": "testing", "time": "time",
+	"context": "context", "errors": "errors", "fmt": "fmt", "regexp": "regexp", "slices": "slices", "testing": "testing", "time": "time",
 	"orchestrator": "github.com/backspan/backspan/orchestrator",
 	"retry":        "github.com/backspan/backspan/retry",
 	"retrytest":    "github.com/backspan/backspan/retry/retrytest",
@@ -36,6 +37,7 @@ var (
 	ctx               context.Context
 	policy            retry.Policy
 	errConfiguration  = errors.New("unknown key")
+	secret            = regexp.MustCompile("password=[^ ]*")
 )
 func fetchMarketData(context.Context) (string, error)            { return "", nil }
 func loadData(context.Context) error                             { return nil }
@@ -46,23 +48,29 @@ func prepare(context.Context, orchestrator.Input) (any, error)   { return nil, n
 func analyse(context.Context, orchestrator.Input) (any, error)   { return nil, nil }
 `
 
-var block = regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
+// block is a snippet, and the comment before it that names the test which compiles it, if that is another one.
+var block = regexp.MustCompile("(?ms)(^<!-- of: \\S+ -->\n)?^```go\n(.*?)^```$")
 
 func TestGoSnippetsCompile(t *testing.T) {
-	text, err := os.ReadFile(readme)
-	if err != nil {
-		t.Fatal(err)
-	}
-	snippets := block.FindAllSubmatchIndex(text, -1)
-	if len(snippets) < 8 {
-		t.Fatalf("%d snippets found, want at least 8: does the pattern still fit?", len(snippets))
-	}
 	lookup := exportData(t)
-	for _, at := range snippets {
-		line := 1 + bytes.Count(text[:at[2]], []byte("\n"))
-		if err := compile(string(text[at[2]:at[3]]), lookup); err != nil {
-			t.Errorf("README.md:%d: %v", line, err)
+	snippets := 0
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
 		}
+		for _, at := range block.FindAllSubmatchIndex(text, -1) {
+			if at[2] >= 0 {
+				continue
+			}
+			snippets++
+			if err := compile(string(text[at[4]:at[5]]), lookup); err != nil {
+				t.Errorf("%s:%d: %v", page, 1+bytes.Count(text[:at[4]], []byte("\n")), err)
+			}
+		}
+	}
+	if snippets < 9 {
+		t.Fatalf("%d snippets found, want at least 9: does the pattern still fit?", snippets)
 	}
 }
 

@@ -15,7 +15,8 @@ import (
 func init() { roles["steady"] = steady }
 
 // steady writes to EVENTS as number WRITER until its input ends, then prints how many records it wrote. With HANGUP it
-// reopens the file on SIGHUP and at no other time; it prints "ready" when the first record is there.
+// reopens the file on SIGHUP and at no other time; it prints "ready" when the first record is there. With PACE, a
+// duration, it writes one record in that time, and has a Writer's default options.
 func steady() error {
 	writer, err := strconv.Atoi(os.Getenv("WRITER"))
 	if err != nil {
@@ -24,6 +25,14 @@ func steady() error {
 	opts := Options{CheckInterval: time.Millisecond}
 	if os.Getenv("HANGUP") != "" {
 		opts = Options{CheckInterval: time.Hour, ReopenOnSIGHUP: true}
+	}
+	var pace <-chan time.Time
+	if text := os.Getenv("PACE"); text != "" {
+		each, err := time.ParseDuration(text)
+		if err != nil {
+			return err
+		}
+		pace, opts = time.Tick(each), Options{}
 	}
 	w, err := Open(os.Getenv("EVENTS"), opts)
 	if err != nil {
@@ -36,6 +45,9 @@ func steady() error {
 	}()
 	r := numbered(writer, 0, 0)
 	for i := int64(0); ; i++ {
+		if pace != nil {
+			<-pace
+		}
 		select {
 		case <-over:
 			err := w.Close()

@@ -13,18 +13,18 @@ import (
 	"github.com/backspan/backspan/cmd/backspan/internal/root"
 )
 
-// between returns the text of the README's code block that follows mark.
+// between returns the text of the guide's code block that follows mark.
 func between(t *testing.T, mark string) string {
 	t.Helper()
-	readme, err := os.ReadFile("../../README.md")
+	guide, err := os.ReadFile("../../docs/guide.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, found := strings.Cut(string(readme), mark+"\n```")
+	_, rest, found := strings.Cut(string(guide), mark+"\n```")
 	_, rest, _ = strings.Cut(rest, "\n")
 	block, _, closed := strings.Cut(rest, "```")
 	if !found || !closed {
-		t.Fatalf("README.md has no code block after %q", mark)
+		t.Fatalf("docs/guide.md has no code block after %q", mark)
 	}
 	return block
 }
@@ -79,8 +79,8 @@ func keys(t *testing.T, object string) []string {
 	}
 }
 
-// The README's first picture and its event are what the demo prints and writes today.
-func TestReadmeShowsTheDemo(t *testing.T) {
+// The guide's picture of the demo and its event are what the demo prints and writes today.
+func TestGuideShowsTheDemo(t *testing.T) {
 	picture, event := between(t, "<!-- output of: backspan demo -->"), between(t, "<!-- an event of: backspan demo -->")
 	t.Chdir(t.TempDir())
 	for name, value := range map[string]string{"COLUMNS": "96", "LC_ALL": "C.UTF-8", "OTEL_TRACES_EXPORTER": "none"} {
@@ -91,7 +91,7 @@ func TestReadmeShowsTheDemo(t *testing.T) {
 		t.Fatalf("exit code %d\n%s", code, errOut.String())
 	}
 	if got, want := outline(out.String()), outline(picture); got != want {
-		t.Errorf("the demo prints\n%s\nREADME.md shows\n%s", got, want)
+		t.Errorf("the demo prints\n%s\ndocs/guide.md shows\n%s", got, want)
 	}
 	log, err := os.ReadFile(filepath.Join("data", "session", "events.jsonl"))
 	if err != nil {
@@ -100,7 +100,7 @@ func TestReadmeShowsTheDemo(t *testing.T) {
 	for line := range strings.Lines(string(log)) {
 		if strings.Contains(line, `"type": "autocorrect_attempt"`) {
 			if got, want := keys(t, line), keys(t, event); !slices.Equal(got, want) {
-				t.Errorf("the keys of an event are %q, README.md shows %q", got, want)
+				t.Errorf("the keys of an event are %q, docs/guide.md shows %q", got, want)
 			}
 			return
 		}
@@ -108,8 +108,8 @@ func TestReadmeShowsTheDemo(t *testing.T) {
 	t.Error("the demo wrote no autocorrect_attempt")
 }
 
-// The README's recovery result is what its example prints.
-func TestReadmeShowsTheRecovery(t *testing.T) {
+// The guide's recovery result is what its example prints.
+func TestGuideShowsTheRecovery(t *testing.T) {
 	printed, err := os.ReadFile("../../examples/phase-recovery/output.txt")
 	if err != nil {
 		t.Fatal(err)
