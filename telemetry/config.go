@@ -1,14 +1,16 @@
 package telemetry
 
 import (
+	"errors"
 	"io"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/backspan/backspan/events"
+	"github.com/backspan/backspan/internal/otelenv"
 )
 
-// Off is for Config.Events: no event log.
+// Off as Config.Events means that there is no event log.
 const Off = "off"
 
 // A Config says what Start sets up. The zero Config is right for most programs: it reads OpenTelemetry's environment
@@ -18,18 +20,18 @@ type Config struct {
 	// else the name of the executable. ServiceVersion may stay empty.
 	Service, ServiceVersion string
 
-	// Session is the UUID that is session.id of every span outside a run. Empty: BACKSPAN_SESSION if that is a
-	// UUID (a parent process handed it on), else a new one.
+	// Session is the UUID that is session.id of every span outside a run. Empty: BACKSPAN_SESSION if a parent process
+	// set it to a UUID, else a new one.
 	Session string
 
 	// Events is the path of the event log. Empty: events.DefaultPath. Off: none.
 	Events string
 
-	// EventOptions says how the event log is written. Redact is taken from Config.Redact, and OnError is OpenTelemetry's
-	// error handler, unless they are set here.
+	// EventOptions are the options of the event log. An empty Redact there means Config.Redact, and an empty OnError
+	// means OpenTelemetry's error handler.
 	EventOptions events.Options
 
-	// TraceFile is the path of a file that gets Backspan's spans in OTLP JSON; see TraceFile. Empty: none.
+	// TraceFile is the path of a file for Backspan's spans in OTLP JSON; see [TraceFile]. Empty: none.
 	TraceFile string
 
 	// Endpoint is where the collector listens: host:port, or a URL with http, https or unix. Without a scheme the
@@ -43,33 +45,33 @@ type Config struct {
 	// Headers are sent with every export. Nil: OTEL_EXPORTER_OTLP_HEADERS.
 	Headers map[string]string
 
-	// Protocol is a Protocol constant: grpc, http/protobuf or http/json. Empty: OTEL_EXPORTER_OTLP_PROTOCOL, else
+	// Protocol is grpc, http/protobuf or http/json. Empty: OTEL_EXPORTER_OTLP_PROTOCOL, else
 	// http/protobuf for an endpoint with port 4318 or a path, else grpc.
 	Protocol string
 
 	// Sampler decides which traces are exported, in the words of OTEL_TRACES_SAMPLER: always_on, always_off,
 	// traceidratio, parentbased_always_on and so on; SamplerArg is the ratio, from 0 to 1. Empty: the variables,
-	// else parentbased_always_on. Whatever it decides, the event log, the trace file and Processors see every
-	// span of Backspan's.
+	// else parentbased_always_on. Whatever it decides, the event log, the trace file and Processors see all of
+	// Backspan's spans.
 	Sampler, SamplerArg string
 
-	// Discover is for programs that people run by hand: when no endpoint is configured anywhere, spans are exported
-	// to localhost (port 4317, or 4318 for HTTP) only if something listens there. Destination says what came of it.
+	// Discover is for programs that people run by hand: when no endpoint is configured, spans are exported to localhost
+	// (port 4317, or 4318 for HTTP) only if something listens there. [Telemetry.Destination] says whether it does.
 	Discover bool
 
-	// NoExport turns export off, whatever the variables say.
+	// NoExport turns the export off, whatever the variables say.
 	NoExport bool
 
 	// Console is where OTEL_TRACES_EXPORTER=console prints. Nil: standard output.
 	Console io.Writer
 
-	// Redact changes texts of Backspan's spans (error messages and text attributes, not names) before they are
-	// written or exported. It is called from many goroutines at once. A text on which it panics is replaced.
-	// Processors see spans as they are.
+	// Redact changes the texts of Backspan's spans (error messages and text attributes, not names) before they are
+	// written or exported. It is called from several goroutines at once. A text on which it panics is replaced.
+	// Processors see the spans unchanged.
 	Redact func(string) string
 
-	// Processors see every span of Backspan's and no other, also unsampled ones, before the exporter. They run on the
-	// goroutine of the span and must not block; a panic in one does not reach the host.
+	// Processors see each of Backspan's spans, also unsampled ones, before the exporter, and no other spans. They run on
+	// the goroutine of the span and must not block. A panic in one is reported to OpenTelemetry's error handler.
 	Processors []sdktrace.SpanProcessor
 
 	// IDGenerator makes trace and span ids. Nil: random ones.
@@ -79,4 +81,36 @@ type Config struct {
 	Local bool
 
 	discoverAt string // host:port in place of localhost:4317, for tests
+}
+
+// program is what cfg says of the settings that also have a variable.
+func (cfg Config) program() otelenv.Program {
+	return otelenv.Program{
+		Service: cfg.Service, Sampler: cfg.Sampler, SamplerArg: cfg.SamplerArg, Endpoint: cfg.Endpoint,
+		Protocol: cfg.Protocol, Headers: cfg.Headers, Insecure: cfg.Insecure, NoExport: cfg.NoExport,
+		Name: func(field string) string { return "Config." + field },
+	}
+}
+
+// A ConfigError says which setting cannot be used: a field of Config or an environment variable, its value, and
+// what would be right.
+type ConfigError struct {
+	Name  string // "OTEL_TRACES_SAMPLER", "Config.Endpoint"
+	Value string // empty when it may hold a secret
+	Want  string // what would be right
+	Err   error  // what is wrong with the value, where there is more to say; may be nil
+}
+
+// Error reads like `telemetry: OTEL_TRACES_SAMPLER is "never", want always_on, …`.
+func (e *ConfigError) Error() string { return "telemetry: " + (*otelenv.Error)(e).Error() }
+
+// Unwrap returns Err.
+func (e *ConfigError) Unwrap() error { return e.Err }
+
+// configError makes an *otelenv.Error one that users can match.
+func configError(err error) error {
+	if bad, ok := errors.AsType[*otelenv.Error](err); ok {
+		return (*ConfigError)(bad)
+	}
+	return err
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"net"
 	"time"
+
+	"github.com/backspan/backspan/internal/otelenv"
 )
 
-// An ExportState says whether spans are exported, and if not, why.
+// An ExportState says whether spans are exported, and why not.
 type ExportState int
 
 // The states of export.
@@ -15,21 +17,21 @@ const (
 	ExportOn                          // to Destination.Endpoint
 	ExportDeclined                    // Config.NoExport
 	ExportNone                        // OTEL_TRACES_EXPORTER=none
-	ExportNotFound                    // Config.Discover found no collector at Destination.Endpoint
+	ExportNotFound                    // Config.Discover: nothing listens at Destination.Endpoint
 )
 
-// A Destination is where spans go.
+// A Destination is where spans are exported to.
 type Destination struct {
 	State    ExportState
-	Endpoint string // a URL, unix: and a path, or "console"; empty when there is nothing to talk to
-	Protocol string // a Protocol constant; empty when nothing is exported
+	Endpoint string // a URL, unix: and a path, or console; empty when none was chosen
+	Protocol string // grpc, http/protobuf, http/json or console; empty when nothing is exported
 }
 
 // String is one line for a person: where spans go, or why they do not.
 func (d Destination) String() string {
 	switch d.State {
 	case ExportOn:
-		if d.Protocol == ProtocolConsole {
+		if d.Protocol == "console" {
 			return "spans are printed"
 		}
 		return "spans go to " + d.Endpoint + " (" + d.Protocol + ")"
@@ -44,17 +46,37 @@ func (d Destination) String() string {
 	}
 }
 
-// discoverTimeout is ample for this machine's own ports and short for a person.
+// chooseDestination says where spans go. When it looks for a collector on this machine, env.Target is what it found.
+func chooseDestination(ctx context.Context, cfg Config, env *otelenv.Settings) Destination {
+	switch {
+	case cfg.NoExport:
+		return Destination{State: ExportDeclined}
+	case env.Exporter.Value == otelenv.ExporterNone:
+		return Destination{State: ExportNone}
+	case env.Exporter.Value == otelenv.ExporterConsole:
+		return Destination{ExportOn, "console", "console"}
+	}
+	if cfg.Discover && env.Endpoint.From == "" {
+		if cfg.discoverAt != "" {
+			env.Target.Address = cfg.discoverAt
+		}
+		if !listens(ctx, env.Target.Address) {
+			return Destination{State: ExportNotFound, Endpoint: env.Target.String()}
+		}
+	}
+	return Destination{ExportOn, env.Target.String(), env.Target.Protocol}
+}
+
+// discoverTimeout is ample for a port of this machine, and too short for a person to notice.
 const discoverTimeout = 200 * time.Millisecond
 
-// listens says whether something accepts connections at address.
+// listens reports whether something accepts connections at address.
 func listens(ctx context.Context, address string) bool {
 	dialer := net.Dialer{Timeout: discoverTimeout}
 	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return false
 	}
-	// What it says to a connection that is closed at once is of no interest.
-	_ = conn.Close()
+	_ = conn.Close() // nothing was sent
 	return true
 }

@@ -8,15 +8,15 @@ import (
 	"os"
 	"path/filepath"
 
-	"go.opentelemetry.io/otel"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/backspan/backspan/events"
+	"github.com/backspan/backspan/retry"
 	"github.com/backspan/backspan/telemetry"
 )
 
-// A program starts telemetry first and shuts it down last. What was lost on the way to the collector is worth a
-// line, and never an exit code.
+// A program starts telemetry first and shuts it down last. Spans that were lost on the way to the collector are worth a
+// line to the user, and no reason to fail.
 func Example() {
 	dir, err := os.MkdirTemp("", "example")
 	if err != nil {
@@ -34,15 +34,34 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	_, span := otel.Tracer("example.com/billing").Start(ctx, "charge")
-	span.End()
+	calls := 0
+	err = retry.Do(ctx, "charge", retry.Policy{BaseDelay: retry.NoDelay}, func(context.Context) error {
+		if calls++; calls == 1 {
+			return errors.New("card service is busy")
+		}
+		return nil
+	})
+	fmt.Println("charged:", err == nil)
 
 	var lost *telemetry.ExportError
 	if err := t.Shutdown(context.WithoutCancel(ctx)); errors.As(err, &lost) {
 		fmt.Println(lost)
 	}
 	fmt.Println(t.Destination())
-	// Output: spans are not exported
+
+	reader, err := events.OpenFile(t.EventsPath())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer reader.Close() //nolint:errcheck // it was only read
+	for reader.Next() {
+		fmt.Println(reader.Line().Type().Text())
+	}
+	// Output:
+	// charged: true
+	// spans are not exported
+	// autocorrect_attempt
+	// autocorrect_recovered
 }
 
 // A setting that cannot be used is named, with what would be right.

@@ -12,21 +12,21 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
-// DefaultShutdownTimeout bounds Shutdown when its context has no deadline.
-const DefaultShutdownTimeout = 10 * time.Second
+// shutdownTimeout bounds Shutdown when its context has no deadline.
+const shutdownTimeout = 10 * time.Second
 
-// shutdownGrace is how long Shutdown waits, after its bound, for the exporter to notice that it was cancelled.
+// shutdownGrace is how long Shutdown waits, after its bound, for an exporter that was cancelled to return.
 const shutdownGrace = 250 * time.Millisecond
 
-// An ExportError says that spans were lost on the way to the collector. It is never a reason for the host to fail:
-// what the spans tell stands in the event log too.
+// An ExportError says that spans were lost on the way to the collector. It is no reason for the program to fail: the
+// event log has the failed attempts too.
 type ExportError struct {
 	NotExported int    // how many sampled spans the collector did not take
-	Endpoint    string // where they should have gone
-	Err         error  // why the last of them was not; matches context.DeadlineExceeded when the time was up
+	Endpoint    string // where they were sent to
+	Err         error  // why the last export failed; matches context.DeadlineExceeded when the time was up
 }
 
-// Error is one line of at most a few hundred characters.
+// Error is one line. Of Err it has at most 300 bytes.
 func (e *ExportError) Error() string {
 	spans := "spans were"
 	if e.NotExported == 1 {
@@ -50,9 +50,8 @@ func oneLine(err error) string {
 
 var errQueueFull = errors.New("the export queue was full (OTEL_BSP_MAX_QUEUE_SIZE)")
 
-// exportPipeline is the SDK's batch processor with a count. The batch processor drops spans without a word when its
-// queue is full, and forgets export errors at its end; so the spans that went in are compared with those that a
-// collector took.
+// exportPipeline is the SDK's batch processor with a count. The batch processor drops spans when its queue is full, and
+// Shutdown does not return export errors. So the spans that went in are compared with those that the collector took.
 type exportPipeline struct {
 	batch    sdktrace.SpanProcessor
 	exporter *countingExporter
@@ -81,7 +80,7 @@ func (p *exportPipeline) OnEnd(s sdktrace.ReadOnlySpan) {
 	p.batch.OnEnd(s)
 }
 
-// ForceFlush exports what is queued, and says what was lost since the last call.
+// ForceFlush exports what is queued. It returns an *ExportError when spans were lost during the call.
 func (p *exportPipeline) ForceFlush(ctx context.Context) error {
 	before := p.exporter.failed.Load()
 	err := p.batch.ForceFlush(ctx)
@@ -91,8 +90,8 @@ func (p *exportPipeline) ForceFlush(ctx context.Context) error {
 	return err
 }
 
-// Shutdown exports what is queued, within ctx or DefaultShutdownTimeout, and frees everything. It returns an
-// *ExportError when any span since the start was lost.
+// Shutdown exports what is queued, within ctx or shutdownTimeout, and closes the connection. It returns an *ExportError
+// when any span since the start was lost.
 func (p *exportPipeline) Shutdown(ctx context.Context) error {
 	p.once.Do(func() { p.err = p.shutdown(ctx) })
 	return p.err
@@ -103,8 +102,8 @@ func (p *exportPipeline) shutdown(ctx context.Context) error {
 	defer cancel()
 	p.closed.Store(true)
 	p.exporter.closing.Store(true)
-	// The batch processor is not given the bound: when that is over it would go on in the background, for as long
-	// as every batch in its queue takes to time out. It is cancelled instead.
+	// The batch processor does not get ctx. After ctx's deadline it would go on in the background until every batch in
+	// its queue had timed out. The exporter is stopped instead.
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -134,29 +133,29 @@ func withDefaultTimeout(ctx context.Context) (context.Context, context.CancelFun
 	if _, ok := ctx.Deadline(); ok {
 		return ctx, func() {}
 	}
-	return context.WithTimeout(ctx, DefaultShutdownTimeout)
+	return context.WithTimeout(ctx, shutdownTimeout)
 }
 
-// countingExporter counts what the collector took, keeps the last error, and reports a collector that is away once
-// and not at every batch.
+// countingExporter counts what the collector took and keeps the last error. It reports the first of several failed
+// exports in a row.
 type countingExporter struct {
 	next      sdktrace.SpanExporter
 	closeIdle func()
 	endpoint  string
 	redact    func(string) string
 
-	closing atomic.Bool  // Shutdown has begun: it returns the errors, nobody else has to be told
-	failing atomic.Bool  // the last export failed and somebody was told
+	closing atomic.Bool  // Shutdown has begun; errors are returned by it and not reported
+	failing atomic.Bool  // the last export failed and was reported
 	taken   atomic.Int64 // spans
 	failed  atomic.Int64 // spans
 
 	mu      sync.Mutex
 	last    error                   // why an export failed
-	stopped error                   // why there are to be no more exports
-	running context.CancelCauseFunc // ends the export that runs
+	stopped error                   // why no more exports are made; nil: they are
+	running context.CancelCauseFunc // cancels the export that runs; nil: none does
 }
 
-// ExportSpans never fails: the batch processor would report each error, and can do no more about it.
+// ExportSpans always returns nil: the batch processor would do nothing but report each error.
 func (e *countingExporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
 	answer := &reply{last: e.closing.Load()}
 	err := e.export(withReply(ctx, answer), spans)
@@ -180,7 +179,7 @@ func (e *countingExporter) ExportSpans(ctx context.Context, spans []sdktrace.Rea
 	return nil
 }
 
-// export runs on the batch processor's goroutine, where a panic would end the host.
+// export runs on the batch processor's goroutine, where a panic would end the program.
 func (e *countingExporter) export(ctx context.Context, spans []sdktrace.ReadOnlySpan) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -199,7 +198,7 @@ func (e *countingExporter) export(ctx context.Context, spans []sdktrace.ReadOnly
 	return err
 }
 
-// begin notes how the export that now runs is cancelled (nil: none runs), and says why there are to be no more.
+// begin sets how the export that runs is cancelled, and returns why no more exports are made.
 func (e *countingExporter) begin(cancel context.CancelCauseFunc) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -207,7 +206,7 @@ func (e *countingExporter) begin(cancel context.CancelCauseFunc) error {
 	return e.stopped
 }
 
-// stop ends the export that runs, and all later ones at once.
+// stop cancels the export that runs, and makes all later ones fail at once.
 func (e *countingExporter) stop(why error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -15,14 +15,15 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 
+	"github.com/backspan/backspan/internal/otelenv"
 	"github.com/backspan/backspan/internal/semconv"
 )
 
-// handled collects what is told to OpenTelemetry's error handler while a test runs.
+// handled collects the errors that OpenTelemetry's error handler gets during a test.
 type handled struct {
 	mu   sync.Mutex
 	errs []error
-	told chan struct{} // gets a value for each
+	told chan struct{} // gets a value for each error
 }
 
 func collectErrors(t *testing.T) *handled {
@@ -46,8 +47,8 @@ func (h *handled) list() []error {
 	return append([]error(nil), h.errs...)
 }
 
-// lossOf runs three operations against endpoint and shuts down within bound. The event log must be whole whatever the
-// collector does, and the loss must be told.
+// lossOf runs three operations against endpoint and shuts down within bound. The event log must be complete whatever the
+// collector does, and Shutdown must return the loss.
 func lossOf(t *testing.T, cfg Config, bound time.Duration) (*ExportError, time.Duration) {
 	t.Helper()
 	cfg.NoExport = false
@@ -84,12 +85,12 @@ const slack = 2 * time.Second
 
 func TestABlackholeCostsItsBoundAndNoLine(t *testing.T) {
 	const bound = 300 * time.Millisecond
-	for _, protocol := range []string{ProtocolGRPC, ProtocolHTTPProtobuf} {
+	for _, protocol := range []string{otelenv.GRPC, otelenv.HTTPProtobuf} {
 		t.Run(protocol, func(t *testing.T) {
 			handler := collectErrors(t)
 			cfg := quiet(t)
 			cfg.Endpoint, cfg.Protocol = blackhole(t), protocol
-			// One that is done in time is not blamed for the time that the collector takes.
+			// A processor that is done in time gives no error, however long the collector takes.
 			cfg.Processors = []sdktrace.SpanProcessor{tracetest.NewSpanRecorder()}
 			lost, took := lossOf(t, cfg, bound)
 			if took < bound || took > bound+slack {
@@ -105,9 +106,9 @@ func TestABlackholeCostsItsBoundAndNoLine(t *testing.T) {
 	}
 }
 
-// Nobody waits at the end of a program for a collector that is not there.
+// At its end a program does not wait for a collector that does not run.
 func TestACollectorThatIsDownCostsNoTime(t *testing.T) {
-	for _, protocol := range []string{ProtocolGRPC, ProtocolHTTPProtobuf} {
+	for _, protocol := range []string{otelenv.GRPC, otelenv.HTTPProtobuf} {
 		t.Run(protocol, func(t *testing.T) {
 			cfg := quiet(t)
 			cfg.Endpoint, cfg.Protocol = closedPort(t), protocol
@@ -130,7 +131,7 @@ func TestShutdownWithoutADeadlineIsBounded(t *testing.T) {
 	ctx, cancel := withDefaultTimeout(context.Background())
 	defer cancel()
 	deadline, ok := ctx.Deadline()
-	if left := time.Until(deadline); !ok || left > DefaultShutdownTimeout {
+	if left := time.Until(deadline); !ok || left > shutdownTimeout {
 		t.Errorf("deadline in %v", left)
 	}
 }
@@ -153,11 +154,11 @@ func TestACancelledContextStillClosesTheEventLog(t *testing.T) {
 	}
 }
 
-// A run that was cancelled is exported all the same, when the caller says so.
+// After a cancelled run, Shutdown with context.WithoutCancel exports.
 func TestWithoutCancelExportsACancelledRun(t *testing.T) {
 	c := &collector{}
 	cfg := quiet(t)
-	cfg.NoExport, cfg.Endpoint, cfg.Protocol = false, httpCollector(t, c), ProtocolHTTPProtobuf
+	cfg.NoExport, cfg.Endpoint, cfg.Protocol = false, httpCollector(t, c), otelenv.HTTPProtobuf
 	ctx, cancel := context.WithCancel(t.Context())
 	tel := run(t, cfg)
 	operation(ctx, tel.TracerProvider(), "data_load")
@@ -178,12 +179,12 @@ func refusal(n int64) func(int) (*coltracepb.ExportTraceServiceResponse, int, er
 }
 
 func TestSpansThatTheCollectorRefusesAreCounted(t *testing.T) {
-	for _, protocol := range []string{ProtocolGRPC, ProtocolHTTPProtobuf, ProtocolHTTPJSON} {
+	for _, protocol := range []string{otelenv.GRPC, otelenv.HTTPProtobuf, otelenv.HTTPJSON} {
 		for refused, lost := range map[int64]int{0: 0, 2: 2, 1000: spansOfOperation} {
 			t.Run(fmt.Sprintf("%s %d", protocol, refused), func(t *testing.T) {
 				c := &collector{answer: refusal(refused)}
 				cfg := quiet(t)
-				if protocol == ProtocolGRPC {
+				if protocol == otelenv.GRPC {
 					listener := listen(t, "tcp", "127.0.0.1:0")
 					grpcCollector(t, c, listener)
 					cfg.Endpoint = listener.Addr().String()
@@ -210,7 +211,7 @@ func TestSpansThatTheCollectorRefusesAreCounted(t *testing.T) {
 	}
 }
 
-// The batch processor drops what its queue has no room for, and tells nobody.
+// The batch processor drops spans when its queue is full, and reports nothing.
 func TestSpansThatTheQueueDropsAreCounted(t *testing.T) {
 	t.Setenv("OTEL_BSP_MAX_QUEUE_SIZE", "10")
 	t.Setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "10")
@@ -221,7 +222,7 @@ func TestSpansThatTheQueueDropsAreCounted(t *testing.T) {
 		return &coltracepb.ExportTraceServiceResponse{}, http.StatusOK, nil
 	}
 	cfg := quiet(t)
-	cfg.NoExport, cfg.Endpoint, cfg.Protocol = false, httpCollector(t, c), ProtocolHTTPProtobuf
+	cfg.NoExport, cfg.Endpoint, cfg.Protocol = false, httpCollector(t, c), otelenv.HTTPProtobuf
 	tel := run(t, cfg)
 	const operations = 100
 	for range operations {
@@ -242,7 +243,7 @@ func TestSpansThatTheQueueDropsAreCounted(t *testing.T) {
 	}
 }
 
-// While a collector is away one error is enough, and when it comes back and goes again, one more.
+// A collector that is away is reported once. When it has come back and is away again, it is reported again.
 func TestACollectorThatIsAwayIsReportedOnce(t *testing.T) {
 	handler := collectErrors(t)
 	c := &collector{}
@@ -254,7 +255,7 @@ func TestACollectorThatIsAwayIsReportedOnce(t *testing.T) {
 		return nil, http.StatusForbidden, nil
 	}
 	cfg := quiet(t)
-	cfg.NoExport, cfg.Endpoint, cfg.Protocol = false, httpCollector(t, c), ProtocolHTTPProtobuf
+	cfg.NoExport, cfg.Endpoint, cfg.Protocol = false, httpCollector(t, c), otelenv.HTTPProtobuf
 	tel := run(t, cfg)
 	var failures int
 	for range 6 {
@@ -294,7 +295,7 @@ func (brokenExporter) ExportSpans(context.Context, []sdktrace.ReadOnlySpan) erro
 
 func (brokenExporter) Shutdown(context.Context) error { return errors.New("no door") }
 
-// The exporter runs on a goroutine of the SDK's, where a panic would end the host.
+// The exporter runs on a goroutine of the SDK, where a panic would end the program.
 func TestAPanicOfTheExporterIsAnExportError(t *testing.T) {
 	p := newExportPipeline(brokenExporter{}, func() {}, "nowhere", nil)
 	tp := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(p))
@@ -309,13 +310,13 @@ func TestAPanicOfTheExporterIsAnExportError(t *testing.T) {
 	}
 }
 
-// OTLP refuses a text that is not UTF-8, and with it the whole batch: spans of others too.
+// OTLP refuses a text that is not UTF-8, and with it the whole batch, spans of other instrumentation included.
 func TestOneBadByteDoesNotCostABatch(t *testing.T) {
-	for _, protocol := range []string{ProtocolGRPC, ProtocolHTTPProtobuf, ProtocolHTTPJSON} {
+	for _, protocol := range []string{otelenv.GRPC, otelenv.HTTPProtobuf, otelenv.HTTPJSON} {
 		t.Run(protocol, func(t *testing.T) {
 			c := &collector{}
 			cfg := quiet(t)
-			if protocol == ProtocolGRPC {
+			if protocol == otelenv.GRPC {
 				listener := listen(t, "tcp", "127.0.0.1:0")
 				grpcCollector(t, c, listener)
 				cfg.Endpoint = listener.Addr().String()
@@ -346,7 +347,7 @@ func TestOneBadByteDoesNotCostABatch(t *testing.T) {
 func TestRedactionReachesTheCollector(t *testing.T) {
 	c := &collector{}
 	cfg := quiet(t)
-	cfg.NoExport, cfg.Endpoint, cfg.Protocol = false, httpCollector(t, c), ProtocolHTTPProtobuf
+	cfg.NoExport, cfg.Endpoint, cfg.Protocol = false, httpCollector(t, c), otelenv.HTTPProtobuf
 	cfg.Redact = func(s string) string {
 		if strings.Contains(s, "boom") {
 			panic("redaction")

@@ -8,7 +8,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// The tests set the variables that they are about; what the machine has set must not reach them.
+// Each test sets the variables that it needs. Those of the machine are removed.
 func TestMain(m *testing.M) {
 	for _, pair := range os.Environ() {
 		name, _, _ := strings.Cut(pair, "=")

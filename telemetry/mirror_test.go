@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
+	"github.com/backspan/backspan/internal/otelenv"
 	"github.com/backspan/backspan/internal/scope"
 	"github.com/backspan/backspan/internal/semconv"
 )
@@ -145,7 +146,7 @@ func TestAProcessorThatHangsHoldsUpNobody(t *testing.T) {
 	defer close(h.release)
 	c := &collector{}
 	cfg := quiet(t)
-	cfg.NoExport, cfg.Endpoint, cfg.Protocol = false, httpCollector(t, c), ProtocolHTTPProtobuf
+	cfg.NoExport, cfg.Endpoint, cfg.Protocol = false, httpCollector(t, c), otelenv.HTTPProtobuf
 	cfg.Processors = []sdktrace.SpanProcessor{h}
 	tel := run(t, cfg)
 	operation(t.Context(), tel.TracerProvider(), "data_load")

@@ -15,12 +15,12 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// A reply is what the collector answered to one export. The SDK's exporters keep it to themselves: they report a
-// collector that refused 3 of 512 spans as an error like any other.
+// A reply is what the collector answered to one export. The SDK's exporters do not return it: their error does not say
+// whether the collector refused 3 of 512 spans or all of them.
 type reply struct {
-	last     bool // the program is ending and waits for this export
-	taken    bool // the collector took the batch, if not all of it
-	rejected int  // how many spans of it the collector refused
+	last     bool // Shutdown waits for this export
+	taken    bool // the collector took the batch, or a part of it
+	rejected int  // how many spans of the batch the collector refused
 }
 
 type replyKey struct{}
@@ -59,13 +59,13 @@ func noteGRPCReply(ctx context.Context, method string, request, response any, co
 	return err
 }
 
-// unreachableError has no gRPC status, so that the exporter does not try again: gRPC itself will not connect again
-// for a second, and all that time a program that wants to end would wait for a collector that is not there.
+// unreachableError has no gRPC status, so that the exporter does not try again. gRPC does not connect again for a
+// second, and Shutdown would wait all that time for a collector that does not run.
 type unreachableError struct{ text string }
 
 func (e unreachableError) Error() string { return e.text }
 
-// replyNoter is the transport of OTLP over HTTP.
+// replyNoter is the http.RoundTripper of OTLP over HTTP.
 type replyNoter struct{ next http.RoundTripper }
 
 const maxNotedReply = 64 << 10
@@ -79,7 +79,7 @@ func (t replyNoter) RoundTrip(request *http.Request) (*http.Response, error) {
 	if broken == nil {
 		replyFrom(request.Context()).note(parseReply(response.Header.Get("Content-Type"), head))
 	}
-	// The exporter reads the body after us, and finds there what we found, an error included.
+	// The exporter reads the same body again, with the same error if there was one.
 	rest := response.Body
 	response.Body = struct {
 		io.Reader
@@ -97,7 +97,7 @@ func parseReply(contentType string, body []byte) *coltracepb.ExportTraceServiceR
 		err = proto.Unmarshal(body, answer)
 	}
 	if err != nil {
-		answer.Reset() // it says nothing that we understand: what counts is the status
+		answer.Reset() // not an answer of OTLP; the status says that the spans were taken
 	}
 	return answer
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/go-logr/logr"
@@ -20,6 +21,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/status"
 
+	"github.com/backspan/backspan/internal/otelenv"
 	"github.com/backspan/backspan/internal/semconv"
 )
 
@@ -65,39 +67,68 @@ func TestExportOverGRPC(t *testing.T) {
 				}
 				tel := exported(t, cfg)
 				checkOperation(t, c)
-				want := Destination{ExportOn, "http://" + listener.Addr().String(), ProtocolGRPC}
+				want := Destination{ExportOn, "http://" + listener.Addr().String(), otelenv.GRPC}
 				if tel.Destination() != want {
 					t.Errorf("destination %+v, want %+v", tel.Destination(), want)
-				}
-				if by != "field" && os.Getenv(by) != text {
-					t.Errorf("%s is now %q", by, os.Getenv(by))
 				}
 			})
 		}
 	}
 }
 
-// The SDK's exporters read the variables again, and log an error about what url.Parse refuses.
-func TestAnEndpointThatIsUnderstoodIsNotLoggedAsAnError(t *testing.T) {
-	var logged []string
-	otel.SetLogger(funcr.New(func(_, args string) { logged = append(logged, args) }, funcr.Options{}))
-	t.Cleanup(func() { otel.SetLogger(logr.Discard()) })
+// The SDK's exporters read the endpoint variables themselves, and log the error of url.Parse for 127.0.0.1:4317. The
+// log line is accepted: at that moment, and at every other, the environment is as the user left it.
+func TestStartLeavesTheEnvironmentAlone(t *testing.T) {
 	for _, name := range []string{"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"} {
-		for _, protocol := range []string{ProtocolGRPC, ProtocolHTTPProtobuf} {
-			t.Setenv(name, "127.0.0.1:4317")
-			cfg := quiet(t)
-			cfg.NoExport, cfg.Protocol = false, protocol
-			if err := run(t, cfg).Shutdown(t.Context()); err != nil {
-				t.Error(err)
-			}
-			if got := os.Getenv(name); got != "127.0.0.1:4317" {
-				t.Errorf("%s is now %q", name, got)
-			}
+		for _, protocol := range []string{otelenv.GRPC, otelenv.HTTPProtobuf, otelenv.HTTPJSON} {
+			t.Run(name+" "+protocol, func(t *testing.T) {
+				t.Setenv(name, "127.0.0.1:4317")
+				before := os.Environ()
+				check := func(when string) {
+					if got := os.Environ(); !slices.Equal(got, before) {
+						t.Errorf("%s: the environment is %q, want %q", when, got, before)
+					}
+				}
+				logged := 0
+				otel.SetLogger(funcr.New(func(_, args string) {
+					if strings.Contains(args, "parse url") {
+						logged++
+					}
+					check("while the exporter is made")
+				}, funcr.Options{}))
+				t.Cleanup(func() { otel.SetLogger(logr.Discard()) })
+				stop := watchEnvironment(check)
+				cfg := quiet(t)
+				cfg.NoExport, cfg.Protocol = false, protocol
+				tel := run(t, cfg)
+				stop()
+				if err := tel.Shutdown(t.Context()); err != nil {
+					t.Error(err)
+				}
+				check("after Shutdown")
+				if logged == 0 {
+					t.Error("the SDK logged nothing: nobody looked while the exporter was made")
+				}
+			})
 		}
 	}
-	if len(logged) != 0 {
-		t.Errorf("logged %q", logged)
-	}
+}
+
+// watchEnvironment calls check all the time, from another goroutine, until stop is called.
+func watchEnvironment(check func(when string)) (stop func()) {
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				check("seen by another goroutine")
+			}
+		}
+	}()
+	return func() { close(done); <-ended }
 }
 
 func TestExportOverIPv6(t *testing.T) {
@@ -125,7 +156,7 @@ func TestExportOverAUnixSocket(t *testing.T) {
 }
 
 func TestExportOverHTTP(t *testing.T) {
-	for _, protocol := range []string{ProtocolHTTPProtobuf, ProtocolHTTPJSON} {
+	for _, protocol := range []string{otelenv.HTTPProtobuf, otelenv.HTTPJSON} {
 		for _, compression := range []string{"none", "gzip"} {
 			t.Run(protocol+" "+compression, func(t *testing.T) {
 				c := &collector{}
@@ -151,14 +182,14 @@ func TestExportGoesToThePathThatWasGiven(t *testing.T) {
 	for given, want := range map[string]string{"": "/v1/traces", "/": "/v1/traces", "/otlp": "/otlp/v1/traces", "/v1/traces": "/v1/traces"} {
 		c := &collector{}
 		cfg := quiet(t)
-		cfg.Endpoint, cfg.Protocol = "http://"+httpCollector(t, c)+given, ProtocolHTTPProtobuf
+		cfg.Endpoint, cfg.Protocol = "http://"+httpCollector(t, c)+given, otelenv.HTTPProtobuf
 		exported(t, cfg)
 		if c.paths[0] != want {
 			t.Errorf("%q: posted to %s, want %s", given, c.paths[0], want)
 		}
 	}
 	c := &collector{}
-	t.Setenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", ProtocolHTTPProtobuf)
+	t.Setenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", otelenv.HTTPProtobuf)
 	t.Setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://"+httpCollector(t, c)+"/my/traces")
 	exported(t, quiet(t))
 	if c.paths[0] != "/my/traces" {
@@ -186,7 +217,7 @@ func TestHeadersAreSent(t *testing.T) {
 	t.Run("HTTP", func(t *testing.T) {
 		c := &collector{}
 		cfg := quiet(t)
-		cfg.Endpoint, cfg.Protocol = httpCollector(t, c), ProtocolHTTPProtobuf
+		cfg.Endpoint, cfg.Protocol = httpCollector(t, c), otelenv.HTTPProtobuf
 		exported(t, cfg)
 		check(t, c.headers[0], "Authorization", "X-Team")
 	})
@@ -202,7 +233,7 @@ func TestExportWithCertificates(t *testing.T) {
 		listener := listen(t, "tcp", "127.0.0.1:0")
 		grpcCollector(t, c, listener, grpc.Creds(credentials.NewTLS(certs.mutual())))
 		cfg := quiet(t)
-		cfg.Endpoint = listener.Addr().String() // no scheme, but certificates: TLS is meant
+		cfg.Endpoint = listener.Addr().String() // without a scheme, certificates mean TLS
 		exported(t, cfg)
 		checkOperation(t, c)
 	})
@@ -213,7 +244,7 @@ func TestExportWithCertificates(t *testing.T) {
 		server.StartTLS()
 		t.Cleanup(server.Close)
 		cfg := quiet(t)
-		cfg.Endpoint, cfg.Protocol = "https://"+server.Listener.Addr().String(), ProtocolHTTPProtobuf
+		cfg.Endpoint, cfg.Protocol = "https://"+server.Listener.Addr().String(), otelenv.HTTPProtobuf
 		exported(t, cfg)
 		checkOperation(t, c)
 	})
@@ -242,7 +273,7 @@ func TestTheResourceNamesTheService(t *testing.T) {
 			receiver := &collector{}
 			cfg := quiet(t)
 			cfg.Service, cfg.ServiceVersion = c.cfg.Service, c.cfg.ServiceVersion
-			cfg.Endpoint, cfg.Protocol = httpCollector(t, receiver), ProtocolHTTPProtobuf
+			cfg.Endpoint, cfg.Protocol = httpCollector(t, receiver), otelenv.HTTPProtobuf
 			exported(t, cfg)
 			got := receiver.resource()
 			if got["service.name"] != c.want || got["service.version"] != c.vers || got["telemetry.sdk.language"] != "go" {
@@ -255,7 +286,7 @@ func TestTheResourceNamesTheService(t *testing.T) {
 	}
 }
 
-// A collector that is busy for a moment gets the spans a moment later.
+// An export that the collector refuses for the moment is repeated.
 func TestExportIsTriedAgain(t *testing.T) {
 	t.Run("gRPC", func(t *testing.T) {
 		c := &collector{answer: func(call int) (*coltracepb.ExportTraceServiceResponse, int, error) {
@@ -279,17 +310,17 @@ func TestExportIsTriedAgain(t *testing.T) {
 			return &coltracepb.ExportTraceServiceResponse{}, http.StatusOK, nil
 		}}
 		cfg := quiet(t)
-		cfg.Endpoint, cfg.Protocol = httpCollector(t, c), ProtocolHTTPProtobuf
+		cfg.Endpoint, cfg.Protocol = httpCollector(t, c), otelenv.HTTPProtobuf
 		exported(t, cfg)
 		checkOperation(t, c)
 	})
 }
 
-// What a span says survives the way.
+// The collector gets the attributes and the status of a span.
 func TestExportedSpansSayWhatTheyDid(t *testing.T) {
 	c := &collector{}
 	cfg := quiet(t)
-	cfg.Endpoint, cfg.Protocol = httpCollector(t, c), ProtocolHTTPProtobuf
+	cfg.Endpoint, cfg.Protocol = httpCollector(t, c), otelenv.HTTPProtobuf
 	tel := exported(t, cfg)
 	var first *tracepb.Span
 	for _, span := range c.spans() {
@@ -380,7 +411,7 @@ func TestACollectorThatListensIsDiscovered(t *testing.T) {
 	}
 }
 
-// With an endpoint configured there is nothing to discover: it is used even when nobody listens there yet.
+// An endpoint that is configured is used even when nothing listens there.
 func TestAConfiguredEndpointIsNotProbed(t *testing.T) {
 	nobody := closedPort(t)
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", nobody)

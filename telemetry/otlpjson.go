@@ -3,32 +3,36 @@ package telemetry
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"math"
+	"strconv"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
-	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// appendOTLP appends span to line as a {"resourceSpans":[…]} object in OTLP's JSON, with a newline.
+// marshalOTLP returns span as a {"resourceSpans":[…]} object in OTLP's JSON, with a newline.
 //
-// protojson cannot write it: it encodes trace and span ids in base64, and OTLP demands hexadecimal; and it puts
-// in blanks at random.
-func appendOTLP(line []byte, span sdktrace.ReadOnlySpan) ([]byte, error) {
+// protojson does not write OTLP's JSON: it encodes trace and span ids in base64, where OTLP demands hexadecimal, and it
+// puts in blanks at random.
+func marshalOTLP(span sdktrace.ReadOnlySpan) ([]byte, error) {
 	var collected protoCollector
-	// The way from an SDK span to OTLP's message is the exporters' own; this is its only public door.
+	// The only public function that makes OTLP's message of an SDK span is the exporter itself.
 	err := otlptrace.NewUnstarted(&collected).ExportSpans(context.Background(), []sdktrace.ReadOnlySpan{span})
 	if err != nil {
-		return line, err
+		return nil, err
 	}
-	out := bytes.NewBuffer(line)
-	encoder := json.NewEncoder(out)
-	encoder.SetEscapeHTML(false)
-	err = encoder.Encode(jsonTraces{listOf(collected.spans, newResourceSpans)})
-	return out.Bytes(), err
+	var w otlpWriter
+	w.Grow(4 << 10)
+	w.scalars = json.NewEncoder(&w)
+	w.scalars.SetEscapeHTML(false)
+	w.message((&tracepb.TracesData{ResourceSpans: collected.spans}).ProtoReflect())
+	w.WriteByte('\n')
+	return w.Bytes(), nil
 }
 
 // protoCollector is an otlptrace.Client that keeps what it is given to upload.
@@ -41,196 +45,95 @@ func (c *protoCollector) UploadTraces(_ context.Context, spans []*tracepb.Resour
 	return nil
 }
 
-// The messages of OTLP as JSON. 64-bit numbers are strings there and enums are numbers.
-type (
-	jsonTraces struct {
-		ResourceSpans []jsonResourceSpans `json:"resourceSpans"`
-	}
-	jsonResourceSpans struct {
-		Resource   jsonResource     `json:"resource"`
-		ScopeSpans []jsonScopeSpans `json:"scopeSpans"`
-		SchemaURL  string           `json:"schemaUrl,omitempty"`
-	}
-	jsonResource struct {
-		Attributes []jsonKeyValue `json:"attributes,omitempty"`
-		Dropped    uint32         `json:"droppedAttributesCount,omitempty"`
-	}
-	jsonScopeSpans struct {
-		Scope     jsonScope  `json:"scope"`
-		Spans     []jsonSpan `json:"spans"`
-		SchemaURL string     `json:"schemaUrl,omitempty"`
-	}
-	jsonScope struct {
-		Name       string         `json:"name,omitempty"`
-		Version    string         `json:"version,omitempty"`
-		Attributes []jsonKeyValue `json:"attributes,omitempty"`
-		Dropped    uint32         `json:"droppedAttributesCount,omitempty"`
-	}
-	jsonSpan struct {
-		TraceID           string         `json:"traceId"`
-		SpanID            string         `json:"spanId"`
-		TraceState        string         `json:"traceState,omitempty"`
-		ParentSpanID      string         `json:"parentSpanId,omitempty"`
-		Flags             uint32         `json:"flags,omitempty"`
-		Name              string         `json:"name"`
-		Kind              int32          `json:"kind,omitempty"`
-		Start             uint64         `json:"startTimeUnixNano,string"`
-		End               uint64         `json:"endTimeUnixNano,string"`
-		Attributes        []jsonKeyValue `json:"attributes,omitempty"`
-		DroppedAttributes uint32         `json:"droppedAttributesCount,omitempty"`
-		Events            []jsonEvent    `json:"events,omitempty"`
-		DroppedEvents     uint32         `json:"droppedEventsCount,omitempty"`
-		Links             []jsonLink     `json:"links,omitempty"`
-		DroppedLinks      uint32         `json:"droppedLinksCount,omitempty"`
-		Status            jsonStatus     `json:"status"`
-	}
-	jsonEvent struct {
-		Time       uint64         `json:"timeUnixNano,string"`
-		Name       string         `json:"name"`
-		Attributes []jsonKeyValue `json:"attributes,omitempty"`
-		Dropped    uint32         `json:"droppedAttributesCount,omitempty"`
-	}
-	jsonLink struct {
-		TraceID    string         `json:"traceId"`
-		SpanID     string         `json:"spanId"`
-		TraceState string         `json:"traceState,omitempty"`
-		Attributes []jsonKeyValue `json:"attributes,omitempty"`
-		Dropped    uint32         `json:"droppedAttributesCount,omitempty"`
-		Flags      uint32         `json:"flags,omitempty"`
-	}
-	jsonStatus struct {
-		Message string `json:"message,omitempty"`
-		Code    int32  `json:"code,omitempty"`
-	}
-	jsonKeyValue struct {
-		Key   string    `json:"key"`
-		Value jsonValue `json:"value"`
-	}
-	jsonValue struct {
-		String *string        `json:"stringValue,omitempty"`
-		Bool   *bool          `json:"boolValue,omitempty"`
-		Int    *int64         `json:"intValue,omitempty,string"`
-		Double any            `json:"doubleValue,omitempty"`
-		Bytes  []byte         `json:"bytesValue,omitzero"`
-		Array  *jsonArray     `json:"arrayValue,omitempty"`
-		Map    *jsonKeyValues `json:"kvlistValue,omitempty"`
-	}
-	jsonArray struct {
-		Values []jsonValue `json:"values,omitempty"`
-	}
-	jsonKeyValues struct {
-		Values []jsonKeyValue `json:"values,omitempty"`
-	}
-)
-
-func listOf[P, J any](list []P, convert func(P) J) []J {
-	out := make([]J, len(list))
-	for i, p := range list {
-		out[i] = convert(p)
-	}
-	return out
+// An otlpWriter writes protobuf messages as OTLP's JSON: like protobuf's own JSON, but with ids in hexadecimal and enums
+// as numbers. Fields that have no value are left out.
+type otlpWriter struct {
+	bytes.Buffer
+	scalars *json.Encoder // writes into the Buffer
 }
 
-func newResourceSpans(p *tracepb.ResourceSpans) jsonResourceSpans {
-	return jsonResourceSpans{
-		Resource: jsonResource{
-			Attributes: listOf(p.GetResource().GetAttributes(), newKeyValue),
-			Dropped:    p.GetResource().GetDroppedAttributesCount(),
-		},
-		ScopeSpans: listOf(p.GetScopeSpans(), newScopeSpans),
-		SchemaURL:  p.GetSchemaUrl(),
+func (w *otlpWriter) message(m protoreflect.Message) {
+	open := byte('{')
+	fields := m.Descriptor().Fields()
+	for i := range fields.Len() {
+		field := fields.Get(i)
+		if !m.Has(field) {
+			continue
+		}
+		w.WriteByte(open)
+		open = ','
+		w.quoted(field.JSONName())
+		w.WriteByte(':')
+		if field.IsList() {
+			w.list(field, m.Get(field).List())
+		} else {
+			w.value(field, m.Get(field))
+		}
+	}
+	if open == '{' {
+		w.WriteByte(open)
+	}
+	w.WriteByte('}')
+}
+
+func (w *otlpWriter) list(field protoreflect.FieldDescriptor, list protoreflect.List) {
+	open := byte('[') // a list that is there has elements
+	for i := range list.Len() {
+		w.WriteByte(open)
+		open = ','
+		w.value(field, list.Get(i))
+	}
+	w.WriteByte(']')
+}
+
+func (w *otlpWriter) value(field protoreflect.FieldDescriptor, v protoreflect.Value) {
+	switch field.Kind() {
+	case protoreflect.MessageKind:
+		w.message(v.Message())
+	case protoreflect.EnumKind:
+		w.Write(strconv.AppendInt(w.AvailableBuffer(), int64(v.Enum()), 10))
+	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
+		w.Write(strconv.AppendUint(w.AvailableBuffer(), v.Uint(), 10))
+	case protoreflect.Int64Kind:
+		w.quoted(strconv.FormatInt(v.Int(), 10))
+	case protoreflect.Fixed64Kind:
+		w.quoted(strconv.FormatUint(v.Uint(), 10))
+	case protoreflect.DoubleKind:
+		w.double(v.Float())
+	case protoreflect.BytesKind:
+		switch field.Name() {
+		case "trace_id", "span_id", "parent_span_id":
+			w.quoted(hex.EncodeToString(v.Bytes()))
+		default:
+			w.quoted(base64.StdEncoding.EncodeToString(v.Bytes()))
+		}
+	default:
+		w.scalar(v.Interface())
 	}
 }
 
-func newScopeSpans(p *tracepb.ScopeSpans) jsonScopeSpans {
-	scope := p.GetScope()
-	return jsonScopeSpans{
-		Scope: jsonScope{
-			Name:       scope.GetName(),
-			Version:    scope.GetVersion(),
-			Attributes: listOf(scope.GetAttributes(), newKeyValue),
-			Dropped:    scope.GetDroppedAttributesCount(),
-		},
-		Spans:     listOf(p.GetSpans(), newSpan),
-		SchemaURL: p.GetSchemaUrl(),
-	}
-}
-
-func newSpan(p *tracepb.Span) jsonSpan {
-	return jsonSpan{
-		TraceID:           hex.EncodeToString(p.GetTraceId()),
-		SpanID:            hex.EncodeToString(p.GetSpanId()),
-		TraceState:        p.GetTraceState(),
-		ParentSpanID:      hex.EncodeToString(p.GetParentSpanId()),
-		Flags:             p.GetFlags(),
-		Name:              p.GetName(),
-		Kind:              int32(p.GetKind()),
-		Start:             p.GetStartTimeUnixNano(),
-		End:               p.GetEndTimeUnixNano(),
-		Attributes:        listOf(p.GetAttributes(), newKeyValue),
-		DroppedAttributes: p.GetDroppedAttributesCount(),
-		Events:            listOf(p.GetEvents(), newEvent),
-		DroppedEvents:     p.GetDroppedEventsCount(),
-		Links:             listOf(p.GetLinks(), newLink),
-		DroppedLinks:      p.GetDroppedLinksCount(),
-		Status:            jsonStatus{Message: p.GetStatus().GetMessage(), Code: int32(p.GetStatus().GetCode())},
-	}
-}
-
-func newEvent(p *tracepb.Span_Event) jsonEvent {
-	return jsonEvent{
-		Time:       p.GetTimeUnixNano(),
-		Name:       p.GetName(),
-		Attributes: listOf(p.GetAttributes(), newKeyValue),
-		Dropped:    p.GetDroppedAttributesCount(),
-	}
-}
-
-func newLink(p *tracepb.Span_Link) jsonLink {
-	return jsonLink{
-		TraceID:    hex.EncodeToString(p.GetTraceId()),
-		SpanID:     hex.EncodeToString(p.GetSpanId()),
-		TraceState: p.GetTraceState(),
-		Attributes: listOf(p.GetAttributes(), newKeyValue),
-		Dropped:    p.GetDroppedAttributesCount(),
-		Flags:      p.GetFlags(),
-	}
-}
-
-func newKeyValue(p *commonpb.KeyValue) jsonKeyValue {
-	return jsonKeyValue{Key: p.GetKey(), Value: newValue(p.GetValue())}
-}
-
-func newValue(p *commonpb.AnyValue) (v jsonValue) {
-	switch value := p.GetValue().(type) {
-	case *commonpb.AnyValue_StringValue:
-		v.String = &value.StringValue
-	case *commonpb.AnyValue_BoolValue:
-		v.Bool = &value.BoolValue
-	case *commonpb.AnyValue_IntValue:
-		v.Int = &value.IntValue
-	case *commonpb.AnyValue_DoubleValue:
-		v.Double = newDouble(value.DoubleValue)
-	case *commonpb.AnyValue_BytesValue:
-		v.Bytes = append([]byte{}, value.BytesValue...) // not nil: empty bytes are a value too
-	case *commonpb.AnyValue_ArrayValue:
-		v.Array = &jsonArray{listOf(value.ArrayValue.GetValues(), newValue)}
-	case *commonpb.AnyValue_KvlistValue:
-		v.Map = &jsonKeyValues{listOf(value.KvlistValue.GetValues(), newKeyValue)}
-	}
-	return v
-}
-
-// newDouble gives the numbers that JSON lacks the names that protobuf's JSON has for them.
-func newDouble(f float64) any {
+// double gives the numbers that JSON lacks the names that they have in protobuf's JSON.
+func (w *otlpWriter) double(f float64) {
 	switch {
 	case math.IsNaN(f):
-		return "NaN"
+		w.quoted("NaN")
 	case math.IsInf(f, 1):
-		return "Infinity"
+		w.quoted("Infinity")
 	case math.IsInf(f, -1):
-		return "-Infinity"
+		w.quoted("-Infinity")
 	default:
-		return f
+		w.scalar(f)
 	}
+}
+
+// quoted writes text that needs no escaping.
+func (w *otlpWriter) quoted(text string) {
+	w.WriteByte('"')
+	w.WriteString(text)
+	w.WriteByte('"')
+}
+
+func (w *otlpWriter) scalar(v any) {
+	_ = w.scalars.Encode(v) // of a string or a finite number, into memory: it cannot fail
+	w.Truncate(w.Len() - 1) // the newline
 }

@@ -11,9 +11,8 @@ import (
 	"github.com/backspan/backspan/internal/semconv"
 )
 
-// presentable returns spans as they may leave the process: texts of Backspan's spans redacted, and the texts of all
-// spans valid UTF-8. OTLP refuses everything else, and one byte of a torn HTTP body in one error message would cost
-// a whole batch.
+// presentable returns spans as they may leave the process: the texts of Backspan's spans redacted, and the texts of all
+// spans valid UTF-8. A collector refuses a whole batch for one text that is not.
 func presentable(spans []sdktrace.ReadOnlySpan, redact func(string) string) []sdktrace.ReadOnlySpan {
 	var changed []sdktrace.ReadOnlySpan
 	for i, span := range spans {
@@ -40,12 +39,12 @@ func presentableSpan(span sdktrace.ReadOnlySpan, redact func(string) string) sdk
 	return newShownSpan(span, texts{redact})
 }
 
-// isBackspan tells one of our spans by its instrumentation scope.
+// isBackspan reports whether span is one of Backspan's, by its instrumentation scope.
 func isBackspan(span sdktrace.ReadOnlySpan) bool {
 	return span.InstrumentationScope().Name == semconv.ScopeName
 }
 
-// valid says whether every text of span is UTF-8. Nested values are rare enough to be taken for invalid.
+// valid reports whether every text of span is UTF-8. It returns false for nested values, which are rare: they are copied.
 func valid(span sdktrace.ReadOnlySpan) bool {
 	if !utf8.ValidString(span.Name()) || !utf8.ValidString(span.Status().Description) || !validAll(span.Attributes()) {
 		return false
@@ -117,10 +116,10 @@ func newShownSpan(span sdktrace.ReadOnlySpan, t texts) *shownSpan {
 	return shown
 }
 
-// texts makes texts fit to be shown.
+// texts makes the texts of a span presentable.
 type texts struct{ redact func(string) string }
 
-// redactionFailed stands for a text on which the redaction panicked: nobody knows what was in it.
+// redactionFailed replaces a text on which the redaction panicked, because the text may hold a secret.
 const redactionFailed = "(redaction failed)"
 
 func (t texts) text(s string) (shown string) {
@@ -149,8 +148,8 @@ func (t texts) attributes(list []attribute.KeyValue) []attribute.KeyValue {
 	return shown
 }
 
-// isVocabulary says whether key's values are ids or words of ours. A redaction that takes UUIDs or the word "failed"
-// for secrets must not make spans unreadable.
+// isVocabulary reports whether key's values are ids or fixed words. They are not redacted: readers of the spans need
+// them, also when the redaction replaces every UUID or the word "failed".
 func isVocabulary(key attribute.Key) bool {
 	switch key {
 	case semconv.KindKey, semconv.SessionIDKey, semconv.ResultKey, semconv.OutcomeKey, semconv.PhaseStatusKey,

@@ -6,6 +6,7 @@ import (
 
 	"go.opentelemetry.io/otel/propagation"
 
+	"github.com/backspan/backspan/internal/otelenv"
 	"github.com/backspan/backspan/internal/scope"
 	"github.com/backspan/backspan/internal/semconv"
 )
@@ -19,18 +20,20 @@ func TestPropagatorsByName(t *testing.T) {
 		"b3":                     {"b3"},
 		"tracecontext , baggage": {"traceparent", "tracestate", "baggage"},
 		"jaeger,xray":            {"uber-trace-id", "X-Amzn-Trace-Id"},
+		"ottrace":                {"ot-tracer-traceid", "ot-tracer-spanid", "ot-tracer-sampled"},
 		"none":                   nil,
 		"tracecontext,b3multi":   {"traceparent", "tracestate", "x-b3-traceid", "x-b3-spanid", "x-b3-sampled", "x-b3-flags"},
 	} {
 		t.Setenv("OTEL_PROPAGATORS", value)
-		p, err := newPropagator()
-		if err != nil || !sameSet(p.Fields(), want) {
+		env := otelenv.Read(otelenv.Program{})
+		p, err := newPropagator(env)
+		if err != nil || env.Propagators.Err != nil || !sameSet(p.Fields(), want) {
 			t.Errorf("%s: %q, error %v, want %q", value, p.Fields(), err, want)
 		}
 	}
 }
 
-// Session and phase never leave the process by themselves: baggage would tell strangers.
+// Session and phase are not propagated: baggage would tell them to strangers.
 func TestNothingOfOursIsPropagated(t *testing.T) {
 	cfg := quiet(t)
 	tel := run(t, cfg)

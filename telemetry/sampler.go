@@ -1,20 +1,19 @@
 package telemetry
 
 import (
-	"strconv"
 	"strings"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
+	"github.com/backspan/backspan/internal/otelenv"
 	"github.com/backspan/backspan/internal/scope"
 )
 
-// Sampler wraps base so that Backspan's spans reach span processors also when base drops them: its Drop becomes
-// RecordOnly for them, and for them alone. They are still not exported, and spans of other instrumentation are
-// decided by base as before, at no cost unless they are dropped.
+// Sampler wraps base so that span processors see Backspan's spans also when base drops them: for these spans Drop
+// becomes RecordOnly. They are still not exported. For spans of other instrumentation base decides alone.
 //
-// It must be the outermost sampler: inside sdktrace.ParentBased it would not be asked about most spans. Start uses
-// it by itself; it is exported for programs with a TracerProvider of their own, together with NewEventLog.
+// It must be the outermost sampler, because sdktrace.ParentBased does not ask the samplers in it about most spans. Start
+// uses it. A program with a TracerProvider of its own needs it together with [NewEventLog] or [NewTraceFile].
 func Sampler(base sdktrace.Sampler) sdktrace.Sampler { return sampler{base} }
 
 type sampler struct{ base sdktrace.Sampler }
@@ -29,42 +28,19 @@ func (s sampler) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingRe
 
 func (s sampler) Description() string { return "Backspan{" + s.base.Description() + "}" }
 
-const wantSampler = "always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off or " +
-	"parentbased_traceidratio"
-
-// newSampler understands the names of OTEL_TRACES_SAMPLER. The SDK would read the variable itself, but not when a
-// sampler is given to it, as the wrapper must be.
-func newSampler(name, arg setting) (sdktrace.Sampler, error) {
-	switch strings.ToLower(name.value) {
-	case "", "parentbased_always_on":
-		return sdktrace.ParentBased(sdktrace.AlwaysSample()), nil
-	case "parentbased_always_off":
-		return sdktrace.ParentBased(sdktrace.NeverSample()), nil
+// newSampler makes what OTEL_TRACES_SAMPLER names. The SDK reads the variable only when it is given no sampler.
+func newSampler(env otelenv.Settings) sdktrace.Sampler {
+	var root sdktrace.Sampler
+	switch strings.TrimPrefix(env.Sampler.Value, "parentbased_") {
 	case "always_on":
-		return sdktrace.AlwaysSample(), nil
+		root = sdktrace.AlwaysSample()
 	case "always_off":
-		return sdktrace.NeverSample(), nil
-	case "traceidratio":
-		return ratioSampler(arg)
-	case "parentbased_traceidratio":
-		ratio, err := ratioSampler(arg)
-		if err != nil {
-			return nil, err
-		}
-		return sdktrace.ParentBased(ratio), nil
-	case "jaeger_remote", "parentbased_jaeger_remote", "xray":
-		return nil, name.bad(wantSampler+"; samplers that ask a server are not supported", nil)
+		root = sdktrace.NeverSample()
+	default:
+		root = sdktrace.TraceIDRatioBased(env.Share)
 	}
-	return nil, name.bad(wantSampler, nil)
-}
-
-func ratioSampler(arg setting) (sdktrace.Sampler, error) {
-	if !arg.isSet() {
-		return sdktrace.TraceIDRatioBased(1), nil
+	if env.ParentDecides {
+		return sdktrace.ParentBased(root)
 	}
-	ratio, err := strconv.ParseFloat(arg.value, 64)
-	if err != nil || !(ratio >= 0 && ratio <= 1) { // NaN fails every comparison
-		return nil, arg.bad("a number from 0 to 1", nil)
-	}
-	return sdktrace.TraceIDRatioBased(ratio), nil
+	return root
 }

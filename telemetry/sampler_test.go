@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/backspan/backspan/internal/otelenv"
 	"github.com/backspan/backspan/internal/semconv"
 )
 
@@ -27,12 +28,12 @@ func TestSamplersByName(t *testing.T) {
 	} {
 		t.Setenv("OTEL_TRACES_SAMPLER", c.name)
 		t.Setenv("OTEL_TRACES_SAMPLER_ARG", c.arg)
-		s, err := newSampler(fromEnv("OTEL_TRACES_SAMPLER"), fromEnv("OTEL_TRACES_SAMPLER_ARG"))
-		if err != nil {
+		env := otelenv.Read(otelenv.Program{})
+		if err := env.Err(); err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue
 		}
-		if got := s.Description(); len(got) < len(c.want) || got[:len(c.want)] != c.want {
+		if got := newSampler(env).Description(); len(got) < len(c.want) || got[:len(c.want)] != c.want {
 			t.Errorf("%s %s: %s, want %s…", c.name, c.arg, got, c.want)
 		}
 	}
@@ -81,7 +82,7 @@ func TestSamplerLeavesSampledSpansAlone(t *testing.T) {
 	}
 }
 
-// A span of ours that is only recorded must leave the trace as it is for who gets it over the wire.
+// A span that is recorded and not sampled must not change the trace context that is propagated.
 func TestSamplerKeepsTheTraceState(t *testing.T) {
 	state, err := trace.ParseTraceState("vendor=1")
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/backspan/backspan/events"
+	"github.com/backspan/backspan/internal/otelenv"
 )
 
 // keepGlobals puts OpenTelemetry's globals back when the test ends.
@@ -54,8 +55,8 @@ func TestStartSetsTheGlobalsUnlessLocal(t *testing.T) {
 func TestTheDisabledSDKDoesNothing(t *testing.T) {
 	t.Chdir(t.TempDir())
 	t.Setenv("OTEL_SDK_DISABLED", "TRUE")
-	t.Setenv("OTEL_PROPAGATORS", "b3")             // works all the same, says the specification
-	t.Setenv("OTEL_TRACES_SAMPLER", "unthinkable") // nobody asks
+	t.Setenv("OTEL_PROPAGATORS", "b3")             // the specification wants it to work
+	t.Setenv("OTEL_TRACES_SAMPLER", "unthinkable") // is not read
 	cfg := Config{TraceFile: "trace.json", Local: true, Processors: []sdktrace.SpanProcessor{loudProcessor{}}}
 	tel := run(t, cfg)
 	operation(t.Context(), tel.TracerProvider(), "data_load")
@@ -138,11 +139,11 @@ func TestShutdownWritesTheQueueOfTheEventLog(t *testing.T) {
 	}
 }
 
-// A signal that comes while the program starts is no reason for a start that failed.
+// A signal during Start cancels its context. Start succeeds all the same.
 func TestACancelledContextStarts(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for _, protocol := range []string{ProtocolGRPC, ProtocolHTTPProtobuf} {
+	for _, protocol := range []string{otelenv.GRPC, otelenv.HTTPProtobuf} {
 		cfg := quiet(t)
 		cfg.NoExport, cfg.Protocol = false, protocol
 		tel, err := Start(ctx, cfg)
@@ -156,11 +157,11 @@ func TestACancelledContextStarts(t *testing.T) {
 	}
 }
 
-// Somebody who shuts the provider down instead of Telemetry loses no line either.
+// No line is lost when a program shuts the provider down before Telemetry.
 func TestShuttingDownTheProviderFirst(t *testing.T) {
 	c := &collector{}
 	cfg := quiet(t)
-	cfg.NoExport, cfg.Endpoint, cfg.Protocol = false, httpCollector(t, c), ProtocolHTTPProtobuf
+	cfg.NoExport, cfg.Endpoint, cfg.Protocol = false, httpCollector(t, c), otelenv.HTTPProtobuf
 	tel := run(t, cfg)
 	operation(t.Context(), tel.TracerProvider(), "data_load")
 	provider, ok := tel.TracerProvider().(*sdktrace.TracerProvider)
@@ -185,7 +186,7 @@ func TestConcurrentUse(t *testing.T) {
 	t.Setenv("OTEL_BSP_MAX_QUEUE_SIZE", "10000") // room for all of them, however slow the machine is
 	c := &collector{}
 	cfg := quiet(t)
-	cfg.NoExport, cfg.Endpoint, cfg.Protocol = false, httpCollector(t, c), ProtocolHTTPProtobuf
+	cfg.NoExport, cfg.Endpoint, cfg.Protocol = false, httpCollector(t, c), otelenv.HTTPProtobuf
 	cfg.TraceFile = filepath.Join(t.TempDir(), "trace.json")
 	w := &watcher{}
 	cfg.Processors = []sdktrace.SpanProcessor{w}
@@ -226,7 +227,7 @@ func TestConcurrentUse(t *testing.T) {
 	}
 }
 
-// Two of them in one process do not get into each other's way.
+// Two Telemetries in one process do not interfere.
 func TestTwoAtOnce(t *testing.T) {
 	first, second := run(t, quiet(t)), run(t, quiet(t))
 	operation(t.Context(), first.TracerProvider(), "first")

@@ -12,11 +12,11 @@ import (
 )
 
 // A TraceFile is a span processor that appends Backspan's spans, sampled or not, to a file in OTLP JSON: one complete
-// {"resourceSpans":[…]} object a line, which Jaeger's upload and a collector's otlpjsonfile receiver read. Spans
-// of other instrumentation are not in it: they may be many, and their place is a collector.
+// {"resourceSpans":[…]} object a line. Jaeger's upload and a collector's otlpjsonfile receiver read it. Spans of other
+// instrumentation are not written: they may be many, and belong in a collector.
 //
-// A line is written while the span ends, with one write, so that a crash loses no span that had ended. That makes it
-// a tool for single runs and tests rather than for a busy service.
+// Each span is written with one write while it ends, so that a crash loses no span that had ended. A TraceFile is meant
+// for single runs and tests, not for a busy service.
 type TraceFile struct {
 	path   string
 	redact func(string) string
@@ -25,15 +25,15 @@ type TraceFile struct {
 	file   *os.File
 	closed bool
 	torn   bool // the file may end in the middle of a line
-	told   bool // of lines that could not be written
-	lost   uint64
+	failed bool // a span could not be written, and that was reported
 }
 
 var _ sdktrace.SpanProcessor = (*TraceFile)(nil)
 
-// NewTraceFile opens path for appending and makes the file (0600) and the directories above it (0700) when they are
-// missing. A symbolic link, and what is no regular file, is refused. redact, which may be nil, changes error texts
-// and text attributes before they are written.
+// NewTraceFile opens path for appending, and makes the file (mode 0600) and the directories above it (mode 0700) when
+// they are missing. It refuses a symbolic link and whatever is not a regular file. redact, which may be nil, changes
+// error texts and text attributes before they are written. The caller shuts the TraceFile down, or the provider that it
+// is in.
 func NewTraceFile(path string, redact func(string) string) (*TraceFile, error) {
 	if path == "" {
 		return nil, &ConfigError{Name: "the trace file's path", Want: "the name of a file"}
@@ -52,7 +52,7 @@ func NewTraceFile(path string, redact func(string) string) (*TraceFile, error) {
 	return &TraceFile{path: path, redact: redact, file: file, torn: torn}, nil
 }
 
-// checkTail says whether the last line of file has no end, as a killed process may leave it.
+// checkTail reports whether the last line of file has no newline. A process that was killed may leave such a line.
 func checkTail(file *os.File) (torn bool, err error) {
 	info, err := file.Stat()
 	if err != nil {
@@ -71,31 +71,21 @@ func checkTail(file *os.File) (torn bool, err error) {
 	return last[0] != '\n', nil
 }
 
-// Path is the file's name as it was given.
-func (f *TraceFile) Path() string { return f.path }
-
-// Lost is how many spans could not be written.
-func (f *TraceFile) Lost() uint64 {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.lost
-}
-
 // OnStart does nothing.
 func (f *TraceFile) OnStart(context.Context, sdktrace.ReadWriteSpan) {}
 
-// OnEnd writes span, if it is one of Backspan's.
+// OnEnd writes span if it is one of Backspan's. OpenTelemetry's error handler gets the first error.
 func (f *TraceFile) OnEnd(span sdktrace.ReadOnlySpan) {
 	if !isBackspan(span) {
 		return
 	}
-	line, err := appendOTLP(nil, presentableSpan(span, f.redact))
+	line, err := marshalOTLP(presentableSpan(span, f.redact))
 	if err := f.write(line, err); err != nil {
 		report(fmt.Errorf("telemetry: trace file: %w", err))
 	}
 }
 
-// write returns what the user should be told of.
+// write writes line unless err says why there is none. It returns the first error only.
 func (f *TraceFile) write(line []byte, err error) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -114,11 +104,10 @@ func (f *TraceFile) write(line []byte, err error) error {
 	if err == nil {
 		return nil
 	}
-	f.lost++
-	if f.told {
+	if f.failed {
 		return nil
 	}
-	f.told = true
+	f.failed = true
 	return err
 }
 

@@ -8,7 +8,7 @@ import (
 	"os"
 )
 
-// openAppend looks before it opens; systems that are not Unix cannot refuse links in one step.
+// openAppend refuses symbolic links. Only Unix can do that while it opens the file.
 func openAppend(path string) (*os.File, error) {
 	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: errors.New("is a symbolic link")}

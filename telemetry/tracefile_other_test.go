@@ -4,5 +4,5 @@ package telemetry
 
 import "testing"
 
-// special are files that are no regular ones; these systems have none with a path.
+// special are files that are not regular. These systems have none with a path.
 func special(*testing.T, string) []string { return nil }

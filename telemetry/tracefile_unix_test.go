@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// special are files that are no regular ones. A FIFO without a reader would block who opens it carelessly.
+// special are files that are not regular. To open a FIFO blocks until something reads it.
 func special(t *testing.T, dir string) []string {
 	t.Helper()
 	fifo := filepath.Join(dir, "fifo")

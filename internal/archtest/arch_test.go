@@ -46,6 +46,7 @@ var rooms = []room{
 	{"internal/tracer", []string{"internal/semconv", "internal/scope"}, api},
 	{"internal/nearest", nil, nil},
 	{"internal/wholefile", nil, nil},
+	{"internal/otelenv", nil, []string{"golang.org/x/net", "golang.org/x/text"}},
 	{"retry", ground, api},
 	{"retry/retrytest", with(ground, "retry"), sdk},
 	{"retry/retryhttp", with(ground, "retry"), api},
@@ -53,7 +54,7 @@ var rooms = []room{
 
 	// Beside the floors.
 	{"events", nil, []string{"golang.org/x/sys"}},
-	{"telemetry", with(ground, "events"), anything},
+	{"telemetry", with(ground, "internal/otelenv", "events"), anything},
 	{"examples", anything, anything},
 	{"examples/*", anything, anything},
 }
@@ -88,6 +89,8 @@ func TestForbiddenArrowsAreSeen(t *testing.T) {
 		{"events", house + "/internal/semconv"},
 		{"events", "go.opentelemetry.io/otel"},
 		{"internal/scope", house + "/retry"},
+		{"internal/otelenv", house + "/telemetry"},
+		{"internal/otelenv", otelSDK},
 		{"internal/nearest", house + "/internal/semconv"},
 		{"retry", house + "/cmd/backspan"},
 		{"somewhere/new", "fmt"},

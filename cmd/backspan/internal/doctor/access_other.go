@@ -8,7 +8,7 @@ import (
 	"os"
 )
 
-// mayMakeIn says whether dir is there. Whether files may be made in it, this system tells only who tries.
+// mayMakeIn returns an error when dir is not there. This system says only to who tries whether files may be made in it.
 func mayMakeIn(dir string) error {
 	info, err := os.Stat(dir)
 	if err == nil && !info.IsDir() {

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mayMakeIn says whether this process may make files in dir, without making one.
+// mayMakeIn returns an error when this process may not make files in dir. It makes none.
 func mayMakeIn(dir string) error {
 	if err := unix.Faccessat(unix.AT_FDCWD, dir, unix.W_OK|unix.X_OK, unix.AT_EACCESS); err != nil {
 		return &os.PathError{Op: "access", Path: dir, Err: err}
@@ -18,8 +18,8 @@ func mayMakeIn(dir string) error {
 	return nil
 }
 
-// linkOnTheWay returns the first part of path that is a symbolic link: an event log follows none but those directly
-// below the root, where only root can put one.
+// linkOnTheWay returns the first part of path that is a symbolic link. The event log follows only links directly below
+// the root directory, where only root can make one.
 func linkOnTheWay(path string) string {
 	path = filepath.Clean(path)
 	for i := 1; i <= len(path); i++ {

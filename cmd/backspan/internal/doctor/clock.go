@@ -5,18 +5,18 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/backspan/backspan/telemetry"
+	"github.com/backspan/backspan/internal/otelenv"
 )
 
-// clockTolerance is what two clocks may differ before it is a problem: Jaeger puts spans where their times say, and
-// looks back from its reader's clock.
+// clockTolerance is how much two clocks may differ. Jaeger searches spans by their times, back from the clock of the
+// browser.
 const clockTolerance = time.Minute
 
-// heardClock notes what another clock said in an HTTP header, which tells whole seconds.
-func (e *exam) heardClock(date string, before time.Time, whose string) {
+// compareClock keeps the time in an HTTP response's Date header, which has whole seconds.
+func (e *exam) compareClock(date string, before time.Time, whose string) {
 	then, err := http.ParseTime(date)
 	if err != nil {
-		return // no clock, nothing heard
+		return // no Date
 	}
 	after := e.now()
 	e.remote, e.whose = then, whose
@@ -58,15 +58,15 @@ func aheadOf(skew time.Duration) string {
 	return skew.Round(time.Second).String() + " ahead of"
 }
 
-// askCollector hears the clock of a collector that speaks HTTP; gRPC tells no time.
+// askCollector asks a collector that speaks HTTP for its clock. gRPC responses have no Date.
 func (e *exam) askCollector(ctx context.Context) {
 	d := e.seen
-	if e.report.TraceID == "" || d.Protocol == telemetry.ProtocolGRPC || d.Network != "tcp" {
+	if e.report.TraceID == "" || d.Target.Protocol == otelenv.GRPC || d.Target.Network != "tcp" {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.Timeout)
 	defer cancel()
-	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true, TLSClientConfig: d.Trust}
-	// Whatever it answers: what counts is the header.
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true, TLSClientConfig: d.Certificates}
+	// Only the header counts, whatever the answer is.
 	_, _ = e.ask(ctx, &http.Client{Transport: transport}, d.Endpoint.Value, "the collector's")
 }

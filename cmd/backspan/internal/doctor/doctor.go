@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"regexp"
 	"time"
 
+	"github.com/backspan/backspan/cmd/backspan/internal/settings"
+	"github.com/backspan/backspan/internal/otelenv"
 	"github.com/backspan/backspan/telemetry"
 )
 
@@ -17,8 +17,8 @@ type Status string
 // The statuses of findings.
 const (
 	OK      Status = "ok"
-	Note    Status = "note"    // worth knowing, and may be what is wanted
-	Problem Status = "problem" // why nothing is seen, or something that will be lost
+	Note    Status = "note"    // worth knowing, and perhaps wanted
+	Problem Status = "problem" // spans or events are missing or will be lost
 )
 
 // A Finding is the result of one check.
@@ -33,16 +33,15 @@ type Finding struct {
 type Patient struct {
 	Config    telemetry.Config          // what Start would get
 	Source    func(field string) string // who filled a field of Config ("--service"); nil: the field's name is shown
-	Getenv    func(string) string       // nil: os.Getenv
 	Timeout   time.Duration             // for each step on the network; 0 means 5s
 	JaegerURL string                    // where Jaeger's pages are; empty: the endpoint's host, port 16686
 	jaegerAt  func(host string) string  // in place of that port, for tests
 	now       func() time.Time          // for tests
 }
 
-// A Report is all that was found.
+// A Report is the findings of all checks.
 type Report struct {
-	OK       bool      `json:"ok"` // there is no problem
+	OK       bool      `json:"ok"` // Problems is 0
 	Problems int       `json:"problems"`
 	TraceID  string    `json:"trace_id,omitempty"` // of the test span; empty when none was taken
 	Checks   []Finding `json:"checks"`
@@ -50,7 +49,7 @@ type Report struct {
 
 // Examine makes all checks. It takes at most about four times the Patient's Timeout.
 func Examine(ctx context.Context, p Patient) Report {
-	e := newExam(ctx, p)
+	e := newExam(p)
 	e.settings()
 	e.service()
 	e.sampler()
@@ -66,24 +65,21 @@ func Examine(ctx context.Context, p Patient) Report {
 	return e.report
 }
 
-// An exam is one examination while it goes on.
+// An exam is one call of Examine.
 type exam struct {
 	Patient
-	seen   telemetry.Description
+	seen   otelenv.Settings
 	report Report
-	// What one check finds out for a later one.
-	lastEvent time.Time // zero: none
-	remote    time.Time // somebody else's clock; zero: nobody said
-	skew      time.Duration
-	whose     string // clock that was
+	// Facts that one check leaves for a later one.
+	lastEvent time.Time     // of the event log; zero: it has none
+	remote    time.Time     // another machine's clock; zero: not known
+	skew      time.Duration // how far this machine's clock is ahead of remote
+	whose     string        // whose clock remote is: "Jaeger's"
 }
 
-func newExam(ctx context.Context, p Patient) *exam {
+func newExam(p Patient) *exam {
 	if p.Source == nil {
 		p.Source = func(field string) string { return field }
-	}
-	if p.Getenv == nil {
-		p.Getenv = os.Getenv
 	}
 	if p.Timeout <= 0 {
 		p.Timeout = 5 * time.Second
@@ -91,7 +87,7 @@ func newExam(ctx context.Context, p Patient) *exam {
 	if p.now == nil {
 		p.now = time.Now
 	}
-	return &exam{Patient: p, seen: telemetry.Describe(ctx, p.Config)}
+	return &exam{Patient: p, seen: otelenv.Read(settings.Program(p.Config, p.Source))}
 }
 
 func (e *exam) found(check string, status Status, advice, format string, args ...any) {
@@ -101,32 +97,27 @@ func (e *exam) found(check string, status Status, advice, format string, args ..
 	e.report.Checks = append(e.report.Checks, Finding{check, status, fmt.Sprintf(format, args...), advice})
 }
 
-// field is a field of telemetry.Config, as in what a setting should be beside another.
-var field = regexp.MustCompile(`Config\.\w+`)
-
 // bad reports a setting that cannot be used.
 func (e *exam) bad(check string, err error) {
-	var setting *telemetry.ConfigError
-	if !errors.As(err, &setting) {
+	setting, ok := errors.AsType[*otelenv.Error](err)
+	if !ok {
 		e.found(check, Problem, "", "%v", err)
 		return
 	}
-	name := e.Source(setting.Name)
-	text := name + " cannot be used"
+	text := setting.Name + " cannot be used"
 	if setting.Value != "" {
-		text = fmt.Sprintf("%s is %q", name, setting.Value)
+		text = fmt.Sprintf("%s is %q", setting.Name, setting.Value)
 	}
 	if setting.Err != nil {
 		text += fmt.Sprintf(": %v", setting.Err)
 	}
-	want := field.ReplaceAllStringFunc(setting.Want, e.Source)
-	e.found(check, Problem, "want "+want, "%s", text)
+	e.found(check, Problem, "want "+setting.Want, "%s", text)
 }
 
-// by says in brackets who configured s.
-func (e *exam) by(s telemetry.Setting, otherwise string) string {
+// by names in brackets who configured s.
+func by(s otelenv.Setting, otherwise string) string {
 	if s.From == "" {
 		return otherwise
 	}
-	return " (" + e.Source(s.From) + ")"
+	return " (" + s.From + ")"
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/backspan/backspan/telemetry"
 )
 
-// examine examines cfg in an empty directory, where no Jaeger is unless the test says so.
+// examine calls Examine. Nothing listens at Jaeger's address unless p has one.
 func examine(t *testing.T, p Patient) Report {
 	t.Helper()
 	if p.jaegerAt == nil {
@@ -29,7 +29,7 @@ func examine(t *testing.T, p Patient) Report {
 	return Examine(t.Context(), p)
 }
 
-// has looks for a finding.
+// has fails the test unless r has a finding with all texts.
 func has(t *testing.T, r Report, check string, status Status, texts ...string) {
 	t.Helper()
 	for _, f := range r.Checks {
@@ -57,7 +57,7 @@ func TestAllIsWell(t *testing.T) {
 	if !r.OK || r.Problems != 0 || len(r.TraceID) != 32 {
 		t.Errorf("%+v", r)
 	}
-	has(t, r, "endpoint", OK, "(Config.Endpoint)", "grpc", "without TLS")
+	has(t, r, "endpoint", OK, "(Endpoint)", "grpc", "without TLS")
 	has(t, r, "test span", OK, r.TraceID, `"shop"`)
 	has(t, r, "jaeger", OK, "http://"+jaeger+"/trace/"+r.TraceID)
 	has(t, r, "clock", OK, "Jaeger's clock")
@@ -72,7 +72,7 @@ func TestAllIsWell(t *testing.T) {
 	}
 }
 
-// The test span goes its way also when others would not.
+// The test span is sent whatever the sampler does with other spans.
 func TestTheSamplerIsNotInTheWayOfTheTestSpan(t *testing.T) {
 	t.Chdir(t.TempDir())
 	t.Setenv("OTEL_TRACES_SAMPLER", "always_off")
@@ -194,10 +194,10 @@ func TestWhenNothingIsSent(t *testing.T) {
 		{"none", telemetry.Config{}, map[string]string{"OTEL_TRACES_EXPORTER": "none"}, "export", []string{"OTEL_TRACES_EXPORTER is none"}},
 		{"console", telemetry.Config{}, map[string]string{"OTEL_TRACES_EXPORTER": "console"}, "export", []string{"printed and not sent"}},
 		{"zipkin", telemetry.Config{}, map[string]string{"OTEL_TRACES_EXPORTER": "zipkin"}, "export", []string{"want otlp, console or none"}},
-		{"declined", telemetry.Config{NoExport: true}, nil, "export", []string{"Config.NoExport: no span leaves"}},
+		{"declined", telemetry.Config{NoExport: true}, nil, "export", []string{"NoExport: no span leaves"}},
 		{"contradiction", telemetry.Config{Endpoint: "https://x", Insecure: true}, nil, "endpoint", []string{"want no https while --otlp-insecure is true"}},
-		{"endpoint", telemetry.Config{Endpoint: "ftp://x"}, nil, "endpoint", []string{`Config.Endpoint is "ftp://x"`, "want host:port"}},
-		{"header", telemetry.Config{Headers: map[string]string{"a b": "s3cret"}}, nil, "settings", []string{`Config.Headers is "a b"`}},
+		{"endpoint", telemetry.Config{Endpoint: "ftp://x"}, nil, "endpoint", []string{`Endpoint is "ftp://x"`, "want host:port"}},
+		{"header", telemetry.Config{Headers: map[string]string{"a b": "s3cret"}}, nil, "settings", []string{`Headers is "a b"`}},
 		{"timeout", telemetry.Config{}, map[string]string{"OTEL_EXPORTER_OTLP_TIMEOUT": "soon"}, "settings", []string{"OTEL_EXPORTER_OTLP_TIMEOUT"}},
 		{"sampler", telemetry.Config{}, map[string]string{"OTEL_TRACES_SAMPLER": "some"}, "sampler", []string{`is "some"`, "want always_on"}},
 		{"propagators", telemetry.Config{}, map[string]string{"OTEL_PROPAGATORS": "pigeon"}, "propagators", []string{"pigeon"}},
@@ -209,7 +209,7 @@ func TestWhenNothingIsSent(t *testing.T) {
 			if c.config.Endpoint == "" && c.check != "export" {
 				c.config.Endpoint = serveGRPC(t, &collector{}, nil)
 			}
-			source := func(name string) string { return strings.Replace(name, "Config.Insecure", "--otlp-insecure", 1) }
+			source := func(name string) string { return strings.Replace(name, "Insecure", "--otlp-insecure", 1) }
 			r := examine(t, Patient{Config: c.config, Source: source})
 			has(t, r, c.check, Problem, c.texts...)
 			if c.check == "sampler" || c.check == "endpoint" {
@@ -221,6 +221,26 @@ func TestWhenNothingIsSent(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Spans are sent to an endpoint variable without a scheme. The finding says what other programs understand too.
+func TestAVariableWithoutASchemeIsNamed(t *testing.T) {
+	t.Chdir(t.TempDir())
+	address := serveGRPC(t, &collector{}, nil)
+	for _, name := range []string{"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"} {
+		t.Setenv(name, address)
+		r := examine(t, Patient{})
+		has(t, r, "endpoint", OK, "("+name+")")
+		has(t, r, "endpoint", Note, name+` is "`+address+`"`, "want http://"+address+",")
+		has(t, r, "test span", OK)
+		t.Setenv(name, "http://"+address)
+		for _, f := range examine(t, Patient{}).Checks {
+			if f.Check == "endpoint" && f.Status != OK {
+				t.Errorf("%s with a scheme: %+v", name, f)
+			}
+		}
+		t.Setenv(name, "")
 	}
 }
 
@@ -252,8 +272,8 @@ func TestTheParentIsLookedAt(t *testing.T) {
 		{"00-" + id + "-0000000000000000-01", "", Problem, "no trace context"},
 		{"nonsense", "", Problem, `"nonsense"`},
 	} {
-		getenv := func(name string) string { return map[string]string{"TRACEPARENT": c.header}[name] }
-		r := examine(t, Patient{Config: telemetry.Config{NoExport: true, Sampler: c.sampler}, Getenv: getenv})
+		t.Setenv("TRACEPARENT", c.header)
+		r := examine(t, Patient{Config: telemetry.Config{NoExport: true, Sampler: c.sampler}})
 		has(t, r, "parent", c.status, c.text)
 	}
 }

@@ -12,12 +12,12 @@ import (
 	"github.com/backspan/backspan/telemetry"
 )
 
-// events looks at the event log: whether lines can be added to it, and what the ones in it say.
+// events checks that lines can be added to the event log, and reads those in it.
 func (e *exam) events() {
 	path := e.Config.Events
 	switch path {
 	case telemetry.Off:
-		e.found("events", Note, "", "there is no event log (%s)", e.Source("Config.Events"))
+		e.found("events", Note, "", "there is no event log (%s)", e.Source("Events"))
 		return
 	case "":
 		path = events.DefaultPath
@@ -43,7 +43,7 @@ func (e *exam) events() {
 	}
 }
 
-// readEvents reads the whole log.
+// readEvents reads the event log to its end.
 func (e *exam) readEvents(path string) {
 	reader, err := events.OpenFile(path)
 	if err != nil {
@@ -87,7 +87,7 @@ func (e *exam) ago(at time.Time) string {
 	case at.IsZero():
 		return "of no time"
 	case age < 0:
-		return "at " + at.UTC().Format(time.RFC3339) // the clock's finding says more
+		return "at " + at.UTC().Format(time.RFC3339) // in the future: the clock check explains it
 	case age < 2*time.Minute:
 		return age.Round(time.Second).String() + " ago"
 	case age < 2*time.Hour:
@@ -105,7 +105,7 @@ func count(n int64, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// traceFile looks whether the trace file can be written, when there is to be one.
+// traceFile checks that the trace file, if one is configured, can be written.
 func (e *exam) traceFile() {
 	path := e.Config.TraceFile
 	if path == "" {
@@ -121,15 +121,14 @@ func (e *exam) traceFile() {
 		e.found("trace file", Problem, "name the place that it leads to instead", "%s is a symbolic link, which the trace file does not follow", path)
 	case info.IsDir():
 		e.found("trace file", Problem, "name a file in it", "%s is a directory", path)
-	case !info.Mode().IsRegular(): // opening a pipe would wait for its other end
+	case !info.Mode().IsRegular(): // to open a pipe would block until something reads it
 		e.found("trace file", Problem, "name a file of its own", "%s is not a regular file", path)
 	case e.writable("trace file", path):
 		e.found("trace file", OK, "", "%s can be written", path)
 	}
 }
 
-// writable says whether the file can be added to. Opening it for that is the only answer that counts, and changes
-// nothing.
+// writable reports whether lines can be added to the file. It opens the file for appending and writes nothing.
 func (e *exam) writable(check, path string) bool {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
@@ -140,7 +139,7 @@ func (e *exam) writable(check, path string) bool {
 	return true
 }
 
-// missing says whether a file that is not there can be made.
+// missing checks that a file that is not there can be made.
 func (e *exam) missing(check, path string) {
 	dir := filepath.Dir(path)
 	for {
@@ -164,7 +163,7 @@ func (e *exam) missing(check, path string) {
 	}
 }
 
-// cause is an error without the path, which the finding names itself.
+// cause returns err without the path, because the finding names it.
 func cause(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {

@@ -28,7 +28,7 @@ func TestEventLogsThatTheWriterRefuses(t *testing.T) {
 	}
 	has(t, examineLog(t, "link.jsonl"), "events", Problem, "link.jsonl", "symbolic link")
 	has(t, examineLog(t, "linked/deeper/log.jsonl"), "events", Problem, "linked is a symbolic link")
-	has(t, examineLog(t, "pipe"), "events", Problem, "not a regular file") // and it does not wait for the other end
+	has(t, examineLog(t, "pipe"), "events", Problem, "not a regular file") // opening it would block
 }
 
 func TestTraceFilesThatTheWriterRefuses(t *testing.T) {
@@ -43,7 +43,7 @@ func TestTraceFilesThatTheWriterRefuses(t *testing.T) {
 	has(t, examineTrace("real.json"), "trace file", OK, "real.json can be written")
 	for path, want := range map[string]string{
 		"link.json": "symbolic link", "dangling.json": "symbolic link", ".": "is a directory",
-		"pipe": "pipe is not a regular file", // and it does not wait for the other end
+		"pipe": "pipe is not a regular file", // opening it would block
 	} {
 		has(t, examineTrace(path), "trace file", Problem, want)
 		if _, err := telemetry.NewTraceFile(path, nil); err == nil {

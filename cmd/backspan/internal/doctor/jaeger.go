@@ -12,11 +12,11 @@ import (
 
 const (
 	jaegerPort     = "16686"                // of its pages and its API
-	jaegerPatience = 3 * time.Second        // for a span to come through, at most
-	jaegerPause    = 100 * time.Millisecond // between two questions
+	jaegerPatience = 3 * time.Second        // longest wait for the span to arrive
+	jaegerPause    = 100 * time.Millisecond // between two requests
 )
 
-// jaeger asks Jaeger for the test span: that the collector took it does not mean that it handed it on.
+// jaeger asks Jaeger for the test span. A collector may take a span and not send it on.
 func (e *exam) jaeger(ctx context.Context) {
 	if e.report.TraceID == "" {
 		return
@@ -58,8 +58,8 @@ func (e *exam) jaeger(ctx context.Context) {
 
 func (e *exam) guessJaeger() string {
 	host := "localhost"
-	if e.seen.Network == "tcp" {
-		host = hostOf(e.seen.Address)
+	if e.seen.Target.Network == "tcp" {
+		host = hostOf(e.seen.Target.Address)
 	}
 	if e.jaegerAt != nil {
 		return e.jaegerAt(host)
@@ -67,7 +67,7 @@ func (e *exam) guessJaeger() string {
 	return "http://" + net.JoinHostPort(host, jaegerPort)
 }
 
-// ask asks once, and looks at the clock of who answers.
+// ask makes one request, and keeps the clock of whoever answers.
 func (e *exam) ask(ctx context.Context, client *http.Client, url, whose string) (state int, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -79,7 +79,7 @@ func (e *exam) ask(ctx context.Context, client *http.Client, url, whose string) 
 		return 0, err
 	}
 	defer response.Body.Close()
-	e.heardClock(response.Header.Get("Date"), before, whose)
+	e.compareClock(response.Header.Get("Date"), before, whose)
 	_, err = io.Copy(io.Discard, io.LimitReader(response.Body, 1<<20))
 	return response.StatusCode, err
 }

@@ -19,7 +19,7 @@ import (
 	"google.golang.org/grpc/credentials"
 )
 
-// A collector takes spans over gRPC, or says err.
+// A collector takes spans over gRPC, or answers err.
 type collector struct {
 	coltracepb.UnimplementedTraceServiceServer
 	err error
@@ -108,7 +108,7 @@ func authority(t *testing.T, server *httptest.Server) string {
 	return path
 }
 
-// serveTCP answers each connection with say; nothing at all keeps it open.
+// serveTCP answers each connection with say. An empty say keeps the connection open.
 func serveTCP(t *testing.T, say string) string {
 	t.Helper()
 	listener := listen(t)
@@ -121,14 +121,14 @@ func serveTCP(t *testing.T, say string) string {
 				return
 			}
 			conns.Go(func() {
-				defer conn.Close() //nolint:errcheck // who has gone is gone
+				defer conn.Close() //nolint:errcheck // nothing depends on it
 				if say == "" {
 					<-ctx.Done()
 					return
 				}
 				var hello [24]byte
 				if _, err := io.ReadFull(conn, hello[:]); err == nil {
-					_, _ = io.WriteString(conn, say) // who has gone hears nothing
+					_, _ = io.WriteString(conn, say) // the client may have closed it
 				}
 			})
 		}

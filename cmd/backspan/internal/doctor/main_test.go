@@ -11,7 +11,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// What is set where the tests run is not what they are about.
+	// Each test sets the variables that it needs. Those of the machine are removed.
 	for _, pair := range os.Environ() {
 		name, _, _ := strings.Cut(pair, "=")
 		if strings.HasPrefix(name, "OTEL_") || name == "TRACEPARENT" {
@@ -21,6 +21,6 @@ func TestMain(m *testing.M) {
 			}
 		}
 	}
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {})) // the findings say it
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {})) // the findings have the errors
 	goleak.VerifyTestMain(m)
 }

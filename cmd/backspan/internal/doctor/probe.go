@@ -9,89 +9,82 @@ import (
 	"strings"
 	"time"
 
-	"github.com/backspan/backspan/telemetry"
+	"github.com/backspan/backspan/internal/otelenv"
 )
 
-// A language is what a listener answers to the first bytes of HTTP/2 in the clear, which gRPC begins with.
-type language int
+// An answer is what a server answers to the first bytes of plaintext HTTP/2, with which gRPC begins.
+type answer int
 
 const (
-	silence language = iota // it said nothing in time
-	hangup                  // it closed the connection
-	http1                   // HTTP/1: OTLP over HTTP, or a web page
-	http2                   // HTTP/2: gRPC
-	gibberish
+	noAnswer      answer = iota // nothing in time
+	closedAnswer                // it closed the connection
+	http1Answer                 // HTTP/1: OTLP over HTTP, or another web server
+	http2Answer                 // HTTP/2: gRPC
+	unknownAnswer               // something else
 )
 
-// A visit is what was found at an endpoint, without sending it any span.
-type visit struct {
-	dialErr error
-	plain   language
+// A probe is what was found at an endpoint without sending a span.
+type probe struct {
+	dialErr error  // there was no connection
+	plain   answer // without TLS
 	tls     bool   // it answers a TLS handshake
-	alpn    string // what it chose there: h2 or http/1.1; may be empty
+	alpn    string // the protocol chosen in the handshake: h2, http/1.1 or empty
 	certErr error  // why its certificate is not trusted
 }
 
-// helloHTTP2 is the client's connection preface of HTTP/2 with an empty SETTINGS frame.
-const helloHTTP2 = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+// prefaceHTTP2 is the client's connection preface of HTTP/2 with an empty SETTINGS frame.
+const prefaceHTTP2 = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 
-// call looks who is there. Each of its two attempts to talk is bounded by patience.
-func call(ctx context.Context, d telemetry.Description, patience time.Duration) visit {
-	var v visit
-	conn, err := dial(ctx, d, patience)
+// probeTarget connects twice, without and with TLS. timeout bounds each of the two.
+func probeTarget(ctx context.Context, env otelenv.Settings, timeout time.Duration) probe {
+	dialer := net.Dialer{Timeout: timeout}
+	conn, err := dialer.DialContext(ctx, env.Target.Network, env.Target.Address)
 	if err != nil {
-		return visit{dialErr: err}
+		return probe{dialErr: err}
 	}
-	v.plain = greet(conn, patience)
-	_ = conn.Close() // what was to be heard has been heard
+	p := probe{plain: plainAnswer(conn, timeout)}
+	_ = conn.Close() // it was only probed
 
-	if conn, err = dial(ctx, d, patience); err != nil {
-		return v // it was there a moment ago: what it said then still counts
+	if conn, err = dialer.DialContext(ctx, env.Target.Network, env.Target.Address); err == nil {
+		defer conn.Close() //nolint:errcheck // as above
+		p.handshake(ctx, conn, env, timeout)
 	}
-	defer conn.Close() //nolint:errcheck // as above
-	v.handshake(ctx, conn, d, patience)
-	return v
+	return p
 }
 
-func dial(ctx context.Context, d telemetry.Description, patience time.Duration) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: patience}
-	return dialer.DialContext(ctx, d.Network, d.Address)
-}
-
-// greet says hello in HTTP/2 and listens.
-func greet(conn net.Conn, patience time.Duration) language {
-	_ = conn.SetDeadline(time.Now().Add(patience)) // without one, the dialer's context still ends with the program
-	if _, err := io.WriteString(conn, helloHTTP2); err != nil {
-		return hangup
+// plainAnswer sends HTTP/2's preface without TLS, and reads what comes back.
+func plainAnswer(conn net.Conn, timeout time.Duration) answer {
+	_ = conn.SetDeadline(time.Now().Add(timeout)) // fails only on a closed connection
+	if _, err := io.WriteString(conn, prefaceHTTP2); err != nil {
+		return closedAnswer
 	}
 	var head [9]byte // of a frame
 	n, err := io.ReadFull(conn, head[:])
-	var timeout net.Error
 	switch text := string(head[:n]); {
-	case n == 0 && asTimeout(err, &timeout):
-		return silence
+	case n == 0 && isTimeout(err):
+		return noAnswer
 	case n == 0:
-		return hangup
+		return closedAnswer
 	case strings.HasPrefix(text, "HTTP/"):
-		return http1
-	case n == len(head) && head[3] == 4 && head[4]&^1 == 0: // SETTINGS, which a server begins with
-		return http2
+		return http1Answer
+	case n == len(head) && head[3] == 4 && head[4]&^1 == 0: // SETTINGS, the first frame of a server
+		return http2Answer
 	}
-	return gibberish
+	return unknownAnswer
 }
 
-// handshake tries TLS, first believing anybody, as it has to be known whether it is TLS at all; nothing is sent but the
-// handshake. Then the certificate is judged as the exporter would.
-func (v *visit) handshake(ctx context.Context, conn net.Conn, d telemetry.Description, patience time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+// handshake makes a TLS handshake and sends nothing more. It first accepts any certificate, to find out whether the
+// server speaks TLS at all, and then verifies the certificate as the exporter does.
+func (p *probe) handshake(ctx context.Context, conn net.Conn, env otelenv.Settings, timeout time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	name, _, err := net.SplitHostPort(d.Address)
+	name, _, err := net.SplitHostPort(env.Target.Address)
 	if err != nil {
 		name = "localhost" // a socket
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if d.Trust != nil {
-		config = d.Trust.Clone()
+	if env.Certificates != nil {
+		config = env.Certificates.Clone()
 	}
 	config.ServerName, config.NextProtos = name, []string{"h2", "http/1.1"}
 	config.InsecureSkipVerify = true //nolint:gosec // see above
@@ -100,10 +93,10 @@ func (v *visit) handshake(ctx context.Context, conn net.Conn, d telemetry.Descri
 		return
 	}
 	state := client.ConnectionState()
-	v.tls, v.alpn = true, state.NegotiatedProtocol
+	p.tls, p.alpn = true, state.NegotiatedProtocol
 	options := x509.VerifyOptions{DNSName: name, Roots: config.RootCAs, Intermediates: x509.NewCertPool()}
 	for _, c := range state.PeerCertificates[1:] {
 		options.Intermediates.AddCert(c)
 	}
-	_, v.certErr = state.PeerCertificates[0].Verify(options)
+	_, p.certErr = state.PeerCertificates[0].Verify(options)
 }

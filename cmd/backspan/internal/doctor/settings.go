@@ -4,18 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"os"
 	"slices"
 	"strings"
 
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/backspan/backspan/telemetry"
+	"github.com/backspan/backspan/internal/otelenv"
 )
 
-// settings reports what no other check looks at.
+// settings reports the bad settings that no other check is about.
 func (e *exam) settings() {
-	errs := flat(e.seen.Err)
+	errs := slices.Concat(e.seen.SDKErrs, e.seen.OTLPErrs)
 	for _, err := range errs {
 		e.bad("settings", err)
 	}
@@ -29,40 +31,24 @@ func (e *exam) settings() {
 	}
 }
 
-// flat takes joined errors apart.
-func flat(err error) []error {
-	if err == nil {
-		return nil
-	}
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return []error{err}
-	}
-	var list []error
-	for _, part := range joined.Unwrap() {
-		list = append(list, flat(part)...)
-	}
-	return list
-}
-
 func (e *exam) service() {
 	s := e.seen.Service
 	if s.From == "" {
 		e.found("service", OK, "", "%q, the program's name; other programs have theirs unless OTEL_SERVICE_NAME is set", s.Value)
 		return
 	}
-	e.found("service", OK, "", "%q%s", s.Value, e.by(s, ""))
+	e.found("service", OK, "", "%q%s", s.Value, by(s, ""))
 }
 
-// sampler says what of the traces is exported, and whether a parent in another process decides that.
+// sampler reports what share of the traces is exported, and whether a parent in another process decides that.
 func (e *exam) sampler() {
 	s := e.seen.Sampler
 	if s.Err != nil {
 		e.bad("sampler", s.Err)
 		return
 	}
-	by := e.by(s, " (default)")
-	if parent := e.Getenv("TRACEPARENT"); parent != "" {
+	by := by(s, " (default)")
+	if parent := os.Getenv("TRACEPARENT"); parent != "" {
 		e.parent(parent)
 	}
 	switch share := e.seen.Share; {
@@ -80,13 +66,13 @@ func percent(share float64) string {
 	return strings.TrimSuffix(strings.TrimSuffix(fmt.Sprintf("%.1f", share*100), "0"), ".") + "%"
 }
 
-// parent looks at the span that a parent process handed on.
+// parent checks the span of the parent process, which TRACEPARENT names.
 func (e *exam) parent(header string) {
 	ctx := propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{"traceparent": header})
 	parent := trace.SpanContextFromContext(ctx)
 	switch {
 	case !parent.IsValid():
-		e.found("parent", Problem, "unset TRACEPARENT, or mend what sets it: 00-<32 hex digits>-<16 hex digits>-01",
+		e.found("parent", Problem, "unset TRACEPARENT, or correct what sets it: 00-<32 hex digits>-<16 hex digits>-01",
 			"TRACEPARENT is %q, which is no trace context: spans begin traces of their own", header)
 	case !parent.IsSampled() && e.seen.ParentDecides:
 		e.found("parent", Problem, "have the parent sampled, or use OTEL_TRACES_SAMPLER=always_on",
@@ -98,7 +84,7 @@ func (e *exam) parent(header string) {
 
 func (e *exam) propagators() {
 	s := e.seen.Propagators
-	switch by := e.by(s, " (default)"); {
+	switch by := by(s, " (default)"); {
 	case s.Err != nil:
 		e.bad("propagators", s.Err)
 	case !slices.Contains(strings.FieldsFunc(s.Value, func(r rune) bool { return r == ',' || r == ' ' }), "tracecontext"):
@@ -109,7 +95,7 @@ func (e *exam) propagators() {
 	}
 }
 
-// export says whether spans are sent anywhere. The rest about the collector has no meaning when they are not.
+// export reports whether spans are sent. If not, the checks of the collector make no sense.
 func (e *exam) export() bool {
 	off, exporter := e.seen.Disabled, e.seen.Exporter
 	switch {
@@ -119,11 +105,11 @@ func (e *exam) export() bool {
 		e.found("export", Problem, "unset OTEL_SDK_DISABLED", "OTEL_SDK_DISABLED is true: there are no spans and no events at all")
 	case exporter.Err != nil:
 		e.bad("export", exporter.Err)
-	case exporter.Value == "none" && exporter.From == "OTEL_TRACES_EXPORTER":
+	case exporter.Value == otelenv.ExporterNone && exporter.From == "OTEL_TRACES_EXPORTER":
 		e.found("export", Problem, "unset OTEL_TRACES_EXPORTER, or set it to otlp", "OTEL_TRACES_EXPORTER is none: no span leaves this machine")
-	case exporter.Value == "none":
-		e.found("export", Problem, "leave it out", "%s: no span leaves this machine", e.Source(exporter.From))
-	case exporter.Value == telemetry.ProtocolConsole:
+	case exporter.Value == otelenv.ExporterNone:
+		e.found("export", Problem, "leave it out", "%s: no span leaves this machine", exporter.From)
+	case exporter.Value == otelenv.ExporterConsole:
 		e.found("export", Problem, "unset OTEL_TRACES_EXPORTER, or set it to otlp", "OTEL_TRACES_EXPORTER is console: spans are printed and not sent")
 	default:
 		e.found("export", OK, "", "spans are sent with OTLP")
@@ -132,25 +118,29 @@ func (e *exam) export() bool {
 	return false
 }
 
-// endpoint says where the exporter will send to, as it reads the configuration.
+// endpoint reports where the exporter sends to.
 func (e *exam) endpoint() bool {
 	d := e.seen
 	if d.Endpoint.Err != nil {
 		e.bad("endpoint", d.Endpoint.Err)
 		return false
 	}
-	text := d.Endpoint.Value + e.by(d.Endpoint, " (default)") + ", " + d.Protocol
-	if d.TLS {
+	text := d.Endpoint.Value + by(d.Endpoint, " (default)") + ", " + d.Target.Protocol
+	if d.Target.TLS {
 		text += " with TLS"
 	} else {
 		text += " without TLS"
 	}
 	if len(d.Headers) > 0 {
-		text += ", headers " + strings.Join(d.Headers, ", ")
+		text += ", headers " + strings.Join(slices.Sorted(maps.Keys(d.Headers)), ", ")
 	}
 	if d.Proxy != "" {
 		text += ", by way of the proxy " + d.Proxy
 	}
 	e.found("endpoint", OK, "", "%s", text)
+	for _, bad := range d.Schemeless {
+		e.found("endpoint", Note, "want "+bad.Want+", which every program reads alike",
+			"%s is %q, without a scheme: OpenTelemetry's own exporters misread it, and may log an error", bad.Name, bad.Value)
+	}
 	return true
 }

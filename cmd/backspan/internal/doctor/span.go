@@ -14,13 +14,14 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/backspan/backspan/internal/otelenv"
 	"github.com/backspan/backspan/telemetry"
 )
 
 // spanName is what the test span is called in Jaeger.
 const spanName = "backspan doctor"
 
-// testSpan sends a span the way all others go, and says whether it was taken.
+// testSpan sends a span as telemetry.Start's exporter does, and reports whether the collector took it.
 func (e *exam) testSpan(ctx context.Context) {
 	err := e.send(ctx)
 	var config *telemetry.ConfigError
@@ -29,7 +30,7 @@ func (e *exam) testSpan(ctx context.Context) {
 	case err == nil && e.report.TraceID != "":
 		e.found("test span", OK, "", "taken by the collector: trace %s, service %q, span %q", e.report.TraceID, e.seen.Service.Value, spanName)
 	case errors.As(err, &config):
-		e.found("test span", Problem, "mend the settings first", "not sent")
+		e.found("test span", Problem, "correct the settings first", "not sent")
 	case errors.As(err, &export):
 		e.refused(ctx, export)
 	default:
@@ -37,7 +38,7 @@ func (e *exam) testSpan(ctx context.Context) {
 	}
 }
 
-// send sends the span. The sampler is not asked: that it may drop the span is another check's matter.
+// send sends the span, sampled in any case: another check reports what the sampler does.
 func (e *exam) send(ctx context.Context) error {
 	cfg := e.Config
 	cfg.Events, cfg.TraceFile, cfg.Processors = telemetry.Off, "", nil
@@ -59,12 +60,11 @@ func (e *exam) send(ctx context.Context) error {
 	return err
 }
 
-// refused finds out why the collector did not take the span.
+// refused reports why the collector did not take the span.
 func (e *exam) refused(ctx context.Context, failed *telemetry.ExportError) {
 	text, advice := "", ""
-	if e.seen.Proxy == "" { // who answers behind a proxy only the proxy can see
-		// Two attempts of one step's time together.
-		text, advice = e.diagnose(call(ctx, e.seen, min(e.Timeout/2, 2*time.Second)))
+	if e.seen.Proxy == "" { // only the proxy can connect to what is behind it
+		text, advice = e.diagnose(probeTarget(ctx, e.seen, min(e.Timeout/2, 2*time.Second)))
 	}
 	switch code := status.Code(failed.Err); {
 	case text != "":
@@ -76,8 +76,8 @@ func (e *exam) refused(ctx context.Context, failed *telemetry.ExportError) {
 		advice = "is it a collector, with a traces pipeline?"
 	case e.seen.Proxy != "":
 		text = "it did not get through the proxy " + e.seen.Proxy
-		advice = "NO_PROXY=" + hostOf(e.seen.Address) + " goes without"
-	case e.seen.Protocol != telemetry.ProtocolGRPC:
+		advice = "NO_PROXY=" + hostOf(e.seen.Target.Address) + " goes without"
+	case e.seen.Target.Protocol != otelenv.GRPC:
 		text = "the collector did not take it"
 		advice = "is the path right (/v1/traces is added to what is no whole URL of its own), are the headers? The collector's log says more"
 	default:
@@ -87,58 +87,61 @@ func (e *exam) refused(ctx context.Context, failed *telemetry.ExportError) {
 	e.found("test span", Problem, advice, "%s: %s", text, oneLine(failed.Err.Error()))
 }
 
-// diagnose says in words why a span cannot arrive where v was made, and what to do; empty when v does not explain it.
-func (e *exam) diagnose(v visit) (text, advice string) {
-	if v.dialErr != nil {
-		return e.unreachable(v.dialErr)
+// diagnose explains in words why spans do not arrive at the endpoint that was probed, and what to do. It returns nothing
+// when the probe does not explain it.
+func (e *exam) diagnose(p probe) (text, advice string) {
+	if p.dialErr != nil {
+		return e.unreachable(p.dialErr)
 	}
-	d := e.seen
+	t := e.seen.Target
 	over := map[bool]string{true: "https://", false: "http://"}
-	isGRPC := d.Protocol == telemetry.ProtocolGRPC
+	isGRPC := t.Protocol == otelenv.GRPC
 	switch {
-	case !d.TLS && v.tls && v.plain != http1 && v.plain != http2, !d.TLS && v.tls && v.plain == http1 && isGRPC:
-		return d.Address + " wants TLS, and the endpoint is without", "use the endpoint https://" + d.Address
-	case d.TLS && !v.tls && (v.plain == http1 || v.plain == http2):
-		return d.Address + " speaks without TLS, and the endpoint is with",
-			"use the endpoint http://" + d.Address + ", if the way there is safe"
-	case d.TLS && v.tls && v.certErr != nil:
-		return "the certificate of " + d.Address + " is not trusted: " + oneLine(v.certErr.Error()),
+	case !t.TLS && p.tls && p.plain != http1Answer && p.plain != http2Answer, !t.TLS && p.tls && p.plain == http1Answer && isGRPC:
+		return t.Address + " wants TLS, and the endpoint is without", "use the endpoint https://" + t.Address
+	case t.TLS && !p.tls && (p.plain == http1Answer || p.plain == http2Answer):
+		return t.Address + " speaks without TLS, and the endpoint is with",
+			"use the endpoint http://" + t.Address + ", if the way there is safe"
+	case t.TLS && p.tls && p.certErr != nil:
+		return "the certificate of " + t.Address + " is not trusted: " + oneLine(p.certErr.Error()),
 			"OTEL_EXPORTER_OTLP_CERTIFICATE=<its authority, a PEM file>, or the name that the certificate has as endpoint"
-	case isGRPC && (!d.TLS && v.plain == http1 || d.TLS && v.alpn == "http/1.1"):
-		return d.Address + " speaks HTTP/1.1 and not gRPC: it is the port for OTLP over HTTP, or no collector",
-			"OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, or the collector's gRPC port: " + over[d.TLS] + withPort(d.Address, "4317")
-	case !isGRPC && !d.TLS && v.plain == http2:
-		return d.Address + " speaks gRPC and not HTTP/1.1",
-			"OTEL_EXPORTER_OTLP_PROTOCOL=grpc, or the collector's HTTP port: " + over[d.TLS] + withPort(d.Address, "4318")
-	case !v.tls && v.plain == silence:
-		return d.Address + " takes connections and says nothing", "is it a collector, and is it alive? Its log says more"
-	case !v.tls && (v.plain == hangup || v.plain == gibberish):
-		return d.Address + " speaks neither HTTP/2 nor HTTP/1.1 nor TLS", "is it a collector? OTLP is on ports 4317 (gRPC) and 4318 (HTTP)"
+	case isGRPC && (!t.TLS && p.plain == http1Answer || t.TLS && p.alpn == "http/1.1"):
+		return t.Address + " speaks HTTP/1.1 and not gRPC: it is the port for OTLP over HTTP, or no collector",
+			"OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, or the collector's gRPC port: " + over[t.TLS] + withPort(t.Address, "4317")
+	case !isGRPC && !t.TLS && p.plain == http2Answer:
+		return t.Address + " speaks gRPC and not HTTP/1.1",
+			"OTEL_EXPORTER_OTLP_PROTOCOL=grpc, or the collector's HTTP port: " + over[t.TLS] + withPort(t.Address, "4318")
+	case !p.tls && p.plain == noAnswer:
+		return t.Address + " takes connections and says nothing", "is it a collector, and is it alive? Its log says more"
+	case !p.tls && (p.plain == closedAnswer || p.plain == unknownAnswer):
+		return t.Address + " speaks neither HTTP/2 nor HTTP/1.1 nor TLS", "is it a collector? OTLP is on ports 4317 (gRPC) and 4318 (HTTP)"
 	}
 	return "", ""
 }
 
 // unreachable explains why there is no connection.
 func (e *exam) unreachable(err error) (text, advice string) {
-	d := e.seen
+	t := e.seen.Target
 	var dns *net.DNSError
-	var timeout net.Error
 	switch {
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return "there is no host " + hostOf(d.Address), "the endpoint's host: is it spelled right, and known on this machine?"
+		return "there is no host " + hostOf(t.Address), "the endpoint's host: is it spelled right, and known on this machine?"
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, os.ErrNotExist):
 		advice = "start the collector, or say where it is: OTEL_EXPORTER_OTLP_ENDPOINT or --otlp-endpoint"
-		if d.Endpoint.From == "" {
+		if e.seen.Endpoint.From == "" {
 			advice = "start one (docker compose up -d), or say where it is: OTEL_EXPORTER_OTLP_ENDPOINT or --otlp-endpoint"
 		}
-		return "nothing listens at " + d.Address, advice
-	case asTimeout(err, &timeout):
-		return "no answer from " + d.Address, "is there a firewall in between, and is the host up?"
+		return "nothing listens at " + t.Address, advice
+	case isTimeout(err):
+		return "no answer from " + t.Address, "is there a firewall in between, and is the host up?"
 	}
-	return d.Address + " cannot be reached", "look at the network on the way there"
+	return t.Address + " cannot be reached", "look at the network on the way there"
 }
 
-func asTimeout(err error, into *net.Error) bool { return errors.As(err, into) && (*into).Timeout() }
+func isTimeout(err error) bool {
+	timeout, ok := errors.AsType[net.Error](err)
+	return ok && timeout.Timeout()
+}
 
 func hostOf(address string) string {
 	if host, _, err := net.SplitHostPort(address); err == nil {
@@ -149,7 +152,7 @@ func hostOf(address string) string {
 
 func withPort(address, port string) string { return net.JoinHostPort(hostOf(address), port) }
 
-// oneLine shortens an error that may hold a server's whole answer.
+// oneLine shortens an error's text, which may hold the whole body of an answer.
 func oneLine(text string) string {
 	const most = 300
 	text = strings.Join(strings.Fields(text), " ")

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// asOrdinaryUser calls f as a user for whom the modes of files mean something, which they do not for root. On Linux the
-// user of file operations is a thread's own, so the rest of the process does not notice.
+// asOrdinaryUser calls f as a user to whom the modes of files apply, unlike root. On Linux each thread has its own user
+// for file operations, so the rest of the process is not affected.
 func asOrdinaryUser(t *testing.T, f func()) {
 	t.Helper()
 	if os.Getuid() != 0 {
@@ -29,7 +29,7 @@ func asOrdinaryUser(t *testing.T, f func()) {
 	}
 	defer func() {
 		if err := unix.Setfsuid(0); err != nil {
-			t.Error(err) // and the thread stays locked: it ends with its goroutine
+			t.Error(err) // the thread stays locked, and ends with its goroutine
 			runtime.LockOSThread()
 		}
 	}()

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// asOrdinaryUser calls f. Run by root the test says nothing, as root may write anywhere.
+// asOrdinaryUser calls f. As root the test proves nothing, because root may write anywhere.
 func asOrdinaryUser(t *testing.T, f func()) {
 	t.Helper()
 	if os.Getuid() != 0 {

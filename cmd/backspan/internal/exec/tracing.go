@@ -2,7 +2,6 @@ package exec
 
 import (
 	"context"
-	"errors"
 	"os"
 	"sync"
 
@@ -68,15 +67,14 @@ func (t *tracing) start(ctx context.Context, flags *settings.Flags) error {
 		config.Events = telemetry.Off // what Start would do is done by the processor, later
 	}
 	t.telemetry, err = telemetry.Start(ctx, config)
-	var setting *telemetry.ConfigError
-	if err != nil && !errors.As(err, &setting) && config.TraceFile != "" {
+	if err != nil && config.TraceFile != "" {
 		t.tell("%v", err)
 		config.TraceFile = ""
 		t.telemetry, err = telemetry.Start(ctx, config)
 	}
 	if err != nil {
 		t.log = nil
-		return flags.Explain(err)
+		return err
 	}
 	if t.log != nil {
 		t.log.session = t.telemetry.Session()

@@ -5,8 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,6 +17,7 @@ import (
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/events"
+	"github.com/backspan/backspan/internal/otelenv"
 	"github.com/backspan/backspan/telemetry"
 )
 
@@ -41,19 +42,19 @@ type setting struct {
 	flag   string
 	want   string   // what it is, where nothing at all is a mistake: a shell's variable that is not set
 	list   bool     // may be repeated; name=value in the variable, with commas between; a mapping in the file
-	fields []string // of telemetry.Config, that it fills
+	fields []string // the fields of telemetry.Config that it fills
 	otel   []string // OpenTelemetry's variables, which win over the file
 }
 
 var all = []setting{
-	{flag: "events", want: "the name of a file, or off", fields: []string{"Config.Events"}},
-	{flag: "trace-file", want: "the name of a file, or off", fields: []string{"Config.TraceFile"}},
+	{flag: "events", want: "the name of a file, or off", fields: []string{"Events"}},
+	{flag: "trace-file", want: "the name of a file, or off", fields: []string{"TraceFile"}},
 	{
-		flag: "otlp-endpoint", want: "the address of a collector", fields: []string{"Config.Endpoint"},
+		flag: "otlp-endpoint", want: "the address of a collector", fields: []string{"Endpoint"},
 		otel: []string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_EXPORTER"},
 	},
 	{
-		flag: "otlp-insecure", fields: []string{"Config.Insecure"},
+		flag: "otlp-insecure", fields: []string{"Insecure"},
 		// A way of reaching one endpoint says nothing of another.
 		otel: []string{
 			"OTEL_EXPORTER_OTLP_TRACES_INSECURE", "OTEL_EXPORTER_OTLP_INSECURE",
@@ -61,18 +62,18 @@ var all = []setting{
 		},
 	},
 	{
-		flag: "otlp-header", list: true, fields: []string{"Config.Headers"},
+		flag: "otlp-header", list: true, fields: []string{"Headers"},
 		otel: []string{"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"},
 	},
 	{
-		flag: "service", want: "a name", fields: []string{"Config.Service"},
+		flag: "service", want: "a name", fields: []string{"Service"},
 		otel: []string{"OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES"},
 	},
 	{
-		flag: "sample", want: "a share from 0 to 1", fields: []string{"Config.Sampler", "Config.SamplerArg"},
+		flag: "sample", want: "a share from 0 to 1", fields: []string{"Sampler", "SamplerArg"},
 		otel: []string{"OTEL_TRACES_SAMPLER"},
 	},
-	{flag: "no-export", fields: []string{"Config.NoExport"}, otel: []string{"OTEL_TRACES_EXPORTER"}},
+	{flag: "no-export", fields: []string{"NoExport"}, otel: []string{"OTEL_TRACES_EXPORTER"}},
 }
 
 func (s setting) variable() string {
@@ -191,9 +192,16 @@ func (s setting) find(flags *pflag.FlagSet, file map[string]fileValue) (texts []
 	if text := strings.TrimSpace(os.Getenv(s.variable())); text != "" {
 		texts = []string{text}
 		if s.list {
-			texts, err = splitPairs(s.variable(), text)
+			pairs, err := otelenv.Pairs(text)
+			if err != nil { // err holds a part of text, which may be a secret
+				return nil, "", fmt.Errorf("%s cannot be used, want %s", s.variable(), otelenv.WantPairs)
+			}
+			texts = nil
+			for _, pair := range pairs {
+				texts = append(texts, pair.Name+"="+pair.Value)
+			}
 		}
-		return texts, s.variable(), err
+		return texts, s.variable(), nil
 	}
 	if s.saidToOpenTelemetry() {
 		return nil, "", nil
@@ -218,32 +226,32 @@ func (s setting) saidToOpenTelemetry() bool {
 	return false
 }
 
-// splitPairs reads name=value pairs with commas between them, as OpenTelemetry writes headers.
-func splitPairs(variable, text string) (pairs []string, err error) {
-	for pair := range strings.SplitSeq(text, ",") {
-		if strings.TrimSpace(pair) == "" {
-			continue // a comma at the end
-		}
-		name, value, found := strings.Cut(pair, "=")
-		value, err := url.PathUnescape(strings.TrimSpace(value))
-		if !found || err != nil {
-			return nil, fmt.Errorf("%s cannot be used, want key=value pairs with commas between them, special characters "+
-				"in values written as %%XX", variable) // without the value, which may be a secret
-		}
-		pairs = append(pairs, strings.TrimSpace(name)+"="+value)
-	}
-	return pairs, nil
-}
-
-// Config is what flags, variables and file say to package telemetry, for a command that writes the files they name.
+// Config is what flags, variables and file say to package telemetry, for a command that starts it. It refuses what
+// telemetry.Start would refuse, by the names that the user knows.
 func (t *Flags) Config(processors ...sdktrace.SpanProcessor) (telemetry.Config, error) {
 	if _, err := t.Targets(); err != nil {
 		return telemetry.Config{}, err
 	}
-	return t.Settings(processors...)
+	c, err := t.Settings(processors...)
+	if err != nil {
+		return c, err
+	}
+	env := otelenv.Read(Program(c, t.Source))
+	if err := cmp.Or(env.Propagators.Err, env.Err()); err != nil {
+		return c, cli.UsageError(err)
+	}
+	return c, nil
 }
 
-// Settings is config for a command that only asks.
+// Program is what c says of the settings that otelenv reads. name is what the user calls a field of c.
+func Program(c telemetry.Config, name func(field string) string) otelenv.Program {
+	return otelenv.Program{
+		Service: c.Service, Sampler: c.Sampler, SamplerArg: c.SamplerArg, Endpoint: c.Endpoint, Protocol: c.Protocol,
+		Headers: c.Headers, Insecure: c.Insecure, NoExport: c.NoExport, Name: name,
+	}
+}
+
+// Settings is Config without a check of the values, for a command that only reports them.
 func (t *Flags) Settings(processors ...sdktrace.SpanProcessor) (telemetry.Config, error) {
 	if err := t.resolve(); err != nil {
 		return telemetry.Config{}, err
@@ -284,33 +292,15 @@ func (t *Flags) Settings(processors ...sdktrace.SpanProcessor) (telemetry.Config
 	return c, nil
 }
 
-// Source is who filled a field of telemetry.Config: a flag, a variable, a place in the file. Of anything else it is
-// the name itself.
-func (t *Flags) Source(name string) string {
+// Source returns who filled a field of telemetry.Config: a flag, a variable, or a line of the file. It returns the
+// field's name when nobody did.
+func (t *Flags) Source(field string) string {
 	for _, s := range all {
-		for _, field := range s.fields {
-			if field == name && t.from[s.flag] != "" {
-				return t.from[s.flag]
-			}
+		if slices.Contains(s.fields, field) && t.from[s.flag] != "" {
+			return t.from[s.flag]
 		}
 	}
-	return name
-}
-
-// Explain makes an error of package telemetry speak of what the user wrote.
-func (t *Flags) Explain(err error) error {
-	var bad *telemetry.ConfigError
-	if !errors.As(err, &bad) {
-		return err
-	}
-	typed := *bad
-	typed.Name = t.Source(bad.Name)
-	for _, s := range all {
-		for _, field := range s.fields {
-			typed.Want = strings.ReplaceAll(typed.Want, field, t.Source(field))
-		}
-	}
-	return cli.UsageError(&typed)
+	return field
 }
 
 // DefaultTraceFile is where run writes its spans, and demo, unless told otherwise.
@@ -335,11 +325,9 @@ func fileMeant(variable, key, otherwise string) string {
 	return otherwise
 }
 
-// Typed says whether err, of which config or explain says what is wrong, is about a flag that was typed: then that is all
-// that is asked, or nothing else is said.
+// Typed reports whether err, which Config returned, is about a flag that was typed.
 func (t *Flags) Typed(err error) bool {
-	var setting *telemetry.ConfigError
-	if errors.As(err, &setting) {
+	if setting, ok := errors.AsType[*otelenv.Error](err); ok {
 		return strings.HasPrefix(setting.Name, "--")
 	}
 	only := t.TypedOnly()

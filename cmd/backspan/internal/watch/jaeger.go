@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/backspan/backspan/internal/otelenv"
 	"github.com/backspan/backspan/telemetry"
 )
 
@@ -25,7 +26,7 @@ func (w *Watch) jaeger() string {
 			"docker run -d -p 127.0.0.1:4317:4317 -p 127.0.0.1:" + jaegerUIPort + ":" + jaegerUIPort + " " + jaegerImage
 	case d.State != telemetry.ExportOn:
 		return d.String()
-	case d.Protocol == telemetry.ProtocolConsole:
+	case d.Protocol == otelenv.ExporterConsole:
 		return ""
 	case w.telemetry.Exported() == 0 && w.lost == nil:
 		return "nothing of this trace is exported: it was not sampled"

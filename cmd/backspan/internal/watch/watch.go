@@ -46,7 +46,7 @@ func Start(ctx context.Context, std cli.Streams, flags *settings.Flags) (*Watch,
 	}
 	if err != nil {
 		w.Live.Stop()
-		return nil, flags.Explain(err)
+		return nil, err
 	}
 	return w, nil
 }

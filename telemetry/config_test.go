@@ -6,6 +6,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"go.opentelemetry.io/contrib/propagators/autoprop"
+	"go.opentelemetry.io/otel/propagation"
+
+	"github.com/backspan/backspan/internal/otelenv"
 )
 
 // Each value must be refused by an error that names the variable, the value and what would be right, and nothing may be
@@ -116,19 +121,6 @@ func TestABadFieldIsAClearError(t *testing.T) {
 	}
 }
 
-func TestBadHeadersDoNotTellTheirSecrets(t *testing.T) {
-	for _, value := range []string{"authorization", "a b=s3cret", "token=s3cret%zz", "token=s3cret%0a", "=s3cret"} {
-		t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", value)
-		cfg := quiet(t)
-		cfg.NoExport = false
-		_, err := Start(t.Context(), cfg)
-		var bad *ConfigError
-		if !errors.As(err, &bad) || bad.Name != "OTEL_EXPORTER_OTLP_HEADERS" || strings.Contains(err.Error(), "s3cret") {
-			t.Errorf("%s: %v", value, err)
-		}
-	}
-}
-
 func TestAConfigErrorKeepsWhatWasWrong(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", filepath.Join(t.TempDir(), "missing.pem"))
 	cfg := quiet(t)
@@ -138,41 +130,27 @@ func TestAConfigErrorKeepsWhatWasWrong(t *testing.T) {
 	}
 }
 
-func TestVariablesForTracesComeFirstAndFieldsBeforeThem(t *testing.T) {
-	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://general:1")
-	t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "a=general,")
-	t.Setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1000")
-	t.Setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")
-	t.Setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
-	got, err := readOTLP(Config{})
-	if err != nil || got.endpoint.String() != "http://general:1/v1/traces" || got.headers["a"] != "general" ||
-		got.timeout.String() != "1s" || !got.gzip || !got.given {
-		t.Errorf("general: %+v, error %v", got, err)
-	}
-	t.Setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://traces:2/x")
-	t.Setenv("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "a=tra%63es")
-	t.Setenv("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "2000")
-	t.Setenv("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "none")
-	t.Setenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json")
-	got, err = readOTLP(Config{})
-	if err != nil || got.endpoint.String() != "http://traces:2/x" || got.headers["a"] != "traces" ||
-		got.timeout.String() != "2s" || got.gzip || got.endpoint.protocol != ProtocolHTTPJSON {
-		t.Errorf("traces: %+v, error %v", got, err)
-	}
-	got, err = readOTLP(Config{Endpoint: "http://field:3", Headers: map[string]string{"b": "field"}, Protocol: "grpc"})
-	if err != nil || got.endpoint.String() != "http://field:3" || got.headers["a"] != "" || got.headers["b"] != "field" {
-		t.Errorf("fields: %+v, error %v", got, err)
+// Start sends spans where otelenv, and so the doctor command, says that it does.
+func TestStartSendsWhereOtelenvSays(t *testing.T) {
+	for _, endpoint := range []string{"127.0.0.1:4317", "localhost:4318", "collector", "https://a.example.com/otlp"} {
+		cfg := quiet(t)
+		cfg.NoExport, cfg.Endpoint = false, endpoint
+		tel := run(t, cfg)
+		if err := tel.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+		env := otelenv.Read(cfg.program())
+		if want := (Destination{ExportOn, env.Endpoint.Value, env.Target.Protocol}); tel.Destination() != want {
+			t.Errorf("%s: Start sends to %+v, otelenv says %+v", endpoint, tel.Destination(), want)
+		}
 	}
 }
 
-func TestWithoutAnEndpointTheDefaultIsThisMachine(t *testing.T) {
-	for protocol, want := range map[string]string{
-		"": "http://localhost:4317", "grpc": "http://localhost:4317",
-		"http/protobuf": "http://localhost:4318/v1/traces", "http/json": "http://localhost:4318/v1/traces",
-	} {
-		got, err := readOTLP(Config{Protocol: protocol})
-		if err != nil || got.endpoint.String() != want || got.given {
-			t.Errorf("%q: %s, given %v, error %v, want %s", protocol, got.endpoint, got.given, err, want)
-		}
+// A program can register propagators that OpenTelemetry's specification does not name.
+func TestARegisteredPropagatorIsUsed(t *testing.T) {
+	autoprop.RegisterTextMapPropagator("house", propagation.Baggage{})
+	t.Setenv("OTEL_PROPAGATORS", "house")
+	if got := run(t, quiet(t)).Propagator().Fields(); len(got) != 1 || got[0] != "baggage" {
+		t.Errorf("propagator has fields %q, want baggage alone", got)
 	}
 }

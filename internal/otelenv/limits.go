@@ -1,12 +1,12 @@
-package telemetry
+package otelenv
 
 import (
 	"fmt"
 	"math"
 )
 
-// What Backspan's own spans need: a UUID and names of phases and operations whole, all attributes, and the event of a
-// wait. The limits are those of every span of the provider; there are none for some spans alone.
+// Backspan's own spans need these limits: a UUID and the names of phases and operations must be whole, every attribute
+// must be there, and the event of a wait. The SDK applies one limit to all spans of a provider.
 const (
 	neededLength     = 256
 	neededAttributes = 32
@@ -18,7 +18,7 @@ const (
 var limits = []struct {
 	name        string
 	least, most int
-	needed      int // by Backspan's own spans, which the event log reads; -1 as a value means no limit
+	needed      int // by Backspan's spans; -1 as a value means no limit
 }{
 	{"OTEL_BSP_SCHEDULE_DELAY", 1, math.MaxInt32, 0},
 	{"OTEL_BSP_EXPORT_TIMEOUT", 0, math.MaxInt32, 0},
@@ -34,19 +34,19 @@ var limits = []struct {
 	{"OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", -1, math.MaxInt32, 0},
 }
 
-func checkLimits() error {
+func (s *Settings) readLimits() {
 	for _, limit := range limits {
-		s := fromEnv(limit.name)
-		if !s.isSet() {
+		v := fromEnv(limit.name)
+		if !v.isSet() {
 			continue
 		}
-		n, err := s.number(limit.least, limit.most)
-		if err != nil {
-			return err
+		n, err := v.number(limit.least, limit.most)
+		if err == nil && n >= 0 && n < limit.needed {
+			err = v.bad(fmt.Sprintf("%d or more, or -1 for no limit: with less, spans lose what the event log is made of",
+				limit.needed), nil)
 		}
-		if n >= 0 && n < limit.needed {
-			return s.bad(fmt.Sprintf("%d or more, or -1 for no limit: with less, spans lose what the event log is made of", limit.needed), nil)
+		if err != nil {
+			s.SDKErrs = append(s.SDKErrs, err)
 		}
 	}
-	return nil
 }

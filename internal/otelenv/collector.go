@@ -1,0 +1,132 @@
+package otelenv
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+const defaultTimeout = 10 * time.Second
+
+// otlpVariables returns the names of a variable, the one for traces alone first.
+func otlpVariables(suffix string) (perSignal, general string) {
+	return "OTEL_EXPORTER_OTLP_TRACES_" + suffix, "OTEL_EXPORTER_OTLP_" + suffix
+}
+
+func otlpVariable(suffix string) value { return fromEnv(otlpVariables(suffix)) }
+
+// readCollector reads how spans are sent with OTLP.
+func (s *Settings) readCollector(p Program) {
+	perSignal, general := otlpVariables("PROTOCOL")
+	protocol := p.said("Protocol", p.Protocol, perSignal, general)
+	var errs [5]error
+	if protocol.isSet() && !slices.Contains([]string{GRPC, HTTPProtobuf, HTTPJSON}, protocol.text) {
+		errs[0] = protocol.bad("grpc, http/protobuf or http/json", nil)
+		protocol.text = "" // the endpoint is read as if nobody had said it
+	}
+	s.Certificates, errs[1] = readCertificates()
+	s.Headers, errs[2] = readHeaders(p)
+	s.Gzip, errs[3] = readCompression()
+	s.Timeout, errs[4] = readTimeout()
+	s.OTLPErrs = slices.DeleteFunc(errs[:], func(err error) bool { return err == nil })
+	s.readEndpoint(p, protocol.text)
+}
+
+func readHeaders(p Program) (map[string]string, error) {
+	if p.Headers != nil {
+		for name, text := range p.Headers {
+			if !validHeader(name, text) {
+				const want = "header names of letters, digits and dashes, with printable values"
+				return nil, value{p.Name("Headers"), name}.bad(want, nil) // the header's value may be a secret
+			}
+		}
+		return p.Headers, nil
+	}
+	v := otlpVariable("HEADERS")
+	list, err := Pairs(v.text)
+	headers := make(map[string]string, len(list))
+	for _, pair := range list {
+		if !validHeader(pair.Name, pair.Value) {
+			err = errors.New("not a header")
+		}
+		headers[pair.Name] = pair.Value
+	}
+	if err != nil {
+		return nil, v.badSecret(WantPairs)
+	}
+	return headers, nil
+}
+
+// validHeader refuses what net/http and gRPC would refuse later, at every export.
+func validHeader(name, text string) bool {
+	for i := range len(text) {
+		if text[i] < 0x20 || text[i] > 0x7e {
+			return false
+		}
+	}
+	return httpguts.ValidHeaderFieldName(name)
+}
+
+func readCompression() (bool, error) {
+	switch v := otlpVariable("COMPRESSION"); strings.ToLower(v.text) {
+	case "", "none":
+		return false, nil
+	case "gzip":
+		return true, nil
+	default:
+		return false, v.bad("gzip or none", nil)
+	}
+}
+
+func readTimeout() (time.Duration, error) {
+	v := otlpVariable("TIMEOUT")
+	if !v.isSet() {
+		return defaultTimeout, nil
+	}
+	ms, err := v.number(0, int(24*time.Hour/time.Millisecond))
+	if err != nil {
+		return 0, v.bad("milliseconds, 0 for no bound and at most a day", nil)
+	}
+	return time.Duration(ms) * time.Millisecond, nil
+}
+
+// readCertificates reads the collector's certificate authority and the client's certificate; nil when neither is
+// configured.
+func readCertificates() (*tls.Config, error) {
+	authority := otlpVariable("CERTIFICATE")
+	certificate, key := otlpVariable("CLIENT_CERTIFICATE"), otlpVariable("CLIENT_KEY")
+	if !authority.isSet() && !certificate.isSet() && !key.isSet() {
+		return nil, nil
+	}
+	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
+	if authority.isSet() {
+		const want = "a file with certificates in PEM form"
+		pem, err := os.ReadFile(authority.text)
+		if err != nil {
+			return nil, authority.bad(want, err)
+		}
+		cfg.RootCAs = x509.NewCertPool()
+		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, authority.bad(want, errors.New("no certificate in it"))
+		}
+	}
+	switch {
+	case certificate.isSet() && key.isSet():
+		pair, err := tls.LoadX509KeyPair(certificate.text, key.text)
+		if err != nil {
+			return nil, certificate.bad("a client certificate that fits "+key.name, err)
+		}
+		cfg.Certificates = []tls.Certificate{pair}
+	case certificate.isSet():
+		return nil, certificate.bad("the key of this certificate in OTEL_EXPORTER_OTLP_CLIENT_KEY too", nil)
+	case key.isSet():
+		return nil, key.bad("the certificate of this key in OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE too", nil)
+	}
+	return cfg, nil
+}

@@ -1,0 +1,317 @@
+package otelenv
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// The protocols that OTEL_EXPORTER_OTLP_PROTOCOL names.
+const (
+	GRPC         = "grpc"
+	HTTPProtobuf = "http/protobuf"
+	HTTPJSON     = "http/json"
+)
+
+const (
+	grpcPort   = "4317"
+	httpPort   = "4318"
+	tracesPath = "/v1/traces"
+)
+
+// A Target is where a collector listens: an endpoint, understood.
+type Target struct {
+	Protocol string // GRPC, HTTPProtobuf or HTTPJSON
+	TLS      bool
+	Network  string // for net.Dial: tcp or unix
+	Address  string // for net.Dial: host:port, or the path of a socket
+	Path     string // of HTTP, percent-encoded; empty for gRPC
+}
+
+// String is the target as a URL.
+func (t Target) String() string {
+	switch {
+	case t.Network == "unix" && strings.HasPrefix(t.Address, "/"):
+		return "unix://" + t.Address
+	case t.Network == "unix":
+		return "unix:" + t.Address
+	default:
+		// URLs want the zone of an IPv6 address, fe80::1%eth0, percent-encoded.
+		return scheme(t.TLS) + strings.Replace(t.Address, "%", "%25", 1) + t.Path
+	}
+}
+
+func scheme(tls bool) string {
+	if tls {
+		return "https://"
+	}
+	return "http://"
+}
+
+// GRPC is the target for grpc.NewClient, which takes unix:4317 for a socket even when unix is a host.
+func (t Target) GRPC() string {
+	if t.Network == "unix" {
+		return t.String()
+	}
+	return "dns:///" + t.Address
+}
+
+// proxy is the proxy that HTTP_PROXY, HTTPS_PROXY and NO_PROXY put in front of t. gRPC looks at HTTPS_PROXY alone.
+func (t Target) proxy() string {
+	if t.Network == "unix" {
+		return ""
+	}
+	target := &url.URL{Scheme: "http", Host: t.Address}
+	if t.TLS || t.Protocol == GRPC {
+		target.Scheme = "https"
+	}
+	proxy, err := http.ProxyFromEnvironment(&http.Request{URL: target})
+	if err != nil || proxy == nil {
+		return "" // the error of the export names a proxy that cannot be parsed
+	}
+	if proxy.Port() == "" {
+		port := map[string]string{"http": "80", "https": "443", "socks5": "1080", "socks5h": "1080"}[proxy.Scheme]
+		return net.JoinHostPort(proxy.Hostname(), port)
+	}
+	return proxy.Host
+}
+
+func (s *Settings) readEndpoint(p Program, protocol string) {
+	perSignal, general := otlpVariables("ENDPOINT")
+	v := p.said("Endpoint", p.Endpoint, perSignal, general)
+	s.Endpoint = v.or("")
+	rules := endpointRules{protocol: protocol, perSignal: v.name == perSignal, hasCerts: s.Certificates != nil}
+	if !v.isSet() {
+		v.text = "localhost:" + grpcPort
+		if protocol == HTTPProtobuf || protocol == HTTPJSON {
+			v.text = "localhost:" + httpPort
+		}
+	}
+	var t Target
+	insecure, err := readInsecure(p)
+	if rules.insecure = insecure; err == nil {
+		t, err = parseEndpoint(v, rules)
+	}
+	if err == nil && p.Insecure && t.TLS {
+		err = v.bad("no https while "+p.Name("Insecure")+" is true", nil)
+	}
+	if s.Endpoint.Err = err; err != nil {
+		// The text may hold a password; the error shows what can be shown.
+		if bad, ok := errors.AsType[*Error](err); ok {
+			s.Endpoint.Value = bad.Value
+		}
+		return
+	}
+	s.Endpoint.Value, s.Target, s.Proxy = t.String(), t, t.proxy()
+	s.readSchemeless(rules, perSignal, general)
+}
+
+func readInsecure(p Program) (*bool, error) {
+	if p.Insecure {
+		return &p.Insecure, nil
+	}
+	v := otlpVariable("INSECURE")
+	if !v.isSet() {
+		return nil, nil
+	}
+	insecure, err := v.boolean()
+	return &insecure, err
+}
+
+// readSchemeless finds the variables that OpenTelemetry's exporters misread: they look for the host where a URL has it.
+// They read the variables even when they are told the endpoint otherwise.
+func (s *Settings) readSchemeless(rules endpointRules, variables ...string) {
+	for _, name := range variables {
+		v := fromEnv(name)
+		u, parseErr := url.Parse(v.text)
+		if !v.isSet() || parseErr == nil && (u.Host != "" || u.Scheme == "unix") {
+			continue
+		}
+		t, err := parseEndpoint(v, rules)
+		if err != nil {
+			continue // it is not used, or it is an error already
+		}
+		right := scheme(t.TLS) + t.Address
+		if _, path, found := strings.Cut(v.text, "/"); found {
+			right += "/" + path
+		}
+		s.Schemeless = append(s.Schemeless, &Error{Name: v.name, Value: v.text, Want: right, Err: parseErr})
+	}
+}
+
+// endpointRules are what bears on an endpoint's meaning beside its text.
+type endpointRules struct {
+	protocol  string // empty: the port and the path tell
+	perSignal bool   // OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, which is the complete URL and no base
+	insecure  *bool  // nil: not said
+	hasCerts  bool   // a certificate is configured, so TLS is meant
+}
+
+const wantEndpoint = "host:port, or a URL like http://localhost:4317 or https://collector.example.com"
+
+// parseEndpoint understands a URL with http, https or unix, and host, host:port or [::1]:4317 without a scheme, which
+// the SDK's exporters misread. Without a scheme the connection is plaintext when the host is this machine and TLS
+// otherwise, unless insecure says. A URL without a port means its scheme's port, as in a browser. A host without scheme
+// and port means port 4317 or 4318.
+func parseEndpoint(v value, rules endpointRules) (Target, error) {
+	if path, ok := strings.CutPrefix(v.text, "unix:"); ok {
+		return parseUnix(v, path, rules)
+	}
+	u, bare, err := splitEndpoint(v)
+	if err != nil {
+		return Target{}, err
+	}
+	t := Target{Network: "tcp", Protocol: rules.protocol, TLS: u.Scheme == "https"}
+	if t.Protocol == "" {
+		t.Protocol = guessProtocol(u)
+	}
+	if bare {
+		t.TLS = bareTLS(u.Hostname(), rules)
+	}
+	if t.Address, err = hostPort(u, bare, t.Protocol); err != nil {
+		return Target{}, v.bad(wantEndpoint, err)
+	}
+	if t.Protocol != GRPC {
+		t.Path = httpPath(u.EscapedPath(), rules.perSignal, bare)
+	} else if strings.Trim(u.Path, "/") != "" {
+		return Target{}, v.bad("no path with protocol grpc, or protocol http/protobuf", nil)
+	}
+	return t, nil
+}
+
+// parseUnix reads unix:path and unix:///path. In unix://path gRPC would take the path for a host.
+func parseUnix(v value, path string, rules endpointRules) (Target, error) {
+	path, slashes := strings.CutPrefix(path, "//")
+	switch {
+	case strings.Trim(path, "/") == "" || slashes && path[0] != '/':
+		return Target{}, v.bad("the path of a socket, like unix:///run/otel.sock", nil)
+	case rules.protocol != "" && rules.protocol != GRPC:
+		return Target{}, v.bad("protocol grpc with a unix socket", nil)
+	}
+	return Target{Protocol: GRPC, Network: "unix", Address: path}, nil
+}
+
+// splitEndpoint takes the text apart, and refuses what an exporter would silently lose.
+func splitEndpoint(v value) (u *url.URL, bare bool, err error) {
+	text := v.text
+	if addr, err := netip.ParseAddr(text); err == nil && addr.Is6() {
+		text = "[" + text + "]"
+	}
+	if bare = !strings.Contains(text, "://"); bare {
+		text = "bare://" + text
+	}
+	u, err = url.Parse(text)
+	switch {
+	case err != nil:
+		var inner *url.Error // its text repeats the value with a scheme that nobody wrote
+		if errors.As(err, &inner) {
+			err = inner.Err
+		}
+		return nil, false, value{v.name, withoutUser(v.text)}.bad(wantEndpoint, err)
+	case u.User != nil:
+		return nil, false, v.badSecret("no user or password in the endpoint; put credentials into the headers")
+	case u.Scheme != "http" && u.Scheme != "https" && !bare:
+		return nil, false, v.bad(wantEndpoint, errors.New("unknown scheme "+u.Scheme))
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return nil, false, v.bad("an endpoint without ? and #", nil)
+	case strings.HasSuffix(u.Host, ":") || strings.HasPrefix(u.Path, "//"): // http:/localhost, http//localhost
+		return nil, false, v.bad(wantEndpoint, nil)
+	case !validHost(u.Hostname()):
+		return nil, false, v.bad(wantEndpoint, errors.New("no valid host name"))
+	}
+	return u, bare, nil
+}
+
+// withoutUser cuts what may be a password from a text that could not be parsed.
+func withoutUser(text string) string {
+	if at := strings.LastIndex(text, "@"); at >= 0 {
+		return "…" + text[at:]
+	}
+	return text
+}
+
+// guessProtocol: 4318 is the port of OTLP over HTTP, and gRPC has no paths.
+func guessProtocol(u *url.URL) string {
+	if u.Port() == httpPort || strings.Trim(u.Path, "/") != "" {
+		return HTTPProtobuf
+	}
+	return GRPC
+}
+
+// bareTLS decides for an endpoint without a scheme. Spans hold error texts: they leave the machine unencrypted only
+// when somebody said so.
+func bareTLS(host string, rules endpointRules) bool {
+	if rules.insecure != nil {
+		return !*rules.insecure
+	}
+	return rules.hasCerts || !isLocal(host)
+}
+
+func isLocal(host string) bool {
+	host = strings.ToLower(host)
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && (addr.IsLoopback() || addr.IsUnspecified())
+}
+
+func hostPort(u *url.URL, bare bool, protocol string) (string, error) {
+	port := u.Port()
+	if port == "" {
+		port = defaultPort(u.Scheme, bare, protocol)
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+		return "", errors.New("a port is a number from 1 to 65535")
+	}
+	return net.JoinHostPort(u.Hostname(), port), nil
+}
+
+func defaultPort(scheme string, bare bool, protocol string) string {
+	switch {
+	case bare && protocol == GRPC:
+		return grpcPort
+	case bare:
+		return httpPort
+	case scheme == "https":
+		return "443"
+	default:
+		return "80"
+	}
+}
+
+// validHost is stricter than url.Parse, which lets most characters through.
+func validHost(host string) bool {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return addr.IsValid()
+	}
+	for _, c := range host {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '.', c == '_':
+		default:
+			return false
+		}
+	}
+	return strings.Trim(host, ".") != ""
+}
+
+// httpPath is where spans are posted. OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is taken as it stands, an empty path being
+// the root, as the specification demands. Every other endpoint is a base, to which /v1/traces is added unless it ends
+// with it. (The specification would add it twice.)
+func httpPath(path string, perSignal, bare bool) string {
+	switch {
+	case perSignal && path != "":
+		return path
+	case perSignal && !bare:
+		return "/"
+	}
+	base := strings.TrimRight(path, "/")
+	if strings.HasSuffix(base, tracesPath) {
+		return base
+	}
+	return base + tracesPath
+}
