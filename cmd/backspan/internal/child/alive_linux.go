@@ -6,12 +6,12 @@ import (
 	"strconv"
 )
 
-// alive says whether a process of the group runs. It looks into /proc because kill(2) counts the dead too, as long as
-// their parent has not waited for them, and in containers the first process often never does.
+// alive reports whether a process of the group runs. It reads /proc, because kill(2) also counts processes that have
+// ended and that their parent has not waited for. The first process of a container often never waits.
 func alive(group int) bool {
 	proc, err := os.Open("/proc")
 	if err != nil {
-		return true // nobody knows
+		return true // not known
 	}
 	defer proc.Close() //nolint:errcheck // it was only read
 	names, err := proc.Readdirnames(-1)
@@ -22,7 +22,7 @@ func alive(group int) bool {
 		if name[0] < '0' || name[0] > '9' {
 			continue
 		}
-		// What cannot be read has ended since.
+		// A process whose file cannot be read has ended in the meantime.
 		if stat, err := os.ReadFile("/proc/" + name + "/stat"); err == nil && runs(stat, group) {
 			return true
 		}
@@ -30,7 +30,8 @@ func alive(group int) bool {
 	return false
 }
 
-// runs reads a line like "7 (sh) S 1 7 …": number, name, state, parent, group. The name may hold anything.
+// runs reports whether a line like "7 (sh) S 1 7 …" is that of a running process of the group. The fields are number,
+// name, state, parent and group; the name may hold any characters.
 func runs(stat []byte, group int) bool {
 	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
 	if len(fields) < 3 {

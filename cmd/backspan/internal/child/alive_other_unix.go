@@ -2,5 +2,5 @@
 
 package child
 
-// alive says whether a process of the group runs, where kill(2) has said already that there is one.
+// alive reports whether a process of the group runs. It is called only when kill(2) says that there is one.
 func alive(int) bool { return true }

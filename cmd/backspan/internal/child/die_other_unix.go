@@ -8,10 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// raise sends s to this process, whose runtime does what the default action would for the signals that matter most.
+// raise sends s to this process. For these signals Go's runtime then does what the default action would.
 func raise(s syscall.Signal) {
 	switch s {
 	case unix.SIGKILL, unix.SIGTERM, unix.SIGINT, unix.SIGHUP:
-		_ = unix.Kill(unix.Getpid(), s) // it returns when it failed, as Die says
+		_ = unix.Kill(unix.Getpid(), s) // when it fails, Die returns
 	}
 }

@@ -18,16 +18,15 @@ func SignalName(s syscall.Signal) string {
 	return s.String()
 }
 
-// Die ends this process by signal s, as a command that s has ended did, so that who waits for this process sees the same
-// as without it: a shell leaves its loop when a command died of Ctrl-C, but not when one returned 130. It leaves no
-// core dump. It returns when that cannot be done: for the first process of a container, which signals do not end, and
-// for rare signals on systems other than Linux.
+// Die ends this process by signal s. Its parent then sees the same as of a command that s ended: a shell leaves its
+// loop when a command died of Ctrl-C, but not when one returned 130. There is no core dump. Die returns when s does not
+// end the process: in the first process of a container, and for rare signals on systems other than Linux.
 func Die(s syscall.Signal) {
-	// If the limit cannot be set, the worst is a core dump more.
+	// When the limit cannot be set, there is one core dump more.
 	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
 	signal.Reset(s)
 	raise(s)
 	if s == unix.SIGKILL || s == unix.SIGTERM || s == unix.SIGINT || s == unix.SIGHUP {
-		time.Sleep(50 * time.Millisecond) // it may reach another thread first
+		time.Sleep(50 * time.Millisecond) // another thread may get it first
 	}
 }

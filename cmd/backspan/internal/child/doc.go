@@ -1,5 +1,5 @@
-// Package child runs one command as a process group of its own, and looks after it until the end: who gets which signal,
-// who has the terminal, what is done about processes that do not want to end, and what was said last on stderr.
+// Package child runs one command as a process group of its own. It passes signals to the group, gives it the terminal,
+// ends it when the context ends, and keeps the end of what it writes to stderr.
 //
 //	r := child.Command{
 //		Args:   []string{"curl", "-fsS", url},
@@ -10,21 +10,16 @@
 //	}.Run(ctx)
 //	os.Exit(r.Code())
 //
-// When ctx ends first, the whole group gets SIGTERM, after Grace it gets SIGKILL, and Run returns when no process of the
-// group is left: also not one that ignores SIGTERM while its parent has gone. A descendant that made a group or a session
-// of its own (setsid, daemons, the jobs of an interactive shell) is out of reach. Everything that comes over
-// Command.Signals is handed on to the group and otherwise left to the command.
+// When ctx ends first, the whole group gets SIGTERM, and SIGKILL after Grace. Run returns when no process of the group
+// is left, not even one that ignores SIGTERM and whose parent has ended. A descendant that made a group or a session of
+// its own (setsid, daemons, the jobs of an interactive shell) is out of reach.
 //
-// A Result knows the exit code that timeout(1) would have had: the command's own, 124 when ctx ended first, 125 when the
+// Result.Code is the exit code that timeout(1) would return: the command's own, 124 when ctx ended first, 125 when the
 // command could not be tried, 126 when it cannot be executed, 127 when it does not exist, 128+N for signal N.
 //
 // With Command.Terminal the group takes part in job control as if the shell had started it: it may read the terminal,
 // Ctrl-C and Ctrl-Z reach it, and when it stops, this process stops too. See job_unix.go.
 //
-// An *os.File as Stdout is handed to the command itself. Everything else goes through a pipe, or through a
-// pseudo-terminal where the command should see that its stderr is one; a process that lives on and holds the pipe open
-// keeps Run from returning for OutputDelay at most.
-//
-// On systems that are not Unix there are no groups and no signals: when ctx ends, the process itself is ended at once,
-// and what it had started lives on.
+// On systems other than Unix there are no groups and no signals: when ctx ends, the process itself is ended at once, and
+// the processes that it started live on.
 package child

@@ -18,7 +18,7 @@ func ExampleCommand_Run() {
 		Tail:   4096,
 		Grace:  10 * time.Second,
 	}.Run(context.Background())
-	fmt.Printf("%v: %s\n", r, child.LastLines(r.Tail, 3, 1000))
+	fmt.Printf("%v: %s", r, r.Tail)
 	// Output:
 	// working
 	// exit code 3: no such table

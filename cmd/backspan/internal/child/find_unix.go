@@ -14,8 +14,8 @@ import (
 // defaultPath is where execvp looks when there is no PATH.
 const defaultPath = "/bin:/usr/bin"
 
-// find looks up a program by execvp's rules, which differ from those of os/exec: the current directory counts when PATH
-// says so, and a file that may not be executed is another error than one that is not there.
+// find looks up a program by execvp's rules. They differ from those of os/exec: the current directory counts when PATH
+// has it, and a file that may not be executed has another error than one that does not exist.
 func find(name string, env []string, dir string) (path string, err error) {
 	if strings.Contains(name, "/") {
 		return name, executable(name, dir)
@@ -43,7 +43,7 @@ func find(name string, env []string, dir string) (path string, err error) {
 	return "", err
 }
 
-// executable says why path cannot be executed by a process in dir, or nil.
+// executable returns why a process in dir cannot execute path, or nil.
 func executable(path, dir string) error {
 	if dir != "" && !filepath.IsAbs(path) {
 		path = dir + "/" + path
@@ -58,7 +58,7 @@ func executable(path, dir string) error {
 	return unix.Faccessat(unix.AT_FDCWD, path, unix.X_OK, unix.AT_EACCESS)
 }
 
-// lookup finds the value of a variable in an environment; of several the last counts.
+// lookup finds the value of a variable in an environment. Of several with one name the last one counts.
 func lookup(env []string, name string) (value string, ok bool) {
 	for _, entry := range env {
 		if key, v, found := strings.Cut(entry, "="); found && key == name {

@@ -33,11 +33,11 @@ type job struct {
 	notify chan os.Signal
 }
 
-// continued is how long a process that has stopped itself waits, once awake, for the signal that woke it. Only who did not
-// stop at all has to wait: the system lets no group stop that no shell looks after.
+// continued is how long a process that has stopped itself waits for SIGCONT once it runs again. It waits that long only
+// when it did not stop at all: the system does not stop a group that has no shell to continue it.
 const continued = 250 * time.Millisecond
 
-// newJob returns nil when there is no terminal, or none of this session's.
+// newJob returns nil when this process has no controlling terminal.
 func newJob(stdin *os.File) *job {
 	tty, err := unix.Open("/dev/tty", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -53,7 +53,7 @@ func newJob(stdin *os.File) *job {
 	return j
 }
 
-// inPipeline says whether somebody else reads what this process writes, and so may be in its group.
+// inPipeline reports whether another process may read what this one writes. That process may be in its group.
 func inPipeline(stdout *os.File) bool {
 	info, err := stdout.Stat()
 	return err == nil && info.Mode()&(os.ModeNamedPipe|os.ModeSocket) != 0
@@ -70,7 +70,7 @@ func (j *job) signals() <-chan os.Signal {
 	return j.notify
 }
 
-// foreground is the terminal's group in the foreground; 0 when the terminal has gone.
+// foreground is the terminal's foreground group, or 0 when the terminal is gone.
 func (j *job) foreground() int {
 	group, err := unix.IoctlGetInt(j.tty, unix.TIOCGPGRP)
 	if err != nil {
@@ -79,26 +79,26 @@ func (j *job) foreground() int {
 	return group
 }
 
-// remember keeps the terminal's modes, for a command that is killed while it has changed them.
+// remember saves the terminal's modes, in case the command is killed while it has changed them.
 func (j *job) remember() {
 	if modes, err := term.GetState(j.tty); err == nil {
 		j.modes = modes
 	}
 }
 
-// began is called when the command has started; foreground says that it took the foreground with it.
+// began is called when the command has started. foreground says whether it started in the foreground.
 func (j *job) began(pid int, foreground bool) {
 	if j != nil {
 		j.pid, j.held = pid, foreground
 	}
 }
 
-// grant gives the command's group the foreground. It fails when the terminal or the command has gone.
+// grant gives the command's group the foreground. It fails when the terminal or the command is gone.
 func (j *job) grant() {
 	j.held = unix.IoctlSetPointerInt(j.tty, unix.TIOCSPGRP, j.pid) == nil
 }
 
-// takeBack takes the foreground from the command's group, unless somebody else did.
+// takeBack takes the foreground from the command's group, unless another process has taken it.
 func (j *job) takeBack(restore bool) {
 	if !j.held {
 		return
@@ -106,25 +106,25 @@ func (j *job) takeBack(restore bool) {
 	j.held = false
 	defer unstopped()()
 	if now := j.foreground(); now == j.pid || errors.Is(unix.Kill(-now, 0), unix.ESRCH) {
-		// It fails when the terminal has gone, and then there is nothing to take.
+		// It fails when the terminal is gone, and then there is no foreground.
 		_ = unix.IoctlSetPointerInt(j.tty, unix.TIOCSPGRP, j.own)
 	}
 	if restore && j.modes != nil && j.foreground() == j.own {
-		_ = term.Restore(j.tty, j.modes) // likewise
+		_ = term.Restore(j.tty, j.modes) // it fails likewise
 	}
 }
 
-// end is called after the command; restore says that it may have left the terminal in disorder.
+// end is called after the command. restore says whether the command may have left the terminal's modes changed.
 func (j *job) end(restore bool) {
 	if j == nil {
 		return
 	}
 	if j.pid == 0 && j.wanted {
-		j.held = true // it never ran, but the process that should have become it may have had the foreground
+		j.held = true // it never ran, but the forked process may have taken the foreground
 	}
 	j.takeBack(restore)
 	releaseStops(j.notify)
-	_ = unix.Close(j.tty) // nothing can be lost in it
+	_ = unix.Close(j.tty) // nothing was written to it
 }
 
 // stopped is called when s has stopped the command.
@@ -132,7 +132,7 @@ func (j *job) stopped(s syscall.Signal) {
 	switch {
 	case j == nil:
 	case s == unix.SIGTTIN || s == unix.SIGTTOU:
-		// It wants the terminal. When this process has it, or gets it, so does the command.
+		// The command wants the terminal. It gets the foreground when this process has or gets it.
 		j.takeBack(false)
 		j.wanted = true
 		if j.foreground() != j.own {
@@ -140,7 +140,7 @@ func (j *job) stopped(s syscall.Signal) {
 		}
 		j.resume()
 	case j.held:
-		// Ctrl-Z: the terminal would have stopped the whole group of this process, so that is what the shell must see.
+		// Ctrl-Z: without backspan the terminal would have stopped this process's whole group. The shell must see that.
 		j.takeBack(false)
 		j.suspend(unix.SIGTSTP, 0)
 		j.resume()
@@ -152,7 +152,7 @@ func (j *job) signalled(s os.Signal) {
 	switch {
 	case s == unix.SIGCONT:
 		j.resume()
-	case j.held: // when the command stops, so does this process: see stopped
+	case j.held: // this process stops when the command has: see stopped
 		_ = unix.Kill(-j.pid, unix.SIGTSTP)
 	default:
 		_ = unix.Kill(-j.pid, unix.SIGTSTP)
@@ -161,7 +161,7 @@ func (j *job) signalled(s os.Signal) {
 	}
 }
 
-// suspend stops this process, or with target 0 its group, and returns when it has been continued.
+// suspend stops this process, or its group when target is 0. It returns when it has been continued.
 func (j *job) suspend(s syscall.Signal, target int) {
 	for len(j.notify) > 0 {
 		<-j.notify

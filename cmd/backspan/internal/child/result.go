@@ -13,7 +13,7 @@ import (
 // The exit codes that timeout(1) and the shells have for what is not the command's own.
 const (
 	CodeTimedOut      = 124
-	CodeOwn           = 125 // the one who should run the command failed
+	CodeOwn           = 125 // the program that should run the command failed
 	CodeNotExecutable = 126
 	CodeNotFound      = 127
 	CodeSignal        = 128 // plus the signal's number
@@ -22,20 +22,20 @@ const (
 // A Result says how a command ended.
 type Result struct {
 	PID      int            // 0 when there was no process
-	ExitCode int            // what the process itself returned, 0 to 255; -1 when it did not come to that
-	Signal   syscall.Signal // what ended it; 0 when it ended by itself
+	ExitCode int            // what the process returned, 0 to 255; -1 when a signal ended it or there was no process
+	Signal   syscall.Signal // the signal that ended it; 0 when it ended by itself
 	Stopped  bool           // the context ended first, and the group was told to end
-	Held     bool           // it held the terminal's foreground when it ended: what was typed there went to it
-	Tail     string         // the end of what was written to stderr, as it was written; see LastLines
+	Held     bool           // it had the terminal's foreground when it ended, so it got what was typed there
+	Tail     string         // the end of what was written to stderr, as it was written
 	Elapsed  time.Duration
 	Err      error // a *StartError when there was no process at all; else nil
 }
 
-// OK says whether the command ran, was not stopped, and returned 0.
+// OK reports whether the command ran, was not stopped, and returned 0.
 func (r Result) OK() bool { return r.Err == nil && !r.Stopped && r.ExitCode == 0 && r.Signal == 0 }
 
-// Code is the exit code that timeout(1) has for a command that ends so. One that had to be killed counts as killed, not
-// as timed out: 137.
+// Code is the exit code that timeout(1) returns for a command that ends so. A command that had to be killed after a
+// timeout has 137, not 124.
 func (r Result) Code() int {
 	start, _ := r.Err.(*StartError) //nolint:errorlint // it is never wrapped
 	switch {
@@ -50,8 +50,8 @@ func (r Result) Code() int {
 	}
 }
 
-// Transient says whether the command could not be started for a lack of something that may be there in a moment:
-// processes, memory, descriptors.
+// Transient reports whether the command could not be started for a lack that may pass: of processes, memory or file
+// descriptors.
 func (r Result) Transient() bool {
 	for _, lack := range []error{syscall.EAGAIN, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE} {
 		if errors.Is(r.Err, lack) {
@@ -67,9 +67,9 @@ func (r Result) String() string {
 	case r.Err != nil:
 		return r.Err.Error()
 	case r.Stopped && r.Signal == syscall.SIGKILL:
-		return "stopped after " + round(r.Elapsed) + ", had to be killed"
+		return "stopped after " + Round(r.Elapsed) + ", had to be killed"
 	case r.Stopped:
-		return "stopped after " + round(r.Elapsed)
+		return "stopped after " + Round(r.Elapsed)
 	case r.Signal != 0:
 		return "killed by " + SignalName(r.Signal)
 	default:
@@ -77,8 +77,8 @@ func (r Result) String() string {
 	}
 }
 
-// round leaves what a person wants to know of a time.
-func round(d time.Duration) string {
+// Round is d with the digits that a person wants to read.
+func Round(d time.Duration) string {
 	switch {
 	case d >= 10*time.Second:
 		return d.Round(time.Second).String()
@@ -108,7 +108,7 @@ func (e *StartError) Error() string {
 	}
 }
 
-// quoted shows a name that could not be seen, or be taken for several words, in quotes.
+// quoted puts a name into quotes when it is empty, has characters that cannot be seen, or looks like several words.
 func quoted(name string) string {
 	if q := strconv.Quote(name); name == "" || q != `"`+name+`"` || strings.ContainsAny(name, " :") {
 		return q

@@ -11,7 +11,7 @@ import (
 	"syscall"
 )
 
-// run does what can be done without process groups and signals; see the package comment.
+// run runs the command without process groups and signals; see the package comment.
 func (c *Command) run(ctx context.Context) Result {
 	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
 	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = c.Env, c.Dir, c.Stdout, c.Stderr, c.OutputDelay
@@ -38,7 +38,7 @@ func (c *Command) run(ctx context.Context) Result {
 	return r
 }
 
-// ignoreSignals keeps who sends them from waiting. A Ctrl-C in a console reaches the command without our help.
+// ignoreSignals receives signals, so that their sender never waits. A Ctrl-C in a console reaches the command by itself.
 func (c *Command) ignoreSignals(ended <-chan struct{}) {
 	for {
 		select {
@@ -73,5 +73,5 @@ func startError(name string, err error) error {
 // SignalName is the name of a signal.
 func SignalName(s syscall.Signal) string { return s.String() }
 
-// Die does nothing: there are no signals to die of.
+// Die does nothing: no signal ends a process here.
 func Die(syscall.Signal) {}

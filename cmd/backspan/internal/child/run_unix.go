@@ -14,10 +14,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// An event is a stop or the end of the process.
+// An event is a stop of the process, or its end.
 type event struct {
 	status unix.WaitStatus
-	err    error // there was nothing to wait for
+	err    error // of wait4, when there was no such process
 }
 
 // run is one running command.
@@ -25,9 +25,9 @@ type run struct {
 	*Command
 	pid     int // of the process and of its group
 	streams streams
-	job     *job // nil: it has no part in job control
+	job     *job // nil: the command takes no part in job control
 	events  chan event
-	kill    <-chan time.Time // when SIGKILL is due; nil: not yet or not any more
+	kill    <-chan time.Time // when SIGKILL is due; nil when none is
 	result  Result
 }
 
@@ -63,7 +63,7 @@ func (c *Command) run(ctx context.Context) Result {
 	default:
 		r.result.ExitCode = end.status.ExitStatus()
 	}
-	// Who was killed had no chance to leave the terminal as it found it.
+	// A command that was killed could not restore the terminal's modes.
 	r.job.end(r.result.Signal != 0 || r.result.Stopped)
 	r.result.Tail = r.streams.finish(c.OutputDelay)
 	return r.result
@@ -82,7 +82,7 @@ func (r *run) start() error {
 	args := r.Args
 	err = r.spawn(path, args, env)
 	if errors.Is(err, syscall.ENOEXEC) {
-		// A script that does not say what it is written in: execvp gives it to the shell.
+		// A script without #! line: execvp gives it to the shell.
 		args = slices.Concat([]string{"/bin/sh", path}, r.Args[1:])
 		err = r.spawn("/bin/sh", args, env)
 	}
@@ -102,7 +102,7 @@ func (r *run) spawn(path string, args, env []string) error {
 	}
 	p, err := os.StartProcess(path, args, attr)
 	if err != nil && attr.Sys.Foreground && terminalTrouble(err) {
-		// The terminal may have gone in the meantime. If it was not that, the next error says so.
+		// The terminal may be gone by now. If that was not the reason, the second try fails too.
 		attr.Sys.Foreground = false
 		p, err = os.StartProcess(path, args, attr)
 	}
@@ -111,14 +111,14 @@ func (r *run) spawn(path string, args, env []string) error {
 	}
 	r.pid, r.result.PID = p.Pid, p.Pid
 	r.job.began(r.pid, attr.Sys.Foreground)
-	return p.Release() // it is waited for by wait, which also wants to hear of stops
+	return p.Release() // wait waits for it, and gets its stops too
 }
 
 func terminalTrouble(err error) bool {
 	return errors.Is(err, syscall.ENOTTY) || errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EIO)
 }
 
-// startError classifies what execvp would have said.
+// startError gives an error the exit code that execvp's caller would return.
 func startError(name string, err error) error {
 	var path *os.PathError // its text repeats the name
 	if errors.As(err, &path) {
@@ -129,7 +129,7 @@ func startError(name string, err error) error {
 	case errors.Is(err, syscall.ENOENT):
 		code = CodeNotFound
 	case Result{Err: err}.Transient():
-		code = CodeOwn // there was no process that could have tried
+		code = CodeOwn // there was no process to execute it
 	}
 	return &StartError{Name: name, Code: code, Err: err}
 }
@@ -186,10 +186,10 @@ func (r *run) stop() {
 	r.kill = time.After(r.Grace)
 }
 
-// signal sends s to the group, and to the process itself in case that it has gone to another group. What would be ended
-// by s but is stopped has to be continued for it.
+// signal sends s to the group, and to the process itself in case it has moved to another group. A stopped process has to
+// be continued before it can end by s.
 func (r *run) signal(s syscall.Signal) {
-	// Errors mean that there is nobody left, or somebody who is not ours to end (setuid); neither can be helped.
+	// Errors mean that no process is left, or one that this process may not signal (setuid). Nothing can be done then.
 	_ = unix.Kill(-r.pid, s)
 	if group, err := unix.Getpgid(r.pid); err == nil && group != r.pid {
 		_ = unix.Kill(r.pid, s)
@@ -200,14 +200,15 @@ func (r *run) signal(s syscall.Signal) {
 	}
 }
 
-// How often sweep looks, at first and later, and how long the kernel may take to end what was killed.
+// How often sweep looks, at first and later, and how long it waits after SIGKILL.
 const (
 	sweepFirst = time.Millisecond
 	sweepMost  = 50 * time.Millisecond
 	sweepAfter = time.Second
 )
 
-// sweep returns when nobody of the group is left. The process has ended, but what it had started may be deaf to SIGTERM.
+// sweep returns when no process of the group is left. The command itself has ended, but processes that it started may
+// ignore SIGTERM.
 func (r *run) sweep() {
 	var giveUp <-chan time.Time
 	kill := func() {
@@ -215,7 +216,7 @@ func (r *run) sweep() {
 		r.signal(unix.SIGKILL)
 		giveUp = time.After(sweepAfter)
 	}
-	if r.kill == nil { // SIGKILL was sent, but what was started since may not have got it
+	if r.kill == nil { // SIGKILL was sent, but a process that was started since did not get it
 		kill()
 	}
 	look := time.NewTimer(sweepFirst)
@@ -227,7 +228,7 @@ func (r *run) sweep() {
 			look.Reset(every)
 		case <-r.kill:
 			kill()
-		case <-giveUp: // it hangs in the kernel
+		case <-giveUp: // a process hangs in the kernel
 			return
 		case s := <-r.Signals:
 			if number, ok := s.(syscall.Signal); ok {
@@ -237,10 +238,10 @@ func (r *run) sweep() {
 	}
 }
 
-// gone says whether the group is empty.
+// gone reports whether the group is empty.
 func (r *run) gone() bool {
 	for {
-		// Orphans come to this process when it is the first of a container, and nobody else would wait for them.
+		// Orphans become children of this process when it is the first of a container.
 		pid, err := unix.Wait4(-r.pid, nil, unix.WNOHANG, nil)
 		if pid <= 0 || err != nil {
 			break
@@ -252,6 +253,6 @@ func (r *run) gone() bool {
 	if alive(r.pid) {
 		return false
 	}
-	r.signal(unix.SIGKILL) // in case that what looked dead was a process whose first thread has ended
+	r.signal(unix.SIGKILL) // for a process that looks ended because its first thread has ended
 	return true
 }

@@ -14,8 +14,8 @@ import (
 // SIG_DFL without flags and mask.
 type sigaction [64]byte
 
-// setAction sets what s does and returns what it did. (Go's runtime keeps its handler when os/signal is told to reset a
-// signal, so that SIGTSTP would do nothing, once it has been asked for.)
+// setAction sets the action of s and returns the previous one. os/signal cannot do that: Go's runtime keeps its handler
+// after signal.Reset, so SIGTSTP would do nothing once it had been asked for.
 func setAction(s syscall.Signal, next *sigaction) (previous *sigaction, err error) {
 	const maskSize = 8
 	previous = new(sigaction)
@@ -27,13 +27,13 @@ func setAction(s syscall.Signal, next *sigaction) (previous *sigaction, err erro
 	return previous, nil
 }
 
-// tstpHandler is the handler of Go's runtime for SIGTSTP, while the default action stands in its place.
+// tstpHandler is the handler of Go's runtime for SIGTSTP while the default action replaces it; otherwise nil.
 var tstpHandler *sigaction
 
-// catchStops has SIGTSTP and SIGCONT sent to c. One at a time may do that.
+// catchStops has SIGTSTP and SIGCONT sent to c. One job at a time may call it.
 func catchStops(c chan<- os.Signal) {
 	signal.Notify(c, unix.SIGTSTP, unix.SIGCONT)
-	if tstpHandler != nil { // which the runtime believes to be in place
+	if tstpHandler != nil { // the runtime takes its handler for installed
 		_, _ = setAction(unix.SIGTSTP, tstpHandler) // it worked before
 		tstpHandler = nil
 	}
@@ -46,10 +46,10 @@ func releaseStops(c chan<- os.Signal) {
 }
 
 // stopBy sends s, whose action is to stop, to a process or group that this process is in. undo is to be called when it
-// has been continued. Where no shell looks after the group the system drops s.
+// has been continued. The system drops s for a group that has no shell to continue it.
 func stopBy(s syscall.Signal, target int) (undo func()) {
 	previous, err := setAction(s, &sigaction{})
-	_ = unix.Kill(target, s) // it cannot fail: this process is among those who get it
+	_ = unix.Kill(target, s) // it cannot fail: this process is one that gets it
 	return func() {
 		if err == nil {
 			_, _ = setAction(s, previous) // as it worked before, it does now
@@ -57,12 +57,12 @@ func stopBy(s syscall.Signal, target int) (undo func()) {
 	}
 }
 
-// unstopped keeps SIGTTOU from this goroutine until undo is called: what it does to the terminal then works also in the
-// background. The command does not inherit that, as it would if the signal was ignored.
+// unstopped blocks SIGTTOU in this goroutine until undo is called, so that it can use the terminal from the background.
+// The command does not inherit that, as it would inherit an ignored signal.
 func unstopped() (undo func()) {
 	runtime.LockOSThread()
 	var previous, set unix.Sigset_t
-	// The kernel's sets count from bit 0 of the first word, whatever its width.
+	// A kernel's set counts signals from bit 0 of the first word, whatever the word's width.
 	set.Val[0] = 1 << (uint(unix.SIGTTOU) - 1)
 	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &set, &previous); err != nil {
 		return runtime.UnlockOSThread

@@ -10,24 +10,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// catchStops has SIGTSTP and SIGCONT sent to c. One at a time may do that.
+// catchStops has SIGTSTP and SIGCONT sent to c. One job at a time may call it.
 func catchStops(c chan<- os.Signal) { signal.Notify(c, unix.SIGTSTP, unix.SIGCONT) }
 
-// releaseStops ends that. SIGTSTP then does nothing: Go's runtime leaves its handler, and there is no way to take it away.
+// releaseStops ends that. SIGTSTP then does nothing: Go's runtime never removes its handler.
 func releaseStops(c chan<- os.Signal) { signal.Stop(c) }
 
-// stopBy stops a process or group that this process is in. It uses SIGSTOP, because Go's runtime has taken the default
-// action from SIGTSTP for good; so it has to know itself whether a shell looks after the group. There is none around
-// the group of a session's leader.
+// stopBy stops a process or group that this process is in. It uses SIGSTOP, because Go's runtime has replaced the
+// default action of SIGTSTP for good. SIGSTOP also stops a group that has no shell to continue it, such as that of a
+// session's leader, so stopBy leaves that one alone.
 func stopBy(_ syscall.Signal, target int) (undo func()) {
 	if session, err := unix.Getsid(0); err == nil && session != unix.Getpgrp() {
-		_ = unix.Kill(target, unix.SIGSTOP) // it cannot fail: this process is among those who get it
+		_ = unix.Kill(target, unix.SIGSTOP) // it cannot fail: this process is one that gets it
 	}
 	return func() {}
 }
 
-// unstopped keeps SIGTTOU from this process, for good: there is no way back. Commands that are started later inherit
-// that, and may write to the terminal from the background, which is no harm.
+// unstopped ignores SIGTTOU in this process for good: Go has no way back. Commands that are started later inherit that,
+// and may write to the terminal from the background, which does no harm.
 func unstopped() (undo func()) {
 	signal.Ignore(unix.SIGTTOU)
 	return func() {}

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/term"
 )
 
-// streams are the two sides of the command's streams: the files that it gets, and the pumps that read what it writes.
+// streams are the files that the command gets, and the pumps that read what it writes.
 type streams struct {
 	child  [3]*os.File
 	opened []*os.File // those of child that are ours to close
@@ -50,7 +50,7 @@ func (e *streams) null(i, mode int) (err error) {
 	return err
 }
 
-// output prepares the stream i, which goes to w and, if keep is not nil, to that.
+// output prepares stream i, which goes to w and, if keep is not nil, also to keep.
 func (e *streams) output(i int, w io.Writer, keep *tail) error {
 	file, isFile := w.(*os.File)
 	switch {
@@ -66,7 +66,7 @@ func (e *streams) output(i int, w io.Writer, keep *tail) error {
 		p.from, e.child[i], err = openTerminal()
 		p.terminal = file
 	}
-	if p.from == nil { // no terminal is to be imitated, or there is none to be had
+	if p.from == nil { // w is no terminal, or there is no pseudo-terminal left
 		p.from, e.child[i], err = os.Pipe()
 		p.terminal = nil
 	}
@@ -79,7 +79,7 @@ func (e *streams) output(i int, w io.Writer, keep *tail) error {
 	return nil
 }
 
-// openTerminal makes a pseudo-terminal through which text goes unchanged.
+// openTerminal makes a pseudo-terminal that does not change the text.
 func openTerminal() (ours, theirs *os.File, err error) {
 	if ours, theirs, err = pty.Open(); err != nil {
 		return nil, nil, err
@@ -90,7 +90,7 @@ func openTerminal() (ours, theirs *os.File, err error) {
 	return ours, theirs, nil
 }
 
-// pump begins to read. The command has its ends; ours of them are closed, or there would be no end of file.
+// pump starts the pumps. It closes this process's copies of the command's files, or there would be no end of file.
 func (e *streams) pump() {
 	e.closeChild()
 	for _, p := range e.pumps {
@@ -105,7 +105,7 @@ func (e *streams) closeChild() {
 	e.opened = nil
 }
 
-// abort closes what was opened for a command that did not start.
+// abort closes the files of a command that did not start.
 func (e *streams) abort() {
 	e.closeChild()
 	for _, p := range e.pumps {
@@ -113,7 +113,7 @@ func (e *streams) abort() {
 	}
 }
 
-// finish returns the end of stderr when all has been read, or delay after the command's end.
+// finish returns the end of stderr when all has been read, after at most delay.
 func (e *streams) finish(delay time.Duration) string {
 	until := time.Now().Add(delay)
 	for _, p := range e.pumps {
@@ -130,8 +130,8 @@ type pump struct {
 	from     *os.File
 	to       io.Writer // may be nil
 	keep     *tail     // may be nil
-	needed   bool      // the command is to fail when to does
-	terminal *os.File  // what from imitates; nil: it is a pipe
+	needed   bool      // the command gets a broken pipe when to fails
+	terminal *os.File  // what from imitates; nil: from is a pipe
 	size     pty.Winsize
 	done     chan struct{}
 }
@@ -139,7 +139,7 @@ type pump struct {
 func (p *pump) run() {
 	defer close(p.done)
 	if p.terminal != nil {
-		defer unstopped()() // the command may have the terminal, and the user may have set tostop
+		defer unstopped()() // with tostop set, a write to the terminal from the background would stop this process
 	}
 	buf := make([]byte, 32<<10)
 	for {
@@ -156,32 +156,32 @@ func (p *pump) run() {
 				}
 			}
 		}
-		if err != nil { // the end of a pipe, of a terminal (an I/O error), or of patience
+		if err != nil { // the end of a pipe or of a terminal (EIO), or the deadline
 			return
 		}
 	}
 }
 
-// resize hands the terminal's size on. The signal that tells of a new size goes to the command, which has the
-// terminal, and not to us; but who shows something of that size writes it here.
+// resize gives the pseudo-terminal the size of the real one. The signal of a new size goes to the command and not to
+// this process; but a command that draws in the new size writes it here.
 func (p *pump) resize() {
 	if p.terminal == nil {
 		return
 	}
 	if size, err := pty.GetsizeFull(p.terminal); err == nil && *size != p.size {
 		p.size = *size
-		_ = pty.Setsize(p.from, size) // a wrong width is no reason to lose the text
+		_ = pty.Setsize(p.from, size) // at worst the width is wrong
 	}
 }
 
 // finish waits for the end of the stream, but not longer than until.
 func (p *pump) finish(until time.Time) {
-	if err := p.from.SetReadDeadline(until); err != nil { // some systems cannot do that with terminals
+	if err := p.from.SetReadDeadline(until); err != nil { // some systems have none for terminals
 		timer := time.AfterFunc(time.Until(until), func() { _ = p.from.Close() })
 		defer timer.Stop()
 	}
 	<-p.done
-	_ = p.from.Close() // all that will be read has been
+	_ = p.from.Close() // it was only read
 }
 
 // isTerminal asks without making the file blocking, as its Fd method may.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/backspan/backspan/cmd/backspan/internal/child"
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
+	"github.com/backspan/backspan/cmd/backspan/internal/command"
 	"github.com/backspan/backspan/cmd/backspan/internal/settings"
 	"github.com/backspan/backspan/cmd/backspan/internal/watch"
 	"github.com/backspan/backspan/retry"
@@ -131,7 +132,7 @@ func (o *Options) run(ctx context.Context, args []string) error {
 		return own(err)
 	}
 	if o.name == "" {
-		o.name = baseName(args[0])
+		o.name = command.Name(args)
 	}
 	tracing, err := o.startTracing(ctx)
 	if err != nil {
@@ -170,15 +171,11 @@ func (e ending) leave() error {
 	return &cli.ExitError{Code: e.code, Foreign: true}
 }
 
-// policy is what the flags say of retries. There an explicit 0 means zero.
-func (o *Options) policy() (retry.Policy, error) {
+// policy is what the flags say of retries.
+func (o *Options) policy() (command.Policy, error) {
 	jitter, err := retry.ParseJitter(o.jitter)
 	if err != nil {
-		return retry.Policy{}, err
-	}
-	p := retry.Policy{
-		MaxRetries: int(o.maxRetries), BaseDelay: o.baseDelay, MaxDelay: o.maxDelay, Multiplier: o.multiplier, Jitter: jitter,
-		AttemptTimeout: o.attemptTimeout, MaxElapsed: o.maxElapsed,
+		return command.Policy{}, err
 	}
 	for _, d := range []struct {
 		flag  string
@@ -191,17 +188,15 @@ func (o *Options) policy() (retry.Policy, error) {
 		{"max-elapsed", o.maxElapsed},
 	} {
 		if d.value < 0 {
-			return p, fmt.Errorf("--%s is %v, want 0 or more", d.flag, d.value)
+			return command.Policy{}, fmt.Errorf("--%s is %v, want 0 or more", d.flag, d.value)
 		}
 	}
 	if bad := (retry.Policy{Multiplier: o.multiplier}).Validate(); bad != nil || o.multiplier == 0 {
-		return p, fmt.Errorf("--multiplier is %v, want a finite number of at least 1", o.multiplier)
+		return command.Policy{}, fmt.Errorf("--multiplier is %v, want a finite number of at least 1", o.multiplier)
 	}
-	if p.MaxRetries == 0 {
-		p.MaxRetries = retry.Never
+	p := command.Policy{
+		MaxRetries: (*int)(&o.maxRetries), BaseDelay: &o.baseDelay, MaxDelay: &o.maxDelay, Multiplier: &o.multiplier, Jitter: &jitter,
+		AttemptTimeout: &o.attemptTimeout, MaxElapsed: &o.maxElapsed, RetryOn: &o.retryOn.Ends, StopOn: &o.stopOn.Ends,
 	}
-	if p.BaseDelay == 0 || p.MaxDelay == 0 {
-		p.BaseDelay, p.MaxDelay = retry.NoDelay, 0
-	}
-	return p, p.Validate()
+	return p, p.Resolve(0).Validate()
 }

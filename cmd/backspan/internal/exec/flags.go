@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/backspan/backspan/cmd/backspan/internal/child"
+	"github.com/backspan/backspan/cmd/backspan/internal/command"
 	"github.com/backspan/backspan/retry"
 )
 
@@ -43,7 +43,7 @@ func (n *retryCount) Set(text string) error {
 }
 
 // endsFlag is the value of --retry-on and --stop-on, which add up when they are repeated.
-type endsFlag struct{ child.Ends }
+type endsFlag struct{ command.Ends }
 
 // Set adds ends to the set.
 func (e *endsFlag) Set(text string) error { return e.Add(text) }

@@ -3,12 +3,12 @@ package exec
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
+	"github.com/backspan/backspan/cmd/backspan/internal/command"
 	"github.com/backspan/backspan/retry"
 )
 
@@ -32,9 +32,9 @@ func (x *execution) tellRetry(a retry.Attempt) {
 // tellEnd says that there is no other attempt.
 func (x *execution) tellEnd(stop *retry.Error) {
 	switch {
-	case x.asked && x.last.Held:
+	case x.asked && x.last.Result.Held:
 		// Who typed Ctrl-C knows.
-	case x.last.Signal == syscall.SIGPIPE && x.unread():
+	case x.last.Result.Signal == syscall.SIGPIPE && x.unread():
 		// Who stopped reading, as head does, knows as well.
 	case x.asked:
 		x.line(red, "%s; stopped: %v", x.failed(stop.Err), stop.Cause)
@@ -45,8 +45,8 @@ func (x *execution) tellEnd(stop *retry.Error) {
 	default:
 		x.line(red, "%s; giving up", x.failed(stop.Err))
 	}
-	if x.quiet && x.last.Err != nil {
-		cli.Printf(x.Err, "backspan: %v\n", x.last.Err) // nobody else says why
+	if x.quiet && x.last.Result.Err != nil {
+		cli.Printf(x.Err, "backspan: %v\n", x.last.Result.Err) // nobody else says why
 	}
 }
 
@@ -62,9 +62,8 @@ func (x *execution) failed(err error) string {
 		of = fmt.Sprintf(" of %d", int(x.maxRetries)+1)
 	}
 	how := err.Error()
-	var failed *attemptError
-	if errors.As(err, &failed) {
-		how = failed.how() // what it wrote has been seen
+	if failure, ok := errors.AsType[*command.Error](err); ok {
+		how = failure.Ending() // the end of stderr is on the screen already
 	}
 	return fmt.Sprintf("attempt %d%s failed: %s", x.made, of, how)
 }
@@ -78,16 +77,8 @@ func (x *execution) line(color, format string, args ...any) {
 	if x.Terminal(x.Err).Color {
 		text = color + text + plain
 	}
-	if tail := x.last.Tail; tail != "" && !strings.HasSuffix(tail, "\n") {
+	if tail := x.last.Result.Tail; tail != "" && !strings.HasSuffix(tail, "\n") {
 		text = "\n" + text
 	}
 	cli.Printf(x.Err, "%s\n", text)
-}
-
-// baseName is the name of a program without its directory.
-func baseName(program string) string {
-	if program == "" {
-		return "command"
-	}
-	return filepath.Base(program)
 }

@@ -6,7 +6,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"github.com/backspan/backspan/cmd/backspan/internal/child"
+	"github.com/backspan/backspan/cmd/backspan/internal/command"
 )
 
 const (
@@ -24,16 +24,16 @@ var endKind = scalar(
 		if !isEnd(text) {
 			return "", fmt.Errorf("is %q, want %s", text, endWant)
 		}
-		if err := new(child.Ends).Add(text); err != nil {
+		if err := new(command.Ends).Add(text); err != nil {
 			return "", fmt.Errorf("is %q, %w", text, err)
 		}
 		return text, nil
 	})
 
 // endsKind is one end, or a list of them.
-var endsKind = func() kind[*child.Ends] {
+var endsKind = func() kind[*command.Ends] {
 	list := listOf(endKind, 1, "a list of ends such as [75, timeout]")
-	return kind[*child.Ends]{schema{"anyOf": []any{endKind.schema, list.schema}}, func(r *reader, n *yaml.Node, at string) (*child.Ends, bool) {
+	return kind[*command.Ends]{schema{"anyOf": []any{endKind.schema, list.schema}}, func(r *reader, n *yaml.Node, at string) (*command.Ends, bool) {
 		var texts []string
 		var ok bool
 		if target(n).Kind == yaml.SequenceNode {
@@ -42,22 +42,8 @@ var endsKind = func() kind[*child.Ends] {
 			texts = make([]string, 1)
 			texts[0], ok = endKind.read(r, n, at)
 		}
-		if !ok {
-			return nil, false
-		}
-		ends := &child.Ends{}
-		if err := ends.Add(strings.Join(texts, ",")); err != nil {
-			r.complain(n, at, "%s", err)
-			return nil, false
-		}
-		return ends, true
+		ends := &command.Ends{}
+		ok = ok && ends.Add(strings.Join(texts, ",")) == nil // endKind has checked each of them
+		return ends, ok
 	}}
 }()
-
-// listed are the ends as a person reads them; empty for none.
-func listed(ends *child.Ends) string {
-	if ends == nil {
-		return ""
-	}
-	return strings.ReplaceAll(ends.String(), ",", ", ")
-}

@@ -1,77 +1,51 @@
 package pipefile
 
 import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
-	"go.yaml.in/yaml/v4"
-
+	"github.com/backspan/backspan/cmd/backspan/internal/command"
 	"github.com/backspan/backspan/orchestrator"
 )
 
 // A File is a pipeline file that has been checked.
 type File struct {
-	Name     string        // of the pipeline
-	Dir      string        // what relative directories start from; empty: this process's
-	Grace    time.Duration // between TERM and KILL for commands that are to end
-	Vars     []Var
-	Env      []Setting
-	Retry    Policy // for steps, where neither step nor phase say otherwise
-	Recovery Policy // for phases that do not say otherwise
+	Name     string              // of the pipeline
+	Dir      string              // where relative directories start; empty: this process's directory
+	Grace    time.Duration       // between TERM and KILL for commands that are to end
+	Vars     []Variable[*string] // with their defaults; nil: the variable must be given
+	Env      []Variable[string]
+	Retry    command.Policy // for steps, where neither step nor phase say otherwise
+	Recovery command.Policy // for phases that do not say otherwise
 	Phases   []Phase
-}
-
-// A Var is a setting that the command line and the environment may change.
-type Var struct {
-	Name    string
-	Default *string // nil: it must be given
-	node    *yaml.Node
-}
-
-// A Setting is a variable of the environment.
-type Setting struct {
-	Name, Value string
-	node        *yaml.Node
 }
 
 // A Phase is a list of steps that fails, is recovered, and is given up as a whole.
 type Phase struct {
 	Name     string
-	Needs    []Name
+	Needs    []string
 	If       orchestrator.Condition
 	Timeout  time.Duration // 0: none
 	Dir      string
-	Env      []Setting
-	Retry    Policy
-	Recovery Policy
-	Fallback *Command // called once when the phase would otherwise fail
-	DryRun   *Command // called in place of the steps in a dry run
+	Env      []Variable[string]
+	Retry    command.Policy
+	Recovery command.Policy
+	Fallback *Command // run once when the phase would otherwise fail
+	DryRun   *Command // run in place of the steps in a dry run
 	Steps    []Step
-
-	node, nameNode, ifNode *yaml.Node
-}
-
-// A Name is a name that must be that of something else.
-type Name struct {
-	Text string
-	node *yaml.Node
 }
 
 // A Step is a command that is retried by itself.
 type Step struct {
 	Name   string
 	Run    Command
-	Retry  Policy
+	Retry  command.Policy
 	Dir    string
-	Env    []Setting
+	Env    []Variable[string]
 	Output Output
-
-	node, nameNode *yaml.Node
-}
-
-// A Command is what is run: the words of a command, or one text for sh -c.
-type Command struct {
-	Args  []string
-	Shell string // not empty: Args is sh -c with it
 }
 
 // An Output says what a step's stdout is.
@@ -86,3 +60,56 @@ const (
 
 // DefaultGrace is how long commands that are to end may take when the file does not say.
 const DefaultGrace = 5 * time.Second
+
+// Sequence reports whether the phases run one after the other, because none needs any.
+func (f *File) Sequence() bool {
+	return !slices.ContainsFunc(f.Phases, func(p Phase) bool { return len(p.Needs) > 0 })
+}
+
+// OutputVariable is the name of the variable with the output of a step. Letters become capital letters, and each
+// character that is neither letter nor digit becomes _.
+func OutputVariable(phase, step string) string {
+	upper := func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z':
+			return r - 'a' + 'A'
+		case r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
+			return r
+		default:
+			return '_'
+		}
+	}
+	return "BACKSPAN_OUTPUT_" + strings.Map(upper, phase) + "_" + strings.Map(upper, step)
+}
+
+// A Command is what is run: the words of a command, or one text for sh -c.
+type Command struct {
+	Args  []string
+	Shell string // not empty: Args is sh -c with it
+}
+
+// MarshalJSON writes the words.
+func (c Command) MarshalJSON() ([]byte, error) { return json.Marshal(c.Args) }
+
+// String is the command on one line, as a shell would take it.
+func (c Command) String() string {
+	words := make([]string, len(c.Args))
+	for i, word := range c.Args {
+		words[i] = quote(word)
+	}
+	return strings.Join(words, " ")
+}
+
+// quote puts quotes around a word that a shell would split or change. Line breaks and characters that cannot be seen
+// are written as in Go.
+func quote(word string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%+,-./:=@_"
+	switch {
+	case word != "" && strings.Trim(word, plain) == "":
+		return word
+	case strings.ContainsFunc(word, func(r rune) bool { return !strconv.IsPrint(r) }):
+		return "$" + strconv.Quote(word)
+	default:
+		return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	}
+}

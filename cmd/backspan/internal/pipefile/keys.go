@@ -8,7 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"github.com/backspan/backspan/cmd/backspan/internal/child"
+	"github.com/backspan/backspan/cmd/backspan/internal/command"
 	"github.com/backspan/backspan/orchestrator"
 	"github.com/backspan/backspan/retry"
 )
@@ -44,33 +44,33 @@ var jitterKind = oneOf([]string{"none", "full", "equal", "decorrelated"},
 	[]retry.Jitter{retry.NoJitter, retry.FullJitter, retry.EqualJitter, retry.DecorrelatedJitter})
 
 // recoveryKeys are those of every policy.
-var recoveryKeys = []key[Policy]{
-	keyOf("max_retries", retriesKind, func(p *Policy, n int) { p.MaxRetries = &n },
+var recoveryKeys = []key[command.Policy]{
+	keyOf("max_retries", retriesKind, func(p *command.Policy, n int) { p.MaxRetries = &n },
 		"how many tries may follow the first one; 0 for none (default 3)"),
-	keyOf("base_delay", durationKind, func(p *Policy, d time.Duration) { p.BaseDelay = &d },
+	keyOf("base_delay", durationKind, func(p *command.Policy, d time.Duration) { p.BaseDelay = &d },
 		"the wait before the first retry (default 1s for steps, 2s for the recovery of phases)"),
-	keyOf("max_delay", durationKind, func(p *Policy, d time.Duration) { p.MaxDelay = &d },
+	keyOf("max_delay", durationKind, func(p *command.Policy, d time.Duration) { p.MaxDelay = &d },
 		"the longest wait (default 30s)"),
-	keyOf("multiplier", multiplierKind, func(p *Policy, f float64) { p.Multiplier = &f },
+	keyOf("multiplier", multiplierKind, func(p *command.Policy, f float64) { p.Multiplier = &f },
 		"the growth of the wait from one retry to the next (default 2)"),
-	keyOf("jitter", jitterKind, func(p *Policy, j retry.Jitter) { p.Jitter = &j },
+	keyOf("jitter", jitterKind, func(p *command.Policy, j retry.Jitter) { p.Jitter = &j },
 		"how waits are spread at random: none, full (0 to the delay), equal (half of it to all) or decorrelated (default none)"),
-	keyOf("attempt_timeout", durationKind, func(p *Policy, d time.Duration) { p.AttemptTimeout = &d },
+	keyOf("attempt_timeout", durationKind, func(p *command.Policy, d time.Duration) { p.AttemptTimeout = &d },
 		"how long one try may take; then it fails, and is retried (default no limit)"),
-	keyOf("max_elapsed", durationKind, func(p *Policy, d time.Duration) { p.MaxElapsed = &d },
+	keyOf("max_elapsed", durationKind, func(p *command.Policy, d time.Duration) { p.MaxElapsed = &d },
 		"no wait begins that would end later than this after the start (default no limit)"),
 }
 
 var retryKeys = append(recoveryKeys[:len(recoveryKeys):len(recoveryKeys)],
-	keyOf("retry_on", endsKind, func(p *Policy, e *child.Ends) { p.RetryOn = e },
+	keyOf("retry_on", endsKind, func(p *command.Policy, e *command.Ends) { p.RetryOn = e },
 		"the only failures that are retried: exit codes, ranges such as 75-78, timeout, signal (default all)"),
-	keyOf("stop_on", endsKind, func(p *Policy, e *child.Ends) { p.StopOn = e },
+	keyOf("stop_on", endsKind, func(p *command.Policy, e *command.Ends) { p.StopOn = e },
 		"failures that are not retried: exit codes, ranges such as 75-78, timeout, signal; they win over retry_on"),
 )
 
 var (
-	recoveryKind = object("a retry policy: max_retries, base_delay, …", recoveryKeys, nil)
-	retryKind    = object("a retry policy: max_retries, base_delay, …", retryKeys, nil)
+	recoveryKind = object("a retry policy: max_retries, base_delay, …", recoveryKeys)
+	retryKind    = object("a retry policy: max_retries, base_delay, …", retryKeys)
 )
 
 // commandKind is a list of words, or a text for sh -c.
@@ -86,13 +86,19 @@ var commandKind = func() kind[Command] {
 	}}
 }()
 
-// variables is a mapping from the names of variables to values of kind k.
-func variables[V any](k kind[V], want string) kind[[]variable[V]] {
+// A Variable is a variable of the environment.
+type Variable[V any] struct {
+	Name  string
+	Value V
+}
+
+// variables is a mapping from the names of variables to values of kind k. The order of the file stays.
+func variables[V any](k kind[V], want string) kind[[]Variable[V]] {
 	s := schema{
 		"type": "object", "additionalProperties": k.schema,
 		"propertyNames": schema{"pattern": envNameExpr, "not": schema{"pattern": ownNameExpr}},
 	}
-	return kind[[]variable[V]]{s, func(r *reader, n *yaml.Node, at string) (all []variable[V], ok bool) {
+	return kind[[]Variable[V]]{s, func(r *reader, n *yaml.Node, at string) (all []Variable[V], ok bool) {
 		list, ok := r.entries(n, at, want)
 		for _, e := range list {
 			name := e.key.Value
@@ -101,34 +107,21 @@ func variables[V any](k kind[V], want string) kind[[]variable[V]] {
 				r.complain(e.key, at, "%q is no name for a variable of the environment, want letters, digits and _", name)
 				ok = false
 				continue
-			case isOwnName(name):
+			case IsOwnName(name):
 				r.complain(e.key, join(at, name), "is what backspan itself tells commands; want another name")
 				ok = false
 				continue
 			}
+			r.nodes[join(at, name)] = e.key
 			v, good := k.read(r, e.value, join(at, name))
-			all = append(all, variable[V]{name, v, e.key})
+			all = append(all, Variable[V]{name, v})
 			ok = ok && good
 		}
 		return all, ok
 	}}
 }
 
-type variable[V any] struct {
-	name  string
-	value V
-	node  *yaml.Node
-}
-
 var envKind = variables(asWritten, "names and values of variables")
-
-func settings(list []variable[string]) []Setting {
-	all := make([]Setting, len(list))
-	for i, v := range list {
-		all[i] = Setting{v.name, v.value, v.node}
-	}
-	return all
-}
 
 // varKind is the default of a var, or empty when there is none.
 var varKind = kind[*string]{
@@ -144,42 +137,36 @@ var varKind = kind[*string]{
 
 var varsKind = variables(varKind, "names and defaults of vars")
 
-// located is a name that must be that of something else.
-var located = kind[Name]{nameKind.schema, func(r *reader, n *yaml.Node, at string) (Name, bool) {
-	text, ok := nameKind.read(r, n, at)
-	return Name{text, n}, ok
-}}
-
 var ifKind = oneOf([]string{"success", "failure", "always"},
 	[]orchestrator.Condition{orchestrator.OnSuccess, orchestrator.OnFailure, orchestrator.Always})
 
 var stepKeys = []key[Step]{
-	must(keyOf("name", located, func(s *Step, n Name) { s.Name, s.nameNode = n.Text, n.node },
+	must(keyOf("name", nameKind, func(s *Step, name string) { s.Name = name },
 		"the name of the step and of its span, such as fetch")),
 	must(keyOf("run", commandKind, func(s *Step, c Command) { s.Run = c },
 		"the command: a list of words, or a text for sh -c")),
-	keyOf("retry", retryKind, func(s *Step, p Policy) { s.Retry = p }, "how the step is retried"),
+	keyOf("retry", retryKind, func(s *Step, p command.Policy) { s.Retry = p }, "how the step is retried"),
 	keyOf("output", oneOf([]string{"json", "text"}, []Output{JSONOutput, TextOutput}), func(s *Step, o Output) { s.Output = o },
 		"stdout is a value for later steps, which find it in BACKSPAN_OUTPUT_<PHASE>_<STEP>: json or text, at most 64 KiB"),
-	keyOf("env", envKind, func(s *Step, v []variable[string]) { s.Env = settings(v) }, "variables of the step's environment"),
+	keyOf("env", envKind, func(s *Step, v []Variable[string]) { s.Env = v }, "variables of the step's environment"),
 	keyOf("dir", dirKind, func(s *Step, dir string) { s.Dir = dir }, "the step's directory, from that of the phase"),
 }
 
 var phaseKeys = []key[Phase]{
-	must(keyOf("name", located, func(p *Phase, n Name) { p.Name, p.nameNode = n.Text, n.node },
+	must(keyOf("name", nameKind, func(p *Phase, name string) { p.Name = name },
 		"the name of the phase and of its span, such as data_preparation")),
-	must(keyOf("steps", listOf(object("a step: name, run, …", stepKeys, func(s *Step, n *yaml.Node) { s.node = n }), 1, "a list of steps"),
+	must(keyOf("steps", listOf(object("a step: name, run, …", stepKeys), 1, "a list of steps"),
 		func(p *Phase, list []Step) { p.Steps = list }, "the steps of the phase, which run one after the other")),
-	keyOf("needs", listOf(located, 0, "a list of phases"), func(p *Phase, list []Name) { p.Needs = list },
+	keyOf("needs", listOf(nameKind, 0, "a list of phases"), func(p *Phase, list []string) { p.Needs = list },
 		"the phases that must end before this one begins; when no phase of the file needs any, they run in the order they are written"),
-	keyOf("if", locatedIf, func(p *Phase, c condition) { p.If, p.ifNode = c.Condition, c.node },
+	keyOf("if", ifKind, func(p *Phase, c orchestrator.Condition) { p.If = c },
 		"when the phase runs: success of what it needs (the default), failure of something it needs (without needs: of anything before it), or always, also when a signal has ended the run"),
 	keyOf("timeout", durationKind, func(p *Phase, d time.Duration) { p.Timeout = d },
 		"how long the phase may take, recovery included (default no limit)"),
-	keyOf("recovery", recoveryKind, func(p *Phase, v Policy) { p.Recovery = v },
+	keyOf("recovery", recoveryKind, func(p *Phase, v command.Policy) { p.Recovery = v },
 		"how the whole phase is tried again after a step was given up"),
-	keyOf("retry", retryKind, func(p *Phase, v Policy) { p.Retry = v }, "how its steps are retried that do not say it themselves"),
-	keyOf("env", envKind, func(p *Phase, v []variable[string]) { p.Env = settings(v) }, "variables of the environment of its commands"),
+	keyOf("retry", retryKind, func(p *Phase, v command.Policy) { p.Retry = v }, "how its steps are retried that do not say it themselves"),
+	keyOf("env", envKind, func(p *Phase, v []Variable[string]) { p.Env = v }, "variables of the environment of its commands"),
 	keyOf("dir", dirKind, func(p *Phase, dir string) { p.Dir = dir }, "the directory of its commands, from that of the file"),
 	keyOf("fallback", commandKind, func(p *Phase, c Command) { p.Fallback = &c },
 		"a command that runs once when the phase would fail otherwise, for at most the attempt_timeout of the phase's retry; when it succeeds, so does the phase"),
@@ -189,28 +176,15 @@ var phaseKeys = []key[Phase]{
 
 var fileKeys = []key[File]{
 	must(keyOf("name", titleKind, func(f *File, s string) { f.Name = s }, "the name of the pipeline and of the run's span")),
-	must(keyOf("phases", listOf(object("a phase: name, steps, …", phaseKeys, func(p *Phase, n *yaml.Node) { p.node = n }), 1, "a list of phases"),
+	must(keyOf("phases", listOf(object("a phase: name, steps, …", phaseKeys), 1, "a list of phases"),
 		func(f *File, list []Phase) { f.Phases = list }, "the phases of the pipeline")),
-	keyOf("vars", varsKind, func(f *File, list []variable[*string]) {
-		for _, v := range list {
-			f.Vars = append(f.Vars, Var{v.name, v.value, v.node})
-		}
-	}, "variables of the environment that --var name=value or the environment may set, and their defaults; without one, it must be set"),
-	keyOf("env", envKind, func(f *File, v []variable[string]) { f.Env = settings(v) }, "variables of the environment of all commands"),
-	keyOf("retry", retryKind, func(f *File, v Policy) { f.Retry = v }, "how steps are retried where neither they nor their phase say it"),
-	keyOf("recovery", recoveryKind, func(f *File, v Policy) { f.Recovery = v }, "how phases are recovered that do not say it themselves"),
+	keyOf("vars", varsKind, func(f *File, v []Variable[*string]) { f.Vars = v },
+		"variables of the environment that --var name=value or the environment may set, and their defaults; without one, it must be set"),
+	keyOf("env", envKind, func(f *File, v []Variable[string]) { f.Env = v }, "variables of the environment of all commands"),
+	keyOf("retry", retryKind, func(f *File, v command.Policy) { f.Retry = v }, "how steps are retried where neither they nor their phase say it"),
+	keyOf("recovery", recoveryKind, func(f *File, v command.Policy) { f.Recovery = v }, "how phases are recovered that do not say it themselves"),
 	keyOf("grace", durationKind, func(f *File, d time.Duration) { f.Grace = d },
 		"how long commands may take to end after TERM, before they get KILL (default 5s)"),
 }
 
-type condition struct {
-	orchestrator.Condition
-	node *yaml.Node
-}
-
-var locatedIf = kind[condition]{ifKind.schema, func(r *reader, n *yaml.Node, at string) (condition, bool) {
-	c, ok := ifKind.read(r, n, at)
-	return condition{c, n}, ok
-}}
-
-var fileKind = object("a pipeline: name, phases, …", fileKeys, nil)
+var fileKind = object("a pipeline: name, phases, …", fileKeys)

@@ -1,7 +1,9 @@
 package pipefile
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -21,7 +23,7 @@ type kind[V any] struct {
 	read   func(r *reader, n *yaml.Node, at string) (V, bool) // ok is false when there was a problem
 }
 
-// scalar is a kind that is one word or text, as it stands in the file, for which parse says what is wrong.
+// scalar is a kind that is one word or text. parse gets it as it stands in the file, and says what is wrong with it.
 func scalar[V any](s schema, want string, tags []string, parse func(text string) (V, error)) kind[V] {
 	return kind[V]{s, func(r *reader, n *yaml.Node, at string) (v V, ok bool) {
 		n = target(n)
@@ -42,12 +44,12 @@ func scalar[V any](s schema, want string, tags []string, parse func(text string)
 	}}
 }
 
-// plainTags are those of words that look like something else than text, and are meant as they are written.
+// plainTags are the YAML tags of single words. A word such as 1.5 or true looks like a number or a boolean.
 var plainTags = []string{"!!str", "!!int", "!!float", "!!bool", "!!timestamp"}
 
 var textTag = []string{"!!str"}
 
-// noNUL refuses what no command can be told.
+// noNUL matches text without NUL: no argument and no variable of a command can hold one.
 const noNUL = `^[^\x00]*$`
 
 // matches returns a function that says whether text matches expr. expr is compiled at its first call: most starts of the
@@ -76,7 +78,9 @@ const (
 
 var (
 	isEnvName = matches(envNameExpr)
-	isOwnName = matches(ownNameExpr)
+
+	// IsOwnName reports whether a variable is one that run itself sets for its commands.
+	IsOwnName = matches(ownNameExpr)
 
 	nameKind  = pattern(nameExpr, "a name of letters, digits, and _ . - between them, at most 100")
 	titleKind = pattern(`^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$`, "a name on one line")
@@ -84,12 +88,12 @@ var (
 	shellKind = pattern(`^[^\x00]*[^\x00\s][^\x00]*$`, "a command")
 )
 
-// asWritten is text, or a number and the like that is meant as it is written.
+// asWritten is text. A number or a boolean counts as the text that is written.
 var asWritten = scalar(
 	schema{"anyOf": []any{schema{"type": "string", "pattern": noNUL}, schema{"type": "number"}, schema{"type": "boolean"}}},
 	`text, or "" for none`, plainTags, func(text string) (string, error) {
 		if strings.ContainsRune(text, 0) {
-			return "", fmt.Errorf("has a NUL, which no command can be told")
+			return "", errors.New("has a NUL, which no command can be told")
 		}
 		return text, nil
 	})
@@ -150,7 +154,9 @@ func listOf[V any](element kind[V], least int, want string) kind[[]V] {
 		}
 		ok = true
 		for i, part := range n.Content {
-			v, good := element.read(r, part, fmt.Sprintf("%s[%d]", at, i))
+			key := fmt.Sprintf("%s[%d]", at, i)
+			r.nodes[key] = part
+			v, good := element.read(r, part, key)
 			list = append(list, v)
 			ok = ok && good
 		}
@@ -182,14 +188,12 @@ func must[T any](k key[T]) key[T] {
 	return k
 }
 
-// object is a mapping with known keys. seen, which may be nil, is told the node and what was read from it.
-func object[T any](what string, keys []key[T], seen func(*T, *yaml.Node)) kind[T] {
+// object is a mapping with known keys.
+func object[T any](what string, keys []key[T]) kind[T] {
 	properties, required := schema{}, []string{}
 	for _, k := range keys {
 		s := schema{"description": k.about}
-		for name, value := range k.schema {
-			s[name] = value
-		}
+		maps.Copy(s, k.schema)
 		properties[k.name] = s
 		if k.required {
 			required = append(required, k.name)
@@ -206,9 +210,6 @@ func object[T any](what string, keys []key[T], seen func(*T, *yaml.Node)) kind[T
 			return v, false
 		}
 		readKeys(r, target(n), at, keys, list, &v)
-		if seen != nil {
-			seen(&v, target(n))
-		}
 		return v, len(r.problems) == before
 	}}
 }
@@ -226,7 +227,9 @@ func readKeys[T any](r *reader, n *yaml.Node, at string, keys []key[T], list []e
 			continue
 		}
 		found[i] = true
-		keys[i].read(r, e.value, join(at, e.key.Value), into)
+		key := join(at, e.key.Value)
+		r.nodes[key] = e.value
+		keys[i].read(r, e.value, key, into)
 	}
 	for i, k := range keys {
 		if k.required && !found[i] {

@@ -2,7 +2,9 @@ package pipefile
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 
 	"github.com/backspan/backspan/orchestrator"
@@ -11,75 +13,109 @@ import (
 // Parse reads and checks the text of a pipeline file. The error is an *Error with all the problems that could be found,
 // and name in front of each.
 func Parse(name string, text []byte) (*File, error) {
-	r := &reader{}
-	file := File{Grace: DefaultGrace}
-	if document := r.document(text); document != nil {
-		var ok bool
-		if file, ok = r.file(document); ok {
-			r.check(&file)
-		}
-	}
+	r := newReader()
+	file := r.file(text)
 	if len(r.problems) > 0 {
 		return nil, newError(name, r.problems)
 	}
 	file.inherit()
 	file.order()
-	// What runs it has the last word. It knows no lines, so all that it could refuse is to be found before.
-	if err := file.Pipeline(&Runner{}).Validate(); err != nil {
+	// The orchestrator has the last word. It knows no lines, so the checks above should find all that it refuses.
+	if err := file.Pipeline().Validate(); err != nil {
 		return nil, newError(name, []Problem{{Message: err.Error()}})
 	}
 	return &file, nil
 }
 
-// inherit lets what is further in have what is said further out.
+// file reads a document and checks it.
+func (r *reader) file(text []byte) (file File) {
+	document := r.document(text)
+	if document == nil {
+		return file
+	}
+	file, ok := fileKind.read(r, document, "")
+	if r.nodes["grace"] == nil {
+		file.Grace = DefaultGrace
+	}
+	if ok {
+		r.check(&file)
+	}
+	return file
+}
+
+// Pipeline returns the pipeline of f. Its functions do nothing; whoever runs f puts others in their place.
+func (f *File) Pipeline() orchestrator.Pipeline {
+	p := orchestrator.Pipeline{Name: f.Name, Phases: make([]orchestrator.Phase, len(f.Phases))}
+	for i, phase := range f.Phases {
+		recovery := phase.Recovery.Resolve(orchestrator.DefaultBaseDelay)
+		p.Phases[i] = orchestrator.Phase{
+			Name: phase.Name, Needs: phase.Needs, If: phase.If, Timeout: phase.Timeout, Recovery: &recovery,
+			Run: func(context.Context, orchestrator.Input) (any, error) { return nil, nil },
+		}
+	}
+	return p
+}
+
+// inherit fills in what steps and phases do not say with what phases and the file say.
 func (f *File) inherit() {
 	for i := range f.Phases {
 		phase := &f.Phases[i]
-		phase.Recovery = phase.Recovery.or(f.Recovery)
-		phase.Retry = phase.Retry.or(f.Retry)
+		phase.Recovery = phase.Recovery.Or(f.Recovery)
+		phase.Retry = phase.Retry.Or(f.Retry)
 		for k := range phase.Steps {
-			phase.Steps[k].Retry = phase.Steps[k].Retry.or(phase.Retry)
+			phase.Steps[k].Retry = phase.Steps[k].Retry.Or(phase.Retry)
 		}
 	}
 }
 
-// Sequence reports whether the phases run one after the other, because none needs any.
-func (f *File) Sequence() bool {
-	return !slices.ContainsFunc(f.Phases, func(p Phase) bool { return len(p.Needs) > 0 })
-}
-
 // order gives phases with a condition and without needs, in a file whose phases do have needs, all that is written
-// before them: without needs they would begin first, when nothing can have failed. What needs them stays out.
+// before them: without needs they would begin first, when nothing can have failed. Phases that need them stay out.
 func (f *File) order() {
 	if f.Sequence() {
 		return
 	}
-	neededBy := map[string][]int{}
-	for i, phase := range f.Phases {
-		for _, need := range phase.Needs {
-			neededBy[need.Text] = append(neededBy[need.Text], i)
-		}
-	}
+	next := f.next()
 	for i := range f.Phases {
 		phase := &f.Phases[i]
 		if phase.If == orchestrator.OnSuccess || len(phase.Needs) > 0 {
 			continue
 		}
-		after := make([]bool, len(f.Phases)) // what needs it, also through others
-		for open := slices.Clone(neededBy[phase.Name]); len(open) > 0; {
-			k := open[len(open)-1]
-			if open = open[:len(open)-1]; !after[k] {
-				after[k] = true
-				open = append(open, neededBy[f.Phases[k].Name]...)
-			}
-		}
+		after := f.after(i, next)
 		for k, before := range f.Phases[:i] {
 			if !after[k] {
-				phase.Needs = append(phase.Needs, Name{Text: before.Name})
-				neededBy[before.Name] = append(neededBy[before.Name], i)
+				phase.Needs = append(phase.Needs, before.Name)
+				next[before.Name] = append(next[before.Name], i)
 			}
 		}
 	}
+}
+
+// next lists by name of a phase the phases that wait for its end.
+func (f *File) next() map[string][]int {
+	next := make(map[string][]int, len(f.Phases))
+	sequence := f.Sequence()
+	for i, phase := range f.Phases {
+		if sequence && i > 0 {
+			next[f.Phases[i-1].Name] = []int{i}
+		}
+		for _, need := range phase.Needs {
+			next[need] = append(next[need], i)
+		}
+	}
+	return next
+}
+
+// after reports for each phase whether it waits for phase i, directly or through others.
+func (f *File) after(i int, next map[string][]int) []bool {
+	after := make([]bool, len(f.Phases))
+	for open := slices.Clone(next[f.Phases[i].Name]); len(open) > 0; {
+		k := open[len(open)-1]
+		if open = open[:len(open)-1]; !after[k] {
+			after[k] = true
+			open = append(open, next[f.Phases[k].Name]...)
+		}
+	}
+	return after
 }
 
 // Schema is the JSON Schema (draft 2020-12) of pipeline files, for editors. What no schema can say is left to Parse: that
@@ -90,15 +126,13 @@ func Schema() []byte {
 		"title":       "Backspan pipeline",
 		"description": "A pipeline for backspan run.",
 	}
-	for name, v := range fileKind.schema {
-		s[name] = v
-	}
+	maps.Copy(s, fileKind.schema)
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
 	if err := encoder.Encode(s); err != nil {
-		panic(err) // the tables are constant: wrong always or never
+		panic(err) // the tables are constant, so Encode fails always or never
 	}
 	return text.Bytes()
 }

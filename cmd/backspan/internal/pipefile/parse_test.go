@@ -106,7 +106,7 @@ func wheel(n int) string {
 	return text.String()
 }
 
-// A graph of the most phases, each of which comes after all before it, is read before anybody gets impatient: it took hours once.
+// A graph of the most phases, each of which comes after all before it, took hours to read once.
 func TestTheLargestGraph(t *testing.T) {
 	text := head + one("a", "") + one("b", "needs: [a]")
 	for i := 2; i < maxPhases; i++ {
@@ -153,12 +153,12 @@ phases:
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ what, got, want string }{
-		{"a/s", file.Phases[0].Steps[0].Retry.policy(0).String(), "unlimited retries, no delay, 1m0s in all"},
-		{"a/t", file.Phases[0].Steps[1].Retry.policy(0).String(), "5 retries, no delay"},
-		{"b/s", file.Phases[1].Steps[0].Retry.policy(0).String(), "5 retries, 3s ×2 up to 30s"},
+		{"a/s", file.Phases[0].Steps[0].Retry.Resolve(0).String(), "unlimited retries, no delay, 1m0s in all"},
+		{"a/t", file.Phases[0].Steps[1].Retry.Resolve(0).String(), "5 retries, no delay"},
+		{"b/s", file.Phases[1].Steps[0].Retry.Resolve(0).String(), "5 retries, 3s ×2 up to 30s"},
 		{"a/s on", file.Phases[0].Steps[0].Retry.RetryOn.String(), "7"},
-		{"a", file.Phases[0].Recovery.policy(0).String(), "no retries"},
-		{"b", file.Phases[1].Recovery.policy(0).String(), "1 retry, 1s ×2 up to 30s"},
+		{"a", file.Phases[0].Recovery.Resolve(0).String(), "no retries"},
+		{"b", file.Phases[1].Recovery.Resolve(0).String(), "1 retry, 1s ×2 up to 30s"},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s: %q, want %q", c.what, c.got, c.want)

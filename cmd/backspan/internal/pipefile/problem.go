@@ -9,18 +9,18 @@ import (
 
 // A Problem is one thing in a file that cannot be used.
 type Problem struct {
-	Line, Column int    // from 1; 0 when the place is not known
-	Key          string // where in the structure, such as phases[0].steps[1].retry.max_retries; empty for the whole file
+	Line, Column int    // from 1; 0 when they are not known
+	Key          string // such as phases[0].steps[1].retry.max_retries; empty for the whole file
 	Message      string // what is wrong and what would be right
 }
 
-// An Error holds all the problems of a file, in the order of their places. Nothing of such a file is run.
+// An Error holds all the problems of a file, in the order of their lines. Nothing of such a file is run.
 type Error struct {
 	File     string
 	Problems []Problem
 }
 
-// maxShown is how many problems an Error's text shows. Who made more has most likely made one of them often.
+// maxShown is how many problems an Error's text shows. More are most often one mistake, made many times.
 const maxShown = 10
 
 // Error has a line for each problem: file:line:column: key: message.
@@ -48,7 +48,7 @@ func (p Problem) String() string {
 	return text
 }
 
-// newError sorts the problems by their place.
+// newError sorts the problems by line and column.
 func newError(file string, problems []Problem) *Error {
 	slices.SortStableFunc(problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))

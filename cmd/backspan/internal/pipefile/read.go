@@ -14,7 +14,7 @@ import (
 	"github.com/backspan/backspan/internal/nearest"
 )
 
-// The limits of a file. Nobody writes more by hand, and what is beyond them is made to exhaust who reads it.
+// The limits of a file. Nobody writes more by hand; a larger file is made to exhaust its reader.
 const (
 	MaxBytes  = 1 << 20
 	maxValues = 100_000 // with all aliases written out
@@ -22,8 +22,19 @@ const (
 )
 
 // A reader collects the problems of a file while it is read, so that all of them are told at once.
-type reader struct{ problems []Problem }
+type reader struct {
+	problems []Problem
+	nodes    map[string]*yaml.Node // by key, such as phases[0].name; of a variable, the node of its name
+}
 
+func newReader() *reader { return &reader{nodes: map[string]*yaml.Node{}} }
+
+// complainAt adds a problem with the value of a key.
+func (r *reader) complainAt(key, format string, args ...any) {
+	r.complain(r.nodes[key], key, format, args...)
+}
+
+// complain adds a problem with key that stands at n.
 func (r *reader) complain(n *yaml.Node, key, format string, args ...any) {
 	p := Problem{Key: key, Message: fmt.Sprintf(format, args...)}
 	if n != nil {
@@ -72,13 +83,13 @@ func (r *reader) document(text []byte) *yaml.Node {
 	return first.Content[0]
 }
 
-// position is where the byte at offset stands, counted as YAML's marks are: in characters, from 1.
+// position is the line and column of the byte at offset. As in YAML's own marks, they count characters, from 1.
 func position(text []byte, offset int) (line, column int) {
 	before := text[:offset]
 	return 1 + bytes.Count(before, []byte("\n")), 1 + utf8.RuneCount(before[1+bytes.LastIndexByte(before, '\n'):])
 }
 
-// notUTF8 is the offset of the first byte that is not; -1 when all are.
+// notUTF8 is the offset of the first byte that is not part of a UTF-8 character; -1 when there is none.
 func notUTF8(text []byte) int {
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRune(text[i:])
@@ -90,7 +101,7 @@ func notUTF8(text []byte) int {
 	return -1
 }
 
-// syntax tells of text that is no YAML.
+// syntax adds the problem of text that is no YAML.
 func (r *reader) syntax(err error) {
 	var load *yaml.LoadError
 	if !errors.As(err, &load) {
@@ -107,13 +118,13 @@ func (r *reader) syntax(err error) {
 	r.problems = append(r.problems, p)
 }
 
-// endless is the size of what contains itself.
+// endless is the size of a value that contains itself.
 const endless = -1
 
 // A counter counts values with their aliases written out, without writing them out.
 type counter map[*yaml.Node]int
 
-// count returns at most about maxValues times the number of values really there, so that it never overflows.
+// count stops adding beyond maxValues, so that it never overflows.
 func (c counter) count(n *yaml.Node) int {
 	if n.Kind == yaml.AliasNode {
 		return c.count(n.Alias)
@@ -148,7 +159,7 @@ type entry struct {
 	value *yaml.Node
 }
 
-// entries returns those of mapping n, each key once.
+// entries returns the entries of mapping n, each key once.
 func (r *reader) entries(n *yaml.Node, at, want string) (list []entry, ok bool) {
 	n = target(n)
 	if n.Kind != yaml.MappingNode {
@@ -173,7 +184,7 @@ func (r *reader) entries(n *yaml.Node, at, want string) (list []entry, ok bool) 
 	return list, true
 }
 
-// describe says what n is to somebody who sees it.
+// describe says what n is, in the words of a person who reads the file.
 func describe(n *yaml.Node) string {
 	switch {
 	case n.Kind == yaml.MappingNode:

@@ -94,23 +94,23 @@ func (j judge) says(t *testing.T, value any) error {
 // reads returns the problems that the parser finds in single values: what a schema could find too.
 func reads(t *testing.T, value any) []Problem {
 	t.Helper()
-	r := &reader{}
+	r := newReader()
 	if document := r.document([]byte(mustJSON(t, value))); document != nil { // JSON is YAML, too
-		r.file(document)
+		fileKind.read(r, document, "")
 	}
 	return r.problems
 }
 
-// A place is one value within a document, which can be replaced.
-type place struct {
+// A spot is one value within a document, which can be replaced.
+type spot struct {
 	path string
 	old  any
 	set  func(any)
 }
 
-// places lists the places of a value, which is to be changed through set.
-func places(path string, value any, set func(any)) []place {
-	list := []place{{path, value, set}}
+// spots lists a value, which set changes, and all values in it.
+func spots(path string, value any, set func(any)) []spot {
+	list := []spot{{path, value, set}}
 	switch v := value.(type) {
 	case map[string]any:
 		keys := make([]string, 0, len(v))
@@ -119,11 +119,11 @@ func places(path string, value any, set func(any)) []place {
 		}
 		slices.Sort(keys)
 		for _, key := range keys {
-			list = append(list, places(path+"."+key, v[key], func(to any) { v[key] = to })...)
+			list = append(list, spots(path+"."+key, v[key], func(to any) { v[key] = to })...)
 		}
 	case []any:
 		for i := range v {
-			list = append(list, places(path+"[]", v[i], func(to any) { v[i] = to })...)
+			list = append(list, spots(path+"[]", v[i], func(to any) { v[i] = to })...)
 		}
 	}
 	return list
@@ -138,7 +138,7 @@ func parsed(t *testing.T, text string) map[string]any {
 	return v
 }
 
-// Puts all sorts of values in every place of a document that uses every key, and lets parser and schema judge.
+// Each value of a document that uses every key is replaced by values of all sorts. Parser and schema must judge alike.
 func TestSchemaAndParserAgree(t *testing.T) {
 	judge := newJudge(t)
 	values := []any{
@@ -176,7 +176,7 @@ func TestSchemaAndParserAgree(t *testing.T) {
 		t.Fatal("nothing else can be judged: everything is refused")
 	}
 	var root any = parsed(t, everything)
-	for _, at := range places("", root, func(to any) { root = to }) {
+	for _, at := range spots("", root, func(to any) { root = to }) {
 		for _, value := range values {
 			at.set(value)
 			check(at.path+" = "+mustJSON(t, value), root)

@@ -2,57 +2,99 @@ package pipefile
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/command"
 )
 
 // Select returns the file with only some of its phases: those named in only, or the one called from and what comes after
-// it; all when neither is given. What is left out counts as done: who needs it needs instead what that needed. The
-// error names what is no phase.
+// it; all when neither is given. A phase that is left out counts as done: a phase that needs it needs instead what it
+// needed. The error names what is no phase.
 func (f *File) Select(only []string, from string) (*File, error) {
-	names := make([]string, len(f.Phases))
-	for i, phase := range f.Phases {
-		names[i] = phase.Name
-	}
+	names := f.names()
 	for _, name := range append(slices.Clone(only), from) {
 		if name != "" && !slices.Contains(names, name) {
 			return nil, fmt.Errorf("%q is no phase of the file%s", name, didYouMean(name, names))
 		}
 	}
-	picked := func(i int) bool { return true }
-	switch {
-	case len(only) > 0:
-		picked = func(i int) bool { return slices.Contains(only, names[i]) }
-	case from != "":
-		upstream := f.upstream()
-		picked = func(i int) bool { return names[i] == from || slices.Contains(upstream[i], from) }
+	picked := map[string]bool{}
+	start := slices.Index(names, from)
+	var after []bool
+	if start >= 0 {
+		after = f.after(start, f.next())
+	}
+	for i, name := range names {
+		picked[name] = len(only) == 0 && from == "" || slices.Contains(only, name) || start >= 0 && (i == start || after[i])
 	}
 	out := *f
 	out.Phases = nil
-	for i, phase := range f.Phases {
-		if picked(i) {
-			phase.Needs = f.nearestPicked(i, picked)
+	for _, phase := range f.Phases {
+		if picked[phase.Name] {
+			phase.Needs = f.pickedNeeds(phase, picked)
 			out.Phases = append(out.Phases, phase)
 		}
 	}
 	return &out, nil
 }
 
-// nearestPicked are the phases that phase i needs, directly or through such that are left out.
-func (f *File) nearestPicked(i int, picked func(int) bool) (needs []Name) {
+// pickedNeeds are the picked phases that phase needs, directly or through phases that are left out.
+func (f *File) pickedNeeds(phase Phase, picked map[string]bool) (needs []string) {
 	seen := map[string]bool{}
-	for open := slices.Clone(f.Phases[i].Needs); len(open) > 0; {
+	for open := slices.Clone(phase.Needs); len(open) > 0; {
 		need := open[0]
 		open = open[1:]
-		if seen[need.Text] {
-			continue
-		}
-		seen[need.Text] = true
-		k := slices.IndexFunc(f.Phases, func(p Phase) bool { return p.Name == need.Text })
-		if picked(k) {
+		switch {
+		case seen[need]:
+		case picked[need]:
 			needs = append(needs, need)
-		} else {
-			open = append(open, f.Phases[k].Needs...)
+		default:
+			i := slices.IndexFunc(f.Phases, func(p Phase) bool { return p.Name == need })
+			open = append(open, f.Phases[i].Needs...)
 		}
+		seen[need] = true
 	}
 	return needs
+}
+
+func (f *File) names() []string {
+	names := make([]string, len(f.Phases))
+	for i, phase := range f.Phases {
+		names[i] = phase.Name
+	}
+	return names
+}
+
+// Values are the values of the file's vars: a given value wins over environ, and that over the default. The error says
+// what was given and is no var, or which var has no value.
+func (f *File) Values(given map[string]string, environ []string) (map[string]string, error) {
+	names := make([]string, len(f.Vars))
+	for i, v := range f.Vars {
+		names[i] = v.Name
+	}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if slices.Contains(names, name) {
+			continue
+		}
+		if len(names) == 0 {
+			return nil, fmt.Errorf("%q is no var of the file, which has none", name)
+		}
+		return nil, fmt.Errorf("%q is no var of the file%s", name, didYouMean(name, names))
+	}
+	around := command.NewEnvironment(environ)
+	values := make(map[string]string, len(f.Vars))
+	for _, v := range f.Vars {
+		value, ok := given[v.Name]
+		if !ok {
+			value, ok = around[v.Name]
+		}
+		if !ok && v.Value != nil {
+			value, ok = *v.Value, true
+		}
+		if !ok {
+			return nil, fmt.Errorf("var %q has no value and no default; give it with --var %s=…", v.Name, v.Name)
+		}
+		values[v.Name] = value
+	}
+	return values, nil
 }

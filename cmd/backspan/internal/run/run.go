@@ -17,7 +17,9 @@ import (
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/cmd/backspan/internal/pipefile"
+	"github.com/backspan/backspan/cmd/backspan/internal/plan"
 	"github.com/backspan/backspan/cmd/backspan/internal/settings"
+	"github.com/backspan/backspan/cmd/backspan/internal/steps"
 	"github.com/backspan/backspan/cmd/backspan/internal/watch"
 	"github.com/backspan/backspan/internal/wholefile"
 	"github.com/backspan/backspan/orchestrator"
@@ -182,7 +184,7 @@ func (o *Options) read(path string) (*pipefile.File, error) {
 	return file, nil
 }
 
-func (o *Options) values(file *pipefile.File) ([]pipefile.Setting, error) {
+func (o *Options) values(file *pipefile.File) (map[string]string, error) {
 	given := map[string]string{}
 	for _, text := range o.vars {
 		name, value, ok := strings.Cut(text, "=")
@@ -199,15 +201,15 @@ func (o *Options) values(file *pipefile.File) ([]pipefile.Setting, error) {
 }
 
 func (o *Options) printPlan(file *pipefile.File) error {
-	plan := file.Plan(!o.noRecovery, o.maxParallel)
+	planned := plan.Of(file, !o.noRecovery, o.maxParallel)
 	if o.json {
-		return printJSON(o.Out, plan)
+		return printJSON(o.Out, planned)
 	}
-	return plan.Write(o.Out)
+	return planned.Write(o.Out)
 }
 
 // start runs what is to be run of the whole file, which stands at path.
-func (o *Options) start(ctx context.Context, path string, whole, file *pipefile.File, values []pipefile.Setting) error {
+func (o *Options) start(ctx context.Context, path string, whole, file *pipefile.File, values map[string]string) error {
 	files, err := o.Targets()
 	if err == nil {
 		files = append(files, settings.Target{By: "--report-file", Path: o.reportFile}, settings.Target{By: "--report", Path: o.page})
@@ -226,9 +228,9 @@ func (o *Options) start(ctx context.Context, path string, whole, file *pipefile.
 	if err != nil {
 		return err
 	}
-	runner := &pipefile.Runner{Environ: os.Environ(), Values: values}
+	runner := &steps.Runner{Environ: os.Environ(), Values: values}
 	runner.Stdout, runner.Stderr = childOut(w)
-	pipeline := file.Pipeline(runner)
+	pipeline := runner.Pipeline(file)
 	defer context.AfterFunc(cleanup, runner.Kill)()
 	report, runErr := pipeline.Run(settings.ParentTrace(ctx), orchestrator.Options{
 		RunID:          w.Session(),

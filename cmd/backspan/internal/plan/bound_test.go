@@ -1,4 +1,4 @@
-package pipefile
+package plan
 
 import (
 	"fmt"
@@ -7,16 +7,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/backspan/backspan/cmd/backspan/internal/pipefile"
 	"github.com/backspan/backspan/retry"
 )
 
-func plan(t *testing.T, text string, recovery bool, parallel int) Plan {
+func planOf(t *testing.T, text string, parallel int) Plan {
 	t.Helper()
-	file, err := Parse("f", []byte(text))
+	file, err := pipefile.Parse("f", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return file.Plan(recovery, parallel)
+	return Of(file, true, parallel)
 }
 
 func TestWorstCases(t *testing.T) {
@@ -37,7 +38,7 @@ func TestWorstCases(t *testing.T) {
 		{"decorrelated jitter can grow faster", step("max_retries: 2, jitter: decorrelated, attempt_timeout: 1s"), "3 commands, 12s of waiting, 18s in all"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := plan(t, c.text, true, 0).Worst.String(); got != c.want {
+			if got := planOf(t, c.text, 0).Worst.String(); got != c.want {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
 		})
@@ -102,7 +103,7 @@ phases:
 		1: "6 commands, no waiting, 1m in all",
 		2: "6 commands, no waiting, 50s in all", // 40s and half of the other 20s
 	} {
-		p := plan(t, text, true, parallel)
+		p := planOf(t, text, parallel)
 		if got := p.Worst.String(); got != want {
 			t.Errorf("%d at once: %s, want %s", parallel, got, want)
 		}

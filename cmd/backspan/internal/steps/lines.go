@@ -1,14 +1,14 @@
-package pipefile
+package steps
 
 import (
 	"bytes"
 	"io"
 )
 
-// maxLine is the longest line that is kept together while its end has not come.
+// maxLine is how many bytes of a line are kept until its end comes.
 const maxLine = 64 << 10
 
-// lines hands complete lines on, with a label in front of each.
+// lines writes complete lines to another writer, with a label in front of each.
 type lines struct {
 	label   string
 	to      io.Writer // nil: nowhere
@@ -16,9 +16,9 @@ type lines struct {
 	err     error
 }
 
-func newLines(step string, to io.Writer) *lines { return &lines{label: step + " | ", to: to} }
+func newLines(label string, to io.Writer) *lines { return &lines{label: label + " | ", to: to} }
 
-// Write fails when to did, so that the command gets a broken pipe as it would without us.
+// Write fails when to has failed, so that the command gets a broken pipe as it would without backspan.
 func (l *lines) Write(p []byte) (int, error) {
 	if l.to == nil {
 		return len(p), nil
@@ -30,21 +30,21 @@ func (l *lines) Write(p []byte) (int, error) {
 		end = len(l.partial)
 	}
 	if end > 0 {
-		l.hand(l.partial[:end])
+		l.write(l.partial[:end])
 		l.partial = append(l.partial[:0], l.partial[end:]...)
 	}
 	return len(p), l.err
 }
 
-// end hands on what is left without its newline.
+// end writes the last line, when its newline never came.
 func (l *lines) end() {
 	if len(l.partial) > 0 {
-		l.hand(append(l.partial, '\n'))
+		l.write(append(l.partial, '\n'))
 		l.partial = nil
 	}
 }
 
-func (l *lines) hand(text []byte) {
+func (l *lines) write(text []byte) {
 	labelled := make([]byte, 0, len(text)+len(l.label)*(1+bytes.Count(text, []byte("\n"))))
 	for line := range bytes.Lines(text) {
 		labelled = append(append(labelled, l.label...), line...)

@@ -1,24 +1,28 @@
-package child
+package command
 
 import (
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/child"
 )
 
-// Ends is a set of ways in which a command can end, for rules such as "retry after these". The zero Ends is empty.
+// Ends is a set of ways in which a command can end, for rules such as "retry after these". The zero Ends is empty, and
+// so is a nil one.
 type Ends struct {
 	codes           [256]bool
 	timeout, signal bool
 }
 
-// EndsWant says what Add takes.
+// EndsWant says what [Ends.Add] takes.
 const EndsWant = "exit codes from 1 to 255, ranges such as 75-78, timeout or signal, with commas between them"
 
-// Add adds what text lists: exit codes and ranges of them as a shell shows them (so 124 is a command that timed out, too,
-// and 137 one that SIGKILL ended), "timeout", and "signal" for every one that ended a command by itself. After an error
-// the set is as it was.
+// Add adds what text lists: exit codes and ranges of them, "timeout", and "signal". Exit codes are those that a shell
+// shows and that [child.Result.Code] returns: 124 is also a command that timed out, and 137 also one that SIGKILL ended,
+// be it another's or the one that follows a timeout. "signal" is every signal that ended a command, but not one that a
+// timeout sent. After an error the set is as it was.
 func (e *Ends) Add(text string) error {
 	next := *e
 	for word := range strings.SplitSeq(text, ",") {
@@ -57,11 +61,13 @@ func (e *Ends) codesOf(word string) error {
 }
 
 // Empty says whether nothing was added.
-func (e *Ends) Empty() bool { return *e == Ends{} }
+func (e *Ends) Empty() bool { return e == nil || *e == Ends{} }
 
 // Has says whether r ended in one of these ways.
-func (e *Ends) Has(r Result) bool {
+func (e *Ends) Has(r child.Result) bool {
 	switch {
+	case e == nil:
+		return false
 	case r.Stopped && e.timeout:
 		return true
 	case r.Signal != 0 && !r.Stopped && e.signal:
@@ -73,6 +79,9 @@ func (e *Ends) Has(r Result) bool {
 
 // String lists them as Add takes them.
 func (e *Ends) String() string {
+	if e == nil {
+		return ""
+	}
 	var list []string
 	for from := 1; from < len(e.codes); from++ {
 		to := from

@@ -1,6 +1,8 @@
-package pipefile
+package plan
 
 import (
+	"cmp"
+	"iter"
 	"math"
 	"time"
 
@@ -9,9 +11,9 @@ import (
 
 // A Bound is the most that something can take.
 type Bound struct {
-	Waits    time.Duration // of it in waits between tries; math.MaxInt64 when they have no end
-	Time     time.Duration // in all; means nothing when Endless
-	Endless  string        // what has no limit, so that there is no Time; empty when there is one
+	Waits    time.Duration // between tries; math.MaxInt64 when there is no limit
+	Time     time.Duration // in all, waits included; not set when Endless is
+	Endless  string        // what has no limit, so that there is no Time; empty when there is a limit
 	Commands int           // how many commands are started; math.MaxInt when there is no limit
 }
 
@@ -35,16 +37,23 @@ func times[N time.Duration | int](a N, n int) N {
 	return a * N(n)
 }
 
-// then is b after a.
+// then is the bound of a followed by b.
 func (a Bound) then(b Bound) Bound {
-	a.Waits, a.Time, a.Commands = plus(a.Waits, b.Waits), plus(a.Time, b.Time), plus(a.Commands, b.Commands)
-	if a.Endless == "" {
-		a.Endless = b.Endless
+	return Bound{
+		Waits: plus(a.Waits, b.Waits), Time: plus(a.Time, b.Time),
+		Endless: cmp.Or(a.Endless, b.Endless), Commands: plus(a.Commands, b.Commands),
 	}
-	return a
 }
 
-// within is a when it is ended after limit and grace; 0 means no limit.
+// max is the larger of two bounds, each part by itself.
+func (a Bound) max(b Bound) Bound {
+	return Bound{
+		Waits: max(a.Waits, b.Waits), Time: max(a.Time, b.Time),
+		Endless: cmp.Or(a.Endless, b.Endless), Commands: max(a.Commands, b.Commands),
+	}
+}
+
+// within is the bound of a when it is ended after limit and grace. A limit of 0 means none.
 func (a Bound) within(limit, grace time.Duration) Bound {
 	if limit == 0 {
 		return a
@@ -56,7 +65,7 @@ func (a Bound) within(limit, grace time.Duration) Bound {
 	return a
 }
 
-// retried is the bound of what takes try each time, under policy p.
+// retried is the bound of an operation under policy p whose single try has the bound try.
 func retried(try Bound, p retry.Policy, what string) Bound {
 	if p.MaxRetries == retry.Never {
 		return try
@@ -71,7 +80,7 @@ func retried(try Bound, p retry.Policy, what string) Bound {
 		}
 	}
 	out.Commands = times(try.Commands, tries)
-	// No wait ends later than MaxElapsed, and the last try comes after it.
+	// No wait ends later than MaxElapsed. The last try follows the last wait.
 	if p.MaxElapsed > 0 {
 		out.Waits = min(out.Waits, p.MaxElapsed)
 	}
@@ -85,15 +94,14 @@ func retried(try Bound, p retry.Policy, what string) Bound {
 
 // totalDelay is the sum of the longest waits of p.
 func totalDelay(p retry.Policy) (sum time.Duration, endless bool) {
-	if p.BaseDelay == retry.NoDelay {
-		return 0, p.MaxRetries == retry.Unlimited
-	}
 	if p.MaxRetries == retry.Unlimited {
+		if p.BaseDelay == retry.NoDelay {
+			return 0, true
+		}
 		return forever, true
 	}
-	previous := time.Duration(0)
-	for n := 1; n <= p.MaxRetries; n++ {
-		delay := longestDelay(p, n, previous)
+	previous := time.Duration(-1)
+	for n, delay := range longestDelays(p) {
 		if delay == previous { // so are all that follow
 			return plus(sum, times(delay, p.MaxRetries-n+1)), false
 		}
@@ -102,8 +110,16 @@ func totalDelay(p retry.Policy) (sum time.Duration, endless bool) {
 	return sum, false
 }
 
-// longestDelay is the longest that the wait before a retry can be.
-func longestDelay(p retry.Policy, n int, previous time.Duration) time.Duration {
+// longestDelays lists the number of each retry of p, from 1, and the longest that the wait before it can be.
+func longestDelays(p retry.Policy) iter.Seq2[int, time.Duration] {
 	const almostOne = 1 - 0x1p-53
-	return p.JitteredDelay(n, previous, almostOne)
+	return func(yield func(int, time.Duration) bool) {
+		previous := time.Duration(0)
+		for n := 1; n <= p.MaxRetries || p.MaxRetries == retry.Unlimited; n++ {
+			previous = p.JitteredDelay(n, previous, almostOne)
+			if !yield(n, previous) {
+				return
+			}
+		}
+	}
 }

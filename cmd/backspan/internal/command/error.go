@@ -1,0 +1,78 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/child"
+)
+
+// The end of stderr: how many bytes of it are kept, and how many lines and bytes of those are in an Error's text.
+const (
+	keptStderr = 4 << 10
+	errorLines = 5
+	errorBytes = 1000
+)
+
+// An Error is the failure of an attempt.
+type Error struct {
+	Result  child.Result
+	Timeout time.Duration // the attempt's time limit; 0 when it had none
+	Cause   error         // the error of the context that ended the command; nil when the command ended by itself
+}
+
+// Error reads like "exit code 22: curl: (22) The requested URL returned error: 503".
+func (e *Error) Error() string {
+	if said := lastLines(e.Result.Tail, errorLines, errorBytes); said != "" {
+		return e.Ending() + ": " + said
+	}
+	return e.Ending()
+}
+
+// Ending is the text of e without the end of stderr, such as "exit code 22" or "timed out after 30s".
+func (e *Error) Ending() string {
+	if !e.timedOut() {
+		return e.Result.String()
+	}
+	after := e.Timeout.String()
+	// A limit further out, such as a phase's, may end an attempt before its own time is over.
+	if took := e.Result.Elapsed; e.Timeout == 0 || 0 < took && took < e.Timeout {
+		after = child.Round(took)
+	}
+	if e.Result.Signal == syscall.SIGKILL {
+		return "timed out after " + after + ", had to be killed"
+	}
+	return "timed out after " + after
+}
+
+func (e *Error) timedOut() bool { return errors.Is(e.Cause, context.DeadlineExceeded) }
+
+// ErrorType is the error.type of the attempt's span: not_found, not_started, timeout, cancelled, signal, or exit_N for
+// the exit code N.
+func (e *Error) ErrorType() string {
+	switch r := e.Result; {
+	case r.Err != nil && r.Code() == child.CodeNotFound:
+		return "not_found"
+	case r.Err != nil:
+		return "not_started"
+	case e.timedOut():
+		return "timeout"
+	case r.Stopped:
+		return "cancelled"
+	case r.Signal != 0:
+		return "signal"
+	default:
+		return fmt.Sprintf("exit_%d", r.ExitCode)
+	}
+}
+
+// Unwrap returns why there was no process, or what ended the context.
+func (e *Error) Unwrap() error {
+	if e.Result.Err != nil {
+		return e.Result.Err
+	}
+	return e.Cause
+}

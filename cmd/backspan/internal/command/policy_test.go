@@ -1,0 +1,45 @@
+package command
+
+import (
+	"errors"
+	"os"
+	"syscall"
+	"testing"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/child"
+)
+
+func TestWhatIsRetried(t *testing.T) {
+	only, never := ends(t, "127,timeout"), ends(t, "signal")
+	failed := func(r child.Result) error { return &Error{Result: r} }
+	for _, c := range []struct {
+		name   string
+		policy Policy
+		err    error
+		want   bool
+	}{
+		{"any code", Policy{}, failed(child.Result{ExitCode: 1}), true},
+		{"what cannot be started is not", Policy{}, failed(child.Result{Err: &child.StartError{Code: 127}}), false},
+		{"but a machine without room may have some", Policy{}, failed(child.Result{Err: &child.StartError{Code: child.CodeOwn, Err: syscall.EAGAIN}}), true},
+		{"while a directory that is missing stays so", Policy{}, failed(child.Result{Err: &child.StartError{Code: child.CodeOwn, Err: os.ErrNotExist}}), false},
+		{"unless its code is named", Policy{RetryOn: only}, failed(child.Result{Err: &child.StartError{Code: 127}}), true},
+		{"a code that is not named", Policy{RetryOn: only}, failed(child.Result{ExitCode: 1}), false},
+		{"a code that is not to stop", Policy{StopOn: never}, failed(child.Result{ExitCode: 1}), true},
+		{"stop_on wins", Policy{RetryOn: never, StopOn: never}, failed(child.Result{Signal: 9}), false},
+		{"a bad output", Policy{}, errors.New("no JSON"), true},
+		{"a bad output, when others are named", Policy{RetryOn: only}, errors.New("no JSON"), false},
+	} {
+		if got := c.policy.Retryable(c.err); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+func ends(t *testing.T, text string) *Ends {
+	t.Helper()
+	var e Ends
+	if err := e.Add(text); err != nil {
+		t.Fatal(err)
+	}
+	return &e
+}

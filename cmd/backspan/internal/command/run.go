@@ -1,0 +1,52 @@
+package command
+
+import (
+	"context"
+	"path/filepath"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/child"
+	"github.com/backspan/backspan/internal/semconv"
+)
+
+// Run makes one attempt: it runs c until ctx ends and records on ctx's span what the process was. The error is nil or
+// an *Error. timeout is the attempt's own time limit, or 0. Run does not enforce it, ctx does; the error names it.
+func Run(ctx context.Context, c child.Command, timeout time.Duration) error {
+	c.Tail = keptStderr
+	result := c.Run(ctx)
+	if span := trace.SpanFromContext(ctx); span.IsRecording() {
+		record(span, Name(c.Args), result)
+	}
+	if result.OK() {
+		return nil
+	}
+	failure := &Error{Result: result, Timeout: timeout}
+	if result.Stopped {
+		failure.Cause = ctx.Err()
+	}
+	return failure
+}
+
+// Name is the name of a command's program without its directory. It is never empty.
+func Name(args []string) string {
+	if len(args) == 0 || args[0] == "" {
+		return "command"
+	}
+	return filepath.Base(args[0])
+}
+
+// record sets the attributes of a process. A command that could not be started has only its name.
+func record(span trace.Span, name string, r child.Result) {
+	span.SetAttributes(semconv.ProcessExecutableKey.String(name))
+	if r.PID == 0 || r.Err != nil {
+		return
+	}
+	code := r.ExitCode
+	if r.Signal != 0 {
+		code = child.CodeSignal + int(r.Signal)
+		span.SetAttributes(semconv.ProcessSignalKey.String(child.SignalName(r.Signal)))
+	}
+	span.SetAttributes(semconv.ProcessPIDKey.Int(r.PID), semconv.ProcessExitCodeKey.Int(code))
+}

@@ -1,0 +1,52 @@
+package command
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestLastLines(t *testing.T) {
+	for _, c := range []struct {
+		name, tail string
+		n, size    int
+		want       string
+	}{
+		{"nothing", "", 3, 100, ""},
+		{"one line", "curl: (7) refused\n", 3, 100, "curl: (7) refused"},
+		{"no newline at the end", "a\nb", 3, 100, "a\nb"},
+		{"the last of several", "a\nb\nc\nd\n", 2, 100, "c\nd"},
+		{"blank ones do not count", "a\n\n  \nb\n\n", 2, 100, "a\nb"},
+		{"colours", "\x1b[1;31merror\x1b[0m: bad\n", 3, 100, "error: bad"},
+		{"title and link", "\x1b]0;title\x07a \x1b]8;;http://x\x1b\\b\n", 3, 100, "a b"},
+		{"a command without an end", "a\x1b[31", 3, 100, "a"},
+		{"progress bar", " 10%\r 50%\r100%\r\ndone\r\n", 3, 100, "100%\ndone"},
+		{"typed over", "xyz\b\bab\n", 3, 100, "xab"},
+		{"backspace at the beginning", "\b\ba\n", 3, 100, "a"},
+		{"no text", "a\xff\xfeb\x00c\n", 3, 100, "abc"},
+		{"beyond ASCII", "Überlauf → Ende\n", 3, 100, "Überlauf → Ende"},
+		{"too long", "abcdefghij\n", 3, 8, "…fghij"},
+		{"cut in a character", "abcdefüü\n", 3, 6, "…ü"},
+		{"no line wanted", "a\n", 0, 100, ""},
+	} {
+		if got := lastLines(c.tail, c.n, c.size); got != c.want {
+			t.Errorf("%s: lastLines(%q, %d, %d) = %q, want %q", c.name, c.tail, c.n, c.size, got, c.want)
+		}
+	}
+}
+
+func FuzzLastLines(f *testing.F) {
+	f.Add("a\x1b[31mb\r\n\xff", 3, 10)
+	f.Fuzz(func(t *testing.T, tail string, n, size int) {
+		n, size = n%10, size%100
+		got := lastLines(tail, n, size)
+		if lines := strings.Count(got, "\n") + 1; n > 0 && lines > n {
+			t.Errorf("lastLines(%q, %d, %d) = %q: %d lines", tail, n, size, got, lines)
+		}
+		if strings.ContainsAny(got, "\x1b\r\x00\b") {
+			t.Errorf("lastLines(%q, %d, %d) = %q: has commands to a terminal", tail, n, size, got)
+		}
+		if size > 3 && len(got) > size {
+			t.Errorf("lastLines(%q, %d, %d) = %q: %d bytes", tail, n, size, got, len(got))
+		}
+	})
+}

@@ -1,0 +1,133 @@
+package plan
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/command"
+	"github.com/backspan/backspan/cmd/backspan/internal/pipefile"
+	"github.com/backspan/backspan/orchestrator"
+	"github.com/backspan/backspan/retry"
+)
+
+// A Plan is what a run of a file would do. Its JSON has durations in seconds, as a report has.
+type Plan struct {
+	Pipeline    string  `json:"pipeline"`
+	Sequence    bool    `json:"sequence"`
+	MaxParallel int     `json:"max_parallel,omitempty"` // 0: no limit
+	Phases      []Phase `json:"phases"`                 // in the order in which they begin when all goes well, one at a time
+	Worst       Bound   `json:"worst_case"`
+}
+
+// A Phase is what a run would do with a phase.
+type Phase struct {
+	Name     string            `json:"phase"`
+	Needs    []string          `json:"needs,omitempty"`
+	If       string            `json:"if"` // success, failure or always
+	Timeout  seconds           `json:"timeout,omitempty"`
+	Recovery policy            `json:"recovery"` // Never without recovery
+	Steps    []Step            `json:"steps"`
+	Fallback *pipefile.Command `json:"fallback,omitempty"` // nil when there is none, or no recovery
+	DryRun   *pipefile.Command `json:"dry_run,omitempty"`
+	Worst    Bound             `json:"worst_case"`
+}
+
+// A Step is what a run would do with a step.
+type Step struct {
+	Name    string           `json:"step"`
+	Run     pipefile.Command `json:"command"`
+	Output  string           `json:"output,omitempty"` // the variable where later steps find it; empty when there is none
+	Retry   policy           `json:"retry"`
+	RetryOn string           `json:"retry_on,omitempty"`
+	StopOn  string           `json:"stop_on,omitempty"`
+	Worst   Bound            `json:"worst_case"`
+}
+
+var conditions = [...]string{
+	orchestrator.OnSuccess: "success", orchestrator.OnFailure: "failure", orchestrator.Always: "always",
+}
+
+// Of says what a run of f would do, given whether phases are recovered and how many may be under way at once (0: any).
+func Of(f *pipefile.File, recovers bool, maxParallel int) Plan {
+	plan := Plan{Pipeline: f.Name, Sequence: f.Sequence(), MaxParallel: maxParallel}
+	order, err := f.Pipeline().Plan()
+	if err != nil {
+		panic(err) // Parse has validated the same pipeline
+	}
+	for _, next := range order.Phases() {
+		i := slices.IndexFunc(f.Phases, func(p pipefile.Phase) bool { return p.Name == next.Name })
+		plan.Phases = append(plan.Phases, ofPhase(f.Phases[i], recovers, f.Grace))
+	}
+	plan.Worst = plan.worst()
+	return plan
+}
+
+func ofPhase(phase pipefile.Phase, recovers bool, grace time.Duration) Phase {
+	p := Phase{
+		Name: phase.Name, Needs: phase.Needs, If: conditions[phase.If], Timeout: seconds(phase.Timeout), DryRun: phase.DryRun,
+	}
+	recovery := phase.Recovery.Resolve(orchestrator.DefaultBaseDelay)
+	if !recovers {
+		recovery = retry.Policy{MaxRetries: retry.Never, AttemptTimeout: recovery.AttemptTimeout}.WithDefaults()
+	}
+	p.Recovery = policy(recovery)
+	try := Bound{}
+	for _, step := range phase.Steps {
+		p.Steps = append(p.Steps, ofStep(phase.Name, step, grace))
+		try = try.then(p.Steps[len(p.Steps)-1].Worst)
+	}
+	try = try.within(recovery.AttemptTimeout, grace)
+	p.Worst = retried(try, recovery, "phase "+phase.Name)
+	if recovers && phase.Fallback != nil {
+		p.Fallback = phase.Fallback // not retried, but bounded as the phase's steps are
+		once := Bound{Commands: 1, Endless: phase.Name + "/fallback has no attempt_timeout"}
+		p.Worst = p.Worst.then(once.within(phase.Retry.Resolve(0).AttemptTimeout, grace))
+	}
+	p.Worst = p.Worst.within(phase.Timeout, grace)
+	return p
+}
+
+func ofStep(phase string, step pipefile.Step, grace time.Duration) Step {
+	name := phase + "/" + step.Name
+	resolved := step.Retry.Resolve(0)
+	try := Bound{Commands: 1, Endless: name + " has no attempt_timeout"}
+	p := Step{
+		Name: step.Name, Run: step.Run, Retry: policy(resolved), RetryOn: listed(step.Retry.RetryOn), StopOn: listed(step.Retry.StopOn),
+		Worst: retried(try.within(resolved.AttemptTimeout, grace), resolved, name),
+	}
+	if step.Output != pipefile.NoOutput {
+		p.Output = pipefile.OutputVariable(phase, step.Name)
+	}
+	return p
+}
+
+// listed is a list of ends for a person to read; empty for none.
+func listed(ends *command.Ends) string { return strings.ReplaceAll(ends.String(), ",", ", ") }
+
+// worst is the bound of the whole run. Phases that may run side by side take as long as the longest chain of phases that
+// wait for each other. With a limit on how many run at once, no schedule that never idles takes longer than Graham's bound:
+// (all of it - the longest chain) / limit + the longest chain.
+func (p *Plan) worst() Bound {
+	var all, longest Bound
+	ends := map[string]Bound{}
+	for _, phase := range p.Phases {
+		all = all.then(phase.Worst)
+		var before Bound
+		for _, need := range phase.Needs {
+			before = before.max(ends[need])
+		}
+		ends[phase.Name] = before.then(phase.Worst)
+		longest = longest.max(ends[phase.Name])
+	}
+	if p.Sequence {
+		return all
+	}
+	out := longest
+	out.Commands = all.Commands
+	if n := time.Duration(p.MaxParallel); n > 0 && all.Endless == "" {
+		out.Time = plus((all.Time-longest.Time)/n, longest.Time)
+		out.Waits = plus((all.Waits-longest.Waits)/n, longest.Waits)
+	}
+	return out
+}

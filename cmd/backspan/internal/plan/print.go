@@ -1,0 +1,187 @@
+package plan
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/pipefile"
+	"github.com/backspan/backspan/orchestrator"
+	"github.com/backspan/backspan/retry"
+)
+
+// Write prints the plan for a person.
+func (p Plan) Write(w io.Writer) error {
+	var b strings.Builder
+	how := "one after the other"
+	switch {
+	case !p.Sequence && p.MaxParallel > 0:
+		how = fmt.Sprintf("as their needs allow, at most %d at once", p.MaxParallel)
+	case !p.Sequence:
+		how = "as their needs allow"
+	}
+	fmt.Fprintf(&b, "plan of %s: %s, %s\n", p.Pipeline, counted(len(p.Phases), "phase"), how)
+	for i, phase := range p.Phases {
+		phase.write(&b, i+1)
+	}
+	fmt.Fprintf(&b, "\nat worst: %s\n", p.Worst)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (p Phase) write(b *strings.Builder, number int) {
+	fmt.Fprintf(b, "\n%d. %s", number, p.Name)
+	if p.If != conditions[orchestrator.OnSuccess] {
+		fmt.Fprintf(b, ", if: %s", p.If)
+	}
+	if len(p.Needs) > 0 {
+		fmt.Fprintf(b, ", needs %s", strings.Join(p.Needs, ", "))
+	}
+	if p.Timeout > 0 {
+		fmt.Fprintf(b, ", timeout %s", short(time.Duration(p.Timeout)))
+	}
+	b.WriteByte('\n')
+	width := 0
+	for _, step := range p.Steps {
+		width = max(width, utf8.RuneCountInString(step.Name))
+	}
+	if p.Fallback != nil {
+		width = max(width, len("fallback"))
+	}
+	for _, step := range p.Steps {
+		fmt.Fprintf(b, "   %-*s  %s\n", width, step.Name, indented(step.Run, width+5))
+		fmt.Fprintf(b, "   %-*s    %s\n", width, "", step.policy())
+	}
+	if p.Fallback != nil {
+		fmt.Fprintf(b, "   %-*s  %s\n", width, "fallback", indented(*p.Fallback, width+5))
+	}
+	if p.DryRun != nil {
+		fmt.Fprintf(b, "   in a dry run: %s\n", indented(*p.DryRun, 5))
+	}
+	fmt.Fprintf(b, "   recovery: %s\n", delays(retry.Policy(p.Recovery)))
+	fmt.Fprintf(b, "   at worst: %s\n", p.Worst)
+}
+
+func (s Step) policy() string {
+	text := delays(retry.Policy(s.Retry))
+	if s.RetryOn != "" {
+		text += "; only on " + s.RetryOn
+	}
+	if s.StopOn != "" {
+		text += "; never on " + s.StopOn
+	}
+	if s.Output != "" {
+		text += "; output in " + s.Output
+	}
+	return text
+}
+
+// indented is the command on one line. A shell's text of several lines stands below, indented.
+func indented(c pipefile.Command, by int) string {
+	text := strings.TrimRight(c.Shell, "\n")
+	if !strings.Contains(text, "\n") || strings.ContainsFunc(text, func(r rune) bool { return r != '\n' && !strconv.IsPrint(r) }) {
+		return c.String()
+	}
+	var b strings.Builder
+	b.WriteString("sh -c")
+	for line := range strings.Lines(text) {
+		fmt.Fprintf(&b, "\n%*s| %s", by, "", strings.TrimRight(line, "\n"))
+	}
+	return b.String()
+}
+
+// maxDelays is how many waits are listed.
+const maxDelays = 6
+
+// delays says what waits a policy would take.
+func delays(p retry.Policy) string {
+	text := "no retries"
+	switch n := p.MaxRetries; {
+	case n == retry.Never:
+	case p.BaseDelay == retry.NoDelay:
+		text = retries(n) + " at once"
+	default:
+		text = retries(n) + " after " + listDelays(p)
+	}
+	if p.Jitter != retry.NoJitter && p.MaxRetries != retry.Never {
+		text += fmt.Sprintf(" (at most, with %v jitter)", p.Jitter)
+	}
+	if p.AttemptTimeout > 0 {
+		text += "; each try at most " + short(p.AttemptTimeout)
+	}
+	if p.MaxElapsed > 0 && p.MaxRetries != retry.Never {
+		text += "; no wait past " + short(p.MaxElapsed)
+	}
+	return text
+}
+
+func retries(n int) string {
+	switch n {
+	case retry.Unlimited:
+		return "retries without limit"
+	case 1:
+		return "1 retry"
+	default:
+		return fmt.Sprintf("%d retries", n)
+	}
+}
+
+func listDelays(p retry.Policy) string {
+	var list []string
+	for n, d := range longestDelays(p) {
+		if n > maxDelays {
+			list = append(list, "…")
+			break
+		}
+		list = append(list, short(d))
+	}
+	return strings.Join(list, ", ")
+}
+
+// String reads like "16 commands, 1m10s of waiting, 5m10s in all".
+func (b Bound) String() string {
+	commands := "commands without limit"
+	if b.Commands < math.MaxInt {
+		commands = counted(b.Commands, "command")
+	}
+	waits := "waits without limit"
+	switch {
+	case b.Waits == 0:
+		waits = "no waiting"
+	case b.Waits < forever:
+		waits = short(b.Waits) + " of waiting"
+	}
+	if b.Endless != "" {
+		return fmt.Sprintf("%s, %s, no limit in all: %s", commands, waits, b.Endless)
+	}
+	if b.Time == forever {
+		return fmt.Sprintf("%s, %s, centuries in all", commands, waits)
+	}
+	return fmt.Sprintf("%s, %s, %s in all", commands, waits, short(b.Time))
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// short writes a duration without what is zero at its end, to the millisecond: 1m30s, 5m, 2h.
+func short(d time.Duration) string {
+	if d >= time.Millisecond {
+		d = d.Round(time.Millisecond)
+	}
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}

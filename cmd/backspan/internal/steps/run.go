@@ -1,0 +1,87 @@
+package steps
+
+import (
+	"io"
+	"os"
+	"sync"
+	"syscall"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/pipefile"
+	"github.com/backspan/backspan/orchestrator"
+)
+
+// A Runner runs the commands of one run. It is made for one run and used once.
+type Runner struct {
+	// Stdout and Stderr get what the commands write, with the step's name in front of each line. A Write has complete
+	// lines; Writes come from several goroutines at once.
+	Stdout, Stderr io.Writer
+
+	Environ []string          // the environment that the commands' own is built upon, as name=value
+	Values  map[string]string // of the file's vars; see pipefile.File.Values
+
+	file       *pipefile.File
+	before     map[string][]string // by phase: the phases whose end it waits for
+	operations map[string]int      // by name: how many operations have it
+
+	mu       sync.Mutex
+	killed   bool
+	running  map[chan os.Signal]struct{}
+	outputs  map[string]map[string]string // by phase that succeeded: the variables with its steps' outputs
+	upstream map[string]map[string]string // by phase: the variables with the outputs of all phases before it
+}
+
+// Pipeline is the pipeline of f, whose commands r runs.
+func (r *Runner) Pipeline(f *pipefile.File) orchestrator.Pipeline {
+	r.file, r.before, r.operations = f, map[string][]string{}, map[string]int{}
+	r.running = map[chan os.Signal]struct{}{}
+	r.outputs, r.upstream = map[string]map[string]string{}, map[string]map[string]string{}
+	pipeline := f.Pipeline()
+	for i := range f.Phases {
+		phase := &phaseRun{Runner: r, phase: &f.Phases[i]}
+		r.before[phase.phase.Name] = phase.phase.Needs
+		if f.Sequence() && i > 0 {
+			r.before[phase.phase.Name] = []string{f.Phases[i-1].Name}
+		}
+		for _, step := range phase.phase.Steps {
+			r.operations[step.Name]++
+		}
+		out := &pipeline.Phases[i]
+		out.Run = phase.run
+		out.Fallback = phase.single("fallback", phase.phase.Fallback)
+		out.DryRun = phase.single("dry_run", phase.phase.DryRun)
+	}
+	return pipeline
+}
+
+// Kill ends the commands under way, and those that still begin, at once.
+func (r *Runner) Kill() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.killed = true
+	for signals := range r.running {
+		kill(signals)
+	}
+}
+
+func kill(signals chan os.Signal) {
+	select {
+	case signals <- syscall.SIGKILL:
+	default: // one is in there already
+	}
+}
+
+// track lets Kill reach a command.
+func (r *Runner) track() (signals chan os.Signal, done func()) {
+	signals = make(chan os.Signal, 1)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.running[signals] = struct{}{}
+	if r.killed {
+		kill(signals)
+	}
+	return signals, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.running, signals)
+	}
+}
