@@ -143,11 +143,11 @@ func TestComplaintsAreHeard(t *testing.T) {
 // The script writes durations as the program does; both are held to the same table.
 func TestDurationsOfTheScript(t *testing.T) {
 	p := open(t, nightlyPage(t), desktop)
-	source, err := os.ReadFile("../../cmd/backspan/internal/report/page/words.js")
+	source, err := os.ReadFile("../../cmd/backspan/internal/page/page/words.js")
 	if err != nil {
 		t.Fatal(err)
 	}
-	table, err := os.ReadFile("../../cmd/backspan/internal/report/testdata/durations.txt")
+	table, err := os.ReadFile("../../cmd/backspan/internal/text/testdata/durations.txt")
 	if err != nil {
 		t.Fatal(err)
 	}

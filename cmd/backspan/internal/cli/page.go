@@ -6,22 +6,23 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/backspan/backspan/cmd/backspan/internal/report"
+	"github.com/backspan/backspan/cmd/backspan/internal/page"
+	"github.com/backspan/backspan/cmd/backspan/internal/session"
 	"github.com/backspan/backspan/internal/wholefile"
 )
 
 // WritePage writes the page of session to path.
-func WritePage(path string, session *report.Session) error {
+func WritePage(path string, s *session.Session) error {
 	if err := CheckPage(path); err != nil {
 		return err
 	}
-	if info, err := os.Stat(path); err == nil && session.Source != "" && sameFile(info, session.Source) {
+	if info, err := os.Stat(path); err == nil && s.Source != "" && sameFile(info, s.Source) {
 		return fmt.Errorf("%s is what the page is made from; name another file", path)
 	}
-	var page bytes.Buffer
-	err := report.Write(&page, session)
+	var html bytes.Buffer
+	err := page.Write(&html, s)
 	if err == nil {
-		err = wholefile.Write(path, page.Bytes())
+		err = wholefile.Write(path, html.Bytes())
 	}
 	if err != nil {
 		return fmt.Errorf("writing the page: %w", err)

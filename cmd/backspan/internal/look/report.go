@@ -4,7 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
-	"github.com/backspan/backspan/cmd/backspan/internal/report"
+	"github.com/backspan/backspan/cmd/backspan/internal/page"
 	"github.com/backspan/backspan/cmd/backspan/internal/settings"
 )
 
@@ -50,16 +50,16 @@ func (o *reportOptions) run(args []string) error {
 	if o.list {
 		return o.printList(o.Out, args)
 	}
-	session, err := o.open(args)
+	s, err := o.open(args)
 	if err != nil {
 		return err
 	}
 	if o.output == "-" {
-		return report.Write(o.Out, session)
+		return page.Write(o.Out, s)
 	}
-	if err := cli.WritePage(o.output, session); err != nil {
+	if err := cli.WritePage(o.output, s); err != nil {
 		return err
 	}
-	cli.Printf(o.Err, "%s: %s, from %s\n", o.output, session.Title(), session.Source)
+	cli.Printf(o.Err, "%s: %s, from %s\n", o.output, s.Title(), s.Source)
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/cmd/backspan/internal/settings"
+	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/cmd/backspan/internal/waterfall"
 )
 
@@ -65,15 +66,15 @@ func (o *showOptions) run(args []string) error {
 	if o.all {
 		options.MaxRows = waterfall.NoFold
 	}
-	if err := waterfall.Render(o.Out, session.Spans, options); err != nil {
+	if err := waterfall.Render(o.Out, session, options); err != nil {
 		return err
 	}
 	cli.Printf(o.Out, "\n")
-	if began := session.Start(); !began.IsZero() {
+	if began := session.First; !began.IsZero() {
 		cli.Printf(o.Out, "%-8s %s\n", "began", began.UTC().Format(time.RFC3339))
 	}
 	if session.ID != "" {
-		cli.Printf(o.Out, "%-8s %s\n", "session", session.SafeID())
+		cli.Printf(o.Out, "%-8s %s\n", "session", text.Line(session.ID))
 	}
 	cli.Printf(o.Out, "%-8s %s\n", "from", session.Source)
 	for _, note := range session.Notes {

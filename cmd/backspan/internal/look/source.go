@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
-	"github.com/backspan/backspan/cmd/backspan/internal/report"
+	"github.com/backspan/backspan/cmd/backspan/internal/session"
 	"github.com/backspan/backspan/cmd/backspan/internal/settings"
 	"github.com/backspan/backspan/telemetry"
 )
@@ -36,13 +36,13 @@ func defaultLogs() []string {
 }
 
 // open finds the session that the arguments and the flags name.
-func (s *source) open(args []string) (*report.Session, error) {
+func (s *source) open(args []string) (*session.Session, error) {
 	arg := strings.Join(args, "")
 	if len(args) > 0 && arg == "" {
 		return nil, errors.New("the argument is empty; name a session, a trace file or an events file")
 	}
 	if arg != "" && (exists(arg) || looksLikeFile(arg)) {
-		log, err := report.Open(arg)
+		log, err := session.Open(arg)
 		if err != nil {
 			return nil, err
 		}
@@ -69,7 +69,7 @@ func looksLikeFile(arg string) bool {
 }
 
 // findSession looks for a session in the default files, for the newest one when id is empty.
-func findSession(id string) (*report.Session, error) {
+func findSession(id string) (*session.Session, error) {
 	logs := defaultLogs()
 	missing := 0
 	for _, path := range logs {
@@ -77,13 +77,13 @@ func findSession(id string) (*report.Session, error) {
 			missing++
 			continue
 		}
-		log, err := report.Open(path)
+		log, err := session.Open(path)
 		if err != nil {
 			return nil, err
 		}
-		session, err := log.Session(id)
-		if !errors.Is(err, report.ErrNoSession) {
-			return session, err
+		found, err := log.Session(id)
+		if !errors.Is(err, session.ErrNoSession) {
+			return found, err
 		}
 	}
 	where := strings.Join(logs, " or ")
@@ -109,7 +109,7 @@ func (s *source) printList(out io.Writer, args []string) error {
 		return err
 	}
 	for i, path := range logs {
-		log, err := report.Open(path)
+		log, err := session.Open(path)
 		if err != nil {
 			return err
 		}
@@ -143,7 +143,7 @@ func completeSessions(args []string, begin string) ([]string, cobra.ShellCompDir
 // sessionsIn are the newest sessions of logs whose ids begin so, each with what ran.
 func sessionsIn(logs []string, begin string) (offers []string) {
 	for _, path := range logs {
-		log, err := report.Open(path)
+		log, err := session.Open(path)
 		if err != nil {
 			continue // what is not there offers nothing
 		}

@@ -10,8 +10,10 @@ import (
 	"go.opentelemetry.io/otel"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
-	"github.com/backspan/backspan/cmd/backspan/internal/report"
+	"github.com/backspan/backspan/cmd/backspan/internal/live"
+	"github.com/backspan/backspan/cmd/backspan/internal/session"
 	"github.com/backspan/backspan/cmd/backspan/internal/settings"
+	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/cmd/backspan/internal/waterfall"
 	"github.com/backspan/backspan/telemetry"
 )
@@ -25,8 +27,8 @@ const ExportTimeout = 1500 * time.Millisecond
 type Watch struct {
 	std       cli.Streams
 	telemetry *telemetry.Telemetry
-	recorder  *waterfall.Recorder
-	Live      *waterfall.Live
+	recorder  *session.Recorder
+	Live      *live.Live
 	lost      error // what telemetry could not deliver; never a reason to fail
 }
 
@@ -35,8 +37,8 @@ type Watch struct {
 func Start(ctx context.Context, std cli.Streams, flags *settings.Flags) (*Watch, error) {
 	w := &Watch{
 		std:      std,
-		recorder: waterfall.NewRecorder(0),
-		Live:     waterfall.NewLive(std.Err, waterfall.LiveOptionsFor(std.Terminal(std.Err))),
+		recorder: session.NewRecorder(0),
+		Live:     live.New(std.Err, live.OptionsFor(std.Terminal(std.Err))),
 	}
 	// What telemetry complains of goes above what is drawn, not through it.
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { w.Live.Printf("backspan: %v", err) }))
@@ -66,39 +68,40 @@ func (w *Watch) End(ctx context.Context) {
 func (w *Watch) Draw(out io.Writer, result string) {
 	t := w.std.Terminal(out)
 	columns, _ := t.Size()
-	var text bytes.Buffer // a buffer never fails
-	_ = waterfall.Render(&text, w.recorder.Spans(), waterfall.Options{Width: columns, Color: t.Color, ASCII: t.ASCII})
+	var drawn bytes.Buffer // a buffer never fails
+	_ = waterfall.Render(&drawn, w.recorded(), waterfall.Options{Width: columns, Color: t.Color, ASCII: t.ASCII})
 	if n := w.recorder.Dropped(); n > 0 {
-		fmt.Fprintf(&text, "%d more spans are not drawn; the trace file has them\n", n)
+		fmt.Fprintf(&drawn, "%s not drawn; the trace file has them\n", text.Plural(n, "more span is", "more spans are"))
 	}
-	text.WriteByte('\n')
-	w.whereToLook(&text, result)
-	cli.Printf(out, "%s", text.String())
+	drawn.WriteByte('\n')
+	w.whereToLook(&drawn, result)
+	cli.Printf(out, "%s", drawn.String())
 }
 
-func (w *Watch) whereToLook(text *bytes.Buffer, result string) {
+func (w *Watch) whereToLook(out *bytes.Buffer, result string) {
 	line := func(what, where string) {
 		if where != "" {
-			fmt.Fprintf(text, "%-8s %s\n", what, where)
+			fmt.Fprintf(out, "%-8s %s\n", what, where)
 		}
 	}
 	line("result", result)
 	line("events", w.telemetry.EventsPath())
 	if n := w.telemetry.EventsDropped(); n > 0 {
-		line("", fmt.Sprintf("%d events could not be written", n))
+		line("", text.Plural(n, "event", "events")+" could not be written")
 	}
 	line("trace", w.telemetry.TraceFilePath())
 	line("Jaeger", w.jaeger())
 	if w.lost != nil {
-		fmt.Fprintf(text, "%v\n", w.lost)
+		fmt.Fprintf(out, "%v\n", w.lost)
 	}
 }
 
-// page is the session of this process, for a page.
-func (w *Watch) page() *report.Session {
-	s := &report.Session{ID: w.Session(), Spans: w.recorder.Spans()}
+// recorded is the session of this process.
+func (w *Watch) recorded() *session.Session {
+	s := session.New(w.recorder.Spans())
+	s.ID = w.Session()
 	if n := w.recorder.Dropped(); n > 0 {
-		s.Notes = append(s.Notes, fmt.Sprintf("%d more spans were not kept; the trace file has them.", n))
+		s.Notes = append(s.Notes, text.Plural(n, "more span was", "more spans were")+" not kept; the trace file has them.")
 	}
 	return s
 }
@@ -108,7 +111,7 @@ func (w *Watch) WritePage(out io.Writer, path string) error {
 	if path == "" {
 		return nil
 	}
-	if err := cli.WritePage(path, w.page()); err != nil {
+	if err := cli.WritePage(path, w.recorded()); err != nil {
 		return err
 	}
 	cli.Printf(out, "%-8s %s\n", "report", path)

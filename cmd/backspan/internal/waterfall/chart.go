@@ -2,6 +2,9 @@ package waterfall
 
 import (
 	"time"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/term"
+	"github.com/backspan/backspan/cmd/backspan/internal/text"
 )
 
 // A chart maps times to columns. Its unit is half a column, which the glyphs of lines can show.
@@ -55,7 +58,7 @@ func (c chart) cells(bars []bar) []cell {
 }
 
 // draw adds the row to l.
-func (c chart) draw(l *line, g *glyphs, bars []bar) {
+func (c chart) draw(l *term.Line, g *term.Glyphs, bars []bar) {
 	cells := c.cells(bars)
 	for i := 0; i < len(cells); {
 		text, style := cells[i].show(g)
@@ -67,46 +70,46 @@ func (c chart) draw(l *line, g *glyphs, bars []bar) {
 			}
 			text += next
 		}
-		l.add(style, text)
+		l.Add(style, text)
 		i = n
 	}
 }
 
-func (k cell) show(g *glyphs) (string, style) {
+func (k cell) show(g *term.Glyphs) (string, term.Style) {
 	left, right := k.drawn[0] && k.halves[0] != barWait, k.drawn[1] && k.halves[1] != barWait
-	style := styleOK
+	style := term.Green
 	if k.error {
-		style = styleFailed
+		style = term.Red
 	}
 	thin := left && k.halves[0] == barThin || right && k.halves[1] == barThin
 	switch {
 	case k.failed:
-		return g.marks[markFailed], styleFailed
+		return g.Marks[term.Failed], term.Red
 	case left && right && thin:
-		return g.thin, style
+		return g.Thin, style
 	case left && right:
-		return g.bar, style
+		return g.Bar, style
 	case left && thin:
-		return g.thinL, style
+		return g.ThinL, style
 	case left:
-		return g.left, style
+		return g.Left, style
 	case right && thin:
-		return g.thinR, style
+		return g.ThinR, style
 	case right:
-		return g.right, style
+		return g.Right, style
 	case k.drawn[0] || k.drawn[1]:
-		return g.wait, styleFaint
+		return g.Wait, term.Faint
 	}
-	return " ", styleNone
+	return " ", term.Plain
 }
 
 // axis adds the times along the chart to l.
-func (c chart) axis(l *line) {
+func (c chart) axis(l *term.Line) {
 	const apart = 8 // columns from one time to the next, at least
 	step := roundStep(time.Duration(float64(c.length) * apart / float64(c.columns)))
-	start := l.width
+	start := l.Width
 	for t := time.Duration(0); t <= c.length; t += step {
-		label := formatDuration(t)
+		label := text.Duration(t)
 		if t == 0 {
 			label = "0"
 		}
@@ -114,8 +117,8 @@ func (c chart) axis(l *line) {
 		if at+len(label) > c.columns {
 			break
 		}
-		l.pad(start + at)
-		l.add(styleFaint, label)
+		l.Pad(start + at)
+		l.Add(term.Faint, label)
 	}
 }
 

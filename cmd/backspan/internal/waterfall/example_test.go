@@ -9,22 +9,23 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/backspan/backspan/cmd/backspan/internal/session"
 	"github.com/backspan/backspan/cmd/backspan/internal/waterfall"
 	"github.com/backspan/backspan/internal/semconv"
 )
 
 // spans are what a Recorder or a trace file holds after an operation that recovered.
-func spans() []waterfall.Span {
+func spans() []session.Span {
 	start := time.Date(2026, 11, 23, 19, 11, 43, 0, time.UTC)
 	at := func(ms int) time.Time { return start.Add(time.Duration(ms) * time.Millisecond) }
-	operation := waterfall.Span{
+	operation := session.Span{
 		Kind: semconv.KindOperation, Name: "data_load", TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1},
 		Start: at(0), End: at(400),
 		Attributes: []attribute.KeyValue{
 			semconv.OutcomeKey.String(semconv.OutcomeRecovered), semconv.AttemptsKey.Int(2),
 		},
 	}
-	first := waterfall.Span{
+	first := session.Span{
 		Kind: semconv.KindAttempt, Name: "attempt 1", TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2},
 		ParentID: operation.SpanID, Start: at(0), End: at(50),
 		Status: codes.Error, StatusText: "503 Service Unavailable",
@@ -32,18 +33,18 @@ func spans() []waterfall.Span {
 			semconv.AttemptKey.Int(1), semconv.ResultKey.String(semconv.ResultRetrying), semconv.NextDelayKey.Float64(0.25),
 		},
 	}
-	second := waterfall.Span{
+	second := session.Span{
 		Kind: semconv.KindAttempt, Name: "attempt 2", TraceID: trace.TraceID{1}, SpanID: trace.SpanID{3},
 		ParentID: operation.SpanID, Start: at(300), End: at(400),
 		Attributes: []attribute.KeyValue{
 			semconv.AttemptKey.Int(2), semconv.ResultKey.String(semconv.ResultSuccess),
 		},
 	}
-	return []waterfall.Span{operation, first, second}
+	return []session.Span{operation, first, second}
 }
 
 func ExampleRender() {
-	if err := waterfall.Render(os.Stdout, spans(), waterfall.Options{Width: 76}); err != nil {
+	if err := waterfall.Render(os.Stdout, session.New(spans()), waterfall.Options{Width: 76}); err != nil {
 		fmt.Println(err)
 	}
 	// Output:
@@ -54,23 +55,5 @@ func ExampleRender() {
 	//
 	// operations     1  1 retried · 1 recovered
 	// attempts       2  1 failed
-	// time       400ms  working 150ms · waiting 250ms
-}
-
-func ExampleSummarize() {
-	s := waterfall.Summarize(spans())
-	fmt.Println(s.Operations, "operation,", s.Attempts, "attempts,", s.Recovered, "recovered")
-	fmt.Println("working", s.Working, "waiting", s.Waiting)
-	// Output:
-	// 1 operation, 2 attempts, 1 recovered
-	// working 150ms waiting 250ms
-}
-
-// Without a terminal a Live prints lines.
-func ExampleLive() {
-	live := waterfall.NewLive(os.Stdout, waterfall.LiveOptions{})
-	// sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(live)), and spans
-	live.Printf("printed above what is drawn")
-	live.Stop()
-	// Output: printed above what is drawn
+	// time       400ms  working 100ms · lost 50ms · waiting 250ms
 }

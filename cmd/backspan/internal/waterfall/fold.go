@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/backspan/backspan/cmd/backspan/internal/term"
+	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/internal/semconv"
 )
 
@@ -26,7 +28,7 @@ func fold(items []*item, limit int) []*item {
 		siblings(4), siblings(3),
 	}
 	for _, all := range [...]bool{false, true} {
-		for level := maxLevel; level > 0; level-- {
+		for level := deepest(items); level > 0; level-- {
 			steps = append(steps, func() { prune(items, level, all) })
 		}
 		steps = append(steps, siblings(2))
@@ -40,6 +42,16 @@ func fold(items []*item, limit int) []*item {
 	return items
 }
 
+// deepest is the level of the deepest of items, which are on level 0.
+func deepest(items []*item) (level int) {
+	for _, it := range items {
+		if len(it.children) > 0 {
+			level = max(level, 1+deepest(it.children))
+		}
+	}
+	return level
+}
+
 func countRows(items []*item) int {
 	n := len(items)
 	for _, it := range items {
@@ -51,7 +63,7 @@ func countRows(items []*item) int {
 // dropTries takes away the attempts of operations, of those that recovered or of all.
 func dropTries(items []*item, all bool) {
 	for _, it := range items {
-		if it.kind == semconv.KindOperation && (all || it.mark == markOK) {
+		if it.kind == semconv.KindOperation && (all || it.mark == term.OK) {
 			it.children = nil
 		}
 		dropTries(it.children, all)
@@ -66,7 +78,7 @@ func prune(items []*item, level int, all bool) {
 			prune(it.children, level-1, all)
 		case (all || !it.trouble) && len(it.children) > 0:
 			if it.note == (note{}) {
-				it.note = note{said: plural(countRows(it.children), "row", "rows") + " folded", style: styleFaint}
+				it.note = note{said: text.Plural(countRows(it.children), "row", "rows") + " folded", style: term.Faint}
 			}
 			it.children = nil
 		}
@@ -105,11 +117,11 @@ func choose(items []*item, n int) []bool {
 		}
 		return keep
 	}
-	room := n - 1 // for the fold
+	left := n - 1 // one is for the fold
 	pick := func(i int) {
-		if room > 0 && !keep[i] {
+		if left > 0 && !keep[i] {
 			keep[i] = true
-			room--
+			left--
 		}
 	}
 	last := len(items) - 1
@@ -117,8 +129,8 @@ func choose(items []*item, n int) []bool {
 	// the first how it began.
 	if isTry(items[0]) {
 		pick(last)
-		room = min(room, maxTries-2)
-		for i := 0; room > 0; i++ {
+		left = min(left, maxTries-2)
+		for i := 0; left > 0; i++ {
 			pick(i)
 			pick(last - i)
 		}
@@ -130,20 +142,18 @@ func choose(items []*item, n int) []bool {
 		}
 	}
 	pick(last)
-	room = min(room, maxFine-1)
+	left = min(left, maxFine-1)
 	for i := range items {
 		pick(i)
 	}
 	return keep
 }
 
-func isTry(it *item) bool {
-	return semconv.IsTry(it.kind)
-}
+func isTry(it *item) bool { return semconv.IsTry(it.kind) }
 
 // foldOf is the row that stands for items.
 func foldOf(items []*item) *item {
-	f := &item{kind: items[0].kind, mark: markNone}
+	f := &item{kind: items[0].kind, mark: term.NoMark}
 	for _, it := range items {
 		f.folded += max(1, it.folded)
 		if it.kind != f.kind {
@@ -154,13 +164,13 @@ func foldOf(items []*item) *item {
 		f.trouble = f.trouble || it.trouble
 		f.foldedFailed += it.foldedFailed
 		f.foldedTrouble += it.foldedTrouble
-		if it.mark == markFailed {
+		if it.mark == term.Failed {
 			f.foldedFailed++
 		} else if it.folded == 0 && it.trouble {
 			f.foldedTrouble++
 		}
 	}
-	f.name = fmt.Sprintf("%d more %s", f.folded, rowsName(f.kind, f.folded))
+	f.name = rowsName(f.kind, f.folded)
 	f.note = foldNote(f)
 	slices.SortStableFunc(f.bars, func(a, b bar) int { return int(a.kind) - int(b.kind) })
 	return f
@@ -169,15 +179,16 @@ func foldOf(items []*item) *item {
 func foldNote(f *item) note {
 	switch {
 	case f.foldedFailed == f.folded:
-		return note{said: "all failed", style: styleFailed}
+		return note{said: "all failed", style: term.Red}
 	case f.foldedFailed > 0:
-		return note{said: fmt.Sprintf("%d failed", f.foldedFailed), style: styleFailed}
+		return note{said: fmt.Sprintf("%d failed", f.foldedFailed), style: term.Red}
 	case f.foldedTrouble > 0:
-		return note{said: fmt.Sprintf("%d with retries", f.foldedTrouble), style: styleRecovered}
+		return note{said: fmt.Sprintf("%d with retries", f.foldedTrouble), style: term.Yellow}
 	}
 	return note{}
 }
 
+// rowsName is "3 more attempts".
 func rowsName(kind string, n int) string {
 	names, ok := map[string][2]string{
 		semconv.KindRun:       {"run", "runs"},
@@ -185,13 +196,9 @@ func rowsName(kind string, n int) string {
 		semconv.KindOperation: {"operation", "operations"},
 		semconv.KindAttempt:   {"attempt", "attempts"},
 		semconv.KindRecovery:  {"recovery", "recoveries"},
-		semconv.KindFallback:  {"fallback", "fallbacks"},
 	}[kind]
 	if !ok {
 		names = [2]string{"row", "rows"}
 	}
-	if n == 1 {
-		return names[0]
-	}
-	return names[1]
+	return text.Plural(n, "more "+names[0], "more "+names[1])
 }

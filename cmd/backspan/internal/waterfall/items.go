@@ -5,18 +5,20 @@ import (
 	"strings"
 	"time"
 
+	"github.com/backspan/backspan/cmd/backspan/internal/session"
+	"github.com/backspan/backspan/cmd/backspan/internal/term"
+	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/internal/semconv"
 )
 
 // An item is one row of the picture, with the rows below it.
 type item struct {
 	kind     string // semconv.Kind…; "" for others
-	mark     mark
+	mark     term.Mark
 	name     string
 	bold     bool
 	note     note
-	took     time.Duration
-	open     bool // it still runs, or nobody saw its end
+	took     string // "…" when it is not known
 	waited   time.Duration
 	bars     []bar
 	children []*item
@@ -30,7 +32,7 @@ type item struct {
 // A note says in words what happened: "permanent: no such file", "connection refused, wait of 8s cut short".
 type note struct {
 	said  string // our own words
-	style style
+	style term.Style
 	err   string // an error's text
 	tail  string // what may be left out
 }
@@ -58,7 +60,7 @@ const (
 )
 
 // itemsOf makes the rows of nodes.
-func itemsOf(nodes []*node) []*item {
+func itemsOf(nodes []*session.Node) []*item {
 	items := make([]*item, 0, len(nodes))
 	for _, n := range nodes {
 		items = append(items, itemOf(n))
@@ -66,174 +68,120 @@ func itemsOf(nodes []*node) []*item {
 	return items
 }
 
-func itemOf(n *node) *item {
+func itemOf(n *session.Node) *item {
+	outcome := n.Outcome()
 	it := &item{
 		kind: n.Kind,
-		name: nameOf(n.Span),
+		name: text.Name(n.Label()),
 		bold: n.Kind == semconv.KindRun || n.Kind == semconv.KindPhase,
-		took: n.to.Sub(n.from),
-		open: n.open,
-		mark: markOf(n),
+		mark: Mark(n.Span), waited: n.Waited(), bars: barsOf(n), children: itemsOf(n.Rows()),
+		note: note{said: n.Said(), style: StyleOf(outcome), err: errorOf(n)},
 	}
-	tries, waits := n.tries(), n.waits()
-	alone := n.alone(tries)
-	it.bars = barsOf(n, tries, waits)
-	if n.IsTry() {
-		it.name = tryName(n.Span)
-		it.note.err = errorOf(n.Span)
-	} else {
-		it.note = noteOf(n, tries, alone)
+	if took, known := n.Lasted(); !known {
+		it.took = unknown
+	} else if outcome != session.Skipped {
+		it.took = text.Duration(took)
 	}
-	for _, w := range waits {
-		it.waited += w.told()
+	if w := n.Wait; w != nil {
+		it.bars = append([]bar{waitBar(w)}, it.bars...)
+		if w.Cut && w.Planned > w.Took() {
+			it.note.tail = fmt.Sprintf(", wait of %s cut short", text.Duration(w.Planned))
+		}
 	}
-	if alone {
-		it.children = itemsOf(withoutTry(n, tries[0]))
-	} else {
-		it.children = itemsOf(n.children)
-		it.spreadWaits(n, waits)
-	}
-	it.trouble = it.mark == markFailed || it.mark == markCancelled || n.recovered()
+	it.trouble = it.mark == term.Failed || it.mark == term.Cancelled || outcome.Saved()
 	for _, c := range it.children {
 		it.trouble = it.trouble || c.trouble
 	}
 	return it
 }
 
-// alone reports whether n made one try that needs no row of its own, because nothing was to follow it.
-func (n *node) alone(tries []*node) bool {
-	return len(tries) == 1 && n.made() == 1 && tries[0].Text(semconv.ResultKey) != semconv.ResultRetrying
-}
-
-// withoutTry are the children of n with the try's own in its place.
-func withoutTry(n, try *node) []*node {
-	var children []*node
-	for _, c := range n.children {
-		if c == try {
-			children = append(children, c.children...)
-		} else {
-			children = append(children, c)
-		}
-	}
-	return children
-}
-
-// spreadWaits draws each wait of n also in the row of the try that it follows.
-func (it *item) spreadWaits(n *node, waits []wait) {
-	for i, c := range n.children {
-		for len(waits) > 0 && waits[0].after == c {
-			row := it.children[i]
-			row.waited = waits[0].told()
-			row.bars = append([]bar{waits[0].bar()}, row.bars...)
-			if w := waits[0]; w.cut && w.planned > w.took() {
-				row.note.tail = fmt.Sprintf(", wait of %s cut short", formatDuration(w.planned))
-			}
-			waits = waits[1:]
-		}
-	}
-}
+// unknown stands for a time that was not recorded.
+const unknown = "…"
 
 // barsOf are the bars of n's row: of an operation or phase, its tries and the waits between them.
-func barsOf(n *node, tries []*node, waits []wait) []bar {
+func barsOf(n *session.Node) (bars []bar) {
 	switch {
-	case markOf(n) == markSkipped:
+	case n.Outcome() == session.Skipped:
 		return nil
-	case len(tries) == 0:
+	case len(n.Tries) == 0:
 		return []bar{barOf(n)}
 	}
-	bars := make([]bar, 0, len(waits)+len(tries))
-	for _, w := range waits {
-		bars = append(bars, w.bar())
+	for _, try := range n.Tries {
+		if try.Wait != nil {
+			bars = append(bars, waitBar(try.Wait))
+		}
 	}
-	for _, t := range tries {
-		bars = append(bars, barOf(t))
+	for _, try := range n.Tries {
+		bars = append(bars, barOf(try))
 	}
 	return bars
 }
 
-func (w wait) bar() bar { return bar{w.from, w.to, barWait, false} }
+func waitBar(w *session.Wait) bar { return bar{w.From, w.To, barWait, false} }
 
 // barOf is the bar of n alone.
-func barOf(n *node) bar {
-	b := bar{n.from, n.to, barWork, n.Failed()}
-	if len(n.children) > 0 || n.Kind == semconv.KindRun {
+func barOf(n *session.Node) bar {
+	b := bar{n.From, n.To, barWork, n.Failed()}
+	if len(n.Children) > 0 || n.Kind == semconv.KindRun {
 		b.kind = barThin
 	}
 	return b
 }
 
-// tryName tells the tenth attempt from the eleventh: their spans share one name. A fallback keeps its own.
-func tryName(n *Span) string {
-	number, ok := n.Number(semconv.AttemptKey)
-	if ok && strings.HasPrefix(n.Name, n.Kind+" ") {
-		return fmt.Sprintf("%s %d", n.Kind, number)
+// Mark is how s ended, in one letter.
+func Mark(s *session.Span) term.Mark {
+	switch s.Outcome() {
+	case session.Skipped:
+		return term.Skipped
+	case session.Cancelled:
+		return term.Cancelled
+	case session.Unended:
+		return term.Open
 	}
-	return nameOf(n)
+	if s.Failed() {
+		return term.Failed
+	}
+	return term.OK
 }
 
-// nameOf is a name that can be seen.
-func nameOf(n *Span) string {
-	if name := clean(n.Name); name != "" {
-		return name
-	}
-	return "(no name)"
-}
-
-func markOf(n *node) mark {
-	status := n.Text(semconv.PhaseStatusKey)
-	if n.Kind == semconv.KindRun {
-		status = n.Text(semconv.RunStatusKey)
-	}
+// StyleOf is how the words of an outcome are drawn.
+func StyleOf(o session.Outcome) term.Style {
 	switch {
-	case status == semconv.StatusSkipped:
-		return markSkipped
-	case status == semconv.StatusCancelled, n.Text(semconv.OutcomeKey) == semconv.OutcomeCancelled:
-		return markCancelled
-	case n.Failed():
-		return markFailed
-	case n.open:
-		return markOpen
+	case o.Saved(), o == session.Unended:
+		return term.Yellow
+	case o == session.Succeeded, o == session.Skipped:
+		return term.Plain
 	}
-	return markOK
+	return term.Red
 }
 
-func errorOf(n *Span) string {
-	if !n.Failed() {
+// errorOf is why n failed; "" when its tries or the rows below it say so.
+func errorOf(n *session.Node) string {
+	failure := n.Failure()
+	only := n.Only()
+	switch {
+	case n.IsTry():
+		return text.Line(failure)
+	case only != nil && only.Failed():
+		failure = only.Failure()
+	case n.Kind == semconv.KindOperation && len(n.Tries) > 0:
 		return ""
 	}
-	text := clean(n.StatusText)
-	if text == "" {
-		text = clean(n.Text(semconv.ErrorTypeKey))
+	failure = text.Line(failure)
+	if shown(n, failure, only) {
+		return ""
 	}
-	return text
+	return failure
 }
 
-// noteOf says how an operation, a phase or a run ended. An error that a row below shows is not said twice.
-func noteOf(n *node, tries []*node, alone bool) note {
-	said, style := outcome(n.Span, n.made(), n.open)
-	note := note{said: said, style: style}
-	switch {
-	case alone && tries[0].Failed():
-		note.err = errorOf(tries[0].Span)
-	case n.Kind == semconv.KindOperation && len(tries) > 0:
-		return note
-	default:
-		note.err = errorOf(n.Span)
-	}
-	if shown(n, note.err, tries, alone) {
-		note.err = ""
-	}
-	return note
-}
-
-// shown reports whether a row below n's shows the error, or the error that it wraps.
-func shown(n *node, err string, tries []*node, alone bool) bool {
-	for _, c := range n.children {
-		own := alone && c == tries[0] // this row is that of the try too
-		if text := errorOf(c.Span); text != "" && !own && strings.Contains(err, text) {
+// shown reports whether a row below n's shows the failure, or the one that it wraps. The row of n is that of only too.
+func shown(n *session.Node, failure string, only *session.Node) bool {
+	for _, c := range n.Children {
+		own := text.Line(c.Failure())
+		if own != "" && c != only && strings.Contains(failure, own) {
 			return true
 		}
-		if c.Failed() && shown(c, err, nil, false) {
+		if c.Failed() && shown(c, failure, nil) {
 			return true
 		}
 	}

@@ -1,5 +1,7 @@
 package waterfall
 
+import "github.com/backspan/backspan/cmd/backspan/internal/text"
+
 // A layout divides the width of a picture.
 type layout struct {
 	words     int  // columns of the tree, the names and the notes
@@ -12,9 +14,8 @@ type layout struct {
 }
 
 const (
-	notesWidth   = 72 // from here on notes stand beside names
-	chartWidth   = 36 // below there is no chart
-	compactWidth = 50 // below a level is one column deep, not two
+	notesWidth = 72 // from here on notes stand beside names
+	chartWidth = 36 // below there is no chart
 
 	minName = 10 // columns of a name that deep rows leave
 
@@ -41,7 +42,7 @@ func (p *picture) measure(items []*item) layout {
 	case p.Width >= chartWidth:
 		chart = between + p.Width/3
 	}
-	lay.words = min(need(items, &lay, 0, width(p.glyphs.gap)), p.Width-numbers-chart)
+	lay.words = min(need(items, &lay, 0, text.Width(p.glyphs.Gap)), p.Width-numbers-chart)
 	lay.tookEnd = lay.words + between + max(took, len(tookTitle))
 	if waited > 0 && !lay.stacked {
 		lay.waitedEnd = lay.words + numbers
@@ -56,9 +57,9 @@ func (p *picture) measure(items []*item) layout {
 // columns are the widths of the longest duration and the longest wait, 0 when there are none.
 func columns(items []*item) (took, waited int) {
 	for _, it := range items {
-		took = max(took, len(it.tookText()))
+		took = max(took, text.Width(it.took))
 		if it.waited > 0 {
-			waited = max(waited, len(formatDuration(it.waited)))
+			waited = max(waited, len(text.Duration(it.waited)))
 		}
 		t, w := columns(it.children)
 		took, waited = max(took, t), max(waited, w)
@@ -70,7 +71,7 @@ func columns(items []*item) (took, waited int) {
 func need(items []*item, lay *layout, level, indent int) int {
 	n := 0
 	for _, it := range items {
-		w := level*indent + 2 + width(it.name)
+		w := level*indent + 2 + text.Width(it.name)
 		if note := it.note.width(lay.maxError); note > 0 && !lay.stacked {
 			w += between + note
 		}
@@ -79,19 +80,11 @@ func need(items []*item, lay *layout, level, indent int) int {
 	return n
 }
 
-// tookText is the duration of a row; a fold and what did not run have none.
-func (it *item) tookText() string {
-	if it.folded > 0 || it.mark == markSkipped {
-		return ""
-	}
-	return formatDuration(it.took)
-}
-
 // width is how many columns the note takes when its error gets at most maxError.
 func (n note) width(maxError int) int {
-	w := width(n.said) + width(n.tail)
+	w := text.Width(n.said) + text.Width(n.tail)
 	if n.err != "" {
-		w += width(n.between()) + width(shorten(n.err, maxError, "..."))
+		w += text.Width(n.between()) + text.Width(text.Shorten(n.err, maxError, "..."))
 	}
 	return w
 }

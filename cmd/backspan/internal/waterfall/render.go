@@ -3,7 +3,10 @@ package waterfall
 import (
 	"bufio"
 	"io"
-	"strings"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/session"
+	"github.com/backspan/backspan/cmd/backspan/internal/term"
+	"github.com/backspan/backspan/cmd/backspan/internal/text"
 )
 
 // Options say how a waterfall is drawn. The zero Options give plain text of 80 columns.
@@ -26,12 +29,11 @@ const (
 	defaultRows  = 50
 )
 
-// Render draws spans, most often those of one trace, and what Summarize counts: the tree on the left, the times on the
-// right, drawn to scale. Nothing in the spans can break the picture or command the terminal. Without spans it says so.
-// The error is w's.
-func Render(w io.Writer, spans []Span, o Options) error {
+// Render draws s and its summary: the tree on the left, the times on the right, drawn to scale. Nothing in the spans can
+// break the picture or command the terminal. Without spans it says so. The error is w's.
+func Render(w io.Writer, s *session.Session, o Options) error {
 	p := newPicture(o)
-	p.draw(forest(spans))
+	p.draw(s)
 	out := bufio.NewWriter(w)
 	for _, l := range p.lines {
 		if _, err := out.WriteString(l + "\n"); err != nil {
@@ -45,7 +47,7 @@ func Render(w io.Writer, spans []Span, o Options) error {
 type picture struct {
 	Options
 	layout
-	glyphs *glyphs
+	glyphs *term.Glyphs
 	lines  []string
 }
 
@@ -57,22 +59,21 @@ func newPicture(o Options) *picture {
 	if o.MaxRows == 0 {
 		o.MaxRows = defaultRows
 	}
-	return &picture{Options: o, glyphs: glyphsFor(o.ASCII, o.Width)}
+	return &picture{Options: o, glyphs: term.GlyphsFor(o.ASCII, o.Width)}
 }
 
-func (p *picture) draw(roots []*node) {
-	if len(roots) == 0 {
+func (p *picture) draw(s *session.Session) {
+	if len(s.Roots) == 0 {
 		p.lines = []string{"no spans"}
 		return
 	}
-	items := itemsOf(roots)
+	items := itemsOf(s.Roots)
 	if p.MaxRows != NoFold {
 		items = fold(items, p.MaxRows)
 	}
 	p.readable(items)
-	first, last := extent(roots)
 	p.layout = p.measure(items)
-	p.chart = newChart(first, last, p.Width-p.chartAt)
+	p.chart = newChart(s.First, s.Last, p.Width-p.chartAt)
 
 	if p.chart.columns > 0 {
 		p.header()
@@ -81,30 +82,31 @@ func (p *picture) draw(roots []*node) {
 		p.row(it, "", "")
 	}
 	p.lines = append(p.lines, "")
-	p.summary(summarize(roots))
+	p.summary(s.Summary())
 }
 
 // readable makes all text of items fit for the terminal.
 func (p *picture) readable(items []*item) {
 	for _, it := range items {
 		if p.ASCII {
-			it.name, it.note.said, it.note.err = asciiOnly(it.name), asciiOnly(it.note.said), asciiOnly(it.note.err)
+			it.name, it.note.err = text.ASCII(it.name), text.ASCII(it.note.err)
+			it.took = text.ASCII(it.took)
 		}
 		p.readable(it.children)
 	}
 }
 
-func (p *picture) line() *line { return &line{color: p.Color} }
+func (p *picture) line() *term.Line { return &term.Line{Color: p.Color} }
 
-func (p *picture) end(l *line) { p.lines = append(p.lines, l.String()) }
+func (p *picture) end(l *term.Line) { p.lines = append(p.lines, l.String()) }
 
 func (p *picture) header() {
 	l := p.line()
-	l.right(p.tookEnd, styleFaint, tookTitle)
+	l.Right(p.tookEnd, term.Faint, tookTitle)
 	if p.waitedEnd > 0 {
-		l.right(p.waitedEnd, styleFaint, waitedTitle)
+		l.Right(p.waitedEnd, term.Faint, waitedTitle)
 	}
-	l.pad(p.chartAt)
+	l.Pad(p.chartAt)
 	p.chart.axis(l)
 	p.end(l)
 }
@@ -113,16 +115,16 @@ func (p *picture) header() {
 func (p *picture) row(it *item, before, below string) {
 	l := p.line()
 	// However deep it is, the beginning of its name is to be seen.
-	l.add(styleFaint, cut(before, max(0, p.words-min(minName, 2+width(it.name))), ""))
+	l.Add(term.Faint, text.Cut(before, max(0, p.words-min(minName, 2+text.Width(it.name))), ""))
 	if it.folded > 0 {
-		l.add(styleFaint, p.glyphs.ellipsis+" ")
+		l.Add(term.Faint, p.glyphs.Ellipsis+" ")
 	} else {
-		l.add(markStyles[it.mark], p.glyphs.marks[it.mark]+" ")
+		l.Add(it.mark.Style(), p.glyphs.Marks[it.mark]+" ")
 	}
 	p.name(l, it)
 	p.numbers(l, it)
 	if p.chart.columns > 0 {
-		l.pad(p.chartAt)
+		l.Pad(p.chartAt)
 		p.chart.draw(l, p.glyphs, it.bars)
 	}
 	p.end(l)
@@ -131,89 +133,86 @@ func (p *picture) row(it *item, before, below string) {
 	}
 	for i, c := range it.children {
 		if i < len(it.children)-1 {
-			p.row(c, below+p.glyphs.branch, below+p.glyphs.trunk)
+			p.row(c, below+p.glyphs.Branch, below+p.glyphs.Trunk)
 		} else {
-			p.row(c, below+p.glyphs.last, below+p.glyphs.gap)
+			p.row(c, below+p.glyphs.Last, below+p.glyphs.Gap)
 		}
 	}
 }
 
-// name adds the name, and the note beside it where there is room for both.
-func (p *picture) name(l *line, it *item) {
-	s := styleNone
+// name adds the name, and the note beside it where there is left for both.
+func (p *picture) name(l *term.Line, it *item) {
+	s := term.Plain
 	if it.bold {
-		s = styleBold
+		s = term.Bold
 	}
-	room := p.words - l.width
+	left := p.words - l.Width
 	note := 0
 	if !p.stacked {
 		note = it.note.width(p.maxError)
 	}
 	if note > 0 {
 		// Both are cut when they must be; neither to less than half.
-		note = min(note, max(room/2, room-width(it.name)-2))
-		room -= 2 + note
+		note = min(note, max(left/2, left-text.Width(it.name)-2))
+		left -= 2 + note
 	}
-	l.add(s, leftToRight(cut(it.name, max(room, 0), p.glyphs.ellipsis)))
+	l.Add(s, text.LeftToRight(text.Cut(it.name, max(left, 0), p.glyphs.Ellipsis)))
 	if note > 0 {
-		l.add(styleNone, "  ")
-		p.note(l, it.note, p.words-l.width)
+		l.Add(term.Plain, "  ")
+		p.note(l, it.note, p.words-l.Width)
 	}
 }
 
-func (p *picture) numbers(l *line, it *item) {
-	took := it.tookText()
-	if it.open {
-		took = p.glyphs.ellipsis
-	}
-	l.right(p.tookEnd, styleNone, took)
+func (p *picture) numbers(l *term.Line, it *item) {
+	l.Right(p.tookEnd, term.Plain, it.took)
 	if p.waitedEnd > 0 && it.waited > 0 {
-		l.right(p.waitedEnd, styleFaint, formatDuration(it.waited))
+		l.Right(p.waitedEnd, term.Faint, text.Duration(it.waited))
 	}
 }
 
 // note adds the words of n in at most w columns.
-func (p *picture) note(l *line, n note, w int) {
+func (p *picture) note(l *term.Line, n note, w int) {
 	if n.err == "" {
-		l.add(n.style, cut(n.said+n.tail, w, p.glyphs.ellipsis))
+		l.Add(n.style, text.Cut(n.said+n.tail, w, p.glyphs.Ellipsis))
 		return
 	}
 	said := n.said + n.between()
-	room := w - width(said) - width(n.tail)
-	if room < enoughError {
-		room, n.tail = w-width(said), ""
+	left := w - text.Width(said) - text.Width(n.tail)
+	if left < enoughError {
+		left, n.tail = w-text.Width(said), ""
 	}
-	if said != "" && room < enoughError {
-		l.add(n.style, cut(n.said, w, p.glyphs.ellipsis))
+	if said != "" && left < enoughError {
+		l.Add(n.style, text.Cut(n.said, w, p.glyphs.Ellipsis))
 		return
 	}
-	l.add(styleFailed, said)
-	l.add(styleFailed, leftToRight(shorten(n.err, min(room, p.maxError), p.glyphs.ellipsis)))
-	l.add(styleFaint, n.tail)
+	l.Add(term.Red, said)
+	l.Add(term.Red, text.LeftToRight(text.Shorten(n.err, min(left, p.maxError), p.glyphs.Ellipsis)))
+	l.Add(term.Faint, n.tail)
 }
 
 // enoughError is how many columns of an error are worth showing.
 const enoughError = 12
 
-// noteLine is the line of words below a row that had no room for them.
+// noteLine is the line of words below a row that is too narrow for them.
 func (p *picture) noteLine(it *item, below string) {
 	n := it.note
 	if it.waited > 0 {
-		n.tail = ", waited " + formatDuration(it.waited) + n.tail
-	}
-	if n.said+n.err == "" {
-		n.tail = strings.TrimPrefix(n.tail, ", ")
+		waited := "waited " + text.Duration(it.waited)
+		if n.said+n.err != "" {
+			waited = ", " + waited
+		}
+		n.tail = waited + n.tail
 	}
 	if n.said+n.err+n.tail == "" {
 		return
 	}
-	trunk := p.glyphs.gap
+	trunk := p.glyphs.Gap
 	if len(it.children) > 0 {
-		trunk = p.glyphs.trunk
+		trunk = p.glyphs.Trunk
 	}
 	l := p.line()
-	l.add(styleFaint, cut(below+trunk, max(0, p.Width-2*minName), ""))
-	l.add(styleNone, " ")
-	p.note(l, n, p.Width-l.width)
+	l.Add(term.Faint, text.Cut(below+trunk, max(0, p.Width-2*minName), ""))
+	l.Add(term.Plain, " ")
+	p.note(l, n, p.Width-l.Width)
 	p.end(l)
 }

@@ -1,0 +1,44 @@
+package drawn
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/session"
+)
+
+func openSession(t *testing.T, path string) *session.Session {
+	t.Helper()
+	log, err := session.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := log.Session("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// The page of a run is the same whether its spans come from the process or from the trace file.
+func TestTraceFileTellsWhatTheSpansTell(t *testing.T) {
+	r := recordFiles(t, nightly)
+	golden(t, "nightly.txt", []byte(outline(t, session.New(r.spans))))
+	golden(t, "nightly.txt", []byte(outline(t, openSession(t, r.trace))))
+}
+
+// An events file tells the same story with gaps, and names the gaps.
+func TestEventsTellTheSameStory(t *testing.T) {
+	r := recordFiles(t, nightly)
+	s := openSession(t, r.events)
+	golden(t, "nightly-events.txt", []byte(outline(t, s)))
+	notes := strings.Join(s.Notes, "\n")
+	for _, want := range []string{"less than a trace", "known by their ends"} {
+		if !strings.Contains(notes, want) {
+			t.Errorf("notes %q do not say %q", notes, want)
+		}
+	}
+	if !s.Partial || s.ID != nightlyID || s.Source != r.events {
+		t.Errorf("partial %v, session %q from %q", s.Partial, s.ID, s.Source)
+	}
+}

@@ -1,0 +1,155 @@
+package page
+
+import (
+	"cmp"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/session"
+	"github.com/backspan/backspan/cmd/backspan/internal/text"
+	"github.com/backspan/backspan/internal/semconv"
+)
+
+// A row is one line of the waterfall as the script reads it. Times are in microseconds after the first one known.
+type row struct {
+	Parent    int             `json:"parent"` // index of another row; -1: none
+	Kind      string          `json:"kind,omitempty"`
+	Name      string          `json:"name"`
+	Start     int64           `json:"start"`
+	Took      int64           `json:"took"`
+	State     session.Outcome `json:"state"`
+	Said      string          `json:"said,omitempty"` // how it ended, in words
+	Failed    bool            `json:"failed,omitempty"`
+	Error     string          `json:"error,omitempty"`
+	ErrorType string          `json:"type,omitempty"`
+	Made      int             `json:"made,omitempty"`    // operation, phase: how many tries
+	Waited    int64           `json:"waited,omitempty"`  // operation, phase: all waits; try: the wait after it
+	Wait      *rowWait        `json:"wait,omitempty"`    // try: the wait after it
+	Open      bool            `json:"open,omitempty"`    // its end is not known
+	Unbegun   bool            `json:"unbegun,omitempty"` // its beginning is not known
+	Trace     int             `json:"trace,omitempty"`   // 1 + index of data.Traces; 0: none
+	Span      string          `json:"span,omitempty"`
+	More      [][2]string     `json:"more,omitempty"` // whatever else the span says
+}
+
+// A rowWait is a wait; it begins at the end of its row.
+type rowWait struct {
+	Took    int64 `json:"took"`
+	Planned int64 `json:"planned,omitempty"` // 0: not known
+	Open    bool  `json:"open,omitempty"`
+	Cut     bool  `json:"cut,omitempty"` // no try came after it
+}
+
+// A table is the rows of a session, and the traces that they are of.
+type table struct {
+	rows       []row
+	traces     []string
+	traceIndex map[string]int
+	first      time.Time
+}
+
+func rowsOf(s *session.Session) (rows []row, traces []string) {
+	t := table{first: s.First, traceIndex: map[string]int{}}
+	t.add(s.Roots, -1)
+	return t.rows, t.traces
+}
+
+func (t *table) add(nodes []*session.Node, parent int) {
+	for _, n := range nodes {
+		r := t.row(n)
+		r.Parent = parent
+		t.rows = append(t.rows, r)
+		t.add(n.Rows(), len(t.rows)-1)
+	}
+}
+
+func (t *table) row(n *session.Node) row {
+	r := row{
+		Kind:    kindOf(n.Kind),
+		Name:    cmp.Or(text.Safe(n.Label(), text.MaxName), "(no name)"),
+		Start:   n.From.Sub(t.first).Microseconds(),
+		Took:    n.To.Sub(n.From).Microseconds(),
+		State:   n.Outcome(),
+		Said:    n.Said(),
+		Failed:  n.Failed(),
+		Waited:  n.Waited().Microseconds(),
+		Open:    n.Open,
+		Unbegun: n.Unbegun,
+		More:    more(n.Span, nil),
+	}
+	if n.CanRetry() {
+		r.Made = max(n.Made(), len(n.Tries))
+	}
+	errorType := n.Text(semconv.ErrorTypeKey)
+	if n.Failed() {
+		r.Error = n.StatusText
+	}
+	if only := n.Only(); only != nil {
+		r.More = more(only.Span, r.More)
+		if only.Failed() {
+			r.Error = cmp.Or(only.StatusText, r.Error)
+			errorType = cmp.Or(only.Text(semconv.ErrorTypeKey), errorType)
+		}
+	}
+	r.Error, r.ErrorType = text.Safe(r.Error, text.MaxText), text.Safe(errorType, text.MaxName)
+	if w := n.Wait; w != nil {
+		r.Wait = &rowWait{w.Took().Microseconds(), w.Planned.Microseconds(), w.Open, w.Cut}
+	}
+	if n.SpanID.IsValid() {
+		r.Span = n.SpanID.String()
+	}
+	if n.TraceID.IsValid() {
+		id := n.TraceID.String()
+		if t.traceIndex[id] == 0 {
+			t.traces = append(t.traces, id)
+			t.traceIndex[id] = len(t.traces)
+		}
+		r.Trace = t.traceIndex[id]
+	}
+	return r
+}
+
+// kindOf lets nothing but our own words through: the script makes class names of them.
+func kindOf(kind string) string {
+	switch kind {
+	case semconv.KindRun, semconv.KindPhase, semconv.KindOperation:
+		return kind
+	}
+	if semconv.IsTry(kind) {
+		return kind
+	}
+	return ""
+}
+
+// told are the attributes that a row shows in words of its own.
+var told = map[attribute.Key]bool{
+	semconv.KindKey: true, semconv.SessionIDKey: true, semconv.ErrorTypeKey: true, semconv.OperationKey: true,
+	semconv.AttemptKey: true, semconv.DelayKey: true, semconv.NextDelayKey: true, semconv.ResultKey: true,
+	semconv.AttemptsKey: true, semconv.RetriedKey: true, semconv.TotalDelayKey: true, semconv.OutcomeKey: true,
+	semconv.PhaseNameKey: true, semconv.PhaseStatusKey: true, semconv.RunStatusKey: true, semconv.PhaseFallbackKey: true,
+	semconv.RecoveryAttemptedKey: true, semconv.RecoverySuccessKey: true, semconv.RecoveryAttemptsKey: true,
+}
+
+// maxMore is how many attributes of a row the page keeps: OpenTelemetry's own limit.
+const maxMore = 128
+
+// more adds what else a span says to list: its other attributes, and a panic's stack.
+func more(s *session.Span, list [][2]string) [][2]string {
+	add := func(kv attribute.KeyValue) {
+		if len(list) < maxMore && !told[kv.Key] {
+			list = append(list, [2]string{text.Safe(string(kv.Key), text.MaxName), text.Safe(kv.Value.String(), text.MaxText)})
+		}
+	}
+	for _, kv := range s.Attributes {
+		add(kv)
+	}
+	for _, e := range s.Events {
+		if e.Name == semconv.ExceptionEvent {
+			for _, kv := range e.Attributes {
+				add(kv)
+			}
+		}
+	}
+	return list
+}

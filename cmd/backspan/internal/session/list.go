@@ -1,0 +1,40 @@
+package session
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/text"
+)
+
+// Title is what ran, and when, in one line that is safe to print.
+func (e Entry) Title() string { return text.Name(e.Name) + ", " + e.began() }
+
+func (e Entry) began() string {
+	if e.Start.IsZero() {
+		return "at an unknown time"
+	}
+	return e.Start.UTC().Format(time.RFC3339)
+}
+
+// WriteList writes the sessions of l as a table. The error is w's.
+func (l *Log) WriteList(w io.Writer) error {
+	what := map[Format]string{TraceFile: "spans", EventsFile: "events"}[l.Format]
+	if _, err := fmt.Fprintf(w, "%s (%s)\n", l.Path, l.Format); err != nil {
+		return err
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	if _, err := fmt.Fprintf(table, "session\tbegan\ttook\t%s\twhat ran\n", what); err != nil {
+		return err
+	}
+	for _, e := range l.Sessions {
+		_, err := fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\n", text.Line(e.ID), e.began(),
+			text.Duration(e.End.Sub(e.Start)), e.Records, text.Name(e.Name))
+		if err != nil {
+			return err
+		}
+	}
+	return table.Flush()
+}

@@ -1,0 +1,195 @@
+package session
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// ErrNoSession is what an error matches that says that a log has no session of the id asked for, or none at all.
+var ErrNoSession = errors.New("no such session")
+
+// A Format is what a log is written in.
+type Format string
+
+// The formats.
+const (
+	TraceFile  Format = "trace file"  // OTLP JSON lines: a TraceFile of package telemetry, or a collector's
+	EventsFile Format = "events file" // events.jsonl of package events
+)
+
+// A Log is a file with the spans or the events of one or more sessions.
+type Log struct {
+	Path     string
+	Format   Format
+	Sessions []Entry // the newest first
+	Skipped  int     // lines that could not be read
+
+	traces map[string][]int // trace file: the spans of each session
+	spans  spanList
+}
+
+// An Entry is a session of a log.
+type Entry struct {
+	ID         string // session.id; the trace's id for spans without one
+	Name       string // what ran; empty when the log does not say
+	Start, End time.Time
+	Records    int // spans or events
+}
+
+// Open reads what is in the log at path, plain or gzipped. Lines that cannot be read are skipped and counted; it is an
+// error when there is nothing else, and when path is no regular file.
+func Open(path string) (*Log, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, fmt.Errorf("%s: there is no such file", path)
+	case err != nil:
+		return nil, err
+	case info.IsDir():
+		return nil, fmt.Errorf("%s is a directory; name the trace file or the events file in it", path)
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	}
+	l := &Log{Path: path}
+	if l.Format, err = formatOf(path); err != nil {
+		return nil, err
+	}
+	if l.Format == TraceFile {
+		err = l.readTraces()
+	} else {
+		err = l.readEvents()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	slices.SortStableFunc(l.Sessions, func(a, b Entry) int {
+		return cmp.Or(b.Start.Compare(a.Start), b.End.Compare(a.End), strings.Compare(a.ID, b.ID))
+	})
+	return l, nil
+}
+
+// Session returns the session with that id, or with the only id that begins so; without an id the newest.
+func (l *Log) Session(id string) (*Session, error) {
+	entry, err := l.find(id)
+	if err != nil {
+		return nil, err
+	}
+	if l.Format == TraceFile {
+		return l.traceSession(entry), nil
+	}
+	return l.eventsSession(entry)
+}
+
+func (l *Log) find(id string) (Entry, error) {
+	if len(l.Sessions) == 0 {
+		return Entry{}, fmt.Errorf("%s: %w, for it has no spans and no events", l.Path, ErrNoSession)
+	}
+	if id == "" {
+		return l.Sessions[0], nil
+	}
+	var found []Entry
+	for _, e := range l.Sessions {
+		if e.ID == id {
+			return e, nil
+		}
+		if strings.HasPrefix(e.ID, strings.ToLower(id)) {
+			found = append(found, e)
+		}
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return Entry{}, fmt.Errorf("%s: %w: %q", l.Path, ErrNoSession, id)
+	}
+	return Entry{}, fmt.Errorf("%s: %d sessions begin with %q, %s and %s among them; give more of the id",
+		l.Path, len(found), id, found[0].ID, found[1].ID)
+}
+
+// headSize is how much of a file its format is told by. Collectors write long lines; their first bytes will do.
+const headSize = 64 << 10
+
+func formatOf(path string) (Format, error) {
+	in, err := openPlain(path)
+	if err != nil {
+		return "", err
+	}
+	head := make([]byte, headSize)
+	n, err := io.ReadFull(in, head)
+	if closeErr := in.Close(); err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = closeErr
+	}
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	head = head[:n]
+	for line := range bytes.Lines(head) {
+		line = bytes.TrimSpace(line)
+		switch {
+		case bytes.HasPrefix(line, []byte("{")) && bytes.Contains(line, []byte(`"resourceSpans"`)):
+			return TraceFile, nil
+		case bytes.Contains(line, []byte(`"timestamp"`)) && bytes.Contains(line, []byte(`"type"`)):
+			return EventsFile, nil
+		}
+	}
+	const want = `want a trace file (OTLP JSON lines, {"resourceSpans": …}) or an events file ({"timestamp": …})`
+	switch {
+	case len(bytes.TrimSpace(head)) == 0:
+		return "", fmt.Errorf("%s is empty; %s", path, want)
+	case bytes.IndexByte(head, 0) >= 0 || !utf8.Valid(wholeRunes(head)):
+		return "", fmt.Errorf("%s is binary; %s", path, want)
+	case bytes.Contains(head, []byte(`"resourceSpans"`)):
+		filter := "."
+		if bytes.HasPrefix(bytes.TrimSpace(head), []byte("[")) {
+			filter = "'.[]'"
+		}
+		return "", fmt.Errorf("%s is OTLP JSON, but not one object a line, as jq -c %s %s writes it", path, filter, path)
+	case bytes.Contains(head, []byte(`"traceID"`)):
+		return "", fmt.Errorf("%s is Jaeger's own JSON; %s", path, want)
+	}
+	return "", fmt.Errorf("%s is neither; %s", path, want)
+}
+
+// wholeRunes is b without the rune that its end may cut.
+func wholeRunes(b []byte) []byte {
+	for n := 0; n < utf8.UTFMax && len(b) > n; n++ {
+		if end := b[:len(b)-n]; utf8.Valid(end[max(0, len(end)-utf8.UTFMax):]) {
+			return end
+		}
+	}
+	return b
+}
+
+// openPlain opens a file, through gzip if it is compressed.
+func openPlain(path string) (io.ReadCloser, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	in := bufio.NewReader(file)
+	// What cannot be read will say so when it is.
+	if magic, _ := in.Peek(2); !bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+		return &stack{in, file}, nil
+	}
+	unzipped, err := gzip.NewReader(in)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), file.Close())
+	}
+	return &stack{unzipped, file}, nil
+}
+
+// A stack reads from its top and closes its bottom.
+type stack struct {
+	io.Reader
+	io.Closer
+}

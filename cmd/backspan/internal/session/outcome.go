@@ -1,0 +1,91 @@
+package session
+
+import (
+	"github.com/backspan/backspan/cmd/backspan/internal/text"
+	"github.com/backspan/backspan/internal/semconv"
+)
+
+// An Outcome is how a span ended. Those of operations are the values of retry.outcome.
+type Outcome string
+
+// The outcomes.
+const (
+	Succeeded Outcome = semconv.OutcomeSuccess // at once
+	Recovered Outcome = semconv.OutcomeRecovered
+	FellBack  Outcome = "fell_back" // a phase whose result is its fallback's
+	Exhausted Outcome = semconv.OutcomeExhausted
+	Permanent Outcome = semconv.OutcomePermanent
+	Deadline  Outcome = semconv.OutcomeDeadline
+	Budget    Outcome = semconv.OutcomeBudget
+	Panicked  Outcome = semconv.OutcomePanic
+	Cancelled Outcome = semconv.OutcomeCancelled
+	Failed    Outcome = semconv.StatusFailed
+	Retried   Outcome = semconv.ResultRetrying // a try that failed and was followed by another
+	Skipped   Outcome = semconv.StatusSkipped
+	Unended   Outcome = "open" // it has not ended, or its end was not recorded
+)
+
+// Outcomes are all of them, in the order in which they are listed.
+var Outcomes = [...]Outcome{
+	Succeeded, Recovered, FellBack, Exhausted, Permanent, Deadline, Budget, Panicked, Cancelled, Failed, Retried, Skipped, Unended,
+}
+
+var words = map[Outcome]string{
+	Succeeded: "succeeded", Recovered: "recovered", FellBack: "fell back", Exhausted: "exhausted", Permanent: "permanent",
+	Deadline: "out of time", Budget: "budget spent", Panicked: "panicked", Cancelled: "cancelled", Failed: "failed",
+	Retried: "failed, retried", Skipped: "skipped", Unended: "not ended",
+}
+
+// Word is o as people read it.
+func (o Outcome) Word() string { return words[o] }
+
+// Saved reports whether o is a good end after a failed try.
+func (o Outcome) Saved() bool { return o == Recovered || o == FellBack }
+
+// Outcome is how s ended.
+func (s *Span) Outcome() Outcome {
+	var o Outcome
+	switch s.Kind {
+	case semconv.KindOperation:
+		o = Outcome(s.Text(semconv.OutcomeKey))
+	case semconv.KindAttempt, semconv.KindRecovery, semconv.KindFallback:
+		o = Outcome(s.Text(semconv.ResultKey))
+	case semconv.KindRun:
+		o = Outcome(s.Text(semconv.RunStatusKey))
+	case semconv.KindPhase:
+		switch {
+		case s.Flag(semconv.PhaseFallbackKey):
+			o = FellBack
+		case s.Flag(semconv.RecoverySuccessKey):
+			o = Recovered
+		default:
+			o = Outcome(s.Text(semconv.PhaseStatusKey))
+		}
+	}
+	switch {
+	case words[o] != "" && !(s.Failed() && (o == Succeeded || o.Saved())):
+		return o
+	case s.Failed():
+		return Failed
+	case s.End.IsZero():
+		return Unended
+	}
+	return Succeeded
+}
+
+// Said is the end of s in words, after so many tries without the fallback: "exhausted, 4 attempts". It is empty for a try
+// and for what succeeded at once.
+func (s *Span) Said(tries int) string {
+	o := s.Outcome()
+	switch {
+	case s.Kind == semconv.KindOperation && tries > 1:
+		return o.Word() + ", " + text.Plural(tries, "attempt", "attempts")
+	case s.Kind == semconv.KindPhase && tries > 1 && o == FellBack:
+		return o.Word() + " after " + text.Plural(tries-1, "recovery", "recoveries")
+	case s.Kind == semconv.KindPhase && tries > 1:
+		return o.Word() + ", " + text.Plural(tries-1, "recovery", "recoveries")
+	case s.IsTry(), s.Kind == "", o == Succeeded:
+		return ""
+	}
+	return o.Word()
+}

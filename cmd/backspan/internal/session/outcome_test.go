@@ -1,0 +1,82 @@
+package session
+
+import (
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+
+	"github.com/backspan/backspan/internal/semconv"
+)
+
+func TestSaid(t *testing.T) {
+	outcome, status := semconv.OutcomeKey.String, semconv.PhaseStatusKey.String
+	recoveries := semconv.RecoveryAttemptsKey.Int
+	fell, saved := semconv.PhaseFallbackKey.Bool(true), semconv.RecoverySuccessKey.Bool(true)
+	for _, c := range []struct {
+		kind   string
+		failed bool
+		set    []attribute.KeyValue
+		tries  int
+		want   string
+	}{
+		{semconv.KindOperation, false, []attribute.KeyValue{outcome("success")}, 1, ""},
+		{semconv.KindOperation, false, []attribute.KeyValue{outcome("recovered")}, 2, "recovered, 2 attempts"},
+		{semconv.KindOperation, true, []attribute.KeyValue{outcome("exhausted")}, 4, "exhausted, 4 attempts"},
+		{semconv.KindOperation, true, []attribute.KeyValue{outcome("permanent")}, 1, "permanent"},
+		{semconv.KindOperation, true, []attribute.KeyValue{outcome("deadline")}, 1, "out of time"},
+		{semconv.KindOperation, true, []attribute.KeyValue{outcome("something new")}, 1, "failed"},
+		{semconv.KindOperation, true, nil, 3, "failed, 3 attempts"},
+		{semconv.KindPhase, false, []attribute.KeyValue{status("success")}, 1, ""},
+		{semconv.KindPhase, false, []attribute.KeyValue{status("skipped")}, 0, "skipped"},
+		{semconv.KindPhase, false, []attribute.KeyValue{status("success"), saved, recoveries(2)}, 3, "recovered, 2 recoveries"},
+		{semconv.KindPhase, false, []attribute.KeyValue{status("success"), fell, recoveries(1)}, 2, "fell back after 1 recovery"},
+		{semconv.KindPhase, false, []attribute.KeyValue{status("success"), fell}, 1, "fell back"},
+		{semconv.KindPhase, true, []attribute.KeyValue{status("failed"), recoveries(3)}, 4, "failed, 3 recoveries"},
+		{semconv.KindRun, false, []attribute.KeyValue{semconv.RunStatusKey.String("success")}, 0, ""},
+		{semconv.KindRun, true, []attribute.KeyValue{semconv.RunStatusKey.String("cancelled")}, 0, "cancelled"},
+		{semconv.KindAttempt, true, []attribute.KeyValue{semconv.ResultKey.String("failed")}, 0, ""},
+		{"", true, nil, 0, ""},
+	} {
+		s := of(c.kind, 1, 0, 0, 9, c.set...)
+		if c.failed {
+			s.Status = codes.Error
+		}
+		if got := s.Said(c.tries); got != c.want {
+			t.Errorf("%s with %v: %q, want %q", c.kind, c.set, got, c.want)
+		}
+	}
+	open := span(1, 0, 0, 0)
+	open.End = time.Time{}
+	if got := open.Said(1); got != "not ended" {
+		t.Errorf("without an end: %q", got)
+	}
+}
+
+func TestEveryOutcomeHasAWord(t *testing.T) {
+	for _, o := range Outcomes {
+		if o.Word() == "" {
+			t.Errorf("%q has no word", o)
+		}
+	}
+	if len(words) != len(Outcomes) {
+		t.Errorf("%d words for %d outcomes", len(words), len(Outcomes))
+	}
+}
+
+// The fallback is no recovery, whether the phase says how many there were or not.
+func TestFallbackIsNoRecovery(t *testing.T) {
+	fell := semconv.PhaseFallbackKey.Bool(true)
+	for _, phase := range []Span{of(semconv.KindPhase, 1, 0, 0, 9, fell), of(semconv.KindPhase, 1, 0, 0, 9, fell, semconv.RecoveryAttemptsKey.Int(1))} {
+		s := New([]Span{
+			phase, of(semconv.KindAttempt, 2, 1, 0, 2), of(semconv.KindRecovery, 3, 1, 3, 4), of(semconv.KindFallback, 4, 1, 5, 6),
+		})
+		if got, want := s.Roots[0].Said(), "fell back after 1 recovery"; got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+		if got := s.Outcome(); got != Recovered {
+			t.Errorf("the session is %q, want %q", got, Recovered)
+		}
+	}
+}

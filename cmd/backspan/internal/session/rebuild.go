@@ -1,0 +1,370 @@
+package session
+
+import (
+	"encoding/binary"
+	"math"
+	"slices"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/text"
+	"github.com/backspan/backspan/events"
+	"github.com/backspan/backspan/internal/semconv"
+)
+
+// A rebuilder makes spans of events again. What the events do not say it does not make up: an operation's first attempt
+// has no begin, one that succeeded at once does not exist, and an operation has no parent but the phase that it names.
+type rebuilder struct {
+	spans   []*rebuilt // runs, phases, tries, operations
+	byID    map[trace.SpanID]*rebuilt
+	runs    map[trace.TraceID]*rebuilt
+	phases  map[callKey]*rebuilt // the newest of a name
+	calls   map[callKey][]*rebuilt
+	used    map[trace.SpanID]bool // ids of the events
+	lastID  uint64
+	unknown struct {
+		begins, delays, missing, mixed bool
+		dropped                        int
+	}
+}
+
+// A rebuilt is a span in the making.
+type rebuilt struct {
+	Span
+	tries  []*rebuilt // of an operation or phase
+	number int        // of the last try
+	next   time.Time  // when the next try begins; zero when none does, or nobody knows
+	delay  float64    // the wait before it; NaN when nobody knows
+	closed bool       // nothing can follow
+}
+
+// A callKey tells operations and phases apart as far as events do.
+type callKey struct {
+	trace       trace.TraceID
+	phase, name string
+}
+
+// fromEvents makes a session of its events.
+func fromEvents(list []event) *Session {
+	b := &rebuilder{
+		byID: map[trace.SpanID]*rebuilt{}, runs: map[trace.TraceID]*rebuilt{},
+		phases: map[callKey]*rebuilt{}, calls: map[callKey][]*rebuilt{}, used: map[trace.SpanID]bool{},
+	}
+	// Processes that write side by side may write a little out of order.
+	slices.SortStableFunc(list, func(a, b event) int { return a.time.Compare(b.time) })
+	for i := range list {
+		b.used[list[i].span] = true
+	}
+	for i := range list {
+		b.add(&list[i])
+	}
+	return b.session()
+}
+
+func (b *rebuilder) add(r *event) {
+	switch r.kind {
+	case events.TypeRunStart, events.TypeRunEnd:
+		b.run(r)
+	case events.TypePhaseStart, events.TypePhaseEnd:
+		b.phase(r)
+	case events.TypePhaseFailed, events.TypeRecovery, events.TypeFallback:
+		b.phaseTry(r)
+	case events.TypeAttempt, events.TypeRecovered:
+		b.attempt(r)
+	case events.TypeStopped:
+		b.stopped(r)
+	case events.TypeEventsDropped:
+		b.unknown.dropped += whole(r.lost)
+	}
+}
+
+// span begins a span; id may be zero.
+func (b *rebuilder) span(r *event, kind, name string, id trace.SpanID) *rebuilt {
+	for !id.IsValid() {
+		b.lastID++
+		binary.BigEndian.PutUint64(id[:], b.lastID)
+		if b.used[id] {
+			id = trace.SpanID{}
+		}
+	}
+	s := &rebuilt{delay: math.NaN(), Span: Span{
+		Kind: kind, Name: name, TraceID: r.trace, SpanID: id, Start: r.time,
+		Attributes: []attribute.KeyValue{semconv.KindKey.String(kind), semconv.SessionIDKey.String(r.session)},
+	}}
+	if r.phase != "" {
+		s.set(semconv.PhaseNameKey.String(r.phase))
+	}
+	b.spans = append(b.spans, s)
+	b.byID[id] = s
+	return s
+}
+
+func (s *rebuilt) set(list ...attribute.KeyValue) { s.Attributes = append(s.Attributes, list...) }
+
+func (s *rebuilt) fail(text string) {
+	s.Status, s.StatusText = codes.Error, text
+}
+
+// begunBy is the run or phase that a start or end is about. The line of its start may be lost; its end says how long it
+// took.
+func (b *rebuilder) begunBy(r *event, kind, name, endType string) *rebuilt {
+	if s := b.byID[r.span]; s != nil && s.Kind == kind && trace.SpanID(r.span).IsValid() {
+		return s
+	}
+	s := b.span(r, kind, name, r.span)
+	if r.kind == endType {
+		took, ok := seconds(r.took)
+		s.Start, s.Unbegun = r.time.Add(-took), !ok
+	}
+	return s
+}
+
+func (b *rebuilder) run(r *event) {
+	s := b.begunBy(r, semconv.KindRun, r.pipeline, events.TypeRunEnd)
+	b.runs[r.trace] = s
+	if r.kind == events.TypeRunEnd {
+		s.set(semconv.RunStatusKey.String(r.result))
+		s.end(r)
+	}
+}
+
+func (b *rebuilder) phase(r *event) {
+	at := callKey{r.trace, r.phase, ""}
+	s := b.phases[at]
+	if s == nil || s.SpanID != r.span {
+		s = b.begunBy(r, semconv.KindPhase, r.phase, events.TypePhaseEnd)
+		b.phases[at] = s
+	}
+	if r.kind != events.TypePhaseEnd {
+		return
+	}
+	s.set(semconv.PhaseStatusKey.String(r.result))
+	if r.recovery != "" {
+		s.set(semconv.RecoveryAttemptedKey.Bool(true), semconv.RecoveryMessageKey.String(r.recovery),
+			semconv.RecoverySuccessKey.Bool(r.result == semconv.StatusSuccess && !r.fellBack),
+			semconv.RecoveryAttemptsKey.Int(r.recoveries))
+	}
+	if r.fellBack {
+		s.set(semconv.PhaseFallbackKey.Bool(true))
+	}
+	s.end(r)
+}
+
+// end ends a run or a phase.
+func (s *rebuilt) end(r *event) {
+	s.End, s.closed = r.time, true
+	if r.bad {
+		s.fail(r.failure)
+	}
+	if r.errorType != "" {
+		s.set(semconv.ErrorTypeKey.String(r.errorType))
+	}
+}
+
+// phaseTry is the first try of a phase, a recovery attempt, or the fallback.
+func (b *rebuilder) phaseTry(r *event) {
+	at := callKey{r.trace, r.phase, ""}
+	phase := b.phases[at]
+	if phase == nil {
+		phase = b.span(r, semconv.KindPhase, r.phase, trace.SpanID{})
+		phase.Unbegun = true
+		b.phases[at] = phase
+	}
+	kind, n := semconv.KindAttempt, 1
+	name := semconv.AttemptName(1)
+	switch r.kind {
+	case events.TypeRecovery:
+		kind, n = semconv.KindRecovery, r.number
+		name = semconv.RecoveryName(n)
+	case events.TypeFallback:
+		kind, n, name = semconv.KindFallback, r.number, semconv.FallbackName
+	}
+	try := b.span(r, kind, name, r.span)
+	if kind == semconv.KindAttempt && !phase.Unbegun {
+		try.Start = phase.Start
+	} else {
+		b.begin(phase, try, r)
+	}
+	b.endTry(phase, try, r, n)
+}
+
+// attempt is one attempt of an operation.
+func (b *rebuilder) attempt(r *event) {
+	name, n := r.operation, r.number
+	op := b.call(r, name, n)
+	if op == nil {
+		op = b.operation(r, name, trace.SpanID{})
+		b.unknown.missing = b.unknown.missing || n > 1
+	}
+	try := b.span(r, semconv.KindAttempt, semconv.AttemptName(n), r.span)
+	try.set(semconv.OperationKey.String(name))
+	b.begin(op, try, r)
+	if n == 1 {
+		op.Start, op.Unbegun = try.Start, try.Unbegun
+	}
+	b.endTry(op, try, r, n)
+	if r.result != semconv.ResultRetrying {
+		op.End, op.closed = r.time, true
+	}
+	switch {
+	case r.kind == events.TypeRecovered:
+		op.set(semconv.OutcomeKey.String(semconv.OutcomeRecovered))
+	case op.closed: // exhausted, permanent, out of time: the events do not say
+		op.fail(try.StatusText)
+		op.set(semconv.ErrorTypeKey.String(r.errorType))
+	}
+}
+
+// stopped is an operation that ended during a wait.
+func (b *rebuilder) stopped(r *event) {
+	name, n := r.operation, r.number
+	op := b.call(r, name, n+1)
+	if op == nil {
+		op = b.operation(r, name, r.span)
+		op.number, b.unknown.missing = n, true
+	}
+	op.End, op.closed = r.time, true
+	op.fail(r.failure)
+	op.set(semconv.OutcomeKey.String(r.result), semconv.ErrorTypeKey.String(r.errorType))
+}
+
+func (b *rebuilder) operation(r *event, name string, id trace.SpanID) *rebuilt {
+	op := b.span(r, semconv.KindOperation, name, id)
+	op.Unbegun = true
+	op.set(semconv.OperationKey.String(name))
+	at := callKey{r.trace, r.phase, name}
+	b.calls[at] = append(b.calls[at], op)
+	return op
+}
+
+// call finds the operation whose attempt n r tells of: one of the name that has made n-1 attempts, and whose wait was
+// over. Of several the one whose wait was as long as r says, else the one that waited first.
+func (b *rebuilder) call(r *event, name string, n int) *rebuilt {
+	at := callKey{r.trace, r.phase, name}
+	b.calls[at] = slices.DeleteFunc(b.calls[at], func(op *rebuilt) bool { return op.closed })
+	var found []*rebuilt
+	for _, op := range b.calls[at] {
+		const slack = time.Millisecond // clocks of two processes, rounded times
+		if op.number == n-1 && !op.next.After(r.time.Add(slack)) || r.kind == events.TypeStopped && op.number == n-1 {
+			found = append(found, op)
+		}
+	}
+	b.unknown.mixed = b.unknown.mixed || len(found) > 1
+	for _, op := range found {
+		if math.Abs(op.delay-r.delay) < 1e-6 {
+			return op
+		}
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	return found[0]
+}
+
+// begin says when try, the next of what it is of, began. When r does not say how long it took, its beginning is known
+// only to lie after the wait before it.
+func (b *rebuilder) begin(of, try *rebuilt, r *event) {
+	took, ok := seconds(r.took)
+	switch {
+	case ok:
+		try.Start = r.time.Add(-took)
+		return
+	case of.next.Before(r.time) && !of.next.IsZero():
+		try.Start = of.next
+	}
+	try.Unbegun, b.unknown.begins = true, true
+}
+
+// endTry ends one try, and says what follows.
+func (b *rebuilder) endTry(of, try *rebuilt, r *event, n int) {
+	try.ParentID = of.SpanID
+	try.End = r.time
+	result := r.result
+	try.set(semconv.AttemptKey.Int(n), semconv.ResultKey.String(result))
+	if r.delay >= 0 {
+		try.set(semconv.DelayKey.Float64(r.delay))
+	}
+	if result != semconv.ResultSuccess {
+		try.fail(r.failure)
+		if r.errorType != "" {
+			try.set(semconv.ErrorTypeKey.String(r.errorType))
+		}
+	}
+	of.tries, of.number = append(of.tries, try), n
+	of.next, of.delay = time.Time{}, math.NaN()
+	if result != semconv.ResultRetrying {
+		return
+	}
+	wait, ok := seconds(r.next)
+	if !ok {
+		b.unknown.delays = true
+		return
+	}
+	try.set(semconv.NextDelayKey.Float64(wait.Seconds()))
+	of.next, of.delay = r.time.Add(wait), wait.Seconds()
+}
+
+// session finds the parents and says what is not known.
+func (b *rebuilder) session() *Session {
+	spans := make([]Span, 0, len(b.spans))
+	for _, r := range b.spans {
+		switch {
+		case r.ParentID.IsValid():
+		case r.Kind == semconv.KindPhase:
+			r.ParentID = idOf(b.runs[r.TraceID])
+		case r.Kind == semconv.KindOperation:
+			r.set(semconv.AttemptsKey.Int(r.number))
+			r.ParentID = idOf(b.callerOf(r))
+		}
+		spans = append(spans, r.Span)
+	}
+	s := New(spans)
+	s.Partial, s.Notes = true, b.notes()
+	return s
+}
+
+func idOf(s *rebuilt) trace.SpanID {
+	if s == nil {
+		return trace.SpanID{}
+	}
+	return s.SpanID
+}
+
+// callerOf is the try of the phase in which an operation's first known attempt ended, else the phase, else the run.
+func (b *rebuilder) callerOf(op *rebuilt) *rebuilt {
+	name := op.Text(semconv.PhaseNameKey)
+	phase := b.phases[callKey{op.TraceID, name, ""}]
+	if name == "" || phase == nil {
+		return b.runs[op.TraceID]
+	}
+	for _, try := range phase.tries {
+		if !op.Start.Before(try.Start) && !op.Start.After(try.End) {
+			return try
+		}
+	}
+	return phase
+}
+
+func (b *rebuilder) notes() []string {
+	notes := []string{"This is read from an events file, which holds less than a trace: operations that succeeded at their " +
+		"first attempt are not in it, nor is which operation called which, nor why one was given up."}
+	if b.unknown.begins {
+		notes = append(notes, "Attempts are known by their ends: when they began, and so how long they took, is not recorded.")
+	}
+	if b.unknown.delays {
+		notes = append(notes, "Some events do not say how long was waited, so that their waits cannot be told from the attempts.")
+	}
+	if b.unknown.missing {
+		notes = append(notes, "The first attempts of some operations are missing.")
+	}
+	if b.unknown.mixed {
+		notes = append(notes, "Operations of one name ran side by side; their attempts may be mixed up.")
+	}
+	if n := b.unknown.dropped; n > 0 {
+		notes = append(notes, text.Plural(n, "event was", "events were")+" lost, because they could not be written.")
+	}
+	return notes
+}

@@ -1,0 +1,76 @@
+package session
+
+import (
+	"time"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/text"
+	"github.com/backspan/backspan/internal/semconv"
+)
+
+// A Session is the spans of one run, or of one process that retried, as trees.
+type Session struct {
+	ID     string   // session.id of the spans; empty when they have none
+	Source string   // the file they were read from; empty when they come from this process
+	Notes  []string // what the source does not say, in sentences
+
+	// Partial says that the source leaves out operations that succeeded at once, and how long attempts took.
+	Partial bool
+
+	Roots       []*Node   // the earliest first
+	First, Last time.Time // the first time known and the last; zero when no span has one
+}
+
+// New makes a session of spans, those of other instrumentation too.
+func New(spans []Span) *Session {
+	s := &Session{Roots: treesOf(spans)}
+	s.First, s.Last = extent(spans)
+	return s
+}
+
+// Summary counts what happened.
+func (s *Session) Summary() *Summary { return summaryOf(s.Roots, s.First, s.Last, s.Partial) }
+
+// Name is what ran: the run, else the only root, else a number of operations. It is not made safe to show.
+func (s *Session) Name() string {
+	for _, r := range s.Roots {
+		if r.Kind == semconv.KindRun && r.Name != "" {
+			return r.Name
+		}
+	}
+	if len(s.Roots) == 1 {
+		return s.Roots[0].Name
+	}
+	operations := 0
+	for _, n := range flat(s.Roots) {
+		if n.Kind == semconv.KindOperation {
+			operations++
+		}
+	}
+	return text.Plural(operations, "operation", "operations")
+}
+
+// Outcome is the worst end of the roots. What had to be retried and ended well has recovered.
+func (s *Session) Outcome() Outcome {
+	ends := map[Outcome]bool{}
+	for _, r := range s.Roots {
+		o := r.Outcome()
+		if r.Failed() && o != Cancelled {
+			o = Failed
+		}
+		ends[o] = true
+	}
+	for _, o := range [...]Outcome{Failed, Cancelled, Unended} {
+		if ends[o] {
+			return o
+		}
+	}
+	for _, n := range flat(s.Roots) {
+		if n.Outcome().Saved() {
+			return Recovered
+		}
+	}
+	return Succeeded
+}
+
+// Title is what ran and how it ended, in one line that is safe to print.
+func (s *Session) Title() string { return text.Name(s.Name()) + ", " + s.Outcome().Word() }

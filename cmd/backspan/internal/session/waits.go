@@ -1,0 +1,56 @@
+package session
+
+import (
+	"time"
+
+	"github.com/backspan/backspan/internal/semconv"
+)
+
+// A Wait is the time between two tries of an operation or a phase.
+type Wait struct {
+	From, To time.Time
+	Planned  time.Duration // what the policy asked for; 0 when no span says it
+	Open     bool          // it still goes on, or its end was not recorded
+	Cut      bool          // no try came after it: cancelled, or out of time
+}
+
+// Took is how long w lasted.
+func (w *Wait) Took() time.Duration { return w.To.Sub(w.From) }
+
+// Told is how long w is said to have lasted: what was planned when that is what happened, without the moment that timers
+// take.
+func (w *Wait) Told() time.Duration {
+	took := w.Took()
+	if w.Planned <= took && took <= w.Planned+w.Planned/10+20*time.Millisecond {
+		return w.Planned
+	}
+	return took
+}
+
+// waitAfter is the wait of n between its i-th try and the next; nil when there was none.
+func (n *Node) waitAfter(i int) *Wait {
+	try := n.Tries[i]
+	planned, said := try.Seconds(semconv.NextDelayKey)
+	retrying := try.Text(semconv.ResultKey) == semconv.ResultRetrying
+	w := &Wait{From: try.To, To: n.To, Planned: planned}
+	last := i+1 == len(n.Tries)
+	if last {
+		w.Open, w.Cut = n.Open, !n.Open
+		said = said && retrying
+	} else {
+		next := n.Tries[i+1]
+		if delay, ok := next.Seconds(semconv.DelayKey); ok && !said {
+			w.Planned, said = delay, true
+		}
+		w.To = next.From
+	}
+	switch {
+	case !said && !retrying, try.Open, !w.From.Before(w.To):
+		return nil
+	case said && w.Planned == 0: // between a try and the next there is always a moment
+		return nil
+	case !said && !last && n.Tries[i+1].Unbegun: // the wait and the try after it are not told apart
+		return nil
+	}
+	return w
+}

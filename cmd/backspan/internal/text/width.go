@@ -1,0 +1,93 @@
+package text
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/mattn/go-runewidth"
+)
+
+// widths does not take the width from the locale: only that of Chinese, Japanese and Korean legacy fonts differs.
+var widths = &runewidth.Condition{StrictEmojiNeutral: true}
+
+func runeWidth(r rune) int {
+	if r < utf8.RuneSelf {
+		return 1 // Line leaves no controls
+	}
+	return widths.RuneWidth(r)
+}
+
+// Width is how many columns a line takes.
+func Width(s string) int {
+	n := 0
+	for _, r := range s {
+		n += runeWidth(r)
+	}
+	return n
+}
+
+// ASCII replaces what an ASCII terminal cannot show, column by column.
+func ASCII(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case r < utf8.RuneSelf:
+			b.WriteRune(r)
+		case r == '…':
+			b.WriteString("...")
+		default:
+			b.WriteString(strings.Repeat("?", runeWidth(r)))
+		}
+	}
+	return b.String()
+}
+
+// Cut shortens a line to at most w columns, with ellipsis at its end when something is missing.
+func Cut(s string, w int, ellipsis string) string {
+	if Width(s) <= w {
+		return s
+	}
+	room := w - Width(ellipsis)
+	if room < 0 {
+		return strings.Repeat(".", max(0, w))
+	}
+	n := 0
+	for i, r := range s {
+		if n += runeWidth(r); n > room {
+			return strings.TrimRight(s[:i], " ") + ellipsis
+		}
+	}
+	return s
+}
+
+// Shorten fits the text of an error into w columns. Go's errors tell the way from the outside in, "get prices:
+// dial tcp 127.0.0.1:80: connect: connection refused": the end says what happened, so the beginning goes first.
+func Shorten(s string, w int, ellipsis string) string {
+	for Width(s) > w {
+		_, inner, found := strings.Cut(s, ": ")
+		if !found || inner == "" {
+			return Cut(s, w, ellipsis)
+		}
+		s = inner
+		// The name of a system call alone, without what it was called for, says nothing.
+		if call, inner, found := strings.Cut(s, ": "); found && inner != "" && !strings.ContainsAny(call, " \"'") {
+			s = inner
+		}
+	}
+	return s
+}
+
+// leftToRightMark takes no room. It is a letter from left to right for whoever decides about directions.
+const leftToRightMark = '\u200e'
+
+// LeftToRight ends text that is written from right to left, so that terminals that know about directions do not turn
+// what stands beside it around.
+func LeftToRight(s string) string {
+	for _, r := range s {
+		if r >= 0x590 && r <= 0x8ff || r >= 0xfb1d && r <= 0xfdff || r >= 0xfe70 && r <= 0xfeff ||
+			r >= 0x10800 && r <= 0x10fff || r >= 0x1e800 && r <= 0x1efff {
+			return s + string(leftToRightMark)
+		}
+	}
+	return s
+}
