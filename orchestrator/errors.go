@@ -32,22 +32,39 @@ type Error struct {
 
 // Error reads like `pipeline "nightly" failed: analysis: gave up after 4 attempts: connection refused`.
 func (e *Error) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "pipeline %q ", e.Pipeline)
+	was := ""
 	if e.Status == Cancelled {
-		b.WriteString("was ")
+		was = "was "
 	}
-	b.WriteString(string(e.Status))
-	if e.Cause != nil {
-		fmt.Fprintf(&b, " (%s)", semconv.ErrorText(e.Cause))
+	return fmt.Sprintf("pipeline %q %s%s%s", e.Pipeline, was, e.end(), e.phases(": "))
+}
+
+// description is the message without what the run's span says already: the pipeline's name, and that it failed.
+func (e *Error) description() string {
+	if e.Status == Failed && e.Cause == nil {
+		return e.phases("")
 	}
+	return e.end() + e.phases(": ")
+}
+
+// end says how the run ended, and what ended its context.
+func (e *Error) end() string {
+	if e.Cause == nil {
+		return string(e.Status)
+	}
+	return fmt.Sprintf("%s (%s)", e.Status, semconv.ErrorText(e.Cause))
+}
+
+// phases are the errors of the phases, with before in front; empty when there are none.
+func (e *Error) phases(before string) string {
 	const shown = 3 // a graph may have thousands
+	var b strings.Builder
 	for i, phase := range e.Phases {
 		if i == shown {
 			fmt.Fprintf(&b, "; and %d more", len(e.Phases)-shown)
 			break
 		}
-		b.WriteString([...]string{": ", "; "}[min(i, 1)])
+		b.WriteString([...]string{before, "; "}[min(i, 1)])
 		b.WriteString(phase.Error())
 	}
 	return b.String()

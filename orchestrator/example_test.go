@@ -105,7 +105,7 @@ func ExamplePipeline_Validate() {
 	pipeline.Phases[1].Needs = []string{"analysis"}
 	fmt.Println(pipeline.Validate())
 	// Output:
-	// orchestrator: phase "report": Needs is "anaylsis", want the name of another phase: did you mean "analysis"?
+	// orchestrator: phase "report": Needs is "anaylsis", want the name of another phase (did you mean analysis?)
 	// orchestrator: phase "analysis": Needs is analysis→report→analysis, want a graph without cycles
 }
 

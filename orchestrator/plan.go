@@ -2,10 +2,12 @@ package orchestrator
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/backspan/backspan/internal/nearest"
 	"github.com/backspan/backspan/retry"
 )
 
@@ -108,15 +110,15 @@ func (p *Plan) link() error {
 }
 
 func (p *Plan) lookUp(phase, field, name string) (int, error) {
-	i, ok := p.index[name]
-	if !ok {
-		want := "the name of another phase"
-		if near := p.nearest(name, phase); near != "" {
-			want = fmt.Sprintf("the name of another phase: did you mean %q?", near)
-		}
-		return 0, &FieldError{Phase: phase, Field: field, Value: fmt.Sprintf("%q", name), Want: want}
+	if i, ok := p.index[name]; ok {
+		return i, nil
 	}
-	return i, nil
+	others := slices.DeleteFunc(slices.Collect(maps.Keys(p.index)), func(other string) bool { return other == phase })
+	slices.Sort(others) // of two that are equally near, always the same one
+	return 0, &FieldError{
+		Phase: phase, Field: field, Value: fmt.Sprintf("%q", name),
+		Want: "the name of another phase" + nearest.Ask(name, others),
+	}
 }
 
 // sort puts the phases in the order in which the loop finds them ready, and refuses cycles.

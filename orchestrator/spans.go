@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -50,7 +49,7 @@ func (d *local) startRun(ctx context.Context, runID string) {
 	d.ctx = below
 	if span != nil && span.IsRecording() {
 		d.span = span
-		span.SetAttributes(place(d.frame, semconv.KindRun)...)
+		span.SetAttributes(common(d.frame, semconv.KindRun)...)
 	}
 }
 
@@ -64,15 +63,9 @@ func (d *local) end(report Report, err error) {
 	var failure *Error
 	if errors.As(err, &failure) {
 		d.span.SetAttributes(semconv.ErrorTypeKey.String(semconv.ErrorType(failure.first())))
-		d.span.SetStatus(codes.Error, runFailure(errorText(err), report))
+		d.span.SetStatus(codes.Error, valid(failure.description()))
 	}
 	d.span.End()
-}
-
-// runFailure is the text of a run's error without what the name and the status of its span say already.
-func runFailure(text string, report Report) string {
-	text = strings.TrimPrefix(text, fmt.Sprintf("pipeline %q ", report.Pipeline))
-	return strings.TrimPrefix(strings.TrimPrefix(text, "was "), string(Failed)+": ")
 }
 
 // startPhase starts the span of a phase, unless the run's is not recorded, and returns the phase's context.
@@ -84,7 +77,7 @@ func (d *local) startPhase(name string, options ...trace.SpanStartOption) (conte
 	}
 	ctx, span := start(d.ctx, frame, semconv.KindPhase, name, options...)
 	if span != nil {
-		span.SetAttributes(place(frame, semconv.KindPhase)...)
+		span.SetAttributes(common(frame, semconv.KindPhase)...)
 	}
 	return ctx, span
 }
@@ -131,7 +124,9 @@ func (d *local) endPhase(span trace.Span, result PhaseResult, failure *retry.Err
 	defer tracing()
 	if failure != nil {
 		attributes = append(attributes, semconv.ErrorTypeKey.String(semconv.ErrorType(failure.Err)))
-		span.SetStatus(codes.Error, strings.TrimPrefix(errorText(failure), result.Phase+": "))
+		unnamed := *failure // the span has the name
+		unnamed.Operation = ""
+		span.SetStatus(codes.Error, errorText(&unnamed))
 	}
 	span.SetAttributes(attributes...)
 	span.End()
@@ -190,7 +185,7 @@ func (a *attempt) endSpan(d *Done, panicked *panicError) {
 	if a.span == nil {
 		return
 	}
-	attributes := append(place(a.frame, a.kind()),
+	attributes := append(common(a.frame, a.kind()),
 		semconv.AttemptKey.Int(max(1, a.task.Attempt)),
 		semconv.DelayKey.Float64(a.task.Delay.Seconds()),
 	)
@@ -219,8 +214,8 @@ func (a *attempt) endSpan(d *Done, panicked *panicError) {
 	a.span.End()
 }
 
-// place is where a span stands.
-func place(frame scope.Frame, kind string) []attribute.KeyValue {
+// common are the attributes that every span of a run has.
+func common(frame scope.Frame, kind string) []attribute.KeyValue {
 	list := make([]attribute.KeyValue, 0, 8)
 	list = append(list, semconv.KindKey.String(kind), semconv.SessionIDKey.String(frame.Session))
 	if frame.Phase != "" {

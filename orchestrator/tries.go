@@ -195,9 +195,11 @@ func (e *stopError) Unwrap() error { return e.standard }
 
 // errorText is an error's message as the report has it: never empty, and the same after JSON.
 func errorText(err error) string {
-	text := strings.ToValidUTF8(semconv.ErrorText(err), "\uFFFD")
-	if text == "" {
-		return fmt.Sprintf("%T without a message", err)
+	if text := valid(semconv.ErrorText(err)); text != "" {
+		return text
 	}
-	return text
+	return fmt.Sprintf("%T without a message", err)
 }
+
+// valid replaces bytes that are not UTF-8, which JSON and OTLP refuse.
+func valid(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }

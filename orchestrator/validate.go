@@ -94,37 +94,3 @@ func (o Options) validate() error {
 	}
 	return nil
 }
-
-// nearest returns the phase that name was most likely meant to be, or "" when none is near.
-func (p *Plan) nearest(name, not string) string {
-	best, least := "", max(2, utf8.RuneCountInString(name)/3)+1
-	for _, phase := range p.pipeline.Phases {
-		if phase.Name == not {
-			continue
-		}
-		if d := distance([]rune(strings.ToLower(name)), []rune(strings.ToLower(phase.Name))); d < least {
-			best, least = phase.Name, d
-		}
-	}
-	return best
-}
-
-// distance counts the letters to insert, delete or replace to get from a to b (Levenshtein).
-func distance(a, b []rune) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i, x := range a {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j, y := range b {
-			cost := diagonal
-			if x != y {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
-}

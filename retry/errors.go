@@ -35,10 +35,13 @@ type Error struct {
 	Cause     error         // context.Cause when the context ended it; context.DeadlineExceeded for every ErrDeadline
 }
 
-// Error reads like "data_load: gave up after 4 attempts: connection refused".
+// Error reads like "data_load: gave up after 4 attempts: connection refused", without the name when Operation is empty.
 func (e *Error) Error() string {
 	if e == nil {
 		return nilError
+	}
+	if e.Operation == "" {
+		return e.description()
 	}
 	return e.Operation + ": " + e.description()
 }
