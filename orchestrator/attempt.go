@@ -14,6 +14,7 @@ import (
 
 	"github.com/backspan/backspan/internal/scope"
 	"github.com/backspan/backspan/internal/semconv"
+	"github.com/backspan/backspan/orchestrator/engine"
 	"github.com/backspan/backspan/retry"
 )
 
@@ -21,13 +22,13 @@ import (
 // it carries the phase's deadline and span. The function runs on a goroutine of its own, so that a panic or
 // runtime.Goexit ends the attempt only; when it goes on for longer than grace after ctx has ended (0 means
 // DefaultGrace), Attempt leaves it behind.
-func (p *Plan) Attempt(ctx context.Context, task Task, grace time.Duration) Done {
-	done := make(chan *Done, 1)
-	a, err := p.newAttempt(ctx, task, grace, func(d *Done) { done <- d })
+func (p *Plan) Attempt(ctx context.Context, task engine.Task, grace time.Duration) engine.Done {
+	done := make(chan *engine.Done, 1)
+	a, err := p.newAttempt(ctx, task, grace, func(d *engine.Done) { done <- d })
 	if err != nil {
-		return Done{
+		return engine.Done{
 			Phase: task.Phase, Attempt: task.Attempt, Fallback: task.Fallback, Status: AttemptError,
-			Error: errorText(err), ErrorType: semconv.ErrorType(err), Decision: Decision{Reason: ReasonPermanent}, Err: err,
+			Error: errorText(err), ErrorType: semconv.ErrorType(err), Decision: engine.Decision{Reason: engine.ReasonPermanent}, Err: err,
 		}
 	}
 	go a.run(ctx)
@@ -38,13 +39,13 @@ func (p *Plan) Attempt(ctx context.Context, task Task, grace time.Duration) Done
 type attempt struct {
 	plan    *Plan
 	index   int // the phase's
-	task    Task
+	task    engine.Task
 	policy  retry.Policy
 	frame   scope.Frame // the function's
 	grace   time.Duration
-	skipped time.Duration // waits of the phase that were passed over; see scope.Frame.NoWait
-	deliver func(*Done)   // called exactly once
-	stopped func() error  // no other attempt follows when it is an error; nil: the phase's context tells
+	skipped time.Duration      // waits of the phase that were passed over; see scope.Frame.NoWait
+	deliver func(*engine.Done) // called exactly once
+	stopped func() error       // no other attempt follows when it is an error; nil: the phase's context tells
 
 	started time.Time
 	span    trace.Span // nil when the phase's is not recorded
@@ -60,7 +61,7 @@ type attempt struct {
 	ghost   *time.Timer // runs from the end of the context on
 }
 
-func (p *Plan) newAttempt(ctx context.Context, task Task, grace time.Duration, deliver func(*Done)) (*attempt, error) {
+func (p *Plan) newAttempt(ctx context.Context, task engine.Task, grace time.Duration, deliver func(*engine.Done)) (*attempt, error) {
 	i, ok := p.index[task.Phase]
 	if !ok {
 		return nil, retry.Permanent(fmt.Errorf("pipeline %q has no phase %q", p.pipeline.Name, task.Phase))
@@ -168,20 +169,20 @@ func (a *attempt) settle(phase context.Context) {
 	}
 }
 
-func (a *attempt) done(err error, output json.RawMessage, final bool) *Done {
-	d := &Done{
+func (a *attempt) done(err error, output json.RawMessage, final bool) *engine.Done {
+	d := &engine.Done{
 		Phase: a.task.Phase, Attempt: a.task.Attempt, Fallback: a.task.Fallback,
 		Status: AttemptSuccess, Output: output, Err: err, Final: final,
 	}
 	if err != nil {
 		d.Status = AttemptError
 		d.Error, d.ErrorType = errorText(err), semconv.ErrorType(err)
-		d.Decision.Reason = ReasonPermanent // until it is decided otherwise
+		d.Decision.Reason = engine.ReasonPermanent // until it is decided otherwise
 	}
 	return d
 }
 
-func (a *attempt) decide(phase context.Context, d *Done) {
+func (a *attempt) decide(phase context.Context, d *engine.Done) {
 	defer func() {
 		if value := recover(); value != nil {
 			d.Err = fmt.Errorf("%w (and a function of its retry.Policy panicked: %v)", d.Err, value)
@@ -220,7 +221,7 @@ func (a *attempt) ended(phase context.Context, err error) retry.Ended {
 
 // spread is the number in [0,1) for the jitter. It is a hash, so that an engine that repeats the decision from its
 // history comes to the same wait.
-func spread(task Task) float64 {
+func spread(task engine.Task) float64 {
 	h := fnv.New64a()
 	fmt.Fprintf(h, "%s\x00%s\x00%d", task.RunID, task.Phase, task.Attempt)
 	x := h.Sum64()
@@ -273,7 +274,7 @@ func (a *attempt) haunt(phase context.Context, cause error) {
 	})
 }
 
-func (a *attempt) finish(d *Done, panicked *panicError) {
+func (a *attempt) finish(d *engine.Done, panicked *panicError) {
 	a.endSpan(d, panicked)
 	a.deliver(d)
 }

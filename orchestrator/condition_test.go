@@ -117,7 +117,7 @@ func TestConditionsAfterCancelling(t *testing.T) {
 func TestAnUnknownConditionIsRefused(t *testing.T) {
 	err := pipeline(ifs(3, orchestrator.Phase{Name: "a", Run: ok(nil)})).Validate()
 	var bad *orchestrator.FieldError
-	if !errors.As(err, &bad) || bad.Field != "If" || bad.Value != "3" {
+	if !errors.As(err, &bad) || bad.Field != `Pipeline.Phases["a"].If` || bad.Value != "3" {
 		t.Errorf("error = %v, want a FieldError about If", err)
 	}
 }

@@ -13,13 +13,14 @@ import (
 	"time"
 
 	"github.com/backspan/backspan/orchestrator"
+	"github.com/backspan/backspan/orchestrator/engine"
 	"github.com/backspan/backspan/retry"
 )
 
-// engine is a Driver with a clock of its own that keeps a history, as a durable engine does: everything that goes in
+// testEngine is an engine.Driver with a clock of its own that keeps a history, as a durable engine does: everything that goes in
 // and out passes through JSON, so that no Go error and no pointer gets through. Played back, the history takes the
 // place of the attempts.
-type engine struct {
+type testEngine struct {
 	t     *testing.T
 	plan  *orchestrator.Plan
 	now   time.Time
@@ -27,7 +28,7 @@ type engine struct {
 	ended map[string]bool
 
 	// takes is how long an attempt takes by the engine's clock; nil means no time.
-	takes func(orchestrator.Task) time.Duration
+	takes func(engine.Task) time.Duration
 	stop  *event // what ends the run's context, and when
 
 	calls   []string // what the loop asked for
@@ -41,7 +42,7 @@ type meanwhile struct{}
 type event struct {
 	at         time.Time
 	number     int // in the order of their making
-	completion orchestrator.Completion
+	completion engine.Completion
 }
 
 type events []event
@@ -64,18 +65,18 @@ func (e *events) Pop() any {
 // epoch is when a testing/synctest bubble begins too.
 var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
-func newEngine(t *testing.T, p orchestrator.Pipeline) *engine {
+func newEngine(t *testing.T, p orchestrator.Pipeline) *testEngine {
 	t.Helper()
 	plan, err := p.Plan()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &engine{t: t, plan: plan, now: epoch, ended: map[string]bool{}}
+	return &testEngine{t: t, plan: plan, now: epoch, ended: map[string]bool{}}
 }
 
 // stopAt ends the run's context after d.
-func (e *engine) stopAt(d time.Duration, stop orchestrator.Stop) {
-	e.stop = &event{at: epoch.Add(d), number: -1, completion: orchestrator.Completion{Stop: &stop}}
+func (e *testEngine) stopAt(d time.Duration, stop engine.Stop) {
+	e.stop = &event{at: epoch.Add(d), number: -1, completion: engine.Completion{Stop: &stop}}
 }
 
 // through sends v through JSON into a new T.
@@ -93,19 +94,19 @@ func through[T any](t *testing.T, v T) (back T, text string) {
 	return back, string(data)
 }
 
-func (e *engine) call(name string, what any) {
+func (e *testEngine) call(name string, what any) {
 	_, text := through(e.t, what)
 	e.calls = append(e.calls, name+" "+text)
 }
 
-func (e *engine) push(d time.Duration, c orchestrator.Completion) {
+func (e *testEngine) push(d time.Duration, c engine.Completion) {
 	back, _ := through(e.t, c)
 	heap.Push(&e.queue, event{e.now.Add(d), len(e.calls), back})
 }
 
-func (e *engine) Now() time.Time { return e.now }
+func (e *testEngine) Now() time.Time { return e.now }
 
-func (e *engine) Stopped() *orchestrator.Stop {
+func (e *testEngine) Stopped() *engine.Stop {
 	if e.stop == nil || e.stop.at.After(e.now) {
 		return nil
 	}
@@ -114,9 +115,9 @@ func (e *engine) Stopped() *orchestrator.Stop {
 	return s
 }
 
-func (e *engine) BeginPhase(phase string) { e.call("BeginPhase", phase) }
+func (e *testEngine) BeginPhase(phase string) { e.call("BeginPhase", phase) }
 
-func (e *engine) StartAttempt(task orchestrator.Task) {
+func (e *testEngine) StartAttempt(task engine.Task) {
 	e.call("StartAttempt", task)
 	if e.replay != nil {
 		return
@@ -135,15 +136,15 @@ func (e *engine) StartAttempt(task orchestrator.Task) {
 	}
 	ctx = context.WithValue(ctx, meanwhile{}, interrupt)
 	done := e.plan.Attempt(ctx, task, time.Minute)
-	e.push(took, orchestrator.Completion{Done: &done})
+	e.push(took, engine.Completion{Done: &done})
 }
 
-func (e *engine) StartTimer(wait orchestrator.Wait) {
+func (e *testEngine) StartTimer(wait engine.Wait) {
 	e.call("StartTimer", wait)
-	e.push(wait.Delay, orchestrator.Completion{Timer: &wait})
+	e.push(wait.Delay, engine.Completion{Timer: &wait})
 }
 
-func (e *engine) EndPhase(result orchestrator.PhaseResult, failure *retry.Error) {
+func (e *testEngine) EndPhase(result orchestrator.PhaseResult, failure *retry.Error) {
 	e.call("EndPhase", result)
 	if (failure != nil) != (result.Status == failed || result.Status == cancelled) {
 		e.t.Errorf("phase %q is %s, and its error %v", result.Phase, result.Status, failure)
@@ -154,7 +155,7 @@ func (e *engine) EndPhase(result orchestrator.PhaseResult, failure *retry.Error)
 	e.ended[result.Phase] = true
 }
 
-func (e *engine) Next() orchestrator.Completion {
+func (e *testEngine) Next() engine.Completion {
 	if e.replay != nil {
 		return e.again()
 	}
@@ -174,7 +175,7 @@ func (e *engine) Next() orchestrator.Completion {
 }
 
 // again returns the next completion of the history that is played back.
-func (e *engine) again() orchestrator.Completion {
+func (e *testEngine) again() engine.Completion {
 	var offset time.Duration
 	var text json.RawMessage
 	if _, err := fmt.Sscan(e.replay[0], &offset); err != nil {
@@ -183,7 +184,7 @@ func (e *engine) again() orchestrator.Completion {
 	_, rest, _ := bytes.Cut([]byte(e.replay[0]), []byte(" "))
 	text, e.replay = rest, e.replay[1:]
 	e.now = epoch.Add(offset)
-	var c orchestrator.Completion
+	var c engine.Completion
 	if err := json.Unmarshal(text, &c); err != nil {
 		e.t.Fatal(err)
 	}
@@ -194,7 +195,7 @@ func (e *engine) again() orchestrator.Completion {
 }
 
 // checkReplay plays e's history back to a new engine: the loop must ask for the same and report the same.
-func checkReplay(t *testing.T, e *engine, p orchestrator.Pipeline, opts orchestrator.Options, report orchestrator.Report) {
+func checkReplay(t *testing.T, e *testEngine, p orchestrator.Pipeline, opts orchestrator.Options, report orchestrator.Report) {
 	t.Helper()
 	second := newEngine(t, p)
 	second.replay = append(slices.Clone(e.history), "end")
@@ -248,9 +249,9 @@ func TestDriveWantsARunID(t *testing.T) {
 // A worker may get a task that its pipeline, of another version, does not know.
 func TestTaskOfAnotherVersion(t *testing.T) {
 	e := newEngine(t, pipeline(orchestrator.Phase{Name: "a", Run: ok(1)}))
-	for _, task := range []orchestrator.Task{{Phase: "b"}, {Phase: "a", Fallback: true}, {Phase: "a", DryRun: true}} {
+	for _, task := range []engine.Task{{Phase: "b"}, {Phase: "a", Fallback: true}, {Phase: "a", DryRun: true}} {
 		done := e.plan.Attempt(t.Context(), task, 0)
-		if done.Status != orchestrator.AttemptError || done.Decision != (orchestrator.Decision{Reason: orchestrator.ReasonPermanent}) {
+		if done.Status != orchestrator.AttemptError || done.Decision != (engine.Decision{Reason: engine.ReasonPermanent}) {
 			t.Errorf("task %+v: got %+v, want a permanent error", task, done)
 		}
 	}
@@ -341,8 +342,8 @@ func TestNeverCalledWithAContextThatHasEnded(t *testing.T) {
 	}}))
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errSignal)
-	done := e.plan.Attempt(ctx, orchestrator.Task{Phase: "a", Recovery: true}, 0)
+	done := e.plan.Attempt(ctx, engine.Task{Phase: "a", Recovery: true}, 0)
 	equal(t, "error", done.Error, "not called: terminated by SIGTERM")
-	equal(t, "decision", done.Decision, orchestrator.Decision{Reason: orchestrator.ReasonCancelled})
+	equal(t, "decision", done.Decision, engine.Decision{Reason: engine.ReasonCancelled})
 	equal(t, "final", done.Final, true)
 }

@@ -93,16 +93,15 @@ func (e *Error) first() error {
 	return e.Cause
 }
 
-// A FieldError says which input cannot be used: the field as Go spells it, its value, and what would be right.
+// A FieldError says which input cannot be used, its value, and what would be right.
 type FieldError struct {
-	Phase              string // empty for the fields of Pipeline and Options
-	Field, Value, Want string
+	Field string // for example Options.Grace or Pipeline.Phases["analysis"].Timeout
+	Value string
+	Want  string
 }
 
+// Error reads like "orchestrator: Options.Grace is -1s, want 0 or more".
 func (e *FieldError) Error() string {
-	if e.Phase != "" {
-		return fmt.Sprintf("orchestrator: phase %q: %s is %s, want %s", e.Phase, e.Field, e.Value, e.Want)
-	}
 	return fmt.Sprintf("orchestrator: %s is %s, want %s", e.Field, e.Value, e.Want)
 }
 
@@ -167,8 +166,17 @@ func (e *fallbackError) Error() string {
 func (e *fallbackError) Unwrap() []error   { return []error{e.before, e.err} }
 func (e *fallbackError) ErrorType() string { return semconv.ErrorType(e.err) }
 
-// textError stands for an error that was made in another process: only its words travelled.
+// textError stands for an error of another process: its text and its type.
 type textError struct{ text, kind string }
 
 func (e *textError) Error() string     { return e.text }
 func (e *textError) ErrorType() string { return e.kind }
+
+// stopError stands for the cause of another process: its text, and the error of the standard library that it matches.
+type stopError struct {
+	text     string
+	standard error
+}
+
+func (e *stopError) Error() string { return e.text }
+func (e *stopError) Unwrap() error { return e.standard }

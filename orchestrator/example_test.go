@@ -76,7 +76,7 @@ func ExampleError() {
 func ExamplePipeline_Plan() {
 	pipeline := orchestrator.Pipeline{Name: "nightly", Phases: []orchestrator.Phase{
 		{Name: "report", Run: done, Needs: []string{"analysis", "prices"}},
-		{Name: "analysis", Run: done, Needs: []string{"load"}, Recovery: &retry.Policy{MaxRetries: 1}},
+		{Name: "analysis", Run: done, Needs: []string{"load"}},
 		{Name: "prices", Run: done},
 		{Name: "load", Run: done},
 	}}
@@ -85,14 +85,9 @@ func ExamplePipeline_Plan() {
 		fmt.Println(err)
 		return
 	}
-	for _, phase := range plan.Phases() {
-		fmt.Println(phase.Name, phase.Needs, phase.Recovery)
-	}
+	fmt.Println(plan.Phases())
 	// Output:
-	// prices [] 3 retries, 2s ×2 up to 30s
-	// load [] 3 retries, 2s ×2 up to 30s
-	// analysis [load] 1 retry, 2s ×2 up to 30s
-	// report [analysis prices] 3 retries, 2s ×2 up to 30s
+	// [prices load analysis report]
 }
 
 func ExamplePipeline_Validate() {
@@ -105,8 +100,8 @@ func ExamplePipeline_Validate() {
 	pipeline.Phases[1].Needs = []string{"analysis"}
 	fmt.Println(pipeline.Validate())
 	// Output:
-	// orchestrator: phase "report": Needs is "anaylsis", want the name of another phase (did you mean analysis?)
-	// orchestrator: phase "analysis": Needs is analysis→report→analysis, want a graph without cycles
+	// orchestrator: Pipeline.Phases["report"].Needs is "anaylsis", want the name of another phase (did you mean analysis?)
+	// orchestrator: Pipeline.Phases["analysis"].Needs is analysis→report→analysis, want a graph without cycles
 }
 
 func ExampleInput_Output() {

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"github.com/backspan/backspan/retry"
 )
 
@@ -51,7 +53,7 @@ func (in Input) noOutput(phase string) error {
 		return retry.Permanent(fmt.Errorf("phase %q has no output: it did not run to success", phase))
 	}
 	return retry.Permanent(&FieldError{
-		Phase: in.Phase, Field: "Input.Output", Value: fmt.Sprintf("%q", phase),
+		Field: "Input.Output", Value: fmt.Sprintf("%q", phase),
 		Want: "a phase that it reads (" + quoted(reads) + "), or to name this one in Uses",
 	})
 }
@@ -73,7 +75,7 @@ func quoted(names []string) string {
 	return `"` + strings.Join(names, `", "`) + `"`
 }
 
-// idempotencyKey is a UUID of version 8, made of a hash, so that every engine and every attempt finds the same.
+// idempotencyKey is a UUID of version 8 made from a hash, so that every engine and every attempt computes the same one.
 func idempotencyKey(runID, pipeline, phase string) string {
 	text := make([]byte, 0, 128)
 	for _, part := range [...]string{runID, pipeline, phase} {
@@ -82,5 +84,8 @@ func idempotencyKey(runID, pipeline, phase string) string {
 		text = append(append(text, ':'), part...)
 	}
 	sum := sha256.Sum256(text)
-	return uuid([16]byte(sum[:]), 8)
+	key := uuid.UUID(sum[:16])
+	key[6] = key[6]&0x0f | 8<<4 // the version, as RFC 9562 wants it
+	key[8] = key[8]&0x3f | 0x80 // and the variant
+	return key.String()
 }

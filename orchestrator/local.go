@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/backspan/backspan/internal/scope"
+	"github.com/backspan/backspan/orchestrator/engine"
 	"github.com/backspan/backspan/retry"
 )
 
@@ -22,9 +23,9 @@ type local struct {
 	phases []localPhase
 
 	// events has room for all that can be under way, so that nobody who ends late is held up for ever.
-	events  chan Completion
-	held    Completion // came together with the end of the context, and goes after it
-	stopped bool       // the end of the context has been reported
+	events  chan engine.Completion
+	held    engine.Completion // came together with the end of the context, and goes after it
+	stopped bool              // the end of the context has been reported
 }
 
 // localPhase is a phase that has begun.
@@ -42,7 +43,7 @@ func newLocal(ctx context.Context, plan *Plan, opts Options) *local {
 		grace:  opts.Grace,
 		after:  opts.Cleanup,
 		phases: make([]localPhase, len(plan.order)),
-		events: make(chan Completion, len(plan.order)),
+		events: make(chan engine.Completion, len(plan.order)),
 	}
 	d.startRun(ctx, opts.RunID)
 	return d
@@ -79,10 +80,10 @@ func (c cleanupContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-func (d *local) StartAttempt(task Task) {
+func (d *local) StartAttempt(task engine.Task) {
 	i := d.plan.index[task.Phase]
 	phase := &d.phases[i]
-	a, err := d.plan.newAttempt(phase.ctx, task, d.grace, func(done *Done) { d.events <- Completion{Done: done} })
+	a, err := d.plan.newAttempt(phase.ctx, task, d.grace, func(done *engine.Done) { d.events <- engine.Completion{Done: done} })
 	if err != nil {
 		panic(err) // the task comes from this very plan
 	}
@@ -93,10 +94,10 @@ func (d *local) StartAttempt(task Task) {
 	go a.run(phase.ctx)
 }
 
-func (d *local) StartTimer(wait Wait) {
+func (d *local) StartTimer(wait engine.Wait) {
 	phase := &d.phases[d.plan.index[wait.Phase]]
 	d.scheduled(phase.span, wait)
-	over := func() { d.events <- Completion{Timer: &wait} }
+	over := func() { d.events <- engine.Completion{Timer: &wait} }
 	switch {
 	case d.frame.NoWait:
 		phase.skipped += wait.Delay
@@ -120,17 +121,17 @@ func (d *local) EndPhase(result PhaseResult, failure *retry.Error) {
 	*phase = localPhase{}
 }
 
-func (d *local) Stopped() *Stop {
+func (d *local) Stopped() *engine.Stop {
 	if d.stopped || d.ctx.Err() == nil {
 		return nil
 	}
 	return d.stop()
 }
 
-func (d *local) Next() Completion {
-	if d.held != (Completion{}) {
+func (d *local) Next() engine.Completion {
+	if d.held != (engine.Completion{}) {
 		c := d.held
-		d.held = Completion{}
+		d.held = engine.Completion{}
 		return c
 	}
 	if d.stopped { // its channel would be ready for ever
@@ -138,25 +139,25 @@ func (d *local) Next() Completion {
 	}
 	select {
 	case <-d.ctx.Done():
-		return Completion{Stop: d.stop()}
+		return engine.Completion{Stop: d.stop()}
 	case c := <-d.events:
 		// What noticed the end of the context must not be seen before it, and select picks either.
 		if d.ctx.Err() != nil {
 			d.held = c
-			return Completion{Stop: d.stop()}
+			return engine.Completion{Stop: d.stop()}
 		}
 		return c
 	}
 }
 
-func (d *local) stop() *Stop {
+func (d *local) stop() *engine.Stop {
 	d.stopped = true
 	cause := context.Cause(d.ctx)
-	return &Stop{
+	return &engine.Stop{
 		Deadline: errors.Is(d.ctx.Err(), context.DeadlineExceeded),
 		Cause:    errorText(cause),
 		Err:      cause,
 	}
 }
 
-var _ Driver = (*local)(nil)
+var _ engine.Driver[PhaseResult] = (*local)(nil)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/backspan/backspan/orchestrator/engine"
 	"github.com/backspan/backspan/retry"
 )
 
@@ -13,7 +14,7 @@ import (
 // the same plan, options and completions give the same calls to d and the same report. It uses opts.RunID,
 // EnableRecovery, DryRun, MaxParallel, ContinueOnError, and of Cleanup whether it has ended when a phase could begin; the
 // rest is the driver's. The errors are those of Pipeline.Run.
-func (p *Plan) Drive(d Driver, opts Options) (Report, error) {
+func (p *Plan) Drive(d engine.Driver[PhaseResult], opts Options) (Report, error) {
 	if err := opts.validate(); err != nil {
 		return Report{}, err
 	}
@@ -38,14 +39,14 @@ func (p *Plan) Drive(d Driver, opts Options) (Report, error) {
 // loop is the state of a run.
 type loop struct {
 	plan   *Plan
-	driver Driver
+	driver engine.Driver[PhaseResult]
 	opts   Options
 
-	phases []progress // by index
-	ready  []int      // phases that wait for nothing any more; the first begins next
-	active int        // phases that have begun and not ended
-	failed int        // the first phase that failed; -1 while none has
-	stop   *Stop      // set once the run's context has ended
+	phases []progress   // by index
+	ready  []int        // phases that wait for nothing any more; the first begins next
+	active int          // phases that have begun and not ended
+	failed int          // the first phase that failed; -1 while none has
+	stop   *engine.Stop // set once the run's context has ended
 }
 
 // progress is the state of one phase.
@@ -160,10 +161,10 @@ var was = map[Status]string{Failed: "failed", Skipped: "was skipped", Cancelled:
 // try starts attempt n of phase i, delay after the one before.
 func (l *loop) try(i, n int, delay time.Duration) {
 	l.phases[i].tries.delay = delay
-	l.start(i, Task{Attempt: n, Delay: delay, Recovery: l.opts.EnableRecovery && l.stop == nil})
+	l.start(i, engine.Task{Attempt: n, Delay: delay, Recovery: l.opts.EnableRecovery && l.stop == nil})
 }
 
-func (l *loop) start(i int, task Task) {
+func (l *loop) start(i int, task engine.Task) {
 	s := &l.phases[i]
 	s.state = trying
 	task.RunID, task.Phase, task.DryRun = l.opts.RunID, l.name(i), l.opts.DryRun
@@ -187,7 +188,7 @@ func (l *loop) inputs(i int) map[string]json.RawMessage {
 	return inputs
 }
 
-func (l *loop) handle(c Completion) {
+func (l *loop) handle(c engine.Completion) {
 	switch {
 	case c.Stop != nil:
 		l.stopped(c.Stop)
@@ -202,7 +203,7 @@ func (l *loop) handle(c Completion) {
 }
 
 // stopped ends the phases that wait. Those with an attempt under way end when that does.
-func (l *loop) stopped(stop *Stop) {
+func (l *loop) stopped(stop *engine.Stop) {
 	l.stop = stop
 	for i := range l.phases {
 		if l.phases[i].state == waiting {
@@ -212,7 +213,7 @@ func (l *loop) stopped(stop *Stop) {
 }
 
 // attempted takes in the end of an attempt of phase i and goes on with what was decided there.
-func (l *loop) attempted(i int, d *Done) {
+func (l *loop) attempted(i int, d *engine.Done) {
 	s := &l.phases[i]
 	s.tries.add(d)
 	switch {
@@ -220,16 +221,16 @@ func (l *loop) attempted(i int, d *Done) {
 		l.end(i, s.tries.result(Success, "", d.Output), nil)
 	case l.stop == nil && d.Decision.Retry:
 		s.state = waiting
-		l.driver.StartTimer(Wait{Phase: l.name(i), Attempt: d.Attempt + 1, Delay: d.Decision.Delay, Reason: d.Error})
+		l.driver.StartTimer(engine.Wait{Phase: l.name(i), Attempt: d.Attempt + 1, Delay: d.Decision.Delay, Reason: d.Error})
 	case l.fallsBack(i, d):
-		l.start(i, Task{Attempt: d.Attempt + 1, Fallback: true})
+		l.start(i, engine.Task{Attempt: d.Attempt + 1, Fallback: true})
 	default:
 		l.giveUp(i)
 	}
 }
 
 // fallsBack says whether the fallback of phase i is called after d.
-func (l *loop) fallsBack(i int, d *Done) bool {
+func (l *loop) fallsBack(i int, d *engine.Done) bool {
 	switch {
 	case l.plan.pipeline.Phases[i].Fallback == nil, !l.opts.EnableRecovery, l.opts.DryRun:
 		return false
@@ -244,7 +245,7 @@ func (l *loop) giveUp(i int) {
 	s := &l.phases[i]
 	err := s.tries.failure(l.name(i), l.driver.Now().Sub(s.started), l.stop)
 	status := Failed
-	if s.tries.reason(l.stop) == ReasonCancelled {
+	if s.tries.reason(l.stop) == engine.ReasonCancelled {
 		status = Cancelled
 	}
 	l.end(i, s.tries.result(status, s.tries.why(l.opts.EnableRecovery, l.stop), nil), err)
@@ -295,7 +296,7 @@ func (l *loop) report(started time.Time) (Report, error) {
 	}
 	r.Status = Failed
 	if l.stop != nil {
-		failure.Cause = l.stop.err()
+		failure.Cause = causeOf(l.stop)
 		r.Reason = l.stop.String()
 		if !l.stop.Deadline {
 			r.Status = Cancelled

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/backspan/backspan/retry"
 )
 
@@ -123,7 +125,7 @@ func (p Pipeline) Run(ctx context.Context, opts Options) (Report, error) {
 		return Report{}, err
 	}
 	if opts.RunID == "" {
-		opts.RunID = newID()
+		opts.RunID = uuid.NewString()
 	}
 	if err := opts.validate(); err != nil {
 		return Report{}, err

@@ -5,13 +5,13 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/backspan/backspan/internal/nearest"
 	"github.com/backspan/backspan/retry"
 )
 
-// A Plan is a pipeline that has been checked and put in order. It does not change and may be shared.
+// A Plan is a pipeline that has been checked and put in order. It does not change and may be shared. A program that shows
+// what a run would do asks it for its Phases; the rest is for engines: see package engine.
 type Plan struct {
 	pipeline Pipeline
 	policies []retry.Policy // the one that holds for each phase, defaults filled in
@@ -24,17 +24,6 @@ type Plan struct {
 	waits []int   // how many phases it waits for
 	needs [][]int // the phases that it cannot do without
 	reads [][]int // the phases whose outputs it gets
-}
-
-// A PlannedPhase is what a run would do with a phase.
-type PlannedPhase struct {
-	Name     string
-	Needs    []string     // the phases that it cannot do without
-	Reads    []string     // the phases whose outputs it gets
-	Recovery retry.Policy // the one that holds for it, defaults filled in
-	Timeout  time.Duration
-	DryRun   bool // whether a dry run calls it
-	Fallback bool // whether it has a fallback
 }
 
 // Plan checks the pipeline and puts its phases in order. It calls none of its functions. The error is a *FieldError,
@@ -50,26 +39,8 @@ func (p Pipeline) Plan() (*Plan, error) {
 	return plan, nil
 }
 
-// Phases returns the phases in the order in which they begin when all succeed one at a time.
-func (p *Plan) Phases() []PlannedPhase {
-	list := make([]PlannedPhase, 0, len(p.order))
-	for _, i := range p.order {
-		phase := p.pipeline.Phases[i]
-		list = append(list, PlannedPhase{
-			Name:     phase.Name,
-			Needs:    p.names(p.needs[i]),
-			Reads:    p.names(p.reads[i]),
-			Recovery: p.policies[i],
-			Timeout:  phase.Timeout,
-			DryRun:   phase.DryRun != nil,
-			Fallback: phase.Fallback != nil,
-		})
-	}
-	return list
-}
-
-// Sequence reports whether the phases run one after the other because none needs any.
-func (p *Plan) Sequence() bool { return p.sequence }
+// Phases returns the names of the phases in the order in which they begin when all succeed one at a time.
+func (p *Plan) Phases() []string { return p.names(p.order) }
 
 func (p *Plan) names(indices []int) []string {
 	if len(indices) == 0 {
@@ -116,7 +87,7 @@ func (p *Plan) lookUp(phase, field, name string) (int, error) {
 	others := slices.DeleteFunc(slices.Collect(maps.Keys(p.index)), func(other string) bool { return other == phase })
 	slices.Sort(others) // of two that are equally near, always the same one
 	return 0, &FieldError{
-		Phase: phase, Field: field, Value: fmt.Sprintf("%q", name),
+		Field: fieldOf(phase, field), Value: fmt.Sprintf("%q", name),
 		Want: "the name of another phase" + nearest.Ask(name, others),
 	}
 }
@@ -143,7 +114,7 @@ func (p *Plan) sort() error {
 	cycle := p.cycle(left)
 	path := strings.Join(append(cycle, cycle[0]), "→")
 	return &CycleError{
-		FieldError: FieldError{Phase: cycle[0], Field: "Needs", Value: path, Want: "a graph without cycles"},
+		FieldError: FieldError{Field: fieldOf(cycle[0], "Needs"), Value: path, Want: "a graph without cycles"},
 		Cycle:      cycle,
 	}
 }
@@ -197,7 +168,7 @@ func (p *Plan) linkUses() error {
 			if p.sequence {
 				want = "a phase before it"
 			}
-			return &FieldError{Phase: phase.Name, Field: "Uses", Value: fmt.Sprintf("%q", used.Name), Want: want}
+			return &FieldError{Field: fieldOf(phase.Name, "Uses"), Value: fmt.Sprintf("%q", used.Name), Want: want}
 		}
 	}
 	return nil

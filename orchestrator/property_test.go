@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/backspan/backspan/orchestrator"
+	"github.com/backspan/backspan/orchestrator/engine"
 	"github.com/backspan/backspan/retry"
 	"github.com/backspan/backspan/retry/retrytest"
 )
@@ -172,9 +173,9 @@ func (s *scenario) check(t *testing.T, report orchestrator.Report) {
 func (s *scenario) drive(t *testing.T) orchestrator.Report {
 	t.Helper()
 	e := newEngine(t, s.pipeline)
-	e.takes = func(task orchestrator.Task) time.Duration { return s.takes[task.Phase][task.Attempt] }
+	e.takes = func(task engine.Task) time.Duration { return s.takes[task.Phase][task.Attempt] }
 	if s.stop > 0 {
-		e.stopAt(s.stop, orchestrator.Stop{Cause: errSignal.Error()})
+		e.stopAt(s.stop, engine.Stop{Cause: errSignal.Error()})
 	}
 	report, err := e.plan.Drive(e, s.opts)
 	equal(t, "error", err == nil, report.Status == success)

@@ -14,6 +14,7 @@ import (
 	"github.com/backspan/backspan/internal/scope"
 	"github.com/backspan/backspan/internal/semconv"
 	"github.com/backspan/backspan/internal/tracer"
+	"github.com/backspan/backspan/orchestrator/engine"
 	"github.com/backspan/backspan/retry"
 )
 
@@ -83,7 +84,7 @@ func (d *local) startPhase(name string, options ...trace.SpanStartOption) (conte
 }
 
 // scheduled puts an event on the phase's span at the beginning of a wait.
-func (d *local) scheduled(span trace.Span, wait Wait) {
+func (d *local) scheduled(span trace.Span, wait engine.Wait) {
 	if span == nil {
 		return
 	}
@@ -181,7 +182,7 @@ func (a *attempt) spanName() string {
 	}
 }
 
-func (a *attempt) endSpan(d *Done, panicked *panicError) {
+func (a *attempt) endSpan(d *engine.Done, panicked *panicError) {
 	if a.span == nil {
 		return
 	}

@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/backspan/backspan/internal/semconv"
+	"github.com/backspan/backspan/orchestrator/engine"
 	"github.com/backspan/backspan/retry"
 )
 
@@ -18,18 +20,18 @@ type tries struct {
 	first    string        // the failure of the first try
 	recovery []RecoveryAttempt
 	fallback *Fallback
-	last     Decision // what was decided after the last attempt
-	err      error    // the last failure
+	last     engine.Decision // what was decided after the last attempt
+	err      error           // the last failure
 }
 
 // add takes in the end of an attempt.
-func (t *tries) add(d *Done) {
+func (t *tries) add(d *engine.Done) {
 	if d.Fallback {
 		t.addFallback(d)
 		return
 	}
 	t.made++
-	t.last, t.err = d.Decision, d.err()
+	t.last, t.err = d.Decision, errorOf(d)
 	if d.Attempt == 0 {
 		t.first = d.Error
 		return
@@ -39,14 +41,14 @@ func (t *tries) add(d *Done) {
 	})
 }
 
-func (t *tries) addFallback(d *Done) {
+func (t *tries) addFallback(d *engine.Done) {
 	t.fallback = &Fallback{Status: d.Status, Error: d.Error, Result: d.Output}
 	if d.Status == AttemptSuccess {
 		return
 	}
-	t.err = &fallbackError{t.err, d.err()}
+	t.err = &fallbackError{t.err, errorOf(d)}
 	// The phase was given up before; only what ended its context has more to say.
-	if d.Decision.Reason == ReasonCancelled || d.Decision.Reason == ReasonDeadline {
+	if d.Decision.Reason == engine.ReasonCancelled || d.Decision.Reason == engine.ReasonDeadline {
 		t.last = d.Decision
 	}
 }
@@ -73,78 +75,68 @@ func (t *tries) result(status Status, reason string, output json.RawMessage) Pha
 	return r
 }
 
-// reason is why the phase was given up; an attempt that was to be repeated was not because the run stopped.
-func (t *tries) reason(stop *Stop) Reason {
+// reason says why the phase was given up. When the last attempt was to be followed by another, the end of the run is why.
+func (t *tries) reason(stop *engine.Stop) engine.Reason {
 	switch {
 	case !t.last.Retry:
 		return t.last.Reason
 	case stop.Deadline:
-		return ReasonDeadline
+		return engine.ReasonDeadline
 	default:
-		return ReasonCancelled
+		return engine.ReasonCancelled
 	}
 }
 
-// why is the report's word for it.
-func (t *tries) why(recovery bool, stop *Stop) string {
+// why is the text of the reason in the report.
+func (t *tries) why(recovery bool, stop *engine.Stop) string {
 	reason := t.reason(stop)
 	switch {
-	case stop.ended(reason):
+	case endedBy(stop, reason):
 		return stop.String()
-	case reason == ReasonExhausted && !recovery:
+	case reason == engine.ReasonExhausted && !recovery:
 		return "recovery is off"
 	default:
-		return reason.err().Error()
+		return reasonError(reason).Error()
 	}
 }
 
 // failure is the error of a phase that was given up.
-func (t *tries) failure(phase string, elapsed time.Duration, stop *Stop) *retry.Error {
+func (t *tries) failure(phase string, elapsed time.Duration, stop *engine.Stop) *retry.Error {
 	reason := t.reason(stop)
-	e := &retry.Error{Operation: phase, Attempts: t.made, Elapsed: elapsed, Reason: reason.err(), Err: t.err}
+	e := &retry.Error{Operation: phase, Attempts: t.made, Elapsed: elapsed, Reason: reasonError(reason), Err: t.err}
 	switch {
-	case stop.ended(reason):
-		e.Cause = stop.err()
-	case reason == ReasonDeadline:
+	case endedBy(stop, reason):
+		e.Cause = causeOf(stop)
+	case reason == engine.ReasonDeadline:
 		e.Cause = context.DeadlineExceeded
 	}
 	return e
 }
 
-// reasons are the words that travel for package retry's errors.
-var reasons = [...]struct {
-	word Reason
-	err  error
-}{
-	{ReasonExhausted, retry.ErrExhausted},
-	{ReasonPermanent, retry.ErrPermanent},
-	{ReasonCancelled, retry.ErrCancelled},
-	{ReasonDeadline, retry.ErrDeadline},
+// reasons are the names of package retry's reasons that survive JSON.
+var reasons = map[engine.Reason]error{
+	engine.ReasonExhausted: retry.ErrExhausted,
+	engine.ReasonPermanent: retry.ErrPermanent,
+	engine.ReasonCancelled: retry.ErrCancelled,
+	engine.ReasonDeadline:  retry.ErrDeadline,
 }
 
-// err is package retry's error for r. A word that is not known comes from a newer engine, and ends the phase too.
-func (r Reason) err() error {
-	for _, reason := range reasons {
-		if reason.word == r {
-			return reason.err
+// reasonError is package retry's error for r. A name that is not known comes from a newer engine, and ends the phase too.
+func reasonError(r engine.Reason) error { return cmp.Or(reasons[r], retry.ErrExhausted) }
+
+// decided is d in the form that survives JSON.
+func decided(d retry.Decision) engine.Decision {
+	e := engine.Decision{Retry: d.Retry, Delay: d.Delay}
+	for name, reason := range reasons {
+		if reason == d.Reason { //nolint:errorlint // one of the four, by its contract
+			e.Reason = name
 		}
 	}
-	return retry.ErrExhausted
+	return e
 }
 
-// decided is d as it travels.
-func decided(d retry.Decision) Decision {
-	travels := Decision{Retry: d.Retry, Delay: d.Delay}
-	for _, reason := range reasons {
-		if reason.err == d.Reason { //nolint:errorlint // one of the four, by its contract
-			travels.Reason = reason.word
-		}
-	}
-	return travels
-}
-
-// err is the attempt's error, or one with its words where it could not travel; nil for a success.
-func (d *Done) err() error {
+// errorOf is the attempt's error, or one with its text and type when d comes from another process; nil for a success.
+func errorOf(d *engine.Done) error {
 	switch {
 	case d.Status == AttemptSuccess:
 		return nil
@@ -155,43 +147,26 @@ func (d *Done) err() error {
 	}
 }
 
-// ended reports whether s is why a phase ended for reason. In a run that has ended, what cleans up still has a timeout and a
-// context of its own.
-func (s *Stop) ended(reason Reason) bool {
-	return s != nil && (reason == ReasonDeadline && s.Deadline || reason == ReasonCancelled && !s.Deadline)
+// endedBy reports whether stop is why a phase ended for reason. After the end of the run's context, a phase that cleans up
+// still has a timeout and a context of its own.
+func endedBy(stop *engine.Stop, reason engine.Reason) bool {
+	if stop == nil {
+		return false
+	}
+	return reason == engine.ReasonDeadline && stop.Deadline || reason == engine.ReasonCancelled && !stop.Deadline
 }
 
-func (s *Stop) err() error {
+// causeOf is what ended the run's context, or an error with its text when stop comes from another process.
+func causeOf(stop *engine.Stop) error {
 	switch {
-	case s.Err != nil:
-		return s.Err
-	case s.Deadline:
-		return &stopError{s.Cause, context.DeadlineExceeded}
+	case stop.Err != nil:
+		return stop.Err
+	case stop.Deadline:
+		return &stopError{stop.Cause, context.DeadlineExceeded}
 	default:
-		return &stopError{s.Cause, context.Canceled}
+		return &stopError{stop.Cause, context.Canceled}
 	}
 }
-
-// String says what happened to the run.
-func (s *Stop) String() string {
-	what := "the run was cancelled"
-	if s.Deadline {
-		what = "the run's time was up"
-	}
-	if s.Cause == context.Canceled.Error() { // says nothing more
-		return what
-	}
-	return what + ": " + s.Cause
-}
-
-// stopError is a cause of which only the words travelled.
-type stopError struct {
-	text     string
-	standard error
-}
-
-func (e *stopError) Error() string { return e.text }
-func (e *stopError) Unwrap() error { return e.standard }
 
 // errorText is an error's message as the report has it: never empty, and the same after JSON.
 func errorText(err error) string {

@@ -18,7 +18,7 @@ func (p *Plan) checkFields() error {
 	if len(p.pipeline.Phases) == 0 {
 		return &FieldError{Field: "Pipeline.Phases", Value: "empty", Want: "at least one phase"}
 	}
-	if err := checkPolicy("", "Pipeline.Recovery", p.pipeline.Recovery); err != nil {
+	if err := checkPolicy("Pipeline.Recovery", p.pipeline.Recovery); err != nil {
 		return err
 	}
 	p.index = make(map[string]int, len(p.pipeline.Phases))
@@ -46,18 +46,18 @@ func (p *Plan) checkPhase(i int, phase Phase) error {
 	}
 	p.index[phase.Name] = i
 	if phase.Run == nil {
-		return &FieldError{Phase: phase.Name, Field: "Run", Value: "nil", Want: "a function"}
+		return &FieldError{Field: fieldOf(phase.Name, "Run"), Value: "nil", Want: "a function"}
 	}
 	if phase.Timeout < 0 {
-		return &FieldError{Phase: phase.Name, Field: "Timeout", Value: phase.Timeout.String(), Want: "0 or more"}
+		return &FieldError{Field: fieldOf(phase.Name, "Timeout"), Value: phase.Timeout.String(), Want: "0 or more"}
 	}
 	if phase.If > Always {
-		return &FieldError{Phase: phase.Name, Field: "If", Value: fmt.Sprint(phase.If), Want: "one of the Condition constants"}
+		return &FieldError{Field: fieldOf(phase.Name, "If"), Value: fmt.Sprint(phase.If), Want: "one of the Condition constants"}
 	}
 	policy := p.pipeline.Recovery
 	if phase.Recovery != nil {
 		policy = *phase.Recovery
-		if err := checkPolicy(phase.Name, "Recovery", policy); err != nil {
+		if err := checkPolicy(fieldOf(phase.Name, "Recovery"), policy); err != nil {
 			return err
 		}
 	}
@@ -68,10 +68,13 @@ func (p *Plan) checkPhase(i int, phase Phase) error {
 	return nil
 }
 
+// fieldOf is the field called name of a phase, as a FieldError spells it.
+func fieldOf(phase, name string) string { return fmt.Sprintf("Pipeline.Phases[%q].%s", phase, name) }
+
 // usable reports whether name says something and can be exported: OTLP refuses text that is not UTF-8.
 func usable(name string) bool { return strings.TrimSpace(name) != "" && utf8.ValidString(name) }
 
-func checkPolicy(phase, field string, policy retry.Policy) error {
+func checkPolicy(field string, policy retry.Policy) error {
 	err := policy.Validate()
 	if err == nil {
 		return nil
@@ -80,7 +83,8 @@ func checkPolicy(phase, field string, policy retry.Policy) error {
 	if !errors.As(err, &bad) {
 		return err
 	}
-	return &FieldError{Phase: phase, Field: field + strings.TrimPrefix(bad.Field, "Policy"), Value: bad.Value, Want: bad.Want}
+	// retry names the field by its type; here it is the field of that type.
+	return &FieldError{Field: field + strings.TrimPrefix(bad.Field, "Policy"), Value: bad.Value, Want: bad.Want}
 }
 
 func (o Options) validate() error {

@@ -50,7 +50,8 @@ var rooms = []room{
 	{"retry", ground, api},
 	{"retry/retrytest", with(ground, "retry"), sdk},
 	{"retry/retryhttp", with(ground, "retry"), api},
-	{"orchestrator", with(ground, "internal/nearest", "retry"), with(api, "github.com/google/uuid")},
+	{"orchestrator", with(ground, "internal/nearest", "retry", "orchestrator/engine"), with(api, "github.com/google/uuid")},
+	{"orchestrator/engine", with(ground, "retry"), api},
 
 	// Beside the floors.
 	{"events", nil, []string{"golang.org/x/sys"}},

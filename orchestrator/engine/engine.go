@@ -1,0 +1,125 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/backspan/backspan/retry"
+)
+
+// A Driver supplies the effects that a run needs: time, attempts and timers. Its methods are called on the goroutine of
+// Plan.Drive, one after the other. Result is orchestrator.PhaseResult.
+//
+// A phase that has begun has one attempt or one wait under way, never both, until its EndPhase.
+type Driver[Result any] interface {
+	// Now returns the time that the run goes by.
+	Now() time.Time
+
+	// Stopped returns why the run's context has ended, and nil while it is alive. It is asked before a phase begins,
+	// so that none begins afterwards. A Stop is delivered once, by Stopped or by Next.
+	Stopped() *Stop
+
+	// BeginPhase is called before the first attempt of a phase. The phase's Timeout starts here.
+	BeginPhase(phase string)
+
+	// StartAttempt has Plan.Attempt called for the task, in whatever process. Next returns its Done.
+	StartAttempt(Task)
+
+	// StartTimer begins a wait. When it is over, Next returns a Completion with the Timer.
+	StartTimer(Wait)
+
+	// EndPhase is called once for each phase; for one that was skipped, without BeginPhase. A timer of the phase that
+	// is still running means nothing any more. failure is the error behind the result, nil if there was none.
+	EndPhase(result Result, failure *retry.Error)
+
+	// Next waits for the next completion. The end of the run's context comes once, before any attempt that may have
+	// noticed it. Then come the attempts that are still under way, each within its grace.
+	Next() Completion
+}
+
+// A Task is one attempt of a phase that is to be made.
+type Task struct {
+	RunID    string                     `json:"run_id"`
+	Phase    string                     `json:"phase"`
+	Attempt  int                        `json:"attempt"` // as in orchestrator.Input
+	Fallback bool                       `json:"fallback,omitempty"`
+	DryRun   bool                       `json:"dry_run,omitempty"`
+	Recovery bool                       `json:"recovery,omitempty"` // whether another attempt may follow
+	Delay    time.Duration              `json:"delay,omitempty"`    // the wait before it, in nanoseconds
+	Elapsed  time.Duration              `json:"elapsed,omitempty"`  // since the phase began, in nanoseconds
+	Inputs   map[string]json.RawMessage `json:"inputs,omitempty"`   // by phase: the outputs that this one reads
+}
+
+// A Wait is the time before a recovery attempt.
+type Wait struct {
+	Phase   string        `json:"phase"`
+	Attempt int           `json:"attempt"` // the recovery attempt that follows
+	Delay   time.Duration `json:"delay"`   // in nanoseconds
+	Reason  string        `json:"reason"`  // the message of the failure before it
+}
+
+// Done says how an attempt ended, and what was decided in the process where it ran, which alone has the error itself.
+type Done struct {
+	Phase     string          `json:"phase"`
+	Attempt   int             `json:"attempt"`
+	Fallback  bool            `json:"fallback,omitempty"`
+	Status    string          `json:"status"` // orchestrator.AttemptSuccess or orchestrator.AttemptError
+	Output    json.RawMessage `json:"output,omitempty"`
+	Error     string          `json:"error,omitempty"`
+	ErrorType string          `json:"error_type,omitempty"` // as error.type on the span
+	Decision  Decision        `json:"decision"`
+
+	// Final forbids another call of the phase, fallback included: the phase's context has ended, or its function was
+	// abandoned and may still be running.
+	Final bool `json:"final,omitempty"`
+
+	// Err is the error itself. It is nil in another process than the one that the attempt ran in.
+	Err error `json:"-"`
+}
+
+// A Decision is what follows a failed attempt: another one after Delay, or the end for a reason.
+type Decision struct {
+	Retry  bool          `json:"retry,omitempty"`
+	Delay  time.Duration `json:"delay,omitempty"` // in nanoseconds
+	Reason Reason        `json:"reason,omitempty"`
+}
+
+// A Reason says why no attempt follows a failed one.
+type Reason string
+
+// The reasons, one for each of package retry's.
+const (
+	ReasonExhausted Reason = "exhausted"
+	ReasonPermanent Reason = "permanent"
+	ReasonCancelled Reason = "cancelled"
+	ReasonDeadline  Reason = "deadline"
+)
+
+// A Completion is one thing that happened. Exactly one of its fields is set.
+type Completion struct {
+	Done  *Done `json:"done,omitempty"`  // an attempt ended
+	Timer *Wait `json:"timer,omitempty"` // a wait is over
+	Stop  *Stop `json:"stop,omitempty"`  // the run's context ended
+}
+
+// A Stop says that the run's context ended.
+type Stop struct {
+	Deadline bool   `json:"deadline,omitempty"` // its deadline passed; otherwise it was cancelled
+	Cause    string `json:"cause"`              // the message of context.Cause
+
+	// Err is the cause itself. It is nil in another process than the one whose context ended.
+	Err error `json:"-"`
+}
+
+// String reads like "the run was cancelled: terminated by SIGTERM".
+func (s *Stop) String() string {
+	what := "the run was cancelled"
+	if s.Deadline {
+		what = "the run's time was up"
+	}
+	if s.Cause == context.Canceled.Error() { // says nothing more
+		return what
+	}
+	return what + ": " + s.Cause
+}
