@@ -18,10 +18,10 @@ import (
 	"github.com/backspan/backspan/retry"
 )
 
-// Attempt makes the attempt that task describes and returns how it ended, and what is to follow. ctx is the phase's:
-// it carries the phase's deadline and span. The function runs on a goroutine of its own, so that a panic or
-// runtime.Goexit ends the attempt only; when it goes on for longer than grace after ctx has ended (0 means
-// DefaultGrace), Attempt leaves it behind.
+// Attempt makes the attempt that task describes and returns how it ended, and what is to follow. It is for engines. ctx is
+// the phase's: it carries the phase's deadline and span. The function runs on a goroutine of its own, so that a panic or
+// runtime.Goexit ends only the attempt. A function that runs for longer than grace after ctx has ended is abandoned; a
+// grace of 0 means DefaultGrace.
 func (p *Plan) Attempt(ctx context.Context, task engine.Task, grace time.Duration) engine.Done {
 	done := make(chan *engine.Done, 1)
 	a, err := p.newAttempt(ctx, task, grace, func(d *engine.Done) { done <- d })
@@ -43,9 +43,9 @@ type attempt struct {
 	policy  retry.Policy
 	frame   scope.Frame // the function's
 	grace   time.Duration
-	skipped time.Duration      // waits of the phase that were passed over; see scope.Frame.NoWait
+	skipped time.Duration      // waits of the phase that took no time; see scope.Frame.NoWait
 	deliver func(*engine.Done) // called exactly once
-	stopped func() error       // no other attempt follows when it is an error; nil: the phase's context tells
+	stopped func() error       // returns an error when no other attempt may follow; nil: the phase's context decides
 
 	started time.Time
 	span    trace.Span // nil when the phase's is not recorded
@@ -57,8 +57,8 @@ type attempt struct {
 	returned bool
 
 	mu      sync.Mutex
-	settled bool        // who sets it delivers
-	ghost   *time.Timer // runs from the end of the context on
+	settled bool        // whoever sets it delivers
+	abandon *time.Timer // set when the context ends; it abandons the call
 }
 
 func (p *Plan) newAttempt(ctx context.Context, task engine.Task, grace time.Duration, deliver func(*engine.Done)) (*attempt, error) {
@@ -81,8 +81,8 @@ func (p *Plan) newAttempt(ctx context.Context, task engine.Task, grace time.Dura
 	return &attempt{plan: p, index: i, task: task, policy: policy, frame: frame, grace: grace, deliver: deliver}, nil
 }
 
-// run makes the call, with phase as the context of the phase. What must happen after it is deferred, because the
-// function may never return here.
+// run makes the call. phase is the phase's context. What must happen after the call is deferred, because runtime.Goexit in
+// the phase's function does not return here.
 func (a *attempt) run(phase context.Context) {
 	a.started = time.Now()
 	ctx := a.startSpan(phase)
@@ -91,7 +91,7 @@ func (a *attempt) run(phase context.Context) {
 		ctx, cancel = context.WithTimeoutCause(ctx, a.policy.AttemptTimeout, &timeoutError{"attempt", a.policy.AttemptTimeout})
 		defer cancel()
 	}
-	defer context.AfterFunc(ctx, func() { a.haunt(phase, context.Cause(ctx)) })()
+	defer context.AfterFunc(ctx, func() { a.abandonAfterGrace(phase, context.Cause(ctx)) })()
 	defer a.settle(phase)
 	defer a.caught()
 
@@ -142,8 +142,8 @@ func (a *attempt) input() Input {
 	}
 }
 
-// caught turns a panic or runtime.Goexit into the attempt's error. Without a Retryable that thinks otherwise it is
-// permanent: most panics are programming errors, which come back.
+// caught turns a panic or runtime.Goexit into the attempt's error. The error is permanent unless the policy has a
+// Retryable, which then decides: most panics are programming errors, and the next attempt would panic too.
 func (a *attempt) caught() {
 	if a.returned {
 		return
@@ -156,7 +156,7 @@ func (a *attempt) caught() {
 	}
 }
 
-// settle decides what follows and delivers it, unless the attempt was left behind meanwhile.
+// settle decides what follows and delivers it, unless the call was abandoned meanwhile.
 func (a *attempt) settle(phase context.Context) {
 	if !a.claim() {
 		return
@@ -219,13 +219,13 @@ func (a *attempt) ended(phase context.Context, err error) retry.Ended {
 	return e
 }
 
-// spread is the number in [0,1) for the jitter. It is a hash, so that an engine that repeats the decision from its
-// history comes to the same wait.
+// spread is the number in [0,1) for the jitter. It is a hash, so that an engine that repeats the decision computes the
+// same wait.
 func spread(task engine.Task) float64 {
 	h := fnv.New64a()
 	fmt.Fprintf(h, "%s\x00%s\x00%d", task.RunID, task.Phase, task.Attempt)
 	x := h.Sum64()
-	// The last bytes hardly reach FNV's high bits; this finish is splitmix64's.
+	// The last bytes written hardly change FNV's high bits. The finalizer of splitmix64 mixes them in.
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	x ^= x >> 31
@@ -251,20 +251,21 @@ func (a *attempt) claim() bool {
 		return false
 	}
 	a.settled = true
-	if a.ghost != nil {
-		a.ghost.Stop()
+	if a.abandon != nil {
+		a.abandon.Stop()
 	}
 	return true
 }
 
-// haunt gives a function whose context has ended its grace, and then leaves it behind.
-func (a *attempt) haunt(phase context.Context, cause error) {
+// abandonAfterGrace ends the attempt although its call has not returned, when that takes longer than the grace. The context
+// of the call has ended because of cause.
+func (a *attempt) abandonAfterGrace(phase context.Context, cause error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.settled {
 		return
 	}
-	a.ghost = time.AfterFunc(a.grace, func() {
+	a.abandon = time.AfterFunc(a.grace, func() {
 		if !a.claim() {
 			return
 		}
@@ -279,7 +280,7 @@ func (a *attempt) finish(d *engine.Done, panicked *panicError) {
 	a.deliver(d)
 }
 
-// timeoutError is the cause of a context that a timeout of the pipeline ended: it tells which.
+// timeoutError is the cause of a context that a timeout of the pipeline ended. It says which timeout.
 type timeoutError struct {
 	of string
 	d  time.Duration
@@ -288,9 +289,9 @@ type timeoutError struct {
 func (e *timeoutError) Error() string { return fmt.Sprintf("%s timeout of %v", e.of, e.d) }
 func (e *timeoutError) Unwrap() error { return context.DeadlineExceeded }
 
-// withTimeout adds to "context deadline exceeded" which timeout of the pipeline's it was.
+// withTimeout adds to "context deadline exceeded" which timeout of the pipeline it was.
 func withTimeout(ctx context.Context, err error) error {
-	// The cause is asked first: an error of the user's may wrap itself, and errors.Is then never answers.
+	// The cause is asked first: a user's error may wrap itself, and errors.Is then never returns.
 	var timeout *timeoutError
 	if err == nil || !errors.As(context.Cause(ctx), &timeout) || !errors.Is(err, context.DeadlineExceeded) {
 		return err

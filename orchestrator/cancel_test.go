@@ -176,7 +176,7 @@ func TestAbandoned(t *testing.T) {
 				var calls atomic.Int32
 				c.phase.Name, c.phase.Run = "a", deaf(released, &calls)
 				c.phase.Fallback = func(context.Context, orchestrator.Input) (any, error) {
-					t.Error("the fallback was called beside the ghost")
+					t.Error("the fallback was called beside the abandoned call")
 					return nil, nil
 				}
 				c.options.EnableRecovery = true
@@ -198,7 +198,7 @@ func TestAbandoned(t *testing.T) {
 	}
 }
 
-// What a ghost does in the end changes nothing any more. Its phase is not over its time, only its attempt was: a failure
+// What an abandoned call does in the end changes nothing any more. Its phase is not over its time, only its attempt was: a failure
 // would be retried, if anybody still listened.
 func TestGhostReturnsLater(t *testing.T) {
 	for _, last := range []struct {
@@ -230,7 +230,7 @@ func TestGhostReturnsLater(t *testing.T) {
 				before := spanTree(rec)
 				<-time.After(time.Hour)
 				synctest.Wait()
-				equal(t, "spans after the ghost's end", spanTree(rec), before)
+				equal(t, "spans after the abandoned call's end", spanTree(rec), before)
 				equal(t, "calls of OnRetry", retried.Load(), 0)
 				checkSpans(t, report, rec)
 			})

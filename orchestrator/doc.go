@@ -9,19 +9,17 @@
 //	}}
 //	report, err := p.Run(ctx, orchestrator.Options{EnableRecovery: true})
 //
-// A phase that fails is recovered: its function is called again after 2s, 4s and 8s, or as its retry.Policy says.
-// That is the second of two levels. Within a phase, package retry retries single operations; what it gave up with
-// retry.ErrPermanent is not recovered either.
+// A phase that fails is recovered: its function is called again after 2s, 4s and 8s, or as its retry.Policy says. A
+// phase that is given up may have a fallback, whose result then is the phase's; a fallback is no recovery. Within a
+// phase, package retry retries single operations; an error that it gave up with retry.ErrPermanent is not recovered.
 //
-// The run, each phase and each attempt is an OpenTelemetry span (see the table in package semconv's sources and the
-// README): first try and recovery attempts stand side by side below their phase, with the waits as gaps between
-// them, and the result of the recovery is attached to the phase's span. The run's id is the session.id of them all.
+// The run, each phase and each attempt is an OpenTelemetry span. First try, recovery attempts and fallback stand side by
+// side below their phase, with the waits as gaps between them, and the result of the recovery is on the phase's span. The
+// run's id is the session.id of them all.
 //
 // The Report is complete however the run ended: every phase is in it once, in the order of the pipeline, and it
 // reads the same from its JSON. The error is nil only if all is well; otherwise errors.Is and errors.As find in it
 // why each phase failed and what cancelled the run.
 //
-// All decisions (what is next, how long to wait, what the report says) are made by one deterministic loop behind
-// the Driver interface. Run uses a driver that lives in the process; engines that keep a durable history bring
-// their own and come to the same report.
+// Package engine is for programs that run a Pipeline on something else, a durable workflow system for example.
 package orchestrator

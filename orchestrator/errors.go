@@ -11,11 +11,11 @@ import (
 	"github.com/backspan/backspan/retry"
 )
 
-// ErrAbandoned is found in the error of a phase whose function went on running although its context had ended.
+// ErrAbandoned matches the error of a phase whose function was still running Options.Grace after its context had ended.
 var ErrAbandoned = errors.New("phase abandoned")
 
-// An Error tells why a run did not end well. errors.Is and errors.As look into the errors of its phases and into
-// the cause of its cancelling:
+// An Error says why a run did not end well. errors.Is and errors.As look into the errors of its phases, and into what
+// cancelled it:
 //
 //	var e *orchestrator.Error
 //	switch {
@@ -85,7 +85,7 @@ func (e *Error) Unwrap() []error {
 	return tree
 }
 
-// first is the error that error.type tells of: why the first phase failed, or what cancelled the run.
+// first is the error whose type is error.type on the run's span: why the first phase failed, or what cancelled the run.
 func (e *Error) first() error {
 	if len(e.Phases) > 0 {
 		return e.Phases[0].Err
@@ -135,7 +135,7 @@ func (e *panicError) Unwrap() error {
 	return err
 }
 
-// ErrorType is what error.type says of it.
+// ErrorType is the value of error.type for it.
 func (e *panicError) ErrorType() string {
 	if e.goexit {
 		return semconv.ErrorTypeGoexit
@@ -143,7 +143,7 @@ func (e *panicError) ErrorType() string {
 	return semconv.ErrorTypePanic
 }
 
-// abandonedError is the error of an attempt that was left behind.
+// abandonedError is the error of an attempt whose call was abandoned.
 type abandonedError struct {
 	grace time.Duration
 	cause error // what ended its context

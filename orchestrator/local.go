@@ -18,14 +18,14 @@ type local struct {
 	grace  time.Duration
 	ctx    context.Context //nolint:containedctx // the run's: a driver is a run, and lives no longer
 	frame  scope.Frame     // the run's
-	after  context.Context //nolint:containedctx // of phases that always run; nil: ctx
+	after  context.Context //nolint:containedctx // of phases whose condition is Always; nil: ctx
 	span   trace.Span      // the run's; nil when it is not recorded
 	phases []localPhase
 
-	// events has room for all that can be under way, so that nobody who ends late is held up for ever.
-	events  chan engine.Completion
-	held    engine.Completion // came together with the end of the context, and goes after it
-	stopped bool              // the end of the context has been reported
+	// The capacity is one for each phase, so that an attempt that ends late never blocks.
+	completions chan engine.Completion
+	held        engine.Completion // arrived with the end of the context, and is delivered after it
+	stopped     bool              // the end of the context has been delivered
 }
 
 // localPhase is a phase that has begun.
@@ -34,16 +34,16 @@ type localPhase struct {
 	cancel  context.CancelFunc // nil without a timeout
 	span    trace.Span         // nil when it is not recorded
 	timer   *time.Timer
-	skipped time.Duration // waits that NoWait passed over; they count as elapsed
+	skipped time.Duration // waits that took no time because of NoWait; they count as elapsed
 }
 
 func newLocal(ctx context.Context, plan *Plan, opts Options) *local {
 	d := &local{
-		plan:   plan,
-		grace:  opts.Grace,
-		after:  opts.Cleanup,
-		phases: make([]localPhase, len(plan.order)),
-		events: make(chan engine.Completion, len(plan.order)),
+		plan:        plan,
+		grace:       opts.Grace,
+		after:       opts.Cleanup,
+		phases:      make([]localPhase, len(plan.order)),
+		completions: make(chan engine.Completion, len(plan.order)),
 	}
 	d.startRun(ctx, opts.RunID)
 	return d
@@ -66,7 +66,8 @@ func (d *local) BeginPhase(name string) {
 // outlives reports whether phase i does not end with the run's context.
 func (d *local) outlives(i int) bool { return d.after != nil && d.plan.pipeline.Phases[i].If == Always }
 
-// A cleanupContext ends when its Context does, and knows what values knows: the span, the run's frame.
+// A cleanupContext ends when its Context does. Its values are first those of values (the span, the run's frame), then its
+// own.
 type cleanupContext struct {
 	context.Context //nolint:containedctx // it is a context
 
@@ -83,7 +84,7 @@ func (c cleanupContext) Value(key any) any {
 func (d *local) StartAttempt(task engine.Task) {
 	i := d.plan.index[task.Phase]
 	phase := &d.phases[i]
-	a, err := d.plan.newAttempt(phase.ctx, task, d.grace, func(done *engine.Done) { d.events <- engine.Completion{Done: done} })
+	a, err := d.plan.newAttempt(phase.ctx, task, d.grace, func(done *engine.Done) { d.completions <- engine.Completion{Done: done} })
 	if err != nil {
 		panic(err) // the task comes from this very plan
 	}
@@ -97,7 +98,7 @@ func (d *local) StartAttempt(task engine.Task) {
 func (d *local) StartTimer(wait engine.Wait) {
 	phase := &d.phases[d.plan.index[wait.Phase]]
 	d.scheduled(phase.span, wait)
-	over := func() { d.events <- engine.Completion{Timer: &wait} }
+	over := func() { d.completions <- engine.Completion{Timer: &wait} }
 	switch {
 	case d.frame.NoWait:
 		phase.skipped += wait.Delay
@@ -134,14 +135,14 @@ func (d *local) Next() engine.Completion {
 		d.held = engine.Completion{}
 		return c
 	}
-	if d.stopped { // its channel would be ready for ever
-		return <-d.events
+	if d.stopped { // d.ctx.Done() stays ready
+		return <-d.completions
 	}
 	select {
 	case <-d.ctx.Done():
 		return engine.Completion{Stop: d.stop()}
-	case c := <-d.events:
-		// What noticed the end of the context must not be seen before it, and select picks either.
+	case c := <-d.completions:
+		// When both are ready select picks either, and the end of the context must come first.
 		if d.ctx.Err() != nil {
 			d.held = c
 			return engine.Completion{Stop: d.stop()}

@@ -10,10 +10,10 @@ import (
 	"github.com/backspan/backspan/retry"
 )
 
-// Drive runs the plan on d: it decides what begins, how long to wait, and what the report says. It is deterministic:
-// the same plan, options and completions give the same calls to d and the same report. It uses opts.RunID,
+// Drive runs the plan on d: it decides what begins, how long to wait, and what the report says. It is for engines. It is
+// deterministic: the same plan, options and completions give the same calls to d and the same report. It uses opts.RunID,
 // EnableRecovery, DryRun, MaxParallel, ContinueOnError, and of Cleanup whether it has ended when a phase could begin; the
-// rest is the driver's. The errors are those of Pipeline.Run.
+// other options are the driver's. The errors are those of Pipeline.Run.
 func (p *Plan) Drive(d engine.Driver[PhaseResult], opts Options) (Report, error) {
 	if err := opts.validate(); err != nil {
 		return Report{}, err
@@ -55,7 +55,7 @@ type progress struct {
 	waits   int // for how many phases it still waits
 	started time.Time
 	tries   tries // until it ends
-	idle    bool  // it was skipped because there was nothing to do for it
+	idle    bool  // it was skipped without anything having failed
 	result  PhaseResult
 	err     *retry.Error // nil unless it failed or was cancelled
 }
@@ -69,7 +69,7 @@ const (
 	ended         // it has a result
 )
 
-// begin begins what may begin now, and skips what never can.
+// begin begins the phases that may begin now, and skips those that never can.
 func (l *loop) begin() {
 	for len(l.ready) > 0 {
 		if stop := l.driver.Stopped(); stop != nil {
@@ -94,13 +94,13 @@ func (l *loop) begin() {
 	}
 }
 
-// The reasons of skipped phases that hold nothing against the run.
+// The reasons of skipped phases that are no failure of the run.
 const (
-	inDryRun      = "dry run" // holds up nobody
+	inDryRun      = "dry run" // phases that need this one begin all the same
 	nothingFailed = "nothing failed"
 )
 
-// skip says whether phase i, which waits for nothing any more, is not to begin at all, and why.
+// skip reports whether phase i, which waits for nothing any more, is skipped, and why.
 func (l *loop) skip(i int) (reason string, skip bool) {
 	phase := &l.plan.pipeline.Phases[i]
 	if phase.If == OnSuccess {
@@ -128,7 +128,8 @@ func (l *loop) cleansUp(i int) bool {
 	return l.plan.pipeline.Phases[i].If == Always && l.opts.Cleanup != nil && l.opts.Cleanup.Err() == nil
 }
 
-// failedBefore reports whether something that phase i needs, or that this needs, failed; without needs: anything yet.
+// failedBefore reports whether something that phase i needs, directly or through other phases, failed. For a phase without
+// needs it reports whether anything has failed so far.
 func (l *loop) failedBefore(i int) bool {
 	if len(l.plan.needs[i]) == 0 {
 		return l.failed >= 0
@@ -138,15 +139,15 @@ func (l *loop) failedBefore(i int) bool {
 	})
 }
 
-// idle reports whether phase i, skipped for reason, only had nothing to do: nothing went wrong then. So it is with one
-// that was skipped for such phases alone.
+// idle reports whether phase i was skipped without anything having failed: in a dry run, because nothing failed before, or
+// because each phase that held it up was itself idle.
 func (l *loop) idle(i int, reason string) (idle bool) {
 	if reason == inDryRun || reason == nothingFailed {
 		return true
 	}
 	for _, j := range l.plan.needs[i] {
 		switch r := &l.phases[j]; {
-		case r.result.Status == Success, r.result.Reason == inDryRun: // not what held it up
+		case r.result.Status == Success, r.result.Reason == inDryRun: // it did not hold phase i up
 		case !r.idle:
 			return false
 		default:
@@ -193,7 +194,7 @@ func (l *loop) handle(c engine.Completion) {
 	case c.Stop != nil:
 		l.stopped(c.Stop)
 	case c.Timer != nil:
-		// One that was begun before its phase ended may come late.
+		// A timer that was started before its phase ended may come late.
 		if i := l.plan.index[c.Timer.Phase]; l.phases[i].state == waiting {
 			l.try(i, c.Timer.Attempt, c.Timer.Delay)
 		}
@@ -212,7 +213,7 @@ func (l *loop) stopped(stop *engine.Stop) {
 	}
 }
 
-// attempted takes in the end of an attempt of phase i and goes on with what was decided there.
+// attempted records the end of an attempt of phase i and does what was decided after it.
 func (l *loop) attempted(i int, d *engine.Done) {
 	s := &l.phases[i]
 	s.tries.add(d)
@@ -251,7 +252,7 @@ func (l *loop) giveUp(i int) {
 	l.end(i, s.tries.result(status, s.tries.why(l.opts.EnableRecovery, l.stop), nil), err)
 }
 
-// end is the end of phase i, whichever way it took.
+// end records the result of phase i and readies the phases that waited for it alone.
 func (l *loop) end(i int, result PhaseResult, err *retry.Error) {
 	s := &l.phases[i]
 	if s.state != pending {
@@ -270,7 +271,7 @@ func (l *loop) end(i int, result PhaseResult, err *retry.Error) {
 	}
 }
 
-// report puts together what Drive returns.
+// report returns what Drive returns.
 func (l *loop) report(started time.Time) (Report, error) {
 	r := Report{
 		SessionID: l.opts.RunID,
@@ -306,7 +307,7 @@ func (l *loop) report(started time.Time) (Report, error) {
 	return r, failure
 }
 
-// wallClock takes off what does not survive JSON.
+// wallClock is t without what does not survive JSON: the zone and the monotonic reading.
 func wallClock(t time.Time) time.Time { return t.UTC().Round(0) }
 
 func (l *loop) name(i int) string { return l.plan.pipeline.Phases[i].Name }

@@ -143,19 +143,19 @@ func TestInput(t *testing.T) {
 
 func TestKeysOfDifferentWorkDiffer(t *testing.T) {
 	keys := map[string][3]string{}
-	for _, place := range [][3]string{{"x", "yz", "p"}, {"xy", "z", "p"}, {"x", "y", "zp"}, {"x", "y:z", "p"}, {"x", "y", "z:p"}} {
-		p := orchestrator.Pipeline{Name: place[1], Phases: []orchestrator.Phase{{
-			Name: place[2], Run: func(_ context.Context, in orchestrator.Input) (any, error) { return in.IdempotencyKey, nil },
+	for _, names := range [][3]string{{"x", "yz", "p"}, {"xy", "z", "p"}, {"x", "y", "zp"}, {"x", "y:z", "p"}, {"x", "y", "z:p"}} {
+		p := orchestrator.Pipeline{Name: names[1], Phases: []orchestrator.Phase{{
+			Name: names[2], Run: func(_ context.Context, in orchestrator.Input) (any, error) { return in.IdempotencyKey, nil },
 		}}}
-		report, err := p.Run(t.Context(), orchestrator.Options{RunID: place[0]})
+		report, err := p.Run(t.Context(), orchestrator.Options{RunID: names[0]})
 		if err != nil {
 			t.Fatal(err)
 		}
 		key := string(report.Phases[0].Result)
 		if other, taken := keys[key]; taken {
-			t.Errorf("%q and %q have one key", place, other)
+			t.Errorf("%q and %q have one key", names, other)
 		}
-		keys[key] = place
+		keys[key] = names
 	}
 }
 

@@ -33,7 +33,8 @@ type Phase struct {
 	Name string    // required, unique in the pipeline: the name of the phase's span
 	Run  PhaseFunc // required
 
-	// DryRun is called instead of Run in a dry run; nil: the phase is skipped there, which holds up nobody.
+	// DryRun is called instead of Run in a dry run. With nil the phase is skipped there; phases that need it begin all
+	// the same.
 	DryRun PhaseFunc
 
 	// Needs names the phases that must succeed before this one begins. When no phase of the pipeline needs any,
@@ -57,8 +58,9 @@ type Phase struct {
 	Timeout time.Duration
 
 	// Fallback is called once when the phase would otherwise have failed: its recovery is spent, or its error
-	// permanent. Its result then is the phase's. It is not called in a dry run, without Options.EnableRecovery, when
-	// the phase's time is up or the run cancelled, and beside a function that never returned.
+	// permanent. Its result then is the phase's; that is no recovery. It is not called in a dry run, without
+	// Options.EnableRecovery, when the phase's time is up or the run was cancelled, and while the phase's function is
+	// still running after its grace.
 	Fallback PhaseFunc
 }
 
@@ -96,13 +98,14 @@ type Options struct {
 	// a phase of another one. Run the same id again only to do the same work: Input.IdempotencyKey comes from it.
 	RunID string
 
-	// Grace is how long a phase's function may still run after its context has ended. Then it is left behind, and
-	// reported with ErrAbandoned; it is never called again while the old call may be running. 0 means DefaultGrace.
+	// Grace is how long a phase's function may still run after its context has ended. Then the call is abandoned: the
+	// phase fails with ErrAbandoned, and nothing of it is called again, because the old call may still be running.
+	// 0 means DefaultGrace.
 	Grace time.Duration
 
-	// Cleanup is the context of the phases whose condition is Always, in place of the run's: they go on and begin also
-	// when that has ended, until this one ends, but then with neither recovery nor fallback. nil: the run's context is
-	// theirs too, and they do not outlive it.
+	// Cleanup, if set, is the context of the phases whose condition is Always. They begin and go on after the run's
+	// context has ended, until this one ends, but then with neither recovery nor fallback. With nil they have the run's
+	// context, as all phases.
 	Cleanup context.Context //nolint:containedctx // an argument of Run, as ctx is, that few need
 }
 
@@ -117,8 +120,8 @@ const (
 // skipped because there was nothing to do), a *FieldError if nothing was run because an input cannot be used, and else an
 // *Error.
 //
-// When ctx ends, the phases under way get to know by their contexts and the others are skipped, except for what
-// Options.Cleanup says of those that clean up. A cancelled run's error matches context.Canceled and context.Cause(ctx).
+// When ctx ends, the contexts of the phases under way end too, and the other phases are skipped; see Options.Cleanup for
+// the exception. A cancelled run's error matches context.Canceled and context.Cause(ctx).
 func (p Pipeline) Run(ctx context.Context, opts Options) (Report, error) {
 	plan, err := p.Plan()
 	if err != nil {

@@ -47,13 +47,13 @@ func newScenario(seed uint64) *scenario {
 		s.stop = time.Duration(r.Int64N(int64(40 * time.Second)))
 	}
 	s.pipeline = orchestrator.Pipeline{Name: "random", Phases: make([]orchestrator.Phase, n)}
-	place := r.Perm(n) // the order in which they are written is not the order in which they hang together
+	position := r.Perm(n) // the order in which they are written is not the order in which they hang together
 	for k := range n {
 		var needs []int
 		for len(needs) < 3 && k > 0 && r.IntN(3) > 0 {
-			needs = append(needs, place[r.IntN(k)])
+			needs = append(needs, position[r.IntN(k)])
 		}
-		s.pipeline.Phases[place[k]] = s.phase(r, place[k], needs)
+		s.pipeline.Phases[position[k]] = s.phase(r, position[k], needs)
 	}
 	return s
 }
@@ -159,6 +159,10 @@ func (s *scenario) check(t *testing.T, report orchestrator.Report) {
 			equal(t, p.Phase+"'s first error is kept", p.Error != "", true)
 			last := r.Attempts[len(r.Attempts)-1]
 			equal(t, p.Phase+"'s recovery", r.Success, last.Status == orchestrator.AttemptSuccess)
+		}
+		if f := p.Fallback; f != nil {
+			equal(t, p.Phase+" ended as its fallback", p.Status == success, f.Status == orchestrator.AttemptSuccess)
+			equal(t, p.Phase+" recovered before its fallback", p.Recovery != nil && p.Recovery.Success, false)
 		}
 	}
 	if text := s.wrong.Load(); text != nil {

@@ -20,7 +20,7 @@ const (
 	Cancelled Status = semconv.StatusCancelled // under way when the run was cancelled
 )
 
-// A Report tells how a run went. Its JSON is that of the guide, and can be read back.
+// A Report says how a run went. Its JSON can be read back. Delays in it are numbers of seconds.
 type Report struct {
 	SessionID string        `json:"session_id"` // the run's id
 	Pipeline  string        `json:"pipeline"`
@@ -42,7 +42,7 @@ func (r Report) Phase(name string) (result PhaseResult, ok bool) {
 	return PhaseResult{}, false
 }
 
-// A PhaseResult tells how a phase went.
+// A PhaseResult says how a phase went.
 type PhaseResult struct {
 	Phase    string          `json:"phase"`
 	Status   Status          `json:"status"`
@@ -61,7 +61,7 @@ func (r PhaseResult) Output(v any) error {
 	return decode(r.Result, v)
 }
 
-// A Recovery tells of the attempts to recover a phase after its first try had failed.
+// A Recovery lists the attempts to recover a phase after its first try failed.
 type Recovery struct {
 	Attempted bool              `json:"attempted"` // always true
 	Success   bool              `json:"success"`
@@ -69,7 +69,7 @@ type Recovery struct {
 	Attempts  []RecoveryAttempt `json:"attempts"`
 }
 
-// A RecoveryAttempt is one of them. Its JSON has the delay as a number of seconds.
+// A RecoveryAttempt is one recovery attempt of a phase. Its JSON has the delay as a number of seconds.
 type RecoveryAttempt struct {
 	Attempt int             // from 1
 	Delay   time.Duration   // what was waited before it
@@ -78,13 +78,13 @@ type RecoveryAttempt struct {
 	Result  json.RawMessage // when it succeeded; nil when the phase returned nil
 }
 
-// The values of RecoveryAttempt.Status and Fallback.Status, as the guide spells them.
+// The values of RecoveryAttempt.Status and Fallback.Status.
 const (
 	AttemptSuccess = "success"
 	AttemptError   = "error"
 )
 
-// A Fallback tells how the call of Phase.Fallback went.
+// A Fallback says how the call of Phase.Fallback went. When it succeeded, its result is the phase's.
 type Fallback struct {
 	Status string          `json:"status"` // AttemptSuccess or AttemptError
 	Error  string          `json:"error,omitempty"`
@@ -99,7 +99,7 @@ type recoveryAttemptJSON struct {
 	Result  json.RawMessage `json:"result,omitempty"`
 }
 
-// MarshalJSON writes the keys of the guide.
+// MarshalJSON writes attempt, delay (in seconds), status, and error or result.
 func (a RecoveryAttempt) MarshalJSON() ([]byte, error) {
 	return json.Marshal(recoveryAttemptJSON{a.Attempt, a.Delay.Seconds(), a.Status, a.Error, a.Result})
 }

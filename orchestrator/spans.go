@@ -18,11 +18,11 @@ import (
 	"github.com/backspan/backspan/retry"
 )
 
-// Everything that the orchestrator says to OpenTelemetry is in this file.
+// All calls of OpenTelemetry are in this file.
 
-// tracing is deferred around all of it. It keeps the panic of a sick span processor or sampler from the run: attempts
-// have goroutines of their own, where nobody else could catch it.
-func tracing() {
+// recoverTracing is deferred around them. A panic in a span processor or sampler must not reach the run: attempts have
+// goroutines of their own, where nothing else would recover it.
+func recoverTracing() {
 	if value := recover(); value != nil {
 		otel.Handle(fmt.Errorf("orchestrator: panic while tracing: %v", value))
 	}
@@ -30,8 +30,8 @@ func tracing() {
 
 // start starts a span and returns it with the context for what is below it, whose innermost frame is frame.
 func start(ctx context.Context, frame scope.Frame, kind, name string, options ...trace.SpanStartOption) (below context.Context, span trace.Span) {
-	below = scope.With(ctx, frame) // stays when tracing panics
-	defer tracing()
+	below = scope.With(ctx, frame) // returned when tracing panics
+	defer recoverTracing()
 	starting := frame
 	starting.Starting = kind
 	started, span := tracer.For(ctx).Start(scope.With(ctx, starting), name, options...)
@@ -44,7 +44,7 @@ const maxSpanOutput = 4 << 10
 // startRun starts the run's span and sets the run's context.
 func (d *local) startRun(ctx context.Context, runID string) {
 	around := scope.From(ctx)
-	// A new frame: the attempt of a retry loop around is not the phases'.
+	// A new frame: if a retry loop is around the run, its attempt is not an attempt of the phases.
 	d.frame = scope.Frame{Session: runID, Phase: around.Phase, Depth: around.Depth, NoWait: around.NoWait}
 	below, span := start(ctx, d.frame, semconv.KindRun, d.plan.pipeline.Name)
 	d.ctx = below
@@ -59,7 +59,7 @@ func (d *local) end(report Report, err error) {
 	if d.span == nil {
 		return
 	}
-	defer tracing()
+	defer recoverTracing()
 	d.span.SetAttributes(semconv.RunStatusKey.String(string(report.Status)))
 	var failure *Error
 	if errors.As(err, &failure) {
@@ -88,7 +88,7 @@ func (d *local) scheduled(span trace.Span, wait engine.Wait) {
 	if span == nil {
 		return
 	}
-	defer tracing()
+	defer recoverTracing()
 	span.AddEvent(semconv.ScheduledEvent, trace.WithAttributes(
 		semconv.AttemptKey.Int(wait.Attempt),
 		semconv.DelayKey.Float64(wait.Delay.Seconds()),
@@ -96,15 +96,14 @@ func (d *local) scheduled(span trace.Span, wait engine.Wait) {
 	))
 }
 
-// endPhase ends the phase's span. A phase that was skipped gets one here, as long as nothing, so that who reads the
-// spans finds every phase.
+// endPhase ends the phase's span. A skipped phase gets a span here, of no duration, so that every phase has one.
 func (d *local) endPhase(span trace.Span, result PhaseResult, failure *retry.Error) {
 	if d.span == nil {
 		return
 	}
 	status := semconv.PhaseStatusKey.String(string(result.Status))
 	if span == nil {
-		// At the start, so that a span processor knows from the first that it never ran.
+		// The status is set at the start, where a span processor sees that the phase never ran.
 		_, span = d.startPhase(result.Phase, trace.WithAttributes(status))
 	}
 	if span == nil {
@@ -122,7 +121,7 @@ func (d *local) endPhase(span trace.Span, result PhaseResult, failure *retry.Err
 	if f := result.Fallback; f != nil && f.Status == AttemptSuccess {
 		attributes = append(attributes, semconv.PhaseFallbackKey.Bool(true))
 	}
-	defer tracing()
+	defer recoverTracing()
 	if failure != nil {
 		attributes = append(attributes, semconv.ErrorTypeKey.String(semconv.ErrorType(failure.Err)))
 		unnamed := *failure // the span has the name
@@ -133,7 +132,7 @@ func (d *local) endPhase(span trace.Span, result PhaseResult, failure *retry.Err
 	span.End()
 }
 
-// recoveryText is the recovery as JSON, with the size of large outputs in their place.
+// recoveryText is the recovery as JSON. A large output is replaced by its size.
 func recoveryText(r *Recovery) string {
 	small := *r
 	small.Attempts = make([]RecoveryAttempt, len(r.Attempts))
@@ -152,7 +151,7 @@ func recoveryText(r *Recovery) string {
 
 // startSpan starts the attempt's span, unless the phase's is not recorded, and returns the function's context.
 func (a *attempt) startSpan(ctx context.Context) context.Context {
-	// A span of another process does not record here, and says nothing about whether this one should.
+	// A remote span never records here, so it does not say whether this one should be recorded.
 	if parent := trace.SpanFromContext(ctx); !parent.IsRecording() && !parent.SpanContext().IsRemote() {
 		return scope.With(ctx, a.frame)
 	}
@@ -199,7 +198,7 @@ func (a *attempt) endSpan(d *engine.Done, panicked *panicError) {
 	default:
 		attributes = append(attributes, semconv.ResultKey.String(semconv.ResultFailed))
 	}
-	defer tracing()
+	defer recoverTracing()
 	if d.Status != AttemptSuccess {
 		attributes = append(attributes, semconv.ErrorTypeKey.String(d.ErrorType))
 		a.span.SetStatus(codes.Error, d.Error)

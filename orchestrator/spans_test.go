@@ -113,6 +113,9 @@ func checkPhaseSpan(t *testing.T, p orchestrator.PhaseResult, s sdktrace.ReadOnl
 	}
 	equal(t, p.Phase+"'s first tries", kinds["attempt"] == 1, p.Status != skipped)
 	equal(t, p.Phase+"'s fallback", kinds["fallback"] == 1, p.Fallback != nil)
+	if p.Recovery != nil {
+		equal(t, p.Phase+"'s recoveries", kinds["recovery"], len(p.Recovery.Attempts))
+	}
 }
 
 // The whole picture of a run, every attribute of it.
@@ -278,10 +281,10 @@ func TestRunWithinAPhase(t *testing.T) {
 		t.Error("both runs have one session")
 	}
 	for _, s := range rec.Spans() {
-		if place, known := want[s.Name()]; known {
+		if names, known := want[s.Name()]; known {
 			equal(t, s.Name(), [2]string{
 				attributeOf(s.Attributes(), semconv.SessionIDKey).AsString(), attributeOf(s.Attributes(), semconv.PhaseNameKey).AsString(),
-			}, place)
+			}, names)
 			delete(want, s.Name())
 		}
 	}

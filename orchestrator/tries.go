@@ -13,7 +13,7 @@ import (
 	"github.com/backspan/backspan/retry"
 )
 
-// tries collects the attempts of one phase. It is the part of the loop that knows what the report says of them.
+// tries collects the attempts of one phase and composes what the report says of them.
 type tries struct {
 	delay    time.Duration // before the attempt under way
 	made     int           // attempts that ended, without the fallback
@@ -24,7 +24,7 @@ type tries struct {
 	err      error           // the last failure
 }
 
-// add takes in the end of an attempt.
+// add records the end of an attempt.
 func (t *tries) add(d *engine.Done) {
 	if d.Fallback {
 		t.addFallback(d)
@@ -47,7 +47,7 @@ func (t *tries) addFallback(d *engine.Done) {
 		return
 	}
 	t.err = &fallbackError{t.err, errorOf(d)}
-	// The phase was given up before; only what ended its context has more to say.
+	// The phase was given up before its fallback. The reason changes only when the fallback's context ended.
 	if d.Decision.Reason == engine.ReasonCancelled || d.Decision.Reason == engine.ReasonDeadline {
 		t.last = d.Decision
 	}
