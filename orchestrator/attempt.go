@@ -24,21 +24,15 @@ import (
 // grace of 0 means DefaultGrace.
 func (p *Plan) Attempt(ctx context.Context, task engine.Task, grace time.Duration) engine.Done {
 	done := make(chan *engine.Done, 1)
-	a, err := p.newAttempt(ctx, task, grace, func(d *engine.Done) { done <- d })
-	if err != nil {
-		return engine.Done{
-			Phase: task.Phase, Attempt: task.Attempt, Fallback: task.Fallback, Status: AttemptError,
-			Error: errorText(err), ErrorType: semconv.ErrorType(err), Decision: engine.Decision{Reason: engine.ReasonPermanent}, Err: err,
-		}
-	}
-	go a.run(ctx)
+	go p.newAttempt(ctx, task, grace, func(d *engine.Done) { done <- d }).run(ctx)
 	return *<-done
 }
 
 // An attempt is one call of a phase's function.
 type attempt struct {
 	plan    *Plan
-	index   int // the phase's
+	index   int  // the phase's
+	known   bool // whether the pipeline has the phase
 	task    engine.Task
 	policy  retry.Policy
 	frame   scope.Frame // the function's
@@ -61,12 +55,12 @@ type attempt struct {
 	abandon *time.Timer // set when the context ends; it abandons the call
 }
 
-func (p *Plan) newAttempt(ctx context.Context, task engine.Task, grace time.Duration, deliver func(*engine.Done)) (*attempt, error) {
-	i, ok := p.index[task.Phase]
-	if !ok {
-		return nil, retry.Permanent(fmt.Errorf("pipeline %q has no phase %q", p.pipeline.Name, task.Phase))
+func (p *Plan) newAttempt(ctx context.Context, task engine.Task, grace time.Duration, deliver func(*engine.Done)) *attempt {
+	var policy retry.Policy
+	i, known := p.index[task.Phase]
+	if known {
+		policy = p.policies[i]
 	}
-	policy := p.policies[i]
 	if !task.Recovery {
 		policy.MaxRetries = retry.Never
 	}
@@ -78,7 +72,7 @@ func (p *Plan) newAttempt(ctx context.Context, task engine.Task, grace time.Dura
 	if task.Recovery && policy.MaxRetries != retry.Never {
 		frame.Depth++ // a level of retrying around whatever the phase retries itself
 	}
-	return &attempt{plan: p, index: i, task: task, policy: policy, frame: frame, grace: grace, deliver: deliver}, nil
+	return &attempt{plan: p, index: i, known: known, task: task, policy: policy, frame: frame, grace: grace, deliver: deliver}
 }
 
 // run makes the call. phase is the phase's context. What must happen after the call is deferred, because runtime.Goexit in
@@ -105,6 +99,9 @@ func (a *attempt) run(phase context.Context) {
 }
 
 func (a *attempt) call(ctx context.Context) (json.RawMessage, error) {
+	if !a.known { // a task of another version of the pipeline
+		return nil, retry.Permanent(fmt.Errorf("pipeline %q has no phase %q", a.plan.pipeline.Name, a.task.Phase))
+	}
 	phase := &a.plan.pipeline.Phases[a.index]
 	function := phase.Run
 	switch {
@@ -113,7 +110,7 @@ func (a *attempt) call(ctx context.Context) (json.RawMessage, error) {
 	case a.task.DryRun:
 		function = phase.DryRun
 	}
-	if function == nil { // a task of another version of the pipeline
+	if function == nil { // likewise
 		return nil, retry.Permanent(fmt.Errorf("phase %q has no function for this task", phase.Name))
 	}
 	result, err := function(ctx, a.input())
@@ -292,8 +289,8 @@ func (e *timeoutError) Unwrap() error { return context.DeadlineExceeded }
 // withTimeout adds to "context deadline exceeded" which timeout of the pipeline it was.
 func withTimeout(ctx context.Context, err error) error {
 	// The cause is asked first: a user's error may wrap itself, and errors.Is then never returns.
-	var timeout *timeoutError
-	if err == nil || !errors.As(context.Cause(ctx), &timeout) || !errors.Is(err, context.DeadlineExceeded) {
+	timeout, ok := errors.AsType[*timeoutError](context.Cause(ctx))
+	if err == nil || !ok || !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	return fmt.Errorf("%w (%w)", err, timeout)

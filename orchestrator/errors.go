@@ -166,17 +166,13 @@ func (e *fallbackError) Error() string {
 func (e *fallbackError) Unwrap() []error   { return []error{e.before, e.err} }
 func (e *fallbackError) ErrorType() string { return semconv.ErrorType(e.err) }
 
-// textError stands for an error of another process: its text and its type.
-type textError struct{ text, kind string }
-
-func (e *textError) Error() string     { return e.text }
-func (e *textError) ErrorType() string { return e.kind }
-
-// stopError stands for the cause of another process: its text, and the error of the standard library that it matches.
-type stopError struct {
-	text     string
-	standard error
+// remoteError stands for an error of another process: its text, its type, and the error of the standard library that it
+// matches. kind and standard may be empty.
+type remoteError struct {
+	text, kind string
+	standard   error
 }
 
-func (e *stopError) Error() string { return e.text }
-func (e *stopError) Unwrap() error { return e.standard }
+func (e *remoteError) Error() string     { return e.text }
+func (e *remoteError) Unwrap() error     { return e.standard }
+func (e *remoteError) ErrorType() string { return e.kind }

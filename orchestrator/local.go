@@ -84,10 +84,7 @@ func (c cleanupContext) Value(key any) any {
 func (d *local) StartAttempt(task engine.Task) {
 	i := d.plan.index[task.Phase]
 	phase := &d.phases[i]
-	a, err := d.plan.newAttempt(phase.ctx, task, d.grace, func(done *engine.Done) { d.completions <- engine.Completion{Done: done} })
-	if err != nil {
-		panic(err) // the task comes from this very plan
-	}
+	a := d.plan.newAttempt(phase.ctx, task, d.grace, func(done *engine.Done) { d.completions <- engine.Completion{Done: done} })
 	a.skipped = phase.skipped
 	if d.outlives(i) {
 		a.stopped = d.ctx.Err

@@ -230,15 +230,10 @@ func (l *loop) attempted(i int, d *engine.Done) {
 	}
 }
 
-// fallsBack says whether the fallback of phase i is called after d.
+// fallsBack reports whether the fallback of phase i is called after d.
 func (l *loop) fallsBack(i int, d *engine.Done) bool {
-	switch {
-	case l.plan.pipeline.Phases[i].Fallback == nil, !l.opts.EnableRecovery, l.opts.DryRun:
-		return false
-	case l.stop != nil, d.Final, d.Fallback:
-		return false
-	}
-	return true
+	return l.plan.pipeline.Phases[i].Fallback != nil && l.opts.EnableRecovery && !l.opts.DryRun &&
+		l.stop == nil && !d.Final && !d.Fallback
 }
 
 // giveUp ends phase i, which failed or is interrupted by the end of the run.

@@ -61,8 +61,7 @@ func (d *local) end(report Report, err error) {
 	}
 	defer recoverTracing()
 	d.span.SetAttributes(semconv.RunStatusKey.String(string(report.Status)))
-	var failure *Error
-	if errors.As(err, &failure) {
+	if failure, ok := errors.AsType[*Error](err); ok {
 		d.span.SetAttributes(semconv.ErrorTypeKey.String(semconv.ErrorType(failure.first())))
 		d.span.SetStatus(codes.Error, valid(failure.description()))
 	}
@@ -155,29 +154,20 @@ func (a *attempt) startSpan(ctx context.Context) context.Context {
 	if parent := trace.SpanFromContext(ctx); !parent.IsRecording() && !parent.SpanContext().IsRemote() {
 		return scope.With(ctx, a.frame)
 	}
-	ctx, a.span = start(ctx, a.frame, a.kind(), a.spanName())
+	kind, name := a.kindAndName()
+	ctx, a.span = start(ctx, a.frame, kind, name)
 	return ctx
 }
 
-func (a *attempt) kind() string {
+// kindAndName are those of the attempt's span.
+func (a *attempt) kindAndName() (kind, name string) {
 	switch {
 	case a.task.Fallback:
-		return semconv.KindFallback
+		return semconv.KindFallback, semconv.FallbackName
 	case a.task.Attempt == 0:
-		return semconv.KindAttempt
+		return semconv.KindAttempt, semconv.AttemptName(1)
 	default:
-		return semconv.KindRecovery
-	}
-}
-
-func (a *attempt) spanName() string {
-	switch {
-	case a.task.Fallback:
-		return semconv.FallbackName
-	case a.task.Attempt == 0:
-		return semconv.AttemptName(1)
-	default:
-		return semconv.RecoveryName(a.task.Attempt)
+		return semconv.KindRecovery, semconv.RecoveryName(a.task.Attempt)
 	}
 }
 
@@ -185,7 +175,8 @@ func (a *attempt) endSpan(d *engine.Done, panicked *panicError) {
 	if a.span == nil {
 		return
 	}
-	attributes := append(common(a.frame, a.kind()),
+	kind, _ := a.kindAndName()
+	attributes := append(common(a.frame, kind),
 		semconv.AttemptKey.Int(max(1, a.task.Attempt)),
 		semconv.DelayKey.Float64(a.task.Delay.Seconds()),
 	)

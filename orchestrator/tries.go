@@ -143,17 +143,15 @@ func errorOf(d *engine.Done) error {
 	case d.Err != nil:
 		return d.Err
 	default:
-		return &textError{d.Error, d.ErrorType}
+		return &remoteError{text: d.Error, kind: d.ErrorType}
 	}
 }
 
 // endedBy reports whether stop is why a phase ended for reason. After the end of the run's context, a phase that cleans up
 // still has a timeout and a context of its own.
 func endedBy(stop *engine.Stop, reason engine.Reason) bool {
-	if stop == nil {
-		return false
-	}
-	return reason == engine.ReasonDeadline && stop.Deadline || reason == engine.ReasonCancelled && !stop.Deadline
+	return stop != nil &&
+		(reason == engine.ReasonDeadline && stop.Deadline || reason == engine.ReasonCancelled && !stop.Deadline)
 }
 
 // causeOf is what ended the run's context, or an error with its text when stop comes from another process.
@@ -162,9 +160,9 @@ func causeOf(stop *engine.Stop) error {
 	case stop.Err != nil:
 		return stop.Err
 	case stop.Deadline:
-		return &stopError{stop.Cause, context.DeadlineExceeded}
+		return &remoteError{text: stop.Cause, standard: context.DeadlineExceeded}
 	default:
-		return &stopError{stop.Cause, context.Canceled}
+		return &remoteError{text: stop.Cause, standard: context.Canceled}
 	}
 }
 

@@ -32,28 +32,21 @@ func (p *Plan) checkFields() error {
 }
 
 func (p *Plan) checkPhase(i int, phase Phase) error {
-	if !usable(phase.Name) {
-		return &FieldError{
-			Field: fmt.Sprintf("Pipeline.Phases[%d].Name", i), Value: fmt.Sprintf("%q", phase.Name),
-			Want: "a name, for example data_preparation",
-		}
-	}
-	if first, ok := p.index[phase.Name]; ok {
-		return &FieldError{
-			Field: fmt.Sprintf("Pipeline.Phases[%d].Name", i), Value: fmt.Sprintf("%q", phase.Name),
-			Want: fmt.Sprintf("another name: Phases[%d] has this one", first),
-		}
+	name, value := fmt.Sprintf("Pipeline.Phases[%d].Name", i), fmt.Sprintf("%q", phase.Name)
+	first, taken := p.index[phase.Name]
+	switch {
+	case !usable(phase.Name):
+		return &FieldError{name, value, "a name, for example data_preparation"}
+	case taken:
+		return &FieldError{name, value, fmt.Sprintf("another name: Phases[%d] has this one", first)}
+	case phase.Run == nil:
+		return &FieldError{fieldOf(phase.Name, "Run"), "nil", "a function"}
+	case phase.Timeout < 0:
+		return &FieldError{fieldOf(phase.Name, "Timeout"), phase.Timeout.String(), "0 or more"}
+	case phase.If > Always:
+		return &FieldError{fieldOf(phase.Name, "If"), fmt.Sprint(phase.If), "one of the Condition constants"}
 	}
 	p.index[phase.Name] = i
-	if phase.Run == nil {
-		return &FieldError{Field: fieldOf(phase.Name, "Run"), Value: "nil", Want: "a function"}
-	}
-	if phase.Timeout < 0 {
-		return &FieldError{Field: fieldOf(phase.Name, "Timeout"), Value: phase.Timeout.String(), Want: "0 or more"}
-	}
-	if phase.If > Always {
-		return &FieldError{Field: fieldOf(phase.Name, "If"), Value: fmt.Sprint(phase.If), Want: "one of the Condition constants"}
-	}
 	policy := p.pipeline.Recovery
 	if phase.Recovery != nil {
 		policy = *phase.Recovery
@@ -76,11 +69,8 @@ func usable(name string) bool { return strings.TrimSpace(name) != "" && utf8.Val
 
 func checkPolicy(field string, policy retry.Policy) error {
 	err := policy.Validate()
-	if err == nil {
-		return nil
-	}
-	var bad *retry.FieldError
-	if !errors.As(err, &bad) {
+	bad, ok := errors.AsType[*retry.FieldError](err)
+	if !ok {
 		return err
 	}
 	// retry names the field by its type; here it is the field of that type.
