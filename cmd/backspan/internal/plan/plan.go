@@ -56,7 +56,7 @@ func Of(f *pipefile.File, recovers bool, maxParallel int) Plan {
 		panic(err) // Parse has validated the same pipeline
 	}
 	for _, next := range order.Phases() {
-		i := slices.IndexFunc(f.Phases, func(p pipefile.Phase) bool { return p.Name == next.Name })
+		i := slices.IndexFunc(f.Phases, func(p pipefile.Phase) bool { return p.Name == next })
 		plan.Phases = append(plan.Phases, ofPhase(f.Phases[i], recovers, f.Grace))
 	}
 	plan.Worst = plan.worst()
