@@ -63,7 +63,9 @@ type exportPipeline struct {
 
 var _ sdktrace.SpanProcessor = (*exportPipeline)(nil)
 
-func newExportPipeline(next sdktrace.SpanExporter, closeIdle func(), endpoint string, redact func(string) string) *exportPipeline {
+func newExportPipeline(
+	next sdktrace.SpanExporter, closeIdle func(), endpoint string, redact func(string) string,
+) *exportPipeline {
 	e := &countingExporter{next: next, closeIdle: closeIdle, endpoint: endpoint, redact: redact}
 	return &exportPipeline{batch: sdktrace.NewBatchSpanProcessor(e), exporter: e}
 }

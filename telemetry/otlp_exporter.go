@@ -17,12 +17,11 @@ import (
 	"github.com/backspan/backspan/internal/otelenv"
 )
 
-// The exporters' own retries. Their default for the first, 5s, is longer than programs wait in Shutdown.
-const (
-	exportRetryFirst = 300 * time.Millisecond
-	exportRetryMost  = 5 * time.Second
-	exportRetryTotal = time.Minute
-)
+// exportRetry is for the exporters' own retries. Their default for the first is 5s, and programs do not wait as long in
+// Shutdown.
+var exportRetry = otlptracegrpc.RetryConfig{
+	Enabled: true, InitialInterval: 300 * time.Millisecond, MaxInterval: 5 * time.Second, MaxElapsedTime: time.Minute,
+}
 
 func newGRPCExporter(ctx context.Context, env otelenv.Settings) (sdktrace.SpanExporter, error) {
 	creds := insecure.NewCredentials()
@@ -34,9 +33,7 @@ func newGRPCExporter(ctx context.Context, env otelenv.Settings) (sdktrace.SpanEx
 		otlptracegrpc.WithTLSCredentials(creds),
 		otlptracegrpc.WithHeaders(env.Headers),
 		otlptracegrpc.WithTimeout(env.Timeout),
-		otlptracegrpc.WithRetry(otlptracegrpc.RetryConfig{
-			Enabled: true, InitialInterval: exportRetryFirst, MaxInterval: exportRetryMost, MaxElapsedTime: exportRetryTotal,
-		}),
+		otlptracegrpc.WithRetry(exportRetry),
 		otlptracegrpc.WithDialOption(grpc.WithChainUnaryInterceptor(noteGRPCReply)),
 	}
 	if env.Gzip {
@@ -69,9 +66,7 @@ func newHTTPExporter(ctx context.Context, env otelenv.Settings) (sdktrace.SpanEx
 		otlptracehttp.WithHeaders(env.Headers),
 		otlptracehttp.WithCompression(compression),
 		otlptracehttp.WithEncoding(encoding),
-		otlptracehttp.WithRetry(otlptracehttp.RetryConfig{
-			Enabled: true, InitialInterval: exportRetryFirst, MaxInterval: exportRetryMost, MaxElapsedTime: exportRetryTotal,
-		}))
+		otlptracehttp.WithRetry(otlptracehttp.RetryConfig(exportRetry)))
 	return exporter, transport.CloseIdleConnections, err
 }
 

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"math"
 	"strconv"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
@@ -45,8 +44,8 @@ func (c *protoCollector) UploadTraces(_ context.Context, spans []*tracepb.Resour
 	return nil
 }
 
-// An otlpWriter writes protobuf messages as OTLP's JSON: like protobuf's own JSON, but with ids in hexadecimal and enums
-// as numbers. Fields that have no value are left out.
+// An otlpWriter writes protobuf messages as OTLP's JSON: protobuf's own JSON, but with ids in hexadecimal and enums as
+// numbers. Fields that have no value are left out.
 type otlpWriter struct {
 	bytes.Buffer
 	scalars *json.Encoder // writes into the Buffer
@@ -99,7 +98,11 @@ func (w *otlpWriter) value(field protoreflect.FieldDescriptor, v protoreflect.Va
 	case protoreflect.Fixed64Kind:
 		w.quoted(strconv.FormatUint(v.Uint(), 10))
 	case protoreflect.DoubleKind:
-		w.double(v.Float())
+		if name := notInJSON[strconv.FormatFloat(v.Float(), 'g', -1, 64)]; name != "" {
+			w.quoted(name)
+		} else {
+			w.scalar(v.Float())
+		}
 	case protoreflect.BytesKind:
 		switch field.Name() {
 		case "trace_id", "span_id", "parent_span_id":
@@ -112,19 +115,8 @@ func (w *otlpWriter) value(field protoreflect.FieldDescriptor, v protoreflect.Va
 	}
 }
 
-// double gives the numbers that JSON lacks the names that they have in protobuf's JSON.
-func (w *otlpWriter) double(f float64) {
-	switch {
-	case math.IsNaN(f):
-		w.quoted("NaN")
-	case math.IsInf(f, 1):
-		w.quoted("Infinity")
-	case math.IsInf(f, -1):
-		w.quoted("-Infinity")
-	default:
-		w.scalar(f)
-	}
-}
+// notInJSON has protobuf's names of the numbers that JSON does not have, by strconv's.
+var notInJSON = map[string]string{"NaN": "NaN", "+Inf": "Infinity", "-Inf": "-Infinity"}
 
 // quoted writes text that needs no escaping.
 func (w *otlpWriter) quoted(text string) {

@@ -44,7 +44,7 @@ func isBackspan(span sdktrace.ReadOnlySpan) bool {
 	return span.InstrumentationScope().Name == semconv.ScopeName
 }
 
-// valid reports whether every text of span is UTF-8. It returns false for nested values, which are rare: they are copied.
+// valid reports whether every text of span is UTF-8. It returns false for nested values, which are rare.
 func valid(span sdktrace.ReadOnlySpan) bool {
 	if !utf8.ValidString(span.Name()) || !utf8.ValidString(span.Status().Description) || !validAll(span.Attributes()) {
 		return false

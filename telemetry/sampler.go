@@ -12,8 +12,8 @@ import (
 // Sampler wraps base so that span processors see Backspan's spans also when base drops them: for these spans Drop
 // becomes RecordOnly. They are still not exported. For spans of other instrumentation base decides alone.
 //
-// It must be the outermost sampler, because sdktrace.ParentBased does not ask the samplers in it about most spans. Start
-// uses it. A program with a TracerProvider of its own needs it together with [NewEventLog] or [NewTraceFile].
+// It must be the outermost sampler: sdktrace.ParentBased does not ask the samplers in it about most spans. Start uses
+// it. A program with a TracerProvider of its own needs it together with [NewEventLog] or [NewTraceFile].
 func Sampler(base sdktrace.Sampler) sdktrace.Sampler { return sampler{base} }
 
 type sampler struct{ base sdktrace.Sampler }

@@ -231,8 +231,8 @@ func (t *Telemetry) Flush(ctx context.Context) error {
 	return errors.Join(exportErr, t.mirror.ForceFlush(ctx))
 }
 
-// Shutdown ends telemetry: it closes the event log and the trace file, and then exports what is queued. The export takes
-// until ctx is done at most, or 10 s if ctx has no deadline. A program that ends because its context was cancelled passes
+// Shutdown ends telemetry: it closes the event log and the trace file, and then exports what is queued. The export ends
+// when ctx is done, or after 10 s if ctx has no deadline. A program that ends because its context was cancelled passes
 // context.WithoutCancel of it, or nothing would be exported.
 //
 // The error matches *ExportError when spans were lost since Start. Show it to the user, and do not fail for it. Spans
@@ -262,7 +262,7 @@ func (t *Telemetry) shutdown(ctx context.Context) error {
 	}
 	errs = append(errs, users())
 	if t.provider != nil {
-		// Everything is closed by now. This makes the provider return tracers that do nothing; its error is the export's.
+		// Everything is closed. This makes the provider return tracers that do nothing; its error is the export's.
 		_ = t.provider.Shutdown(context.WithoutCancel(ctx))
 	}
 	return errors.Join(errs...)

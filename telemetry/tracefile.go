@@ -11,7 +11,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
-// A TraceFile is a span processor that appends Backspan's spans, sampled or not, to a file in OTLP JSON: one complete
+// A TraceFile is a span processor that appends Backspan's spans, sampled or not, to a file in OTLP JSON: one whole
 // {"resourceSpans":[…]} object a line. Jaeger's upload and a collector's otlpjsonfile receiver read it. Spans of other
 // instrumentation are not written: they may be many, and belong in a collector.
 //

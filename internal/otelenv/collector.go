@@ -58,7 +58,7 @@ func readHeaders(p Program) (map[string]string, error) {
 		headers[pair.Name] = pair.Value
 	}
 	if err != nil {
-		return nil, v.badSecret(WantPairs)
+		return nil, value{name: v.name}.bad(WantPairs, nil) // without the value, which may be a secret
 	}
 	return headers, nil
 }

@@ -6,8 +6,8 @@
 // OpenTelemetry's SDK silently takes a default.
 //
 // Three rules hold for every setting. What the program says comes before a variable. The variable for traces alone,
-// OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, comes before the one for all signals, OTEL_EXPORTER_OTLP_ENDPOINT. A variable that
-// is empty or blank counts as not set, as OpenTelemetry's specification demands.
+// OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, comes before the one for all signals, OTEL_EXPORTER_OTLP_ENDPOINT. A variable
+// that is empty or blank counts as not set, as OpenTelemetry's specification demands.
 //
 // The package reads the environment and certificate files. It writes nothing, and it opens no connection.
 package otelenv

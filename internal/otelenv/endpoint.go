@@ -1,6 +1,7 @@
 package otelenv
 
 import (
+	"cmp"
 	"errors"
 	"net"
 	"net/http"
@@ -172,7 +173,7 @@ func parseEndpoint(v value, rules endpointRules) (Target, error) {
 	if bare {
 		t.TLS = bareTLS(u.Hostname(), rules)
 	}
-	if t.Address, err = hostPort(u, bare, t.Protocol); err != nil {
+	if t.Address, err = hostPort(u, t.Protocol); err != nil {
 		return Target{}, v.bad(wantEndpoint, err)
 	}
 	if t.Protocol != GRPC {
@@ -195,6 +196,9 @@ func parseUnix(v value, path string, rules endpointRules) (Target, error) {
 	return Target{Protocol: GRPC, Network: "unix", Address: path}, nil
 }
 
+// noScheme is the scheme that splitEndpoint gives to a URL without one.
+const noScheme = "bare"
+
 // splitEndpoint takes the text apart, and refuses what an exporter would silently lose.
 func splitEndpoint(v value) (u *url.URL, bare bool, err error) {
 	text := v.text
@@ -202,7 +206,7 @@ func splitEndpoint(v value) (u *url.URL, bare bool, err error) {
 		text = "[" + text + "]"
 	}
 	if bare = !strings.Contains(text, "://"); bare {
-		text = "bare://" + text
+		text = noScheme + "://" + text
 	}
 	u, err = url.Parse(text)
 	switch {
@@ -213,7 +217,7 @@ func splitEndpoint(v value) (u *url.URL, bare bool, err error) {
 		}
 		return nil, false, value{v.name, withoutUser(v.text)}.bad(wantEndpoint, err)
 	case u.User != nil:
-		return nil, false, v.badSecret("no user or password in the endpoint; put credentials into the headers")
+		return nil, false, value{name: v.name}.bad("no user or password in the endpoint; put credentials into the headers", nil)
 	case u.Scheme != "http" && u.Scheme != "https" && !bare:
 		return nil, false, v.bad(wantEndpoint, errors.New("unknown scheme "+u.Scheme))
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
@@ -260,28 +264,16 @@ func isLocal(host string) bool {
 	return err == nil && (addr.IsLoopback() || addr.IsUnspecified())
 }
 
-func hostPort(u *url.URL, bare bool, protocol string) (string, error) {
-	port := u.Port()
-	if port == "" {
-		port = defaultPort(u.Scheme, bare, protocol)
+func hostPort(u *url.URL, protocol string) (string, error) {
+	defaults := map[string]string{"http": "80", "https": "443", noScheme: httpPort}
+	if protocol == GRPC {
+		defaults[noScheme] = grpcPort
 	}
+	port := cmp.Or(u.Port(), defaults[u.Scheme])
 	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
 		return "", errors.New("a port is a number from 1 to 65535")
 	}
 	return net.JoinHostPort(u.Hostname(), port), nil
-}
-
-func defaultPort(scheme string, bare bool, protocol string) string {
-	switch {
-	case bare && protocol == GRPC:
-		return grpcPort
-	case bare:
-		return httpPort
-	case scheme == "https":
-		return "443"
-	default:
-		return "80"
-	}
 }
 
 // validHost is stricter than url.Parse, which lets most characters through.

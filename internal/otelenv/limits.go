@@ -5,16 +5,9 @@ import (
 	"math"
 )
 
-// Backspan's own spans need these limits: a UUID and the names of phases and operations must be whole, every attribute
-// must be there, and the event of a wait. The SDK applies one limit to all spans of a provider.
-const (
-	neededLength     = 256
-	neededAttributes = 32
-	neededEvents     = 1
-)
-
-// limits are the numbers that the SDK reads by itself. It takes a default for what is no number, and panics on a
-// negative queue.
+// limits are the numbers that the SDK reads by itself, for all spans of a provider. It takes a default for what is no
+// number, and panics on a negative queue. Backspan's own spans need the names of phases and operations whole, all their
+// attributes, and the event of a wait.
 var limits = []struct {
 	name        string
 	least, most int
@@ -24,11 +17,11 @@ var limits = []struct {
 	{"OTEL_BSP_EXPORT_TIMEOUT", 0, math.MaxInt32, 0},
 	{"OTEL_BSP_MAX_QUEUE_SIZE", 1, 1 << 20, 0}, // allocated at once, 16 bytes a span
 	{"OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 1, 1 << 20, 0},
-	{"OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", -1, math.MaxInt32, neededLength},
-	{"OTEL_ATTRIBUTE_COUNT_LIMIT", -1, math.MaxInt32, neededAttributes},
-	{"OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", -1, math.MaxInt32, neededLength},
-	{"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", -1, math.MaxInt32, neededAttributes},
-	{"OTEL_SPAN_EVENT_COUNT_LIMIT", -1, math.MaxInt32, neededEvents},
+	{"OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", -1, math.MaxInt32, 256},
+	{"OTEL_ATTRIBUTE_COUNT_LIMIT", -1, math.MaxInt32, 32},
+	{"OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", -1, math.MaxInt32, 256},
+	{"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", -1, math.MaxInt32, 32},
+	{"OTEL_SPAN_EVENT_COUNT_LIMIT", -1, math.MaxInt32, 1},
 	{"OTEL_SPAN_LINK_COUNT_LIMIT", -1, math.MaxInt32, 0},
 	{"OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", -1, math.MaxInt32, 0},
 	{"OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", -1, math.MaxInt32, 0},
@@ -42,8 +35,8 @@ func (s *Settings) readLimits() {
 		}
 		n, err := v.number(limit.least, limit.most)
 		if err == nil && n >= 0 && n < limit.needed {
-			err = v.bad(fmt.Sprintf("%d or more, or -1 for no limit: with less, spans lose what the event log is made of",
-				limit.needed), nil)
+			const want = "%d or more, or -1 for no limit: with less, spans lose what the event log is made of"
+			err = v.bad(fmt.Sprintf(want, limit.needed), nil)
 		}
 		if err != nil {
 			s.SDKErrs = append(s.SDKErrs, err)

@@ -54,7 +54,7 @@ type Settings struct {
 
 	Endpoint     Setting     // where spans are sent to, as Target.String writes it
 	Target       Target      // the same, understood; the zero Target when Endpoint has an Err
-	Proxy        string      // host:port of the proxy that HTTP_PROXY, HTTPS_PROXY and NO_PROXY put in front; may be empty
+	Proxy        string      // host:port that HTTP_PROXY, HTTPS_PROXY and NO_PROXY put in front; may be empty
 	Certificates *tls.Config // the authority and the client certificate that are configured; nil: the system's, none
 	Headers      map[string]string
 	Gzip         bool
@@ -113,7 +113,7 @@ func (s *Settings) readPropagators() {
 	for i, name := range names {
 		names[i] = strings.TrimSpace(name)
 		if !slices.Contains(known, names[i]) && s.Propagators.Err == nil {
-			s.Propagators.Err = v.bad("a list of "+strings.Join(known, ", "), fmt.Errorf("unknown propagator %q", names[i]))
+			s.Propagators.Err = v.bad("a list of "+strings.Join(known, ", "), fmt.Errorf("%q is not known", names[i]))
 		}
 	}
 	s.Propagators.Value = strings.Join(names, ",")

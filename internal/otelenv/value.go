@@ -17,19 +17,18 @@ type Error struct {
 }
 
 // Error reads like `OTEL_TRACES_SAMPLER is "never", want always_on, …`.
-func (e *Error) Error() string {
-	var b strings.Builder
-	b.WriteString(e.Name)
-	if e.Value == "" {
-		b.WriteString(" cannot be used")
-	} else {
-		fmt.Fprintf(&b, " is %q", e.Value)
+func (e *Error) Error() string { return e.Fault() + ", want " + e.Want }
+
+// Fault is Error without Want.
+func (e *Error) Fault() string {
+	text := e.Name + " cannot be used"
+	if e.Value != "" {
+		text = fmt.Sprintf("%s is %q", e.Name, e.Value)
 	}
-	b.WriteString(", want " + e.Want)
 	if e.Err != nil {
-		fmt.Fprintf(&b, " (%v)", e.Err)
+		text += fmt.Sprintf(" (%v)", e.Err)
 	}
-	return b.String()
+	return text
 }
 
 // Unwrap returns Err.
@@ -69,9 +68,6 @@ func (v value) or(otherwise string) Setting {
 func (v value) bad(want string, err error) error {
 	return &Error{Name: v.name, Value: v.text, Want: want, Err: err}
 }
-
-// badSecret is bad without the value.
-func (v value) badSecret(want string) error { return &Error{Name: v.name, Want: want} }
 
 // boolean reads true or false. OpenTelemetry's specification takes every other word for false. A person who wrote 1 or
 // yes meant true, so it is an error here.

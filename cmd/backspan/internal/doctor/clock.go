@@ -66,7 +66,6 @@ func (e *exam) askCollector(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.Timeout)
 	defer cancel()
-	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true, TLSClientConfig: d.Certificates}
 	// Only the header counts, whatever the answer is.
-	_, _ = e.ask(ctx, &http.Client{Transport: transport}, d.Endpoint.Value, "the collector's")
+	_, _ = e.ask(ctx, d.Certificates, d.Endpoint.Value, "the collector's")
 }

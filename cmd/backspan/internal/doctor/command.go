@@ -69,7 +69,7 @@ func (o *Options) run(ctx context.Context) error {
 	defer stop()
 	// What the exporter complains of is in the findings.
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {}))
-	report := Examine(ctx, Patient{
+	report := Examine(ctx, Setup{
 		Config:    config,
 		Source:    o.Source,
 		Timeout:   o.timeout,

@@ -29,11 +29,11 @@ type Finding struct {
 	Advice string `json:"advice,omitempty"` // what to do; empty when nothing has to be done
 }
 
-// A Patient is what is examined.
-type Patient struct {
+// A Setup is what Examine checks.
+type Setup struct {
 	Config    telemetry.Config          // what Start would get
-	Source    func(field string) string // who filled a field of Config ("--service"); nil: the field's name is shown
-	Timeout   time.Duration             // for each step on the network; 0 means 5s
+	Source    func(field string) string // who filled a field of Config: "--service"; nil: the field's name
+	Timeout   time.Duration             // for each step on the network; more than 0
 	JaegerURL string                    // where Jaeger's pages are; empty: the endpoint's host, port 16686
 	jaegerAt  func(host string) string  // in place of that port, for tests
 	now       func() time.Time          // for tests
@@ -47,8 +47,8 @@ type Report struct {
 	Checks   []Finding `json:"checks"`
 }
 
-// Examine makes all checks. It takes at most about four times the Patient's Timeout.
-func Examine(ctx context.Context, p Patient) Report {
+// Examine makes all checks. It takes at most about four times Setup.Timeout.
+func Examine(ctx context.Context, p Setup) Report {
 	e := newExam(p)
 	e.settings()
 	e.service()
@@ -67,7 +67,7 @@ func Examine(ctx context.Context, p Patient) Report {
 
 // An exam is one call of Examine.
 type exam struct {
-	Patient
+	Setup
 	seen   otelenv.Settings
 	report Report
 	// Facts that one check leaves for a later one.
@@ -77,17 +77,14 @@ type exam struct {
 	whose     string        // whose clock remote is: "Jaeger's"
 }
 
-func newExam(p Patient) *exam {
+func newExam(p Setup) *exam {
 	if p.Source == nil {
 		p.Source = func(field string) string { return field }
-	}
-	if p.Timeout <= 0 {
-		p.Timeout = 5 * time.Second
 	}
 	if p.now == nil {
 		p.now = time.Now
 	}
-	return &exam{Patient: p, seen: otelenv.Read(settings.Program(p.Config, p.Source))}
+	return &exam{Setup: p, seen: otelenv.Read(settings.Program(p.Config, p.Source))}
 }
 
 func (e *exam) found(check string, status Status, advice, format string, args ...any) {
@@ -104,14 +101,7 @@ func (e *exam) bad(check string, err error) {
 		e.found(check, Problem, "", "%v", err)
 		return
 	}
-	text := setting.Name + " cannot be used"
-	if setting.Value != "" {
-		text = fmt.Sprintf("%s is %q", setting.Name, setting.Value)
-	}
-	if setting.Err != nil {
-		text += fmt.Sprintf(": %v", setting.Err)
-	}
-	e.found(check, Problem, "want "+setting.Want, "%s", text)
+	e.found(check, Problem, "want "+setting.Want, "%s", setting.Fault())
 }
 
 // by names in brackets who configured s.

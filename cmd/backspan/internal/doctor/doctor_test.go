@@ -17,7 +17,7 @@ import (
 )
 
 // examine calls Examine. Nothing listens at Jaeger's address unless p has one.
-func examine(t *testing.T, p Patient) Report {
+func examine(t *testing.T, p Setup) Report {
 	t.Helper()
 	if p.jaegerAt == nil {
 		nowhere := "http://" + closedPort(t)
@@ -50,7 +50,7 @@ func TestAllIsWell(t *testing.T) {
 	c := &collector{}
 	asked := make(chan string, 1)
 	jaeger := serveHTTP(t, func(_ http.ResponseWriter, r *http.Request) { asked <- r.URL.Path })
-	r := examine(t, Patient{
+	r := examine(t, Setup{
 		Config:   telemetry.Config{Endpoint: serveGRPC(t, c, nil), Service: "shop"},
 		jaegerAt: func(string) string { return "http://" + jaeger },
 	})
@@ -77,7 +77,7 @@ func TestTheSamplerIsNotInTheWayOfTheTestSpan(t *testing.T) {
 	t.Chdir(t.TempDir())
 	t.Setenv("OTEL_TRACES_SAMPLER", "always_off")
 	c := &collector{}
-	r := examine(t, Patient{Config: telemetry.Config{Endpoint: serveGRPC(t, c, nil)}})
+	r := examine(t, Setup{Config: telemetry.Config{Endpoint: serveGRPC(t, c, nil)}})
 	has(t, r, "sampler", Problem, "always_off (OTEL_TRACES_SAMPLER)", "unset OTEL_TRACES_SAMPLER")
 	has(t, r, "test span", OK)
 	if r.OK || r.Problems != 1 {
@@ -147,14 +147,14 @@ func TestWhyACollectorDoesNotTakeTheSpan(t *testing.T) {
 		},
 		{"no traces", telemetry.Config{Endpoint: serveGRPC(t, nil, nil)}, false, []string{"takes no traces", "unknown service"}},
 		{
-			"wrong path", telemetry.Config{Endpoint: "http://" + httpAt + "/otlp"}, false, []string{"the collector did not take it", "404", "is the path right"},
+			"wrong path", telemetry.Config{Endpoint: "http://" + httpAt + "/otlp"}, false, []string{"the collector did not take it", "404", "are the path and the headers right"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.trust {
 				t.Setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", authority(t, web))
 			}
-			r := examine(t, Patient{Config: c.config, Timeout: 2 * time.Second})
+			r := examine(t, Setup{Config: c.config, Timeout: 2 * time.Second})
 			has(t, r, "test span", Problem, c.contains...)
 			if r.Problems != 1 || r.TraceID != "" {
 				t.Errorf("%+v", r)
@@ -171,7 +171,7 @@ func TestTLSWorks(t *testing.T) {
 		{Endpoint: serveGRPC(t, &collector{}, &web.TLS.Certificates[0])},
 		{Endpoint: web.URL, Protocol: "http/protobuf"},
 	} {
-		r := examine(t, Patient{Config: c})
+		r := examine(t, Setup{Config: c})
 		has(t, r, "endpoint", OK, "with TLS")
 		has(t, r, "test span", OK)
 		if !r.OK {
@@ -210,7 +210,7 @@ func TestWhenNothingIsSent(t *testing.T) {
 				c.config.Endpoint = serveGRPC(t, &collector{}, nil)
 			}
 			source := func(name string) string { return strings.Replace(name, "Insecure", "--otlp-insecure", 1) }
-			r := examine(t, Patient{Config: c.config, Source: source})
+			r := examine(t, Setup{Config: c.config, Source: source})
 			has(t, r, c.check, Problem, c.texts...)
 			if c.check == "sampler" || c.check == "endpoint" {
 				has(t, r, "settings", OK, "but for what is named below")
@@ -230,12 +230,12 @@ func TestAVariableWithoutASchemeIsNamed(t *testing.T) {
 	address := serveGRPC(t, &collector{}, nil)
 	for _, name := range []string{"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"} {
 		t.Setenv(name, address)
-		r := examine(t, Patient{})
+		r := examine(t, Setup{})
 		has(t, r, "endpoint", OK, "("+name+")")
 		has(t, r, "endpoint", Note, name+` is "`+address+`"`, "want http://"+address+",")
 		has(t, r, "test span", OK)
 		t.Setenv(name, "http://"+address)
-		for _, f := range examine(t, Patient{}).Checks {
+		for _, f := range examine(t, Setup{}).Checks {
 			if f.Check == "endpoint" && f.Status != OK {
 				t.Errorf("%s with a scheme: %+v", name, f)
 			}
@@ -249,13 +249,13 @@ func TestNotes(t *testing.T) {
 	quiet := telemetry.Config{NoExport: true}
 	ratio := quiet
 	ratio.Sampler, ratio.SamplerArg = "traceidratio", "0.125"
-	has(t, examine(t, Patient{Config: ratio}), "sampler", Note, "12.5% of the new traces")
+	has(t, examine(t, Setup{Config: ratio}), "sampler", Note, "12.5% of the new traces")
 	t.Setenv("OTEL_PROPAGATORS", "b3")
-	has(t, examine(t, Patient{Config: quiet}), "propagators", Note, "add tracecontext")
+	has(t, examine(t, Setup{Config: quiet}), "propagators", Note, "add tracecontext")
 	off := quiet
 	off.Events = telemetry.Off
 	source := func(string) string { return "--events" }
-	has(t, examine(t, Patient{Config: off, Source: source}), "events", Note, "no event log (--events)")
+	has(t, examine(t, Setup{Config: off, Source: source}), "events", Note, "no event log (--events)")
 }
 
 func TestTheParentIsLookedAt(t *testing.T) {
@@ -273,7 +273,7 @@ func TestTheParentIsLookedAt(t *testing.T) {
 		{"nonsense", "", Problem, `"nonsense"`},
 	} {
 		t.Setenv("TRACEPARENT", c.header)
-		r := examine(t, Patient{Config: telemetry.Config{NoExport: true, Sampler: c.sampler}})
+		r := examine(t, Setup{Config: telemetry.Config{NoExport: true, Sampler: c.sampler}})
 		has(t, r, "parent", c.status, c.text)
 	}
 }
@@ -302,7 +302,7 @@ func TestWhatJaegerSays(t *testing.T) {
 		{"nobody was named", "", Note, "there is none at"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := examine(t, Patient{Config: telemetry.Config{Endpoint: endpoint}, JaegerURL: c.url, Timeout: 3 * time.Second})
+			r := examine(t, Setup{Config: telemetry.Config{Endpoint: endpoint}, JaegerURL: c.url, Timeout: 3 * time.Second})
 			has(t, r, "jaeger", c.status, c.text)
 		})
 	}
@@ -327,7 +327,7 @@ func TestClocksAreCompared(t *testing.T) {
 				w.Header().Set("Date", now.Add(c.remote).Format(http.TimeFormat))
 				takes(w, r)
 			})
-			r := examine(t, Patient{
+			r := examine(t, Setup{
 				Config: telemetry.Config{Endpoint: address, Protocol: "http/protobuf"}, now: func() time.Time { return now },
 			})
 			has(t, r, "clock", c.status, c.text)
@@ -339,7 +339,7 @@ func TestACancelledExaminationEndsSoon(t *testing.T) {
 	t.Chdir(t.TempDir())
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	r := Examine(ctx, Patient{Config: telemetry.Config{Endpoint: serveTCP(t, "")}, Timeout: time.Hour})
+	r := Examine(ctx, Setup{Config: telemetry.Config{Endpoint: serveTCP(t, "")}, Timeout: time.Hour})
 	has(t, r, "test span", Problem)
 }
 
@@ -358,7 +358,7 @@ func TestTheTraceFile(t *testing.T) {
 		{".", Problem, "is a directory"},
 		{filepath.Join("file", "trace.json"), Problem, "file"},
 	} {
-		r := examine(t, Patient{Config: telemetry.Config{NoExport: true, TraceFile: c.path}})
+		r := examine(t, Setup{Config: telemetry.Config{NoExport: true, TraceFile: c.path}})
 		has(t, r, "trace file", c.status, c.text)
 	}
 	if _, err := os.Stat("new"); err == nil {

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -22,23 +23,12 @@ func (e *exam) events() {
 	case "":
 		path = events.DefaultPath
 	}
-	if link := linkOnTheWay(path); link != "" {
-		e.found("events", Problem, "name the place that it leads to instead", "%s: %s %v", path, link, events.ErrSymlink)
-		return
+	info, ok := e.usable("events", path, linkOnTheWay(path))
+	if ok && info.Mode().Perm()&0o077 != 0 && os.PathSeparator == '/' {
+		e.found("events", Note, "chmod 600 "+path,
+			"%s has mode %04o: others can look into it, and it holds error messages", path, info.Mode().Perm())
 	}
-	info, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		e.missing("events", path)
-	case err != nil:
-		e.found("events", Problem, adviceFor("events", err, path), "%v", err)
-	case !info.Mode().IsRegular():
-		e.found("events", Problem, "name a file of its own", "%s %v", path, events.ErrNotRegular)
-	default:
-		if e.writable("events", path) && info.Mode().Perm()&0o077 != 0 && os.PathSeparator == '/' {
-			e.found("events", Note, "chmod 600 "+path, "%s has mode %04o: others can look into it, and it holds error messages",
-				path, info.Mode().Perm())
-		}
+	if info != nil {
 		e.readEvents(path)
 	}
 }
@@ -65,19 +55,23 @@ func (e *exam) readEvents(path string) {
 	tally := reader.Tally()
 	switch {
 	case tally.CutShort:
-		e.found("events", Problem, "mv "+path+" "+path+".old begins a new one", "%s is compressed, and its end is missing", path)
+		e.found("events", Problem, "mv "+path+" "+path+".old begins a new one",
+			"%s is compressed, and its end is missing", path)
 	case tally.Records == 0 && tally.Unreadable == 0:
 		e.found("events", OK, "", "%s has no events: what succeeds at its first attempt writes none", path)
 	case tally.Records > 0:
-		e.found("events", OK, "", "%s has %s, the last %s: %s", path, count(tally.Records, "event"), e.ago(e.lastEvent), oneLine(last))
+		e.found("events", OK, "", "%s has %s, the last %s: %s",
+			path, count(tally.Records, "event"), e.ago(e.lastEvent), oneLine(last))
 	}
 	if tally.Unreadable > 0 {
-		e.found("events", Problem, fmt.Sprintf("tail -c +%d %s | head -n 1 shows the first; a process that was killed, a full disk or another "+
-			"program leaves such lines, and readers skip them; mv %s %s.old begins a new file", tally.FirstUnreadable+1, path, path, path),
-			"%s: %s cannot be read (%d bytes)", path, count(tally.Unreadable, "line"), tally.UnreadableBytes)
+		advice := fmt.Sprintf("tail -c +%d %s | head -n 1 shows the first; a process that was killed, a full disk or "+
+			"another program leaves such lines, and readers skip them; mv %s %s.old begins a new file",
+			tally.FirstUnreadable+1, path, path, path)
+		e.found("events", Problem, advice, "%s: %s cannot be read (%d bytes)", path, count(tally.Unreadable, "line"), tally.UnreadableBytes)
 	}
 	if tally.Held > 0 {
-		e.found("events", Note, "", "%s ends within a line (%d bytes): it is being written, or its writer died", path, tally.Held)
+		e.found("events", Note, "", "%s ends within a line (%d bytes): it is being written, or its writer died",
+			path, tally.Held)
 	}
 }
 
@@ -111,21 +105,34 @@ func (e *exam) traceFile() {
 	if path == "" {
 		return
 	}
-	info, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		e.missing("trace file", path)
-	case err != nil:
-		e.found("trace file", Problem, adviceFor("trace file", err, path), "%v", err)
-	case info.Mode()&fs.ModeSymlink != 0:
-		e.found("trace file", Problem, "name the place that it leads to instead", "%s is a symbolic link, which the trace file does not follow", path)
-	case info.IsDir():
-		e.found("trace file", Problem, "name a file in it", "%s is a directory", path)
-	case !info.Mode().IsRegular(): // to open a pipe would block until something reads it
-		e.found("trace file", Problem, "name a file of its own", "%s is not a regular file", path)
-	case e.writable("trace file", path):
+	if _, ok := e.usable("trace file", path, ""); ok {
 		e.found("trace file", OK, "", "%s can be written", path)
 	}
+}
+
+// usable reports whether lines can be added to the file at path, and returns its FileInfo if it is a regular file. link
+// is a symbolic link in path that is not followed, or empty.
+func (e *exam) usable(check, path, link string) (info fs.FileInfo, ok bool) {
+	info, err := os.Lstat(path)
+	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		link = cmp.Or(link, path)
+	}
+	switch {
+	case link != "":
+		e.found(check, Problem, "name the file that it leads to instead",
+			"%s is a symbolic link, which is not followed", link)
+	case errors.Is(err, fs.ErrNotExist):
+		e.missing(check, path)
+	case err != nil:
+		e.found(check, Problem, adviceFor(check, err, path), "%v", err)
+	case info.IsDir():
+		e.found(check, Problem, "name a file in it", "%s is a directory", path)
+	case !info.Mode().IsRegular(): // to open a pipe would block until something reads it
+		e.found(check, Problem, "name a file of its own", "%s is not a regular file", path)
+	default:
+		return info, e.writable(check, path)
+	}
+	return nil, false
 }
 
 // writable reports whether lines can be added to the file. It opens the file for appending and writes nothing.

@@ -33,7 +33,7 @@ func write(t *testing.T, path, text string, mode os.FileMode) {
 // examineLog examines an event log, an hour after wroteAt.
 func examineLog(t *testing.T, path string) Report {
 	t.Helper()
-	return examine(t, Patient{
+	return examine(t, Setup{
 		Config: telemetry.Config{NoExport: true, Events: path},
 		now:    func() time.Time { return wroteAt.Add(time.Hour) },
 	})
@@ -78,7 +78,7 @@ func TestAnEventLogThatIsNotThere(t *testing.T) {
 	has(t, examineLog(t, ""), "events", OK, events.DefaultPath, "is not there yet, and can be made")
 	has(t, examineLog(t, filepath.Join("file", "log.jsonl")), "events", Problem)
 	has(t, examineLog(t, "file/deeper/log.jsonl"), "events", Problem)
-	has(t, examineLog(t, "."), "events", Problem, "not a regular file")
+	has(t, examineLog(t, "."), "events", Problem, ". is a directory")
 	if left, err := os.ReadDir("."); err != nil || len(left) != 1 {
 		t.Errorf("it left %v, %v", left, err)
 	}
@@ -93,7 +93,7 @@ func TestEventsFromTheFuture(t *testing.T) {
 }
 
 func TestAges(t *testing.T) {
-	e := &exam{Patient: Patient{now: func() time.Time { return wroteAt }}}
+	e := &exam{Setup: Setup{now: func() time.Time { return wroteAt }}}
 	for age, want := range map[time.Duration]string{
 		0: "0s ago", 119 * time.Second: "1m59s ago", 119 * time.Minute: "119 minutes ago", 3 * time.Hour: "3 hours ago", 73 * time.Hour: "3 days ago", -time.Hour: "at 2026-11-23T13:00:00Z",
 	} {

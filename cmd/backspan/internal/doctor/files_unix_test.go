@@ -38,7 +38,7 @@ func TestTraceFilesThatTheWriterRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	examineTrace := func(path string) Report {
-		return examine(t, Patient{Config: telemetry.Config{NoExport: true, Events: telemetry.Off, TraceFile: path}})
+		return examine(t, Setup{Config: telemetry.Config{NoExport: true, Events: telemetry.Off, TraceFile: path}})
 	}
 	has(t, examineTrace("real.json"), "trace file", OK, "real.json can be written")
 	for path, want := range map[string]string{

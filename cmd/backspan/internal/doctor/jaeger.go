@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -27,9 +28,8 @@ func (e *exam) jaeger(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, min(e.Timeout, jaegerPatience))
 	defer cancel()
-	client := &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true}}
 	for {
-		state, err := e.ask(ctx, client, base+"/api/v3/traces/"+e.report.TraceID, "Jaeger's")
+		state, err := e.ask(ctx, nil, base+"/api/v3/traces/"+e.report.TraceID, "Jaeger's")
 		switch {
 		case state == http.StatusOK:
 			e.found("jaeger", OK, "", "it has the test span: %s/trace/%s", base, e.report.TraceID)
@@ -42,7 +42,8 @@ func (e *exam) jaeger(ctx context.Context) {
 			e.found("jaeger", Problem, "is BACKSPAN_JAEGER_URL right?", "%s does not answer: %s", base, oneLine(err.Error()))
 			return
 		case err == nil && state != http.StatusNotFound:
-			e.found("jaeger", Note, "is it Jaeger's address, before version 2?", "%s answers %s when asked for the test span", base, httpStatus(state))
+			e.found("jaeger", Note, "is it Jaeger's address, before version 2?",
+				"%s answers %s when asked for the test span", base, httpStatus(state))
 			return
 		}
 		select {
@@ -50,7 +51,8 @@ func (e *exam) jaeger(ctx context.Context) {
 			continue
 		case <-ctx.Done():
 		}
-		e.found("jaeger", Note, "a collector that samples at the tail decides later, and may drop it; else look at the exporters of its traces pipeline",
+		e.found("jaeger", Note, "a collector that samples at the tail decides later, and may drop it; else look at the "+
+			"exporters of its traces pipeline",
 			"%s does not have the test span yet, though the collector took it", base)
 		return
 	}
@@ -68,13 +70,14 @@ func (e *exam) guessJaeger() string {
 }
 
 // ask makes one request, and keeps the clock of whoever answers.
-func (e *exam) ask(ctx context.Context, client *http.Client, url, whose string) (state int, err error) {
+func (e *exam) ask(ctx context.Context, trust *tls.Config, url, whose string) (state int, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return 0, err
 	}
 	before := e.now()
-	response, err := client.Do(request)
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true, TLSClientConfig: trust}
+	response, err := (&http.Client{Transport: transport}).Do(request)
 	if err != nil {
 		return 0, err
 	}
@@ -85,8 +88,5 @@ func (e *exam) ask(ctx context.Context, client *http.Client, url, whose string) 
 }
 
 func httpStatus(code int) string {
-	if text := http.StatusText(code); text != "" {
-		return fmt.Sprintf("%d %s", code, text)
-	}
-	return fmt.Sprint(code)
+	return strings.TrimSpace(fmt.Sprintf("%d %s", code, http.StatusText(code)))
 }

@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -34,7 +33,8 @@ func (e *exam) settings() {
 func (e *exam) service() {
 	s := e.seen.Service
 	if s.From == "" {
-		e.found("service", OK, "", "%q, the program's name; other programs have theirs unless OTEL_SERVICE_NAME is set", s.Value)
+		e.found("service", OK, "",
+			"%q, the program's name; other programs have theirs unless OTEL_SERVICE_NAME is set", s.Value)
 		return
 	}
 	e.found("service", OK, "", "%q%s", s.Value, by(s, ""))
@@ -56,14 +56,11 @@ func (e *exam) sampler() {
 		e.found("sampler", OK, "", "%s%s: every new trace is exported", s.Value, by)
 	case share > 0:
 		e.found("sampler", Note, "to see every trace: OTEL_TRACES_SAMPLER=parentbased_always_on or --sample 1",
-			"%s%s: %s of the new traces are exported; events.jsonl has all of them", s.Value, by, percent(share))
+			"%s%s: %.3g%% of the new traces are exported; events.jsonl has all of them", s.Value, by, share*100)
 	default:
-		e.found("sampler", Problem, "unset OTEL_TRACES_SAMPLER, or --sample 1", "%s%s: no new trace is exported", s.Value, by)
+		e.found("sampler", Problem, "unset OTEL_TRACES_SAMPLER, or --sample 1",
+			"%s%s: no new trace is exported", s.Value, by)
 	}
-}
-
-func percent(share float64) string {
-	return strings.TrimSuffix(strings.TrimSuffix(fmt.Sprintf("%.1f", share*100), "0"), ".") + "%"
 }
 
 // parent checks the span of the parent process, which TRACEPARENT names.
@@ -76,7 +73,8 @@ func (e *exam) parent(header string) {
 			"TRACEPARENT is %q, which is no trace context: spans begin traces of their own", header)
 	case !parent.IsSampled() && e.seen.ParentDecides:
 		e.found("parent", Problem, "have the parent sampled, or use OTEL_TRACES_SAMPLER=always_on",
-			"TRACEPARENT says that trace %s is not sampled, and the sampler obeys: nothing below it is exported", parent.TraceID())
+			"TRACEPARENT says that trace %s is not sampled, and the sampler obeys: nothing below it is exported",
+			parent.TraceID())
 	default:
 		e.found("parent", OK, "", "spans join trace %s (TRACEPARENT)", parent.TraceID())
 	}
@@ -97,23 +95,28 @@ func (e *exam) propagators() {
 
 // export reports whether spans are sent. If not, the checks of the collector make no sense.
 func (e *exam) export() bool {
+	const variable = "OTEL_TRACES_EXPORTER"
 	off, exporter := e.seen.Disabled, e.seen.Exporter
+	means := "no span leaves this machine"
+	if exporter.Value == otelenv.ExporterConsole {
+		means = "spans are printed and not sent"
+	}
 	switch {
 	case off.Err != nil:
 		e.bad("export", off.Err)
 	case off.Value == "true":
-		e.found("export", Problem, "unset OTEL_SDK_DISABLED", "OTEL_SDK_DISABLED is true: there are no spans and no events at all")
+		e.found("export", Problem, "unset OTEL_SDK_DISABLED",
+			"OTEL_SDK_DISABLED is true: there are no spans and no events at all")
 	case exporter.Err != nil:
 		e.bad("export", exporter.Err)
-	case exporter.Value == otelenv.ExporterNone && exporter.From == "OTEL_TRACES_EXPORTER":
-		e.found("export", Problem, "unset OTEL_TRACES_EXPORTER, or set it to otlp", "OTEL_TRACES_EXPORTER is none: no span leaves this machine")
-	case exporter.Value == otelenv.ExporterNone:
-		e.found("export", Problem, "leave it out", "%s: no span leaves this machine", exporter.From)
-	case exporter.Value == otelenv.ExporterConsole:
-		e.found("export", Problem, "unset OTEL_TRACES_EXPORTER, or set it to otlp", "OTEL_TRACES_EXPORTER is console: spans are printed and not sent")
-	default:
+	case exporter.Value == otelenv.ExporterOTLP:
 		e.found("export", OK, "", "spans are sent with OTLP")
 		return true
+	case exporter.From == variable:
+		e.found("export", Problem, "unset "+variable+", or set it to otlp",
+			"%s is %s: %s", variable, exporter.Value, means)
+	default:
+		e.found("export", Problem, "leave it out", "%s: %s", exporter.From, means)
 	}
 	return false
 }
@@ -139,8 +142,12 @@ func (e *exam) endpoint() bool {
 	}
 	e.found("endpoint", OK, "", "%s", text)
 	for _, bad := range d.Schemeless {
+		text := "which backspan understands and other programs misread"
+		if bad.Err != nil {
+			text += `; OpenTelemetry's exporter logs an error for it, "parse url"`
+		}
 		e.found("endpoint", Note, "want "+bad.Want+", which every program reads alike",
-			"%s is %q, without a scheme: OpenTelemetry's own exporters misread it, and may log an error", bad.Name, bad.Value)
+			"%s is %q, without a scheme, %s", bad.Name, bad.Value, text)
 	}
 	return true
 }

@@ -28,7 +28,8 @@ func (e *exam) testSpan(ctx context.Context) {
 	var export *telemetry.ExportError
 	switch {
 	case err == nil && e.report.TraceID != "":
-		e.found("test span", OK, "", "taken by the collector: trace %s, service %q, span %q", e.report.TraceID, e.seen.Service.Value, spanName)
+		e.found("test span", OK, "", "taken by the collector: trace %s, service %q, span %q",
+			e.report.TraceID, e.seen.Service.Value, spanName)
 	case errors.As(err, &config):
 		e.found("test span", Problem, "correct the settings first", "not sent")
 	case errors.As(err, &export):
@@ -79,7 +80,7 @@ func (e *exam) refused(ctx context.Context, failed *telemetry.ExportError) {
 		advice = "NO_PROXY=" + hostOf(e.seen.Target.Address) + " goes without"
 	case e.seen.Target.Protocol != otelenv.GRPC:
 		text = "the collector did not take it"
-		advice = "is the path right (/v1/traces is added to what is no whole URL of its own), are the headers? The collector's log says more"
+		advice = "are the path and the headers right? (/v1/traces is added to an endpoint.) The collector's log says more"
 	default:
 		text = "the collector did not take it"
 		advice = "the collector's log says more"
@@ -87,17 +88,16 @@ func (e *exam) refused(ctx context.Context, failed *telemetry.ExportError) {
 	e.found("test span", Problem, advice, "%s: %s", text, oneLine(failed.Err.Error()))
 }
 
-// diagnose explains in words why spans do not arrive at the endpoint that was probed, and what to do. It returns nothing
-// when the probe does not explain it.
+// diagnose explains why spans do not arrive at the endpoint that was probed, and what to do. It returns nothing when
+// the probe does not explain it.
 func (e *exam) diagnose(p probe) (text, advice string) {
 	if p.dialErr != nil {
 		return e.unreachable(p.dialErr)
 	}
 	t := e.seen.Target
-	over := map[bool]string{true: "https://", false: "http://"}
 	isGRPC := t.Protocol == otelenv.GRPC
 	switch {
-	case !t.TLS && p.tls && p.plain != http1Answer && p.plain != http2Answer, !t.TLS && p.tls && p.plain == http1Answer && isGRPC:
+	case !t.TLS && p.tls && p.plain != http2Answer && (isGRPC || p.plain != http1Answer):
 		return t.Address + " wants TLS, and the endpoint is without", "use the endpoint https://" + t.Address
 	case t.TLS && !p.tls && (p.plain == http1Answer || p.plain == http2Answer):
 		return t.Address + " speaks without TLS, and the endpoint is with",
@@ -107,14 +107,15 @@ func (e *exam) diagnose(p probe) (text, advice string) {
 			"OTEL_EXPORTER_OTLP_CERTIFICATE=<its authority, a PEM file>, or the name that the certificate has as endpoint"
 	case isGRPC && (!t.TLS && p.plain == http1Answer || t.TLS && p.alpn == "http/1.1"):
 		return t.Address + " speaks HTTP/1.1 and not gRPC: it is the port for OTLP over HTTP, or no collector",
-			"OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, or the collector's gRPC port: " + over[t.TLS] + withPort(t.Address, "4317")
+			"OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, or the collector's gRPC port: " + withPort(t, "4317")
 	case !isGRPC && !t.TLS && p.plain == http2Answer:
 		return t.Address + " speaks gRPC and not HTTP/1.1",
-			"OTEL_EXPORTER_OTLP_PROTOCOL=grpc, or the collector's HTTP port: " + over[t.TLS] + withPort(t.Address, "4318")
+			"OTEL_EXPORTER_OTLP_PROTOCOL=grpc, or the collector's HTTP port: " + withPort(t, "4318")
 	case !p.tls && p.plain == noAnswer:
 		return t.Address + " takes connections and says nothing", "is it a collector, and is it alive? Its log says more"
 	case !p.tls && (p.plain == closedAnswer || p.plain == unknownAnswer):
-		return t.Address + " speaks neither HTTP/2 nor HTTP/1.1 nor TLS", "is it a collector? OTLP is on ports 4317 (gRPC) and 4318 (HTTP)"
+		return t.Address + " speaks neither HTTP/2 nor HTTP/1.1 nor TLS",
+			"is it a collector? OTLP is on ports 4317 (gRPC) and 4318 (HTTP)"
 	}
 	return "", ""
 }
@@ -125,7 +126,8 @@ func (e *exam) unreachable(err error) (text, advice string) {
 	var dns *net.DNSError
 	switch {
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return "there is no host " + hostOf(t.Address), "the endpoint's host: is it spelled right, and known on this machine?"
+		return "there is no host " + hostOf(t.Address),
+			"the endpoint's host: is it spelled right, and known on this machine?"
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, os.ErrNotExist):
 		advice = "start the collector, or say where it is: OTEL_EXPORTER_OTLP_ENDPOINT or --otlp-endpoint"
 		if e.seen.Endpoint.From == "" {
@@ -150,7 +152,11 @@ func hostOf(address string) string {
 	return address
 }
 
-func withPort(address, port string) string { return net.JoinHostPort(hostOf(address), port) }
+// withPort is t as a URL with another port.
+func withPort(t otelenv.Target, port string) string {
+	t.Address, t.Path = net.JoinHostPort(hostOf(t.Address), port), ""
+	return t.String()
+}
 
 // oneLine shortens an error's text, which may hold the whole body of an answer.
 func oneLine(text string) string {

@@ -166,11 +166,11 @@ func TestErrorsNameWhoSaidIt(t *testing.T) {
 		{nil, map[string]string{"BACKSPAN_OTLP_HEADER": "s3cret"}, "", "BACKSPAN_OTLP_HEADER cannot be used, want name=value pairs"},
 		{nil, map[string]string{"BACKSPAN_OTLP_HEADER": "k=%zz"}, "", "BACKSPAN_OTLP_HEADER cannot be used"},
 		{nil, map[string]string{"BACKSPAN_OTLP_HEADER": "=s3cret"}, "", "BACKSPAN_OTLP_HEADER cannot be used"},
-		{[]string{"--otlp-endpoint=ftp://x"}, nil, "", `--otlp-endpoint is "ftp://x", want host:port`},
+		{[]string{"--otlp-endpoint=ftp://x"}, nil, "", `--otlp-endpoint is "ftp://x" (unknown scheme ftp), want host:port`},
 		{nil, map[string]string{"BACKSPAN_OTLP_ENDPOINT": "ftp://x"}, "", "BACKSPAN_OTLP_ENDPOINT is"},
 		{nil, nil, "otlp_endpoint: ftp://x", "config.yaml:1:16: otlp_endpoint is"},
 		{nil, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "ftp://x"}, "", "OTEL_EXPORTER_OTLP_ENDPOINT is"},
-		{nil, map[string]string{"OTEL_PROPAGATORS": "pigeon"}, "", `OTEL_PROPAGATORS is "pigeon", want a list of tracecontext`},
+		{nil, map[string]string{"OTEL_PROPAGATORS": "pigeon"}, "", `OTEL_PROPAGATORS is "pigeon" ("pigeon" is not known), want a list of tracecontext`},
 		{
 			[]string{"--otlp-endpoint=https://x", "--otlp-insecure"}, nil, "",
 			`--otlp-endpoint is "https://x", want no https while --otlp-insecure is true`,
