@@ -1,12 +1,12 @@
-# Few verbs. `make` alone lists them.
+# `make` alone lists the targets.
 
-# The modules beside the root that are ours to test, as go.work names them. The tools' modules are not in it.
+# The nested modules that are tested: those in go.work. The tools' modules are not in it.
 NESTED := $(shell sed -n 's|^[[:space:]]*\./||p' go.work)
 
-# CI believes no cached result.
+# CI runs every test, also when an earlier result is cached.
 GOTEST := go test -race $(if $(CI),-count=1)
 
-# Where else it must build.
+# The other platforms that it must build for.
 PLATFORMS := darwin/arm64 darwin/amd64 windows/amd64
 
 TOOL := GOWORK=off go -C tools/lint tool -n
@@ -18,13 +18,13 @@ FUZZTIME = 30s
 .PHONY: help build demo man test test-short test-full fuzz lint fmt cross bench profile jaeger jaeger-build \
 	needs-test needs-test-short
 
-# What a verb needs is checked before anything is built, with make -j too.
+# Targets are made in order also under make -j: what the tests need is checked before anything is built.
 .NOTPARALLEL:
 
-help: ## list the verbs
+help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 14
 
-# grpcnotrace leaves out gRPC's debug pages, which nobody can open here; with them the linker keeps every method.
+# grpcnotrace leaves out gRPC's debug pages, which the command does not serve. With them the linker keeps every method.
 build: ## build bin/backspan
 	go build -trimpath -tags grpcnotrace -ldflags '-s -w' -o bin/backspan ./cmd/backspan
 
@@ -41,12 +41,12 @@ test: needs-test cross jaeger-build ## run every test, with the race detector, a
 test-short: needs-test-short ## the tests of the library and the command alone
 	$(GOTEST) ./...
 
-# The race detector would turn its minutes into an hour, and has seen the short forms of the same tests.
+# With the race detector this would take an hour. `make test` runs the short forms of the same tests with it.
 test-full: export BACKSPAN_FULL = 1
 test-full: GOTEST = go test -timeout 30m $(if $(CI),-count=1)
 test-full: test ## every test in its long form, without the race detector (10 minutes)
 
-# Shortening what it finds, which is not a fault, would take most of the time.
+# Minimising an input that only covers new code would take most of the time: it stops after 10 executions.
 fuzz: ## let every fuzz target look for faults, FUZZTIME (30s) each
 	@grep -ro --include='*_test.go' --exclude-dir='.?*' '^func Fuzz[A-Za-z0-9_]*' . | sed 's|/[^/]*:func | |' | while read -r dir target; do \
 		echo "fuzz $$dir $$target"; \

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// The whole program in its shortest form: everybody does what they should, and all that is promised is judged. What
-// the numbers are is not looked at; a machine that runs tests has other things to do.
+// The whole program in its shortest form: every contender works, and every budget is judged. The numbers are not
+// checked, because other tests run at the same time.
 func TestEverythingRuns(t *testing.T) {
 	var out strings.Builder
 	if err := run(&out, sizes{effort{rounds: 1, slice: 50 * time.Microsecond}, 500, 50}); err != nil {
@@ -40,7 +40,7 @@ func TestEverythingRuns(t *testing.T) {
 	}
 }
 
-// promised is how many budgets there are.
+// promised is the number of budgets.
 const promised = 29
 
 func TestAContenderThatDoesNotWorkIsNotMeasured(t *testing.T) {

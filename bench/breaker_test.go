@@ -16,16 +16,16 @@ import (
 	"github.com/backspan/backspan/retry/retrytest"
 )
 
-// The guide shows how to combine a retry with a circuit breaker: the breaker counts attempts, and an operation that meets
-// it open ends at once. The lines between the two comments are the guide's.
+// The guide shows how to combine a retry with a circuit breaker: the breaker counts attempts, and an operation that
+// meets it open ends at once. The lines between the two comments are the guide's.
 func TestRetryWithACircuitBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls, errDown := 0, errors.New("down")
 		fetchRates := func(context.Context) error { calls++; return errDown }
 		ctx, rec := retrytest.Record(t, t.Context())
 		ctx = retrytest.NoWait(ctx)
-		// begin
-		// One breaker for each service. It opens after 5 failures in a row, and lets a call through half a minute later.
+		// begin One breaker for each service. It opens after 5 failures in a row, and lets a call through half a
+		// minute later.
 		breaker := circuitbreaker.NewBuilder[any]().WithFailureThreshold(5).WithDelay(30 * time.Second).Build()
 		policy := retry.Policy{
 			Retryable: func(err error) bool { return !errors.Is(err, circuitbreaker.ErrOpen) },

@@ -20,7 +20,7 @@ var noDelay time.Duration
 
 func bareCall(_ context.Context, f *flaky) func() error { return f.call }
 
-// loopByHand is what one writes without a library.
+// loopByHand is a retry loop without a library.
 func loopByHand(ctx context.Context, f *flaky) func() error {
 	op := f.withContext
 	return func() error {
@@ -94,7 +94,7 @@ func loopWithSpans(ctx context.Context, f *flaky) func() error {
 	}
 }
 
-// loopWithFullSpans is written in the same manner, and says all that Backspan's spans say.
+// loopWithFullSpans is the same loop with every attribute and event of Backspan's spans.
 func loopWithFullSpans(ctx context.Context, f *flaky) func() error {
 	tracer := otel.Tracer(tracerName)
 	op := f.withContext

@@ -6,22 +6,22 @@ import (
 	"runtime"
 )
 
-// maxAttempts is what everybody may make: 3 retries after the first attempt.
+// maxAttempts is the limit of every contender: 3 retries after the first attempt.
 const maxAttempts = 4
 
 // A contender is one way to call an operation that may fail.
 type contender struct {
 	name string
 
-	// build returns a function that carries one operation out, from the call to its result, for the use of one
-	// goroutine. What can be made once and used again (policies, options, closures) is made here, for everybody.
-	// ctx is that of each operation, as a server would have one a request.
+	// build returns a function that carries out one operation, from the call to its result; one goroutine uses it.
+	// What can be made once (policies, options, closures) is made in build, for every contender. ctx is the context
+	// of each operation.
 	build func(ctx context.Context, f *flaky) func() error
 
 	needs needs
 }
 
-// needs says where a contender has something to show.
+// needs says in which environments a contender is measured.
 type needs uint8
 
 const (
@@ -31,7 +31,7 @@ const (
 	succeeded       // sampling, and when the first attempt succeeds
 )
 
-// The names of those that others are compared with.
+// The contenders that the ratios refer to.
 const (
 	nameV7       = "cenkalti/backoff v7"
 	nameFailsafe = "failsafe-go"

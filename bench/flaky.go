@@ -7,8 +7,8 @@ import (
 
 var errRefused = errors.New("connection refused")
 
-// A flaky operation fails some times, then succeeds, and begins anew: so that one of them, with one closure around
-// it, serves a contender for ever, and nobody pays for making closures.
+// A flaky operation fails a number of times, then succeeds, and begins again. A contender calls one of them for the
+// whole measurement, so that making closures is not measured.
 type flaky struct {
 	failures int // before each success
 	left     int // of them

@@ -39,7 +39,7 @@ func run(w io.Writer, s sizes) error {
 	for _, part := range []func(*page, sizes) error{
 		measurePhases, // without an SDK: measureRetries installs one
 		measureRetries, measureRecords, measureProcessor,
-		measureWaiting, // last: the runtime keeps every goroutine it ever had, and the collector looks at each
+		measureWaiting, // last: the runtime never frees a goroutine, and the garbage collector scans them all
 	} {
 		if err := part(p, s); err != nil {
 			return err

@@ -10,7 +10,7 @@ import (
 // A subject is something to measure.
 type subject struct {
 	name string
-	runs []func() error // each carries it out once; one a goroutine
+	runs []func() error // one for each goroutine; a call carries out one operation
 }
 
 func alone(name string, run func() error) subject { return subject{name, []func() error{run}} }
@@ -28,11 +28,11 @@ type result struct {
 	bytes, allocs float64   // a run
 }
 
-// measure lets the subjects take turns, round after round, so that what disturbs the machine disturbs everybody. In
-// odd rounds the order is reversed, so that nobody always follows the same neighbour.
+// measure runs the subjects in turns, round after round, so that a disturbance of the machine affects all of them. In
+// odd rounds the order is reversed, so that no subject always follows the same one.
 //
-// What runs on one goroutine has one processor: idle ones would help the garbage collector, and how much they do is
-// chance.
+// With one goroutine GOMAXPROCS is 1. Otherwise idle processors would do some of the garbage collector's work, and how
+// much varies.
 func measure(subjects []subject, e effort) []result {
 	if len(subjects[0].runs) == 1 {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
@@ -101,7 +101,8 @@ func repeat(run func() error, n int) {
 	}
 }
 
-// allocations is the least of a few counts, because others allocate too. A long run counts a few runs only.
+// allocations is the lowest of a few counts, because other goroutines allocate too. Of a slow subject few runs are
+// counted.
 func allocations(run func() error, runs int) (bytes, allocs float64) {
 	runs = max(1, min(runs, 200))
 	for i := range 5 {

@@ -7,10 +7,10 @@ import (
 	"unicode/utf8"
 )
 
-// A page is what is printed: tables, and at the end the budgets.
+// A page is the output: tables, and at the end the budgets.
 type page struct {
 	w       io.Writer
-	err     error // the first of a write
+	err     error // the first error of a write
 	budgets []budget
 }
 
@@ -75,7 +75,7 @@ func nanoseconds(ns float64) string {
 func ratio(r float64) string { return fmt.Sprintf("%.2f", r) }
 func count(n float64) string { return fmt.Sprintf("%.0f", n) }
 
-// A budget is a promise with a number to it.
+// A budget is a limit that a measured value must keep.
 type budget struct {
 	what            string
 	limit, measured float64

@@ -15,7 +15,7 @@ import (
 	"github.com/backspan/backspan/telemetry"
 )
 
-// measureProcessor shows what the event log takes for spans of which it writes nothing.
+// measureProcessor measures what the event log costs for spans that make no record.
 func measureProcessor(p *page, s sizes) (err error) {
 	dir, err := os.MkdirTemp("", "backspan-bench-")
 	if err != nil {
@@ -53,7 +53,7 @@ func measureProcessor(p *page, s sizes) (err error) {
 	return writer.Close()
 }
 
-// processed hands a foreign span to log as the SDK does at its start and its end.
+// processed calls log for a span of other instrumentation as the SDK does, at its start and at its end.
 func processed(log *telemetry.EventLog) func() error {
 	recorder := tracetest.NewSpanRecorder()
 	_ = foreignSpan(sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder)))()

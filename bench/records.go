@@ -23,7 +23,7 @@ const (
 	nameJSONWritten = "json.Marshal and File.Write"
 )
 
-// measureRecords encodes the record of the documentation, and writes it to a file.
+// measureRecords encodes the record that the guide shows, and writes it to a file.
 func measureRecords(p *page, s sizes) (err error) {
 	dir, err := os.MkdirTemp("", "backspan-bench-")
 	if err != nil {

@@ -2,10 +2,10 @@ package main
 
 import "fmt"
 
-// standing is a scenario's results by name.
+// standing holds the results of one scenario, by the contender's name.
 type standing map[string]result
 
-// ratio is what name takes of what base takes.
+// ratio is the time of name divided by the time of base.
 func (s standing) ratio(name, base string) float64 { return s[name].over(s[base]) }
 
 func measureRetries(p *page, s sizes) error {
@@ -40,8 +40,8 @@ func printStanding(p *page, sc scenario, results []result, found standing) {
 	p.table(t)
 }
 
-// noise is what a ratio on several processors may be worse by than the same alone: they are measured by different
-// clocks, and on a machine with others. Waiting for a lock would double it on two processors already.
+// noise is the factor by which a ratio in parallel may exceed the ratio on one processor. The two are measured by
+// different clocks. Contention for a lock would double the ratio on two processors.
 const noise = 1.5
 
 func judgeRetries(p *page, all map[string]standing) {

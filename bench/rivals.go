@@ -12,8 +12,8 @@ import (
 	sethvargo "github.com/sethvargo/go-retry"
 )
 
-// Each rival as its documentation shows it, with 3 retries, no delay and the caller's context, and with all that it
-// lets one make once made once.
+// Each rival is used as its documentation shows, with 3 retries, no delay and the caller's context. What it allows to
+// make once is made once.
 
 func backoffV5(ctx context.Context, f *flaky) func() error {
 	op := func() (int, error) { return f.calls, f.call() }

@@ -9,8 +9,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// What the SDK takes for itself: spans that are started, given attributes made ahead, and ended. Nobody can make these
-// spans in less.
+// These contenders measure the SDK alone: spans are started, get attributes that were made before, and are ended. It
+// is the lower bound for every library that makes the same spans.
 
 var (
 	wholeAttributes = []attribute.KeyValue{
@@ -39,7 +39,7 @@ var (
 	)}
 )
 
-// spansOf makes the operation's and the attempts'; described, with what Backspan puts on them.
+// spansOf makes the spans of the operation and of its attempts; with described, also Backspan's attributes and events.
 func spansOf(described bool) func(context.Context, *flaky) func() error {
 	return func(ctx context.Context, f *flaky) func() error {
 		tracer := otel.Tracer(tracerName)
@@ -76,7 +76,7 @@ func spansOf(described bool) func(context.Context, *flaky) func() error {
 	}
 }
 
-// wholeSpan makes the operation's only.
+// wholeSpan makes only the span of the operation.
 func wholeSpan(ctx context.Context, f *flaky) func() error {
 	tracer := otel.Tracer(tracerName)
 	op := f.withContext

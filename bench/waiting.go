@@ -14,10 +14,10 @@ import (
 	"github.com/backspan/backspan/retry"
 )
 
-// measureWaiting is about operations that nobody traces.
+// measureWaiting measures operations that wait, without an SDK.
 func measureWaiting(p *page, s sizes) error {
 	otel.SetTracerProvider(noop.NewTracerProvider())
-	if _, err := waitingGoroutines(s.operations); err != nil { // the runtime keeps some of what the first ones take
+	if _, err := waitingGoroutines(s.operations); err != nil { // not counted: the runtime keeps some memory of the first goroutines
 		return err
 	}
 	bare, err := waitingGoroutines(s.operations)
@@ -49,7 +49,7 @@ func measureWaiting(p *page, s sizes) error {
 	return nil
 }
 
-// A crowd is what many operations that wait at once cost, each.
+// A crowd says what one of many waiting operations costs.
 type crowd struct {
 	size    int
 	held    float64 // bytes while they wait
@@ -121,7 +121,7 @@ func gather(n int, wait func(ctx context.Context, waits func()) error) (crowd, e
 // inUse is what heap and stacks take after garbage was collected.
 func inUse() int64 {
 	runtime.GC()
-	runtime.GC() // what the first one found free is given back by the second
+	runtime.GC() // the second collection returns what the first one freed
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc + m.StackInuse)

@@ -1,4 +1,5 @@
-// Package docs_test checks that every Go snippet of the README and of the guide compiles against the packages as they are.
+// Package docs_test checks that every Go snippet of the README and of the guide compiles against the packages as they
+// are.
 package docs_test
 
 import (

@@ -15,13 +15,13 @@ import (
 	"github.com/backspan/backspan/e2e/internal/program"
 )
 
-// Where a collector and Jaeger's pages are looked for when nothing says otherwise.
+// The default addresses of a collector and of Jaeger's pages.
 const (
 	wellKnownOTLP = "127.0.0.1:4317"
 	wellKnownUI   = "127.0.0.1:16686"
 )
 
-// ends are the places where spans can end up, as environments of the program.
+// ends are environments of the program that send its spans to different ends.
 func ends(t *testing.T) map[string]map[string]string {
 	t.Helper()
 	return map[string]map[string]string{
@@ -33,10 +33,10 @@ func ends(t *testing.T) map[string]map[string]string {
 	}
 }
 
-// noCollector is the environment that the others are compared with.
+// noCollector is the environment that the others are compared with: nothing is exported.
 func noCollector() map[string]string { return map[string]string{"OTEL_TRACES_EXPORTER": "none"} }
 
-// Whatever becomes of the spans, the exit code and the events are the same.
+// The exit code and the events are the same wherever the spans go.
 func TestCollectorChangesNothing(t *testing.T) {
 	for scenario, code := range map[string]int{"flaky": 0, "outage": 1} {
 		t.Run(scenario, func(t *testing.T) {
@@ -55,8 +55,8 @@ func TestCollectorChangesNothing(t *testing.T) {
 	}
 }
 
-// Nor does a run take more than two seconds longer. One at a time, or the runs would slow each other down; flaky runs
-// also for the exports that are tried while the pipeline is still under way.
+// A run takes at most two seconds longer, wherever the spans go. The runs are made one after another, so that they do
+// not slow each other down. The flaky scenario also exports while the pipeline is running.
 func TestCollectorCostsLittleTime(t *testing.T) {
 	const most = 2 * time.Second
 	for _, scenario := range []string{"healthy", "flaky"} {
@@ -131,7 +131,7 @@ func TestTraceFileOpensInJaeger(t *testing.T) {
 	checkEvents(t, r, root)
 }
 
-// closedPort is an address where nobody listens.
+// closedPort is an address on which nothing listens.
 func closedPort(t *testing.T) string {
 	t.Helper()
 	l := listen(t, "127.0.0.1:0")
@@ -149,7 +149,7 @@ func blackhole(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// forward makes the address from lead to the address to.
+// forward passes connections to the address from on to the address to.
 func forward(t *testing.T, from, to string) {
 	t.Helper()
 	serve(t, listen(t, from), func(in net.Conn) {

@@ -32,7 +32,7 @@ func TestComposeFileStartsAJaegerForThisMachineAlone(t *testing.T) {
 	}
 }
 
-// The check above is only worth something if it sees what it is there for.
+// composeFaults finds each kind of fault.
 func TestComposeFaultsAreSeen(t *testing.T) {
 	good := readFile(t, filepath.Join(root, composeFile))
 	for _, c := range []struct{ name, old, replacement, fault string }{

@@ -14,7 +14,7 @@ import (
 // eventsFile is where the demo writes its events unless told otherwise, and where the guide's commands look for them.
 const eventsFile = "data/session/events.jsonl"
 
-// service is what the demo calls itself in traces.
+// service is the demo's service.name.
 const service = "backspan"
 
 // A report is what the demo prints with --json, as the guide spells it.
@@ -59,7 +59,7 @@ type event struct {
 	SpanID    string         `json:"span_id"`
 }
 
-// A run of the demo that has ended, and what it left in its directory.
+// A run is one finished run of the demo, with the files that it wrote.
 type run struct {
 	program.Result
 	dir    string
@@ -94,7 +94,7 @@ func runDemo(t *testing.T, code int, env map[string]string, args ...string) run 
 	return ended(t, command, result, code)
 }
 
-// ended reads what a run has left behind. A run that wrote half a report or half an event fails the test.
+// ended reads the files that a run wrote. An incomplete report or event fails the test.
 func ended(t *testing.T, command program.Command, result program.Result, code int) run {
 	t.Helper()
 	if result.Code != code {
@@ -158,7 +158,7 @@ func (r run) count(kind string) (n int) {
 	return n
 }
 
-// comparable is what two runs of the same demo have in common: the events without times and ids.
+// comparable returns the events without times and ids, which differ between two runs of the same demo.
 func (r run) comparable() (events []event) {
 	for _, e := range r.events {
 		e.Timestamp, e.SessionID, e.TraceID, e.SpanID = "", "", "", ""

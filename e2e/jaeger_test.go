@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// The harness itself: what is sent comes back whole, at once, and searches find it and nothing else.
+// The test harness: a trace that was sent can be read back at once and complete, and searches find only it.
 func TestJaegerGivesBackWhatItWasSent(t *testing.T) {
 	const (
 		service = "harness"
@@ -31,7 +31,7 @@ func TestJaegerGivesBackWhatItWasSent(t *testing.T) {
 		"scopeSpans": []m{{
 			"scope": m{"name": "a scope"},
 			"spans": []m{
-				// Children first, and in the wrong order: a tree has to be made of them all the same.
+				// The children come before their parents and in reverse order; the tree must be right all the same.
 				span("0000000000000003", "0000000000000001", "attempt 2", 20*time.Millisecond, nil),
 				span("0000000000000002", "0000000000000001", "attempt 1", 0, m{"status": m{"code": 2, "message": "refused"}}),
 				span("0000000000000001", "", "load", 0, m{

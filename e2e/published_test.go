@@ -88,7 +88,7 @@ func TestPublishedModulesReplaceNothing(t *testing.T) {
 	}
 }
 
-// A module that go.work does not name is tested by nobody. Those of the tools hold no code of ours.
+// go.work names every module with code: a module that it does not name is not tested. The tools' modules have no code.
 func TestEveryModuleIsInTheWorkspace(t *testing.T) {
 	work, err := modfile.ParseWork("go.work", []byte(readFile(t, filepath.Join(root, "go.work"))), nil)
 	if err != nil {

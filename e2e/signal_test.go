@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// A signal in the middle of a wait: the program ends soon, and what it leaves behind is whole.
+// A signal in the middle of a wait: the program ends soon, and its files are complete.
 func TestSignalInTheMiddleOfAWait(t *testing.T) {
 	for _, wait := range []struct {
 		name  string

@@ -61,7 +61,7 @@ func TestDemoInJaeger(t *testing.T) {
 	}
 }
 
-// The flaky demo is the project's face: its tree is spelled out.
+// The whole tree of the flaky demo, which the README shows.
 const flakyTree = `co2_report
   data_preparation
     attempt 1
@@ -99,7 +99,7 @@ const flakyTree = `co2_report
     attempt 1
 `
 
-// checkTrace holds the rules of the span tables to every span of a run, and the tree to the report.
+// checkTrace checks every span of a run by the guide's tables, and the tree by the report.
 func checkTrace(t *testing.T, r run, root *jaeger.Span) {
 	t.Helper()
 	if root.Name != r.report.Pipeline || root.Attributes["backspan.kind"] != "run" {
@@ -236,7 +236,7 @@ func checkWaits(t *testing.T, parent *jaeger.Span, attempts []*jaeger.Span) (sum
 	return sum
 }
 
-// checkPhase holds the span of a phase to its result in the report.
+// checkPhase compares the span of a phase with its result in the report.
 func checkPhase(t *testing.T, p phase, s *jaeger.Span) {
 	t.Helper()
 	if s.Attributes["backspan.kind"] != "phase" || s.Attributes["phase.name"] != p.Phase || s.Attributes["phase.status"] != p.Status {
@@ -275,7 +275,7 @@ func checkPhase(t *testing.T, p phase, s *jaeger.Span) {
 	}
 }
 
-// checkEvents holds the events file to the spans: each is a reading of one, and none is missing.
+// checkEvents compares the event log with the spans: each record has its span, and none is missing.
 func checkEvents(t *testing.T, r run, root *jaeger.Span) {
 	t.Helper()
 	spans, want := map[string]*jaeger.Span{}, map[string]int{}

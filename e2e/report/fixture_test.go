@@ -14,8 +14,8 @@ import (
 	"github.com/backspan/backspan/e2e/internal/program"
 )
 
-// A trace is a trace file in the making. It is written by hand, as the tests know the format and not the packages that
-// write it. Times are in milliseconds after its begin.
+// A trace builds a trace file. The tests write the format themselves, without the packages that write it in the
+// program. Times are in milliseconds after the trace's start.
 type trace struct {
 	session string
 	begin   time.Time
@@ -160,7 +160,8 @@ func run(t *testing.T, dir string, args ...string) program.Result {
 	return result
 }
 
-// nightly is a run as they are: one operation well at once, one recovered, one given up in a phase that was recovered.
+// nightly is a typical run: one operation succeeds at once, one recovers, one is given up in a phase that is
+// recovered.
 func nightly() *trace {
 	t := newTrace()
 	run := t.add(-1, "run", "nightly", 0, 6100, "", map[string]any{"run.status": "success"})
@@ -210,7 +211,7 @@ func large(n int) *trace {
 
 func nightlyPage(t *testing.T) string { return pageOf(t, "trace.json", nightly().json()) }
 
-// longErrors is a page of errors that fit nowhere but where they are read.
+// longErrors is a trace whose errors are longer than any place that shows them in part.
 func longErrors(t *testing.T) string {
 	tr := newTrace()
 	busy := strings.Repeat("the upstream is busy; ", 20)

@@ -12,7 +12,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// hostile are texts that are to break out, to hide, or to disturb; and what a reader is to see of each.
+// hostile are texts that try to become markup, to hide or to disturb others, and what a reader must see of each.
 var hostile = []struct{ text, shown string }{
 	{`</script><script>pwned=1</script>`, ""},
 	{`<!--<script>pwned=1//`, ""},
@@ -125,7 +125,7 @@ func TestPolicyHolds(t *testing.T) {
 	}
 }
 
-// The listener of this package must see what it is there for.
+// A page that logs an error or asks the network for something is noticed.
 func TestComplaintsAreHeard(t *testing.T) {
 	p := open(t, nightlyPage(t), desktop)
 	p.run("console.error('spoken'); setTimeout(() => { throw new Error('thrown'); }); new Image().src = 'http://127.0.0.1:9/x.png'")

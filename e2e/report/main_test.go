@@ -20,7 +20,8 @@ var (
 	// backspan is the path of the program under test.
 	backspan string
 
-	// browser is the context of the one Chromium that the tests share; each opens its own tabs, without a common history.
+	// browser is the context of the one Chromium that the tests share; each opens its own tabs, without a common
+	// history.
 	browser context.Context
 )
 

@@ -22,8 +22,8 @@ import (
 // The picture that the README shows.
 const picture = "../../docs/report.png"
 
-// The README's picture is of the page as it is: the picture holds the hash of the page that it was taken of. Pixels say
-// nothing, as other machines have other fonts. To take it anew:
+// The README's picture is of the page as it is: the picture holds the hash of the page that it was taken of. Pixels
+// say nothing, as other machines have other fonts. To take it anew:
 //
 //	cd e2e && UPDATE=1 go test ./report -run TestScreenshot
 func TestScreenshot(t *testing.T) {

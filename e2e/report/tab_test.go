@@ -75,7 +75,7 @@ func open(t *testing.T, path string, s screen) *tab {
 	return p
 }
 
-// listen keeps what a page should never do. It runs on the browser's goroutine.
+// listen records errors and requests of the page. It runs on the browser's goroutine.
 func (p *tab) listen(event any, address string) {
 	complaint := ""
 	switch e := event.(type) {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Plays a service that is down at first: `service.sh orders` fails as curl does until its third attempt.
+# Stands for a service that is down at first: `service.sh orders` fails like curl in its first two attempts.
 case "$1" in
 orders)
 	if [ "$BACKSPAN_ATTEMPT" -lt 3 ]; then

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// A tree that can be drawn with spans missing would hide that they were lost.
+// A trace with missing spans is an error: a tree without them would hide that they were lost.
 func TestParseRefusesIncompleteTraces(t *testing.T) {
 	span := func(id, parent string) string {
 		return fmt.Sprintf(`{"spanId": %q, "parentSpanId": %q, "name": "n%s", "startTimeUnixNano": "1", "endTimeUnixNano": "2"}`, id, parent, id)

@@ -45,7 +45,7 @@ func (r Result) String() string {
 	return fmt.Sprintf("exit code %d after %v\n-- stdout\n%s\n-- stderr\n%s", r.Code, r.Took, ends(r.Stdout), ends(r.Stderr))
 }
 
-// ends is the beginning and the end of a long text.
+// ends returns a long text without its middle.
 func ends(s string) string {
 	const each = 1500
 	if len(s) <= 2*each {
