@@ -24,8 +24,8 @@ func TestRetryWithACircuitBreaker(t *testing.T) {
 		fetchRates := func(context.Context) error { calls++; return errDown }
 		ctx, rec := retrytest.Record(t, t.Context())
 		ctx = retrytest.NoWait(ctx)
-		// begin One breaker for each service. It opens after 5 failures in a row, and lets a call through half a
-		// minute later.
+		// begin
+		// One breaker for each service. It opens after 5 failures in a row, for half a minute.
 		breaker := circuitbreaker.NewBuilder[any]().WithFailureThreshold(5).WithDelay(30 * time.Second).Build()
 		policy := retry.Policy{
 			Retryable: func(err error) bool { return !errors.Is(err, circuitbreaker.ErrOpen) },
