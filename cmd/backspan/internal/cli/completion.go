@@ -5,12 +5,12 @@ import "github.com/spf13/cobra"
 // Complete offers values as the completions of a flag.
 func Complete[T ~string](c *cobra.Command, flag string, values []T) {
 	CompleteWith(c, flag, func([]string, string) ([]string, cobra.ShellCompDirective) {
-		return Words(values), cobra.ShellCompDirectiveNoFileComp
+		return texts(values), cobra.ShellCompDirectiveNoFileComp
 	})
 }
 
-// Words are values as strings.
-func Words[T ~string](values []T) []string {
+// texts are values as strings.
+func texts[T ~string](values []T) []string {
 	list := make([]string, len(values))
 	for i, v := range values {
 		list[i] = string(v)
@@ -18,8 +18,8 @@ func Words[T ~string](values []T) []string {
 	return list
 }
 
-// CompleteWith offers what offer returns as the completions of a flag, of which typed is there already; args are the
-// arguments before it.
+// CompleteWith offers what offer returns as the completions of a flag. args are the arguments before it, typed is the
+// beginning of its value.
 func CompleteWith(c *cobra.Command, flag string, offer func(args []string, typed string) ([]string, cobra.ShellCompDirective)) {
 	err := c.RegisterFlagCompletionFunc(flag, func(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		return offer(args, typed)

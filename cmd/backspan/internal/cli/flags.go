@@ -12,11 +12,15 @@ import (
 	"github.com/backspan/backspan/internal/nearest"
 )
 
-// FlagError says what is wrong with a flag that was typed, and what was most likely meant. It is cobra's
-// FlagErrorFunc.
+// BadValue says that a value cannot be used: --sample is "2", want a share from 0 to 1. from is who gave it: a flag, a
+// variable, or a line of a file. The text of want begins with that word.
+func BadValue(from, value string, want error) error {
+	return UsageError(fmt.Errorf("%s is %q, %w", from, value, want))
+}
+
+// FlagError says what is wrong with a flag that was typed, and what was most likely meant. It is cobra's FlagErrorFunc.
 func FlagError(c *cobra.Command, err error) error {
-	var unknown *pflag.NotExistError
-	if errors.As(err, &unknown) && len(unknown.GetSpecifiedShortnames()) == 0 {
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok && unknown.GetSpecifiedShortnames() == "" {
 		var names []string
 		c.Flags().VisitAll(func(f *pflag.Flag) {
 			if !f.Hidden {
@@ -28,82 +32,88 @@ func FlagError(c *cobra.Command, err error) error {
 			return fmt.Errorf("unknown flag: --%s (did you mean --%s?)", typed, name)
 		}
 	}
-	var invalid *pflag.InvalidValueError
-	if errors.As(err, &invalid) {
-		if better := BadValue("--"+invalid.GetFlag().Name, invalid.GetValue(), invalid.GetFlag()); better != nil {
-			return better
-		}
+	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		return BadValue("--"+invalid.GetFlag().Name, invalid.GetValue(), wantOf(invalid))
 	}
 	return err
 }
 
-// A choice is the value of a flag that takes one of a few words.
-type choice struct {
-	value *string
-	words []string
+// wantOf says what the flag of a value that it refused takes.
+func wantOf(invalid *pflag.InvalidValueError) error {
+	value := invalid.GetValue()
+	switch invalid.GetFlag().Value.Type() {
+	case "bool":
+		_, err := ParseBool(value)
+		return err
+	case "duration":
+		meant := ""
+		if _, err := strconv.ParseFloat(value, 64); err == nil {
+			meant = " (did you mean " + value + "s?)"
+		}
+		return errors.New("want a duration like 500ms, 2s or 1m30s" + meant)
+	case "int":
+		return errors.New("want a whole number")
+	case "uint64":
+		return errors.New("want a whole number, 0 or more")
+	case "float64":
+		return errors.New("want a number")
+	}
+	return errors.Unwrap(invalid) // the other types say it themselves
 }
 
-var _ pflag.Value = (*choice)(nil)
+// ParseBool reads what flags and variables take for yes and no.
+func ParseBool(text string) (bool, error) {
+	value, err := strconv.ParseBool(text)
+	if err == nil {
+		return value, nil
+	}
+	meant := nearest.Ask(text, []string{"true", "false"})
+	switch strings.ToLower(text) {
+	case "yes", "on", "y":
+		meant = " (did you mean true?)"
+	case "no", "off", "n":
+		meant = " (did you mean false?)"
+	}
+	return false, errors.New("want true or false" + meant)
+}
 
-// ChoiceVar adds a flag that takes one of words, and its completion. The first word is the default.
-func ChoiceVar(c *cobra.Command, f *pflag.FlagSet, into *string, name string, words []string, help string) {
-	*into = words[0]
-	f.Var(&choice{into, words}, name, help)
+// NotNegative says which of the flags, numbers or durations, is below 0.
+func NotNegative(f *pflag.FlagSet, names ...string) error {
+	for _, name := range names {
+		if value := f.Lookup(name).Value.String(); strings.HasPrefix(value, "-") {
+			return BadValue("--"+name, value, errors.New("want 0 or more"))
+		}
+	}
+	return nil
+}
+
+// A choice is the value of a flag that takes one of a few words.
+type choice[T ~string] struct {
+	value *T
+	words []T
+}
+
+// ChoiceVar adds a flag that takes one of words, and its completion. *into is the default.
+func ChoiceVar[T ~string](c *cobra.Command, f *pflag.FlagSet, into *T, name string, words []T, help string) {
+	f.Var(&choice[T]{into, words}, name, help)
 	Complete(c, name, words)
 }
 
 // String is the word that holds.
-func (v *choice) String() string { return *v.value }
+func (v *choice[T]) String() string { return string(*v.value) }
 
 // Type is what help shows in place of the value.
-func (v *choice) Type() string { return strings.Join(v.words, "|") }
+func (v *choice[T]) Type() string { return strings.Join(texts(v.words), "|") }
 
 // Set takes one of the words.
-func (v *choice) Set(text string) error {
-	for _, word := range v.words {
+func (v *choice[T]) Set(text string) error {
+	words := texts(v.words)
+	for i, word := range words {
 		if word == text {
-			*v.value = word
+			*v.value = v.words[i]
 			return nil
 		}
 	}
-	return errors.New("want " + v.want()) // BadValue says it better where it can
-}
-
-func (v *choice) want() string {
-	last := len(v.words) - 1
-	return strings.Join(v.words[:last], ", ") + " or " + v.words[last]
-}
-
-// BadValue says that text, which from said, cannot be the value of flag, and what can.
-func BadValue(from, text string, flag *pflag.Flag) error {
-	want, meant := "", ""
-	switch kind := flag.Value.Type(); kind {
-	case "bool":
-		want, meant = "true or false", nearest.Ask(text, []string{"true", "false"})
-		switch strings.ToLower(text) {
-		case "yes", "on", "y":
-			meant = " (did you mean true?)"
-		case "no", "off", "n":
-			meant = " (did you mean false?)"
-		}
-	case "duration":
-		want = "a duration like 500ms, 2s or 1m30s"
-		if _, err := strconv.ParseFloat(text, 64); err == nil {
-			meant = " (did you mean " + text + "s?)"
-		}
-	case "int", "int64", "int32":
-		want = "a whole number"
-	case "uint", "uint64", "uint32":
-		want = "a whole number, 0 or more"
-	case "float64", "float32":
-		want = "a number"
-	default:
-		if choice, ok := flag.Value.(*choice); ok {
-			want, meant = choice.want(), nearest.Ask(text, choice.words)
-		}
-	}
-	if want == "" {
-		return nil
-	}
-	return fmt.Errorf("%s is %q, want %s%s", from, text, want, meant)
+	last := len(words) - 1
+	return fmt.Errorf("want %s or %s%s", strings.Join(words[:last], ", "), words[last], nearest.Ask(text, words))
 }

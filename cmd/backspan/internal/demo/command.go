@@ -5,15 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/cmd/backspan/internal/settings"
 	"github.com/backspan/backspan/cmd/backspan/internal/watch"
-	"github.com/backspan/backspan/internal/nearest"
 	"github.com/backspan/backspan/orchestrator"
 	"github.com/backspan/backspan/retry"
 )
@@ -22,7 +21,8 @@ import (
 type Options struct {
 	cli.Streams
 	settings.Flags
-	scenario   string
+	flags      *pflag.FlagSet
+	scenario   Scenario
 	seed       uint64
 	result     string
 	maxRetries int
@@ -35,7 +35,7 @@ type Options struct {
 }
 
 func NewCommand(std cli.Streams) *cobra.Command {
-	o := &Options{Streams: std}
+	o := &Options{Streams: std, scenario: Flaky}
 	policy := OperationPolicy().WithDefaults()
 	c := &cobra.Command{
 		Use:   "demo",
@@ -60,7 +60,8 @@ Exit code: 0 all well, 1 the pipeline failed, 2 usage, 129, 130, 131 or 143 ende
 		RunE:              func(c *cobra.Command, _ []string) error { return o.run(c.Context()) },
 	}
 	f := c.Flags()
-	f.StringVar(&o.scenario, "scenario", string(Flaky), "the weather: healthy, flaky, outage, permanent or slow")
+	o.flags = f
+	cli.ChoiceVar(c, f, &o.scenario, "scenario", Scenarios, "how the service behaves")
 	f.Uint64Var(&o.seed, "seed", 1, "which requests fail how; the same `number` repeats the run")
 	f.StringVar(&o.result, "result", "data/session/result.json", "the `file` that the report phase writes")
 	f.IntVar(&o.maxRetries, "max-retries", policy.MaxRetries, "retries of each operation after its first attempt")
@@ -71,28 +72,13 @@ Exit code: 0 all well, 1 the pipeline failed, 2 usage, 129, 130, 131 or 143 ende
 	f.BoolVar(&o.json, "json", false, "print the report as JSON on stdout, everything else on stderr")
 	f.StringVar(&o.page, "report", "", "write the run as a page to look at, an HTML `file`")
 	o.Flags.Register(c, settings.DefaultTraceFile)
-	cli.Complete(c, "scenario", Scenarios)
 	return c
 }
 
 func (o *Options) run(ctx context.Context) error {
-	scenario, err := ParseScenario(o.scenario)
-	if err != nil {
-		return cli.UsageError(fmt.Errorf("--%w%s", err, nearest.Ask(o.scenario, cli.Words(Scenarios))))
-	}
 	policy, err := o.policy()
-	if err == nil && o.page != "" {
-		err = cli.CheckPage(o.page)
-	}
 	if err == nil {
-		err = o.checkResult()
-	}
-	if err != nil {
-		return cli.UsageError(err)
-	}
-	files, err := o.Targets()
-	if err == nil {
-		err = settings.Apart(append(files, settings.Target{By: "--result", Path: o.result}, settings.Target{By: "--report", Path: o.page})...)
+		err = o.Targets(cli.Target{By: "--result", Path: o.result}, cli.Target{By: "--report", Path: o.page})
 	}
 	if err != nil {
 		return err
@@ -104,7 +90,7 @@ func (o *Options) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	report, runErr := o.pipeline(ctx, scenario, policy, w.Session())
+	report, runErr := o.pipeline(ctx, policy, w.Session())
 	exit := cli.ExitOf(ctx, runErr) // now: a signal during the export changes nothing any more
 	w.End(ctx)
 
@@ -130,28 +116,12 @@ func (o *Options) run(ctx context.Context) error {
 	return exit
 }
 
-// checkResult says early that the result cannot be written where --result says.
-func (o *Options) checkResult() error {
-	if o.result == "" {
-		return errors.New(`--result is "", want the name of a file`)
-	}
-	if info, err := os.Stat(o.result); err == nil && info.IsDir() {
-		return fmt.Errorf("--result is %q, which is a directory; name a file in it", o.result)
-	}
-	return nil
-}
-
 // policy is the operations' policy with what the flags say. There an explicit 0 means zero.
 func (o *Options) policy() (retry.Policy, error) {
 	p := OperationPolicy()
 	p.MaxRetries, p.BaseDelay, p.MaxDelay = o.maxRetries, o.baseDelay, o.maxDelay
-	switch {
-	case o.maxRetries < 0:
-		return p, fmt.Errorf("--max-retries is %d, want 0 or more", o.maxRetries)
-	case o.baseDelay < 0:
-		return p, fmt.Errorf("--base-delay is %v, want 0 or more", o.baseDelay)
-	case o.maxDelay < 0:
-		return p, fmt.Errorf("--max-delay is %v, want 0 or more", o.maxDelay)
+	if err := cli.NotNegative(o.flags, "max-retries", "base-delay", "max-delay"); err != nil {
+		return p, err
 	}
 	if o.maxRetries == 0 {
 		p.MaxRetries = retry.Never
@@ -166,10 +136,10 @@ func (o *Options) policy() (retry.Policy, error) {
 }
 
 // pipeline runs the demo's pipeline against its service, which a dry run does not need.
-func (o *Options) pipeline(ctx context.Context, scenario Scenario, policy retry.Policy, session string) (orchestrator.Report, error) {
+func (o *Options) pipeline(ctx context.Context, policy retry.Policy, session string) (orchestrator.Report, error) {
 	url := "http://127.0.0.1:0"
 	if !o.dryRun {
-		service, err := StartService(scenario, o.seed, LateAnswer)
+		service, err := StartService(o.scenario, o.seed, LateAnswer)
 		if err != nil {
 			return orchestrator.Report{}, err
 		}

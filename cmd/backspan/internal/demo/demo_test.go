@@ -185,15 +185,3 @@ func TestRetryAfterHeader(t *testing.T) {
 		t.Errorf("%s: %v, %v", date, d, ok)
 	}
 }
-
-func TestParseScenario(t *testing.T) {
-	for _, s := range Scenarios {
-		if got, err := ParseScenario(string(s)); got != s || err != nil {
-			t.Errorf("%s: %v, %v", s, got, err)
-		}
-	}
-	want := `scenario "storm" is unknown, want one of healthy, flaky, outage, permanent, slow`
-	if _, err := ParseScenario("storm"); err == nil || err.Error() != want {
-		t.Errorf("got %v, want %s", err, want)
-	}
-}

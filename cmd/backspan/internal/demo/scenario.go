@@ -1,10 +1,6 @@
 package demo
 
-import (
-	"fmt"
-	"math/rand/v2"
-	"strings"
-)
+import "math/rand/v2"
 
 // A Scenario is the weather in which the pipeline runs.
 type Scenario string
@@ -20,18 +16,6 @@ const (
 
 // Scenarios are all of them, in the order in which a help text names them.
 var Scenarios = []Scenario{Healthy, Flaky, Outage, Permanent, Slow}
-
-// ParseScenario returns the scenario called name.
-func ParseScenario(name string) (Scenario, error) {
-	names := make([]string, len(Scenarios))
-	for i, s := range Scenarios {
-		if name == string(s) {
-			return s, nil
-		}
-		names[i] = string(s)
-	}
-	return "", fmt.Errorf("scenario %q is unknown, want one of %s", name, strings.Join(names, ", "))
-}
 
 // A fault is what the service does to one request instead of answering it.
 type fault int

@@ -56,13 +56,10 @@ Exit code: 0 no problem, 1 there is one, 2 usage.`,
 
 func (o *Options) run(ctx context.Context) error {
 	if o.timeout <= 0 {
-		return cli.UsageError(fmt.Errorf("--timeout is %v, want more than 0", o.timeout))
+		return cli.BadValue("--timeout", o.timeout.String(), errors.New("want more than 0"))
 	}
 	config, err := o.Settings()
 	if err != nil {
-		return err
-	}
-	if err := settings.Apart(o.Named()...); err != nil {
 		return err
 	}
 	ctx, stop := cli.WithSignals(ctx)

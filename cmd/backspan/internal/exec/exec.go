@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/child"
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
@@ -21,6 +22,7 @@ import (
 type Options struct {
 	cli.Streams
 	settings.Flags
+	flags          *pflag.FlagSet
 	name           string
 	maxRetries     retryCount
 	baseDelay      time.Duration
@@ -39,7 +41,7 @@ type Options struct {
 }
 
 func NewCommand(std cli.Streams) *cobra.Command {
-	o := &Options{Streams: std}
+	o := &Options{Streams: std, jitter: retry.NoJitter.String()}
 	policy := retry.Policy{}.WithDefaults()
 	c := &cobra.Command{
 		Use:   "exec [flags] -- COMMAND [ARG…]",
@@ -83,6 +85,7 @@ telemetry never changes it: it is told in a line, and spans wait for a collector
 		RunE:              func(c *cobra.Command, args []string) error { return o.run(c.Context(), args) },
 	}
 	f := c.Flags()
+	o.flags = f
 	f.SetInterspersed(false) // flags behind the command are the command's
 	f.StringVar(&o.name, "name", "", "name of the `operation` in traces and events (default the command's name)")
 	o.maxRetries = retryCount(policy.MaxRetries)
@@ -103,7 +106,7 @@ telemetry never changes it: it is told in a line, and spans wait for a collector
 	f.BoolVar(&o.replayStdin, "replay-stdin", false, "read stdin to its end first, and give all of it to every attempt")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print nothing about retries and telemetry")
 	o.Flags.Register(c, "")
-	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return own(explainValue(cli.FlagError(c, err))) })
+	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return own(cli.FlagError(c, err)) })
 	cli.Complete(c, "max-retries", []string{"0", "3", "5", "10", "unlimited"})
 	for _, flag := range []string{"retry-on", "stop-on"} {
 		cli.Complete(c, flag, []string{"timeout", "signal"})
@@ -177,22 +180,11 @@ func (o *Options) policy() (command.Policy, error) {
 	if err != nil {
 		return command.Policy{}, err
 	}
-	for _, d := range []struct {
-		flag  string
-		value time.Duration
-	}{
-		{"base-delay", o.baseDelay},
-		{"max-delay", o.maxDelay},
-		{"attempt-timeout", o.attemptTimeout},
-		{"grace", o.grace},
-		{"max-elapsed", o.maxElapsed},
-	} {
-		if d.value < 0 {
-			return command.Policy{}, fmt.Errorf("--%s is %v, want 0 or more", d.flag, d.value)
-		}
+	if err := cli.NotNegative(o.flags, "base-delay", "max-delay", "attempt-timeout", "grace", "max-elapsed"); err != nil {
+		return command.Policy{}, err
 	}
 	if bad := (retry.Policy{Multiplier: o.multiplier}).Validate(); bad != nil || o.multiplier == 0 {
-		return command.Policy{}, fmt.Errorf("--multiplier is %v, want a finite number of at least 1", o.multiplier)
+		return command.Policy{}, cli.BadValue("--multiplier", fmt.Sprint(o.multiplier), errors.New("want a finite number of at least 1"))
 	}
 	p := command.Policy{
 		MaxRetries: (*int)(&o.maxRetries), BaseDelay: &o.baseDelay, MaxDelay: &o.maxDelay, Multiplier: &o.multiplier, Jitter: &jitter,

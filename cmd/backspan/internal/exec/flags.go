@@ -2,11 +2,8 @@ package exec
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"strconv"
-
-	"github.com/spf13/pflag"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/command"
 	"github.com/backspan/backspan/retry"
@@ -50,16 +47,3 @@ func (e *endsFlag) Set(text string) error { return e.Add(text) }
 
 // Type is what help shows in place of the value.
 func (e *endsFlag) Type() string { return "ends" }
-
-// explainValue says of a value that one of this file's types refused what the flag wants, in the words of the other flags.
-func explainValue(err error) error {
-	var invalid *pflag.InvalidValueError
-	if !errors.As(err, &invalid) {
-		return err
-	}
-	switch invalid.GetFlag().Value.(type) {
-	case *retryCount, *endsFlag:
-		return fmt.Errorf("--%s is %q, %w", invalid.GetFlag().Name, invalid.GetValue(), errors.Unwrap(invalid))
-	}
-	return err
-}

@@ -1,6 +1,9 @@
 package look
 
 import (
+	"cmp"
+	"io"
+
 	"github.com/spf13/cobra"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
@@ -54,10 +57,15 @@ func (o *reportOptions) run(args []string) error {
 	if err != nil {
 		return err
 	}
+	write := func(w io.Writer) error { return page.Write(w, s) }
 	if o.output == "-" {
-		return page.Write(o.Out, s)
+		return write(o.Out)
 	}
-	if err := cli.WritePage(o.output, s); err != nil {
+	target := cli.Target{By: "--output", Path: o.output}
+	if err := cmp.Or(target.Writable(), cli.Apart(cli.Target{By: "what the page is made from", Path: s.Source}, target)); err != nil {
+		return err
+	}
+	if err := cli.WriteFile(o.output, write); err != nil {
 		return err
 	}
 	cli.Printf(o.Err, "%s: %s, from %s\n", o.output, s.Title(), s.Source)

@@ -2,6 +2,7 @@ package look
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -49,7 +50,7 @@ Without an argument it is the newest one there. Long pictures are folded to what
 
 func (o *showOptions) run(args []string) error {
 	if o.width != 0 && o.width < waterfall.MinWidth {
-		return cli.UsageError(fmt.Errorf("--width is %d, want %d or more", o.width, waterfall.MinWidth))
+		return cli.BadValue("--width", strconv.Itoa(o.width), fmt.Errorf("want %d or more", waterfall.MinWidth))
 	}
 	if o.list {
 		return o.printList(o.Out, args)

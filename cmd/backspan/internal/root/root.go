@@ -74,6 +74,7 @@ delay and its error, and events.jsonl tells the same story to grep.
 	root.SetOut(std.Out)
 	root.SetErr(std.Err)
 	root.SetFlagErrorFunc(cli.FlagError)
+	*std.Color = term.Auto
 	cli.ChoiceVar(root, root.PersistentFlags(), std.Color, "color", []string{term.Auto, term.Always, term.Never},
 		"colours; auto: on a terminal, unless $NO_COLOR, $CLICOLOR_FORCE or $CLICOLOR say otherwise")
 	root.AddCommand(

@@ -1,7 +1,7 @@
 package run
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,7 +21,6 @@ import (
 	"github.com/backspan/backspan/cmd/backspan/internal/settings"
 	"github.com/backspan/backspan/cmd/backspan/internal/steps"
 	"github.com/backspan/backspan/cmd/backspan/internal/watch"
-	"github.com/backspan/backspan/internal/wholefile"
 	"github.com/backspan/backspan/orchestrator"
 )
 
@@ -101,8 +100,8 @@ Exit code: 0 all well, 1 the pipeline failed, 2 usage or a file that cannot be u
 }
 
 func (o *Options) run(ctx context.Context, path string) error {
-	if err := o.check(); err != nil {
-		return cli.UsageError(err)
+	if err := o.check(path); err != nil {
+		return err
 	}
 	whole, err := o.read(path)
 	if err != nil {
@@ -125,34 +124,28 @@ func (o *Options) run(ctx context.Context, path string) error {
 			return err
 		}
 	}
-	return o.start(ctx, path, whole, file, values)
+	return o.start(ctx, whole, file, values)
 }
 
 func dryRuns(p pipefile.Phase) bool { return p.DryRun != nil }
 
 // check looks at what is typed, before anything else.
-func (o *Options) check() error {
-	empty := slices.Contains(o.only, "") || o.flags.Changed("only") && len(o.only) == 0
-	switch {
-	case empty, o.flags.Changed("from") && o.from == "":
-		return errors.New("--only and --from want the name of a phase, and it is empty") // all of them would be run
-	case o.from != "" && len(o.only) > 0:
-		return errors.New("--only and --from are given, want one of the two")
-	case o.flags.Changed("report-file") && o.reportFile == "":
-		return errors.New("--report-file is empty, want the name of a file")
-	case o.maxParallel < 0:
-		return fmt.Errorf("--max-parallel is %d, want 0 or more", o.maxParallel)
-	case o.flags.Changed("report"):
-		if err := cli.CheckPage(o.page); err != nil {
-			return fmt.Errorf("--report: %w", err)
+func (o *Options) check(path string) error {
+	for flag, empty := range map[string]bool{
+		"only": slices.Contains(o.only, "") || len(o.only) == 0, "from": o.from == "",
+	} {
+		if empty && o.flags.Changed(flag) { // without a name all phases would run
+			return cli.BadValue("--"+flag, strings.Join(o.only, ",")+o.from, errors.New("want the name of a phase"))
 		}
 	}
-	if o.reportFile != "" {
-		if info, err := os.Stat(o.reportFile); err == nil && info.IsDir() {
-			return fmt.Errorf("--report-file is %s, a directory; name a file in it", o.reportFile)
-		}
+	if o.from != "" && len(o.only) > 0 {
+		return cli.UsageError(errors.New("--only and --from are given, want one of the two"))
 	}
-	return nil
+	if path == "-" {
+		path = "" // stdin is no file to keep
+	}
+	return cmp.Or(cli.NotNegative(o.flags, "max-parallel"), o.Targets(cli.Target{By: "the pipeline", Path: path},
+		cli.Target{By: "--report-file", Path: o.reportFile}, cli.Target{By: "--report", Path: o.page}))
 }
 
 // read reads the pipeline. What is wrong with it is printed a line each, as compilers do, for editors to follow.
@@ -189,7 +182,7 @@ func (o *Options) values(file *pipefile.File) (map[string]string, error) {
 	for _, text := range o.vars {
 		name, value, ok := strings.Cut(text, "=")
 		if !ok || name == "" {
-			return nil, fmt.Errorf("--var is %q, want name=value", text)
+			return nil, cli.BadValue("--var", text, errors.New("want name=value"))
 		}
 		given[name] = value
 	}
@@ -203,24 +196,13 @@ func (o *Options) values(file *pipefile.File) (map[string]string, error) {
 func (o *Options) printPlan(file *pipefile.File) error {
 	planned := plan.Of(file, !o.noRecovery, o.maxParallel)
 	if o.json {
-		return printJSON(o.Out, planned)
+		return cli.WriteJSON(o.Out, planned)
 	}
 	return planned.Write(o.Out)
 }
 
-// start runs what is to be run of the whole file, which stands at path.
-func (o *Options) start(ctx context.Context, path string, whole, file *pipefile.File, values map[string]string) error {
-	files, err := o.Targets()
-	if err == nil {
-		files = append(files, settings.Target{By: "--report-file", Path: o.reportFile}, settings.Target{By: "--report", Path: o.page})
-		if path != "-" {
-			files = append([]settings.Target{{By: "the pipeline", Path: path}}, files...)
-		}
-		err = settings.Apart(files...)
-	}
-	if err != nil {
-		return err
-	}
+// start runs what is to be run of the whole file.
+func (o *Options) start(ctx context.Context, whole, file *pipefile.File, values map[string]string) error {
 	std, childOut, lost := o.sharedStreams()
 	ctx, cleanup, stop := withSignals(ctx)
 	defer stop()
@@ -258,36 +240,16 @@ const extraGrace = 5 * time.Second
 func (o *Options) tell(std cli.Streams, w *watch.Watch, report orchestrator.Report) error {
 	var failures []error
 	if o.json && !o.dryRun {
-		failures = append(failures, printJSON(std.Out, report))
+		failures = append(failures, cli.WriteJSON(std.Out, report))
 	}
 	if o.reportFile != "" {
-		failures = append(failures, writeReportFile(o.reportFile, report))
+		failures = append(failures, cli.WriteFile(o.reportFile, func(w io.Writer) error { return cli.WriteJSON(w, report) }))
 	}
 	// stdout is the commands'.
 	var picture io.Writer = o.Err
 	w.Draw(picture, "")
 	failures = append(failures, w.WritePage(picture, o.page))
 	return errors.Join(failures...)
-}
-
-// printJSON is writeJSON to stdout.
-func printJSON(w io.Writer, v any) error {
-	if err := cli.WriteJSON(w, v); err != nil {
-		return fmt.Errorf("writing to stdout: %w", err)
-	}
-	return nil
-}
-
-func writeReportFile(path string, report orchestrator.Report) error {
-	var text bytes.Buffer
-	err := cli.WriteJSON(&text, report)
-	if err == nil {
-		err = wholefile.Write(path, text.Bytes())
-	}
-	if err != nil {
-		return fmt.Errorf("writing the report: %w", err)
-	}
-	return nil
 }
 
 // addUnselected adds the phases that were left out, so that the report is one of the whole file.

@@ -149,10 +149,15 @@ func (t *Flags) resolve() error {
 		if list, ok := flag.Value.(pflag.SliceValue); ok && from != "--"+s.flag {
 			err = list.Replace(texts)
 		} else if len(texts) > 0 {
+			if flag.Value.Type() == "bool" {
+				if _, err := cli.ParseBool(texts[0]); err != nil {
+					return cli.BadValue(from, texts[0], err)
+				}
+			}
 			err = flag.Value.Set(texts[0])
 		}
 		if err != nil {
-			return cli.UsageError(cmp.Or(cli.BadValue(from, texts[0], flag), err))
+			return err
 		}
 	}
 	return cmp.Or(t.reload(), t.empty())
@@ -163,7 +168,7 @@ func (t *Flags) empty() error {
 	for _, s := range all {
 		from, said := t.from[s.flag]
 		if said && s.want != "" && strings.TrimSpace(t.flags.Lookup(s.flag).Value.String()) == "" {
-			return cli.UsageError(fmt.Errorf(`%s is "", want %s`, from, s.want))
+			return cli.BadValue(from, "", errors.New("want "+s.want))
 		}
 	}
 	return nil
@@ -229,7 +234,7 @@ func (s setting) saidToOpenTelemetry() bool {
 // Config is what flags, variables and file say to package telemetry, for a command that starts it. It refuses what
 // telemetry.Start would refuse, by the names that the user knows.
 func (t *Flags) Config(processors ...sdktrace.SpanProcessor) (telemetry.Config, error) {
-	if _, err := t.Targets(); err != nil {
+	if err := t.Targets(); err != nil {
 		return telemetry.Config{}, err
 	}
 	c, err := t.Settings(processors...)
@@ -253,7 +258,7 @@ func Program(c telemetry.Config, name func(field string) string) otelenv.Program
 
 // Settings is Config without a check of the values, for a command that only reports them.
 func (t *Flags) Settings(processors ...sdktrace.SpanProcessor) (telemetry.Config, error) {
-	if err := t.resolve(); err != nil {
+	if err := cmp.Or(t.resolve(), cli.Apart(t.named()...)); err != nil {
 		return telemetry.Config{}, err
 	}
 	c := telemetry.Config{
@@ -285,7 +290,7 @@ func (t *Flags) Settings(processors ...sdktrace.SpanProcessor) (telemetry.Config
 	}
 	if t.sample != "" {
 		if share, err := strconv.ParseFloat(t.sample, 64); err != nil || !(share >= 0 && share <= 1) {
-			return c, cli.UsageError(fmt.Errorf("%s is %q, want a share from 0 to 1", t.from["sample"], t.sample))
+			return c, cli.BadValue(t.from["sample"], t.sample, errors.New("want a share from 0 to 1"))
 		}
 		c.Sampler, c.SamplerArg = "parentbased_traceidratio", t.sample
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/cmd/backspan/internal/live"
+	"github.com/backspan/backspan/cmd/backspan/internal/page"
 	"github.com/backspan/backspan/cmd/backspan/internal/session"
 	"github.com/backspan/backspan/cmd/backspan/internal/settings"
 	"github.com/backspan/backspan/cmd/backspan/internal/text"
@@ -106,12 +107,12 @@ func (w *Watch) recorded() *session.Session {
 	return s
 }
 
-// WritePage writes the page of what has been watched, when a file is named for it, and says so on out.
+// WritePage writes the HTML page of what has been recorded to path, unless it is empty, and says so on out.
 func (w *Watch) WritePage(out io.Writer, path string) error {
 	if path == "" {
 		return nil
 	}
-	if err := cli.WritePage(path, w.recorded()); err != nil {
+	if err := cli.WriteFile(path, func(out io.Writer) error { return page.Write(out, w.recorded()) }); err != nil {
 		return err
 	}
 	cli.Printf(out, "%-8s %s\n", "report", path)

@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/backspan/backspan/internal/wholefile"
+	"github.com/backspan/backspan/telemetry"
+)
+
+// A Target is a file that a command writes.
+type Target struct {
+	By   string // who named it: a flag, a variable, a line of the configuration file
+	Path string // empty or off: none
+}
+
+// Apart says that two targets are one file. Devices may be named as often as one likes.
+func Apart(list ...Target) error {
+	for i, a := range list {
+		for _, b := range list[:i] {
+			if a.named() && b.named() && sameFile(a.Path, b.Path) {
+				return UsageError(fmt.Errorf("%s and %s are both %q, want a file for each", b.By, a.By, a.Path))
+			}
+		}
+	}
+	return nil
+}
+
+func (t Target) named() bool { return t.Path != "" && t.Path != telemetry.Off }
+
+// sameFile says whether a and b are one regular file, or will be.
+func sameFile(a, b string) bool {
+	infoA, errA := os.Stat(a)
+	infoB, errB := os.Stat(b)
+	if errA == nil && errB == nil {
+		return infoA.Mode().IsRegular() && os.SameFile(infoA, infoB)
+	}
+	absA, errA := filepath.Abs(a)
+	absB, errB := filepath.Abs(b)
+	return errA == nil && errB == nil && absA == absB
+}
+
+// Writable says that the target has no name or is a directory. What only time can tell (rights, a full disk) is left to
+// the writer.
+func (t Target) Writable() error {
+	if t.Path == "" {
+		return BadValue(t.By, "", errors.New("want the name of a file"))
+	}
+	if info, err := os.Stat(t.Path); err == nil && info.IsDir() {
+		return t.unfit("a directory", "name a file in it")
+	}
+	return nil
+}
+
+// Appendable says that nothing can be appended to the target, which takes a regular file.
+func (t Target) Appendable() error {
+	info, err := os.Lstat(t.Path)
+	switch {
+	case err != nil, !t.named(), info.Mode().IsRegular():
+		return nil
+	case info.IsDir():
+		return t.unfit("a directory", "name a file in it")
+	case info.Mode()&fs.ModeSymlink != 0:
+		return t.unfit("a symbolic link", "name the file that it leads to")
+	}
+	return t.unfit("not a regular file", "want one, or "+telemetry.Off)
+}
+
+func (t Target) unfit(what, want string) error {
+	return UsageError(fmt.Errorf("%s is %q, which is %s; %s", t.By, t.Path, what, want))
+}
+
+// WriteFile has write fill the file at path. On an error the file is as it was.
+func WriteFile(path string, write func(io.Writer) error) error {
+	var content bytes.Buffer
+	err := write(&content)
+	if err == nil {
+		err = wholefile.Write(path, content.Bytes())
+	}
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return nil
+}
