@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/cmd/backspan/internal/settings"
@@ -21,7 +20,6 @@ import (
 type Options struct {
 	cli.Streams
 	settings.Flags
-	flags      *pflag.FlagSet
 	scenario   Scenario
 	seed       uint64
 	result     string
@@ -60,7 +58,6 @@ Exit code: 0 all well, 1 the pipeline failed, 2 usage, 129, 130, 131 or 143 ende
 		RunE:              func(c *cobra.Command, _ []string) error { return o.run(c.Context()) },
 	}
 	f := c.Flags()
-	o.flags = f
 	cli.ChoiceVar(c, f, &o.scenario, "scenario", Scenarios, "how the service behaves")
 	f.Uint64Var(&o.seed, "seed", 1, "which requests fail how; the same `number` repeats the run")
 	f.StringVar(&o.result, "result", "data/session/result.json", "the `file` that the report phase writes")
@@ -120,7 +117,7 @@ func (o *Options) run(ctx context.Context) error {
 func (o *Options) policy() (retry.Policy, error) {
 	p := OperationPolicy()
 	p.MaxRetries, p.BaseDelay, p.MaxDelay = o.maxRetries, o.baseDelay, o.maxDelay
-	if err := cli.NotNegative(o.flags, "max-retries", "base-delay", "max-delay"); err != nil {
+	if err := cli.NotNegative(o.FlagSet, "max-retries", "base-delay", "max-delay"); err != nil {
 		return p, err
 	}
 	if o.maxRetries == 0 {

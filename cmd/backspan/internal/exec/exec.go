@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/child"
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
@@ -22,7 +21,6 @@ import (
 type Options struct {
 	cli.Streams
 	settings.Flags
-	flags          *pflag.FlagSet
 	name           string
 	maxRetries     retryCount
 	baseDelay      time.Duration
@@ -85,7 +83,6 @@ telemetry never changes it: it is told in a line, and spans wait for a collector
 		RunE:              func(c *cobra.Command, args []string) error { return o.run(c.Context(), args) },
 	}
 	f := c.Flags()
-	o.flags = f
 	f.SetInterspersed(false) // flags behind the command are the command's
 	f.StringVar(&o.name, "name", "", "name of the `operation` in traces and events (default the command's name)")
 	o.maxRetries = retryCount(policy.MaxRetries)
@@ -180,7 +177,7 @@ func (o *Options) policy() (command.Policy, error) {
 	if err != nil {
 		return command.Policy{}, err
 	}
-	if err := cli.NotNegative(o.flags, "base-delay", "max-delay", "attempt-timeout", "grace", "max-elapsed"); err != nil {
+	if err := cli.NotNegative(o.FlagSet, "base-delay", "max-delay", "attempt-timeout", "grace", "max-elapsed"); err != nil {
 		return command.Policy{}, err
 	}
 	if bad := (retry.Policy{Multiplier: o.multiplier}).Validate(); bad != nil || o.multiplier == 0 {

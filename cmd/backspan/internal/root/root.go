@@ -63,7 +63,7 @@ delay and its error, and events.jsonl tells the same story to grep.
 		SilenceUsage:  true,
 		PersistentPreRunE: func(c *cobra.Command, _ []string) (err error) {
 			if !explains(c) {
-				_, err = settings.ReadFile() // a bad one is refused, also where only its events would be needed
+				err = settings.CheckFile() // a bad one is refused, also where only its events would be needed
 			}
 			*running = true
 			return err

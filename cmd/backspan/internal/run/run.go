@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/cmd/backspan/internal/pipefile"
@@ -31,7 +30,6 @@ const defaultPipeline = "pipeline.yaml"
 type Options struct {
 	cli.Streams
 	settings.Flags
-	flags       *pflag.FlagSet
 	dryRun      bool
 	noRecovery  bool
 	only        []string
@@ -84,7 +82,6 @@ Exit code: 0 all well, 1 the pipeline failed, 2 usage or a file that cannot be u
 		},
 	}
 	f := c.Flags()
-	o.flags = f
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the plan; run dry_run commands and nothing else")
 	f.BoolVar(&o.noRecovery, "no-recovery", false, "do not recover failed phases, nor fall back")
 	f.StringSliceVar(&o.only, "only", nil, "run these `phases` only, as if what they need were done")
@@ -134,7 +131,7 @@ func (o *Options) check(path string) error {
 	for flag, empty := range map[string]bool{
 		"only": slices.Contains(o.only, "") || len(o.only) == 0, "from": o.from == "",
 	} {
-		if empty && o.flags.Changed(flag) { // without a name all phases would run
+		if empty && o.FlagSet.Changed(flag) { // without a name all phases would run
 			return cli.BadValue("--"+flag, strings.Join(o.only, ",")+o.from, errors.New("want the name of a phase"))
 		}
 	}
@@ -144,7 +141,7 @@ func (o *Options) check(path string) error {
 	if path == "-" {
 		path = "" // stdin is no file to keep
 	}
-	return cmp.Or(cli.NotNegative(o.flags, "max-parallel"), o.Targets(cli.Target{By: "the pipeline", Path: path},
+	return cmp.Or(cli.NotNegative(o.FlagSet, "max-parallel"), o.Targets(cli.Target{By: "the pipeline", Path: path},
 		cli.Target{By: "--report-file", Path: o.reportFile}, cli.Target{By: "--report", Path: o.page}))
 }
 

@@ -21,12 +21,6 @@ import (
 // configVariable names the configuration file, or is off.
 const configVariable = "BACKSPAN_CONFIG"
 
-// A fileValue is what the configuration file says of one setting. More than one text is there for headers alone.
-type fileValue struct {
-	texts []string
-	at    string // file:line:column: key
-}
-
 // configPath is where the configuration file is; asked says that somebody named it, so that it has to be there.
 // It is never looked for in the working directory: whoever can write there could send the spans elsewhere.
 func configPath() (path string, asked bool) {
@@ -42,9 +36,15 @@ func configPath() (path string, asked bool) {
 	return filepath.Join(dir, "backspan", "config.yaml"), false
 }
 
-// ReadFile reads the configuration file: a mapping with the names of the telemetry flags as keys, _ instead of -.
+// CheckFile says what is wrong with the configuration file.
+func CheckFile() error {
+	_, err := readFile()
+	return err
+}
+
+// readFile reads the configuration file: a mapping with the names of the telemetry flags as keys, _ instead of -.
 // Without a file it returns nothing.
-func ReadFile() (map[string]fileValue, error) {
+func readFile() (map[string]given, error) {
 	path, asked := configPath()
 	if path == "" {
 		return nil, nil
@@ -58,7 +58,7 @@ func ReadFile() (map[string]fileValue, error) {
 	case err != nil:
 		return nil, cli.UsageError(err)
 	}
-	f := configFile{path: path, found: map[string]fileValue{}}
+	f := configFile{path: path, found: map[string]given{}}
 	if err := f.parse(text); err != nil {
 		return nil, cli.UsageError(err)
 	}
@@ -89,7 +89,7 @@ func readSmall(path string) ([]byte, error) {
 // configFile is a file while it is read.
 type configFile struct {
 	path  string
-	found map[string]fileValue
+	found map[string]given
 }
 
 func (f *configFile) at(n *yaml.Node) string {
@@ -151,9 +151,9 @@ func (f *configFile) setting(key, value *yaml.Node) error {
 		return f.bad(key, "unknown key %q%s, want one of %s", key.Value, nearest.Ask(key.Value, keys), strings.Join(keys, ", "))
 	}
 	if before, ok := f.found[key.Value]; ok {
-		return f.bad(key, "%s stands here again, after %s", key.Value, before.at)
+		return f.bad(key, "%s stands here again, after %s", key.Value, before.by)
 	}
-	v := fileValue{at: f.at(value) + ": " + key.Value}
+	v := given{by: f.at(value) + ": " + key.Value}
 	var err error
 	if all[i].list {
 		v.texts, err = f.pairs(key.Value, value)

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 
 	"github.com/backspan/backspan/internal/otelenv"
 	"github.com/backspan/backspan/telemetry"
@@ -25,9 +25,9 @@ func resolved(t *testing.T, args []string, env map[string]string, file string) (
 		t.Setenv(name, value)
 	}
 	flags := &Flags{}
-	set := pflag.NewFlagSet("test", pflag.ContinueOnError)
-	flags.register(set, "data/trace.json")
-	if err := set.Parse(args); err != nil {
+	command := &cobra.Command{}
+	flags.Register(command, "data/trace.json")
+	if err := command.ParseFlags(args); err != nil {
 		t.Fatal(err)
 	}
 	c, err := flags.Config()
@@ -239,7 +239,7 @@ func TestWhereTheConfigFileIs(t *testing.T) {
 	// One in the working directory is not read: somebody else may have put it there.
 	write("backspan.yaml", "service: here")
 	write("config.yaml", "service: here")
-	if file, err := ReadFile(); err != nil || len(file) != 0 {
+	if file, err := readFile(); err != nil || len(file) != 0 {
 		t.Errorf("%v, %v", file, err)
 	}
 	write(filepath.Join(dir, "backspan", "config.yaml"), "events: home.jsonl")
@@ -251,11 +251,11 @@ func TestWhereTheConfigFileIs(t *testing.T) {
 		t.Errorf("the events file is %s", got)
 	}
 	t.Setenv(configVariable, "off")
-	if file, err := ReadFile(); err != nil || len(file) != 0 {
+	if file, err := readFile(); err != nil || len(file) != 0 {
 		t.Errorf("off: %v, %v", file, err)
 	}
 	t.Setenv(configVariable, "missing.yaml")
-	if _, err := ReadFile(); err == nil || !strings.Contains(err.Error(), configVariable+": ") {
+	if _, err := readFile(); err == nil || !strings.Contains(err.Error(), configVariable+": ") {
 		t.Errorf("a file that is named and missing: %v", err)
 	}
 }

@@ -2,11 +2,31 @@ package settings
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/events"
 )
+
+// DefaultTraceFile is where demo and run write their spans unless told otherwise.
+const DefaultTraceFile = "data/session/trace.json"
+
+// EventsFile is the events file to read when none is named.
+func EventsFile() string { return fileOf("events", events.DefaultPath) }
+
+// TraceFile is the trace file to read when none is named.
+func TraceFile() string { return fileOf("trace-file", DefaultTraceFile) }
+
+// fileOf is the file that is given for a setting, not counting its flag, else otherwise.
+func fileOf(flag, otherwise string) string {
+	file, _ := readFile() // a bad file has been refused before any command ran
+	s := all[slices.IndexFunc(all, func(s setting) bool { return s.flag == flag })]
+	if v, err := s.untyped(file); err == nil && v.by != "" {
+		return v.texts[0]
+	}
+	return otherwise
+}
 
 // Targets says which file cannot be written: of those that flags, variables and configuration file name, and of others. Two
 // of them that are one file cannot, either.
@@ -14,14 +34,14 @@ func (t *Flags) Targets(others ...cli.Target) error {
 	if err := t.resolve(); err != nil {
 		return err
 	}
-	list := t.named()
+	list := t.targets()
 	for _, file := range list {
 		if err := file.Appendable(); err != nil {
 			return err
 		}
 	}
 	for _, file := range others {
-		if file.Path == "" && !t.flags.Changed(strings.TrimPrefix(file.By, "--")) {
+		if file.Path == "" && !t.FlagSet.Changed(strings.TrimPrefix(file.By, "--")) {
 			continue
 		}
 		if err := file.Writable(); err != nil {
@@ -31,11 +51,10 @@ func (t *Flags) Targets(others ...cli.Target) error {
 	return cli.Apart(append(list, others...)...)
 }
 
-// named are the files as resolve found them.
-func (t *Flags) named() []cli.Target {
-	list := []cli.Target{{By: "--events", Path: cmp.Or(t.events, events.DefaultPath)}, {By: "--trace-file", Path: t.traceFile}}
-	for i, flag := range []string{"events", "trace-file"} {
-		list[i].By = cmp.Or(t.from[flag], list[i].By)
+// targets are the files that spans and events are appended to.
+func (t *Flags) targets() []cli.Target {
+	return []cli.Target{
+		{By: cmp.Or(t.values["events"].by, "--events"), Path: cmp.Or(t.text("events"), events.DefaultPath)},
+		{By: cmp.Or(t.values["trace-file"].by, "--trace-file"), Path: t.text("trace-file")},
 	}
-	return list
 }
