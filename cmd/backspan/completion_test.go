@@ -187,7 +187,7 @@ func TestBashCompletes(t *testing.T) {
 	}
 	for _, want := range []string{
 		"doc: doctor", "demo --scen: --scenario", "demo --scenario fl: flaky", "doctor --color nev: never", "events co: count",
-		"events log: log.jsonl", "events count log.jsonl --where error: error_type=", "events --level w: warning",
+		"events log: log.jsonl", "events count log.jsonl --where error: error= error_type=", "events --level w: warning",
 	} {
 		found := false
 		for line := range strings.Lines(string(printed)) {
