@@ -12,8 +12,9 @@ import (
 	"go.opentelemetry.io/otel"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
-	"github.com/backspan/backspan/cmd/backspan/internal/eventquery"
 	"github.com/backspan/backspan/cmd/backspan/internal/settings"
+	"github.com/backspan/backspan/cmd/backspan/internal/term"
+	"github.com/backspan/backspan/cmd/backspan/internal/text"
 )
 
 // Options are what the flags of doctor say.
@@ -89,30 +90,30 @@ func (o *Options) print(report Report) error {
 		return cli.WriteJSON(o.Out, report)
 	}
 	terminal := o.Terminal(o.Out)
-	paint := map[Status]string{OK: "\x1b[32m", Note: "\x1b[33m", Problem: "\x1b[31m"}
+	styles := map[Status]term.Style{OK: term.Green, Note: term.Yellow, Problem: term.Red}
 	arrow := "→ "
 	if terminal.ASCII {
 		arrow = "-> "
 	}
-	var text bytes.Buffer
+	var out bytes.Buffer
 	for _, f := range report.Checks {
 		status := fmt.Sprintf("%-7s", f.Status)
 		if terminal.Color {
-			status = paint[f.Status] + status + "\x1b[0m"
+			status = styles[f.Status].Paint(status)
 		}
-		fmt.Fprintf(&text, "%s  %-11s  %s\n", status, f.Check, eventquery.Printable(f.Text))
+		fmt.Fprintf(&out, "%s  %-11s  %s\n", status, f.Check, text.Line(f.Text))
 		if f.Advice != "" {
-			fmt.Fprintf(&text, "%22s%s%s\n", "", arrow, eventquery.Printable(f.Advice))
+			fmt.Fprintf(&out, "%22s%s%s\n", "", arrow, text.Line(f.Advice))
 		}
 	}
 	switch report.Problems {
 	case 0:
-		text.WriteString("\nNo problem was found.\n")
+		out.WriteString("\nNo problem was found.\n")
 	case 1:
-		text.WriteString("\nThere is 1 problem.\n")
+		out.WriteString("\nThere is 1 problem.\n")
 	default:
-		fmt.Fprintf(&text, "\nThere are %d problems.\n", report.Problems)
+		fmt.Fprintf(&out, "\nThere are %d problems.\n", report.Problems)
 	}
-	_, err := o.Out.Write(text.Bytes())
+	_, err := o.Out.Write(out.Bytes())
 	return err
 }

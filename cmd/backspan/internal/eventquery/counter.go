@@ -8,7 +8,7 @@ import (
 
 // A Counter makes Stats. One is for one goroutine; Fork makes those of the others, and Merge puts them together again.
 type Counter struct {
-	room             *room
+	budget           *memoryBudget
 	records, dropped int64
 	span             span
 	operations       map[string]*tally
@@ -18,21 +18,21 @@ type Counter struct {
 
 const (
 	maxSessions = 100_000
-	statsRoom   = 4 << 20 // bytes
+	statsBudget = 4 << 20 // bytes
 )
 
 // seed is one for all Counters, as their hashes are merged.
 var seed = maphash.MakeSeed()
 
 // NewCounter returns a Counter that has seen nothing.
-func NewCounter() *Counter { return newCounter(newRoom(statsRoom)) }
+func NewCounter() *Counter { return newCounter(newBudget(statsBudget)) }
 
-func newCounter(room *room) *Counter {
-	return &Counter{room: room, operations: map[string]*tally{}, phases: map[string]*tally{}, sessions: map[uint64]struct{}{}}
+func newCounter(budget *memoryBudget) *Counter {
+	return &Counter{budget: budget, operations: map[string]*tally{}, phases: map[string]*tally{}, sessions: map[uint64]struct{}{}}
 }
 
-// Fork returns a Counter that has seen nothing and shares what room c has for names.
-func (c *Counter) Fork() *Counter { return newCounter(c.room) }
+// Fork returns a Counter that has seen nothing and shares the memory budget of c.
+func (c *Counter) Fork() *Counter { return newCounter(c.budget) }
 
 // Add counts one record.
 func (c *Counter) Add(l *events.Line) {
@@ -43,12 +43,12 @@ func (c *Counter) Add(l *events.Line) {
 	}
 	switch kind := l.Type(); {
 	case kind.Is(events.TypeAttempt), kind.Is(events.TypeRecovered), kind.Is(events.TypeStopped):
-		c.entry(c.operations, l.Detail(events.KeyOperation)).operation(c.room, l, kind)
+		c.entry(c.operations, l.Detail(events.KeyOperation)).operation(c.budget, l, kind)
 	case kind.Is(events.TypePhaseFailed), kind.Is(events.TypeRecovery), kind.Is(events.TypeFallback):
-		c.entry(c.phases, l.Phase()).phase(c.room, l, kind)
+		c.entry(c.phases, l.Phase()).phase(c.budget, l, kind)
 	case kind.Is(events.TypePhaseEnd):
 		if result := l.Detail(events.KeyResult); result.Is("failed") || result.Is("cancelled") {
-			c.entry(c.phases, l.Phase()).phaseLost(l)
+			c.entry(c.phases, l.Phase()).phaseGaveUp(l)
 		}
 	}
 }
@@ -60,7 +60,7 @@ func (c *Counter) entry(all map[string]*tally, name events.Value) *tally {
 	if t := all[string(name)]; t != nil {
 		return t
 	}
-	key := c.room.name(name, tallySize)
+	key := c.budget.name(name, tallySize)
 	t := all[key]
 	if t == nil {
 		t = &tally{classes: map[string]*class{}}
@@ -91,7 +91,7 @@ func (c *Counter) merge(into, from map[string]*tally) {
 			into[name] = t
 			continue
 		}
-		known.merge(c.room, t)
-		c.room.leave(name, tallySize)
+		known.merge(c.budget, t)
+		c.budget.leave(name, tallySize)
 	}
 }

@@ -65,8 +65,8 @@ func TestStatsOfRealRuns(t *testing.T) {
 		return "ok", nil
 	}
 	type counts struct {
-		failed, recoveries, recovered, fellBack, lost int64
-		waited                                        float64
+		failed, recoveries, recovered, fellBack, gaveUp int64
+		waited                                          float64
 	}
 	for _, c := range []struct {
 		name  string
@@ -105,7 +105,7 @@ func TestStatsOfRealRuns(t *testing.T) {
 					t.Errorf("%s, %v", status, err)
 				}
 			})
-			if (c.want.lost == 0) != (status == orchestrator.Success) {
+			if (c.want.gaveUp == 0) != (status == orchestrator.Success) {
 				t.Fatalf("the report says %s", status)
 			}
 			if c.want == (counts{}) {
@@ -118,7 +118,7 @@ func TestStatsOfRealRuns(t *testing.T) {
 				t.Fatalf("got %+v, want one phase", got.Phases)
 			}
 			p := got.Phases[0]
-			if g := (counts{p.Failed, p.Recoveries, p.Recovered, p.FellBack, p.Lost, p.Waited}); g != c.want {
+			if g := (counts{p.Failed, p.Recoveries, p.Recovered, p.FellBack, p.GaveUp, p.Waited}); g != c.want {
 				t.Errorf("got %+v, want %+v", g, c.want)
 			}
 		})
@@ -173,7 +173,7 @@ func TestStatsOfRealOperations(t *testing.T) {
 				t.Fatalf("got %+v, want one operation", got.Operations)
 			}
 			o := got.Operations[0]
-			g := counts{o.Asked, o.Attempts, o.Failed, o.Retried, o.Recovered, o.Exhausted, o.Stopped, o.Waited, o.Amplification}
+			g := counts{o.Asked, o.Attempts, o.Failed, o.Retried, o.Recovered, o.GaveUp - o.Stopped, o.Stopped, o.Waited, o.Amplification}
 			if g != c.want {
 				t.Errorf("got %+v, want %+v", g, c.want)
 			}

@@ -6,18 +6,20 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/text"
 )
 
 // Write prints the statistics as tables for a person, with times in zone.
 func (s Stats) Write(w io.Writer, zone *time.Location) error {
 	var b strings.Builder
 	if len(s.Operations)+len(s.Phases) == 0 {
-		fmt.Fprintf(&b, "%s, and no retry among them\n", Plural(s.Records, "event"))
+		fmt.Fprintf(&b, "%s, and no retry among them\n", text.Plural(s.Records, "event", "events"))
 	} else {
-		fmt.Fprintf(&b, "%s of %s, %s to %s\n", Plural(s.Records, "event"), Plural(int64(s.Sessions), "session"), short(s.First, zone), short(s.Last, zone))
+		fmt.Fprintf(&b, "%s of %s, %s to %s\n", text.Plural(s.Records, "event", "events"), text.Plural(s.Sessions, "session", "sessions"), short(s.First, zone), short(s.Last, zone))
 	}
 	if s.Dropped > 0 {
-		fmt.Fprintf(&b, "%s lost while writing: the numbers are too low\n", Plural(s.Dropped, "event"))
+		fmt.Fprintf(&b, "%s lost while writing: the numbers are too low\n", text.Plural(s.Dropped, "event", "events"))
 	}
 	s.writeOperations(&b, zone)
 	s.writePhases(&b, zone)
@@ -33,8 +35,8 @@ func (s Stats) writeOperations(b *strings.Builder, zone *time.Location) {
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
 	row(t, "OPERATION\tASKED\tATTEMPTS\tRETRIED\tRECOVERED\tGAVE UP\tWAITED\tCALLS/ASKED\tFIRST\tLAST\tCOMMONEST ERRORS\n")
 	for _, o := range s.Operations {
-		row(t, "%s\t%d\t%d\t%d\t%d\t%d\t%s\t%.2f\t%s\t%s\t%s\n", Printable(o.Name), o.Asked, o.Attempts, o.Retried,
-			o.Recovered, o.Exhausted+o.Stopped, Seconds(o.Waited), o.Amplification, short(o.First, zone), short(o.Last, zone), top(o.Errors))
+		row(t, "%s\t%d\t%d\t%d\t%d\t%d\t%s\t%.2f\t%s\t%s\t%s\n", text.Line(o.Name), o.Asked, o.Attempts, o.Retried,
+			o.Recovered, o.GaveUp, text.Seconds(o.Waited), o.Amplification, short(o.First, zone), short(o.Last, zone), top(o.Errors))
 	}
 	_ = t.Flush() // into b, which never fails
 	b.WriteString("\nOperations that succeeded at once are not in the log and in no number here.\n")
@@ -46,10 +48,10 @@ func (s Stats) writePhases(b *strings.Builder, zone *time.Location) {
 	}
 	b.WriteByte('\n')
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
-	row(t, "PHASE\tFAILED\tRECOVERIES\tRECOVERED\tFELL BACK\tLOST\tWAITED\tFIRST\tLAST\tCOMMONEST ERRORS\n")
+	row(t, "PHASE\tFAILED\tRECOVERIES\tRECOVERED\tFELL BACK\tGAVE UP\tWAITED\tFIRST\tLAST\tCOMMONEST ERRORS\n")
 	for _, p := range s.Phases {
-		row(t, "%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t%s\n", Printable(p.Name), p.Failed, p.Recoveries, p.Recovered,
-			p.FellBack, p.Lost, Seconds(p.Waited), short(p.First, zone), short(p.Last, zone), top(p.Errors))
+		row(t, "%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t%s\n", text.Line(p.Name), p.Failed, p.Recoveries, p.Recovered,
+			p.FellBack, p.GaveUp, text.Seconds(p.Waited), short(p.First, zone), short(p.Last, zone), top(p.Errors))
 	}
 	_ = t.Flush() // as above
 }
@@ -61,7 +63,7 @@ func row(t *tabwriter.Writer, format string, args ...any) { _, _ = fmt.Fprintf(t
 func top(errors []ErrorCount) string {
 	var list []string
 	for _, e := range errors[:min(3, len(errors))] {
-		list = append(list, fmt.Sprintf("%s ×%d", Printable(e.Type), e.Count))
+		list = append(list, fmt.Sprintf("%s ×%d", text.Line(e.Type), e.Count))
 	}
 	if more := len(errors) - len(list); more > 0 {
 		list = append(list, fmt.Sprintf("and %d more", more))
@@ -73,15 +75,7 @@ func top(errors []ErrorCount) string {
 func short(timestamp string, zone *time.Location) string {
 	t, err := time.Parse(time.RFC3339Nano, timestamp)
 	if err != nil {
-		return Printable(timestamp)
+		return text.Line(timestamp)
 	}
 	return t.In(zone).Format(time.DateTime)
-}
-
-// Plural is n of what: "1 line", "2 lines".
-func Plural(n int64, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

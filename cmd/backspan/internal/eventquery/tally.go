@@ -1,6 +1,7 @@
 package eventquery
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/backspan/backspan/events"
@@ -8,11 +9,11 @@ import (
 
 // A tally is the counts of one operation or phase.
 type tally struct {
-	asked, failed, retried, recovered, lost, stopped, tries int64
-	fellBack                                                int64
-	waited                                                  float64
-	span                                                    span
-	classes                                                 map[string]*class // of errors
+	asked, failed, retried, recovered, gaveUp, stopped, tries int64
+	fellBack                                                  int64
+	waited                                                    float64
+	span                                                      span
+	classes                                                   map[string]*class // of errors
 }
 
 // A class is the errors of one type.
@@ -22,7 +23,7 @@ type class struct {
 	example string
 }
 
-// What one of them takes of the room, about, beside its name.
+// What one of them takes of the budget, about, beside its name.
 const (
 	tallySize  = 800
 	classSize  = 200 + maxExample
@@ -32,10 +33,10 @@ const (
 // maxWait is where a delay is no delay any more, in seconds: what no wait takes must not spoil a sum.
 const maxWait = 1e10
 
-// maxClasses bounds the classes of one operation, so that it leaves room to the others.
+// maxClasses bounds the classes of one operation, so that it leaves something to the others.
 const maxClasses = 1000
 
-func (t *tally) operation(room *room, l *events.Line, kind events.Value) {
+func (t *tally) operation(budget *memoryBudget, l *events.Line, kind events.Value) {
 	t.span.add(l.Timestamp())
 	if kind.Is(events.TypeStopped) {
 		t.stopped++
@@ -51,16 +52,16 @@ func (t *tally) operation(room *room, l *events.Line, kind events.Value) {
 		t.recovered++
 		return
 	}
-	t.failure(room, l)
+	t.failure(budget, l)
 	if number == "1" {
 		t.asked++
 	}
 	if !l.Detail(events.KeyResult).Is("retrying") {
-		t.lost++
+		t.gaveUp++
 	}
 }
 
-func (t *tally) phase(room *room, l *events.Line, kind events.Value) {
+func (t *tally) phase(budget *memoryBudget, l *events.Line, kind events.Value) {
 	t.span.add(l.Timestamp())
 	succeeded := l.Detail(events.KeyResult).Is("success")
 	switch {
@@ -76,15 +77,15 @@ func (t *tally) phase(room *room, l *events.Line, kind events.Value) {
 		t.fellBack++
 	}
 	if !succeeded {
-		t.failure(room, l)
+		t.failure(budget, l)
 	}
 }
 
-// phaseLost counts a phase that did not end well. No try of it says so: a fallback may save the phase after the last
+// phaseGaveUp counts a phase that did not end well. No try of it says so: a fallback may save the phase after the last
 // one, and a wait for the next one may be interrupted.
-func (t *tally) phaseLost(l *events.Line) {
+func (t *tally) phaseGaveUp(l *events.Line) {
 	t.span.add(l.Timestamp())
-	t.lost++
+	t.gaveUp++
 }
 
 func (t *tally) wait(l *events.Line) {
@@ -93,14 +94,14 @@ func (t *tally) wait(l *events.Line) {
 	}
 }
 
-func (t *tally) failure(room *room, l *events.Line) {
+func (t *tally) failure(budget *memoryBudget, l *events.Line) {
 	t.failed++
 	kind := l.Detail(events.KeyErrorType)
 	e := t.classes[string(kind)]
 	if e == nil {
 		key := Others
 		if len(t.classes) < maxClasses {
-			key = room.name(kind, classSize)
+			key = budget.name(kind, classSize)
 		}
 		if e = t.classes[key]; e == nil {
 			e = new(class)
@@ -116,7 +117,7 @@ func (c *class) add(l *events.Line) {
 	if c.count > 1 && string(at) > c.at {
 		return
 	}
-	text := shortened(reason(l))
+	text := shortened(cmp.Or(l.Detail(events.KeyError).Text(), l.Detail(events.KeyReason).Text()))
 	c.earliest(string(at), text, c.count == 1)
 }
 
@@ -132,13 +133,13 @@ func (c *class) merge(o *class) {
 	c.count += o.count
 }
 
-func (t *tally) merge(room *room, o *tally) {
+func (t *tally) merge(budget *memoryBudget, o *tally) {
 	t.asked += o.asked
 	t.failed += o.failed
 	t.retried += o.retried
 	t.recovered += o.recovered
 	t.fellBack += o.fellBack
-	t.lost += o.lost
+	t.gaveUp += o.gaveUp
 	t.stopped += o.stopped
 	t.tries += o.tries
 	t.waited += o.waited
@@ -146,7 +147,7 @@ func (t *tally) merge(room *room, o *tally) {
 	for kind, e := range o.classes {
 		if known := t.classes[kind]; known != nil {
 			known.merge(e)
-			room.leave(kind, classSize)
+			budget.leave(kind, classSize)
 		} else {
 			t.classes[kind] = e
 		}
@@ -158,17 +159,6 @@ func shortened(text string) string {
 		return text
 	}
 	return strings.ToValidUTF8(text[:maxExample], "") + "…"
-}
-
-// reason is what went wrong, without the name of the operation or phase, which whoever asks knows.
-func reason(l *events.Line) string {
-	text := l.Detail(events.KeyReason).Text()
-	if rest, found := strings.CutPrefix(text, "Error in "); found {
-		if _, why, found := strings.Cut(rest, ": "); found {
-			return why
-		}
-	}
-	return text
 }
 
 // span is the time from the first record to the last.

@@ -10,9 +10,9 @@ import (
 // Values counts how often each value is seen: about 80,000 different ones, and how many come after them. It is
 // for one goroutine.
 type Values struct {
-	room  *room
-	index map[string]int // in list
-	list  []ValueCount
+	budget *memoryBudget
+	index  map[string]int // in list
+	list   []ValueCount
 }
 
 // A ValueCount is how often one value was seen.
@@ -22,12 +22,12 @@ type ValueCount struct {
 }
 
 const (
-	valuesRoom = 12 << 20 // bytes
-	valueSize  = 120
+	valuesBudget = 12 << 20 // bytes
+	valueSize    = 120
 )
 
 // NewValues returns Values that have seen nothing.
-func NewValues() *Values { return &Values{newRoom(valuesRoom), map[string]int{}, nil} }
+func NewValues() *Values { return &Values{newBudget(valuesBudget), map[string]int{}, nil} }
 
 // Add counts one value.
 func (v *Values) Add(value events.Value) {
@@ -35,7 +35,7 @@ func (v *Values) Add(value events.Value) {
 		v.list[i].Count++
 		return
 	}
-	key := v.room.name(value, valueSize)
+	key := v.budget.name(value, valueSize)
 	i, known := v.index[key]
 	if !known {
 		i = len(v.list)
@@ -45,7 +45,7 @@ func (v *Values) Add(value events.Value) {
 	v.list[i].Count++
 }
 
-// Sorted returns what was counted, the commonest first, and how many are not in it because there was no room.
+// Sorted returns what was counted, the commonest first, and how many are not in it because the budget was spent.
 func (v *Values) Sorted() (list []ValueCount, others int64) {
 	list = make([]ValueCount, 0, len(v.list))
 	for _, c := range v.list {

@@ -11,6 +11,7 @@ import (
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/cmd/backspan/internal/eventquery"
 	"github.com/backspan/backspan/cmd/backspan/internal/settings"
+	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/events"
 )
 
@@ -86,8 +87,8 @@ func valuesIn(files []string, read func(*events.Line) events.Value) []string {
 	var values []string
 	for v := range seen {
 		// What a terminal cannot show cannot be typed either.
-		if text := events.Value(v).Text(); text != "" && eventquery.Printable(text) == text {
-			values = append(values, text)
+		if value := events.Value(v).Text(); value != "" && text.Line(value) == value {
+			values = append(values, value)
 		}
 	}
 	slices.Sort(values)

@@ -7,8 +7,8 @@ import (
 	"os"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
-	"github.com/backspan/backspan/cmd/backspan/internal/eventquery"
 	"github.com/backspan/backspan/cmd/backspan/internal/settings"
+	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/events"
 	"github.com/backspan/backspan/internal/nearest"
 )
@@ -79,7 +79,7 @@ func denied(path string, err error) error {
 func (o *Options) incomplete(path string, t events.Tally) {
 	if t.Unreadable > 0 && t.Records > 0 {
 		cli.Printf(o.Err, "backspan: %s: %s could not be read (%d bytes, the first at byte %d)\n",
-			path, eventquery.Plural(t.Unreadable, "line"), t.UnreadableBytes, t.FirstUnreadable)
+			path, text.Plural(t.Unreadable, "line", "lines"), t.UnreadableBytes, t.FirstUnreadable)
 	}
 	if t.Held > 0 && t.Records > 0 {
 		cli.Printf(o.Err, "backspan: %s: the last line is incomplete (%d bytes) and was left out\n", path, t.Held)
@@ -92,6 +92,6 @@ func (o *Options) incomplete(path string, t events.Tally) {
 // dropped says on stderr that the log owns up to lines that are not in it.
 func (o *Options) dropped(n int64) {
 	if n > 0 {
-		cli.Printf(o.Err, "backspan: %s lost when they were written; --type %s shows when and why\n", eventquery.Plural(n, "event"), events.TypeEventsDropped)
+		cli.Printf(o.Err, "backspan: %s lost when they were written; --type %s shows when and why\n", text.Plural(n, "event", "events"), events.TypeEventsDropped)
 	}
 }

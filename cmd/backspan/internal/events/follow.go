@@ -11,6 +11,7 @@ import (
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/cmd/backspan/internal/eventquery"
+	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/events"
 )
 
@@ -49,7 +50,7 @@ func (o *Options) follow(ctx context.Context, files []string, fromStart bool) er
 	f := &following{o, follower, path, m, bufio.NewWriter(o.Out), o.style(), false}
 	err = errors.Join(f.run(ctx), f.Close())
 	if n := f.Tally().Unreadable; n > 0 {
-		cli.Printf(o.Err, "backspan: %s: %s could not be read in all\n", path, eventquery.Plural(n, "line"))
+		cli.Printf(o.Err, "backspan: %s: %s could not be read in all\n", path, text.Plural(n, "line", "lines"))
 	}
 	var signalled cli.SignalError
 	if err == nil && errors.As(context.Cause(ctx), &signalled) {
@@ -91,6 +92,6 @@ func (f *following) unreadable() {
 	if t := f.Tally(); t.Unreadable > 0 && !f.told {
 		f.told = true
 		cli.Printf(f.Streams.Err, "backspan: %s: %s could not be read (at byte %d); how many come is said at the end\n",
-			f.path, eventquery.Plural(t.Unreadable, "line"), t.FirstUnreadable)
+			f.path, text.Plural(t.Unreadable, "line", "lines"), t.FirstUnreadable)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/cmd/backspan/internal/eventquery"
+	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/events"
 )
 
@@ -202,7 +203,7 @@ func (o *Options) printCounts(list []eventquery.ValueCount, others int64) error 
 		if o.json {
 			err = lines.Encode(c)
 		} else {
-			_, err = fmt.Fprintf(out, "%8d  %s\n", c.Count, eventquery.Printable(c.Value))
+			_, err = fmt.Fprintf(out, "%8d  %s\n", c.Count, text.Line(c.Value))
 		}
 		if err != nil {
 			return err

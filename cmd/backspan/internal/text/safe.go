@@ -58,6 +58,9 @@ func Safe(s string, limit int) string {
 // Line is Safe in one line: white space becomes single spaces. Every terminal gives it the same columns, because what
 // some terminals join into one glyph and others do not (flags, families, skin tones) stands as its parts.
 func Line(s string) string {
+	if plain(s) && len(s) <= maxLine && !strings.ContainsAny(s, "\n\t") && !strings.Contains(" "+s+" ", "  ") {
+		return s // as most are
+	}
 	return strings.Join(strings.Fields(strings.Map(part, Safe(s, maxLine))), " ")
 }
 

@@ -177,11 +177,11 @@ func (p *picture) note(l *term.Line, n note, w int) {
 		return
 	}
 	said := n.said + n.between()
-	left := w - text.Width(said) - text.Width(n.tail)
-	if left < enoughError {
+	left, enough := w-text.Width(said)-text.Width(n.tail), min(enoughError, text.Width(n.err))
+	if left < enough {
 		left, n.tail = w-text.Width(said), ""
 	}
-	if said != "" && left < enoughError {
+	if said != "" && left < enough {
 		l.Add(n.style, text.Cut(n.said, w, p.glyphs.Ellipsis))
 		return
 	}
@@ -190,7 +190,7 @@ func (p *picture) note(l *term.Line, n note, w int) {
 	l.Add(term.Faint, n.tail)
 }
 
-// enoughError is how many columns of an error are worth showing.
+// enoughError is how many columns of an error are worth showing, if it has as many.
 const enoughError = 12
 
 // noteLine is the line of words below a row that is too narrow for them.
