@@ -23,13 +23,13 @@ var hostile = []struct{ text, shown string }{
 	{`&lt;b&gt; &amp;quot;`, ""},
 	{"\u202eevil\u202c", "⟨U+202E⟩evil⟨U+202C⟩"},
 	{"a\x00b", "a␀b"},
-	{"\x1b[31mred\x1b[0m", "␛[31mred␛[0m"},
+	{"\x1b[31mred\x1b[0m", "red"},
 	{"zero\u200bwidth", "zero⟨U+200B⟩width"},
 	{"__proto__", ""},
 	{"constructor", ""},
 	{"שלום עולם", ""},
 	{"👩‍🚀 ok", ""},
-	{"tower" + strings.Repeat("\u0301", 200), "tower" + strings.Repeat("\u0301", 6)},
+	{"tower" + strings.Repeat("\u0301", 200), "tower" + strings.Repeat("\u0301", 4)},
 }
 
 // Whatever stands in names, errors and attributes is seen as text, and does nothing.

@@ -58,7 +58,8 @@ func attempt(second int, operation, result, errorType string, number int64) even
 		Details: []events.Field{
 			events.Int(events.KeyAttemptNumber, number), events.String(events.KeyReason, "Error in "+operation+": why: and how"),
 			events.String(events.KeyResult, result), events.String(events.KeyOperation, operation),
-			events.Float(events.KeyDelay, float64(number-1)), events.String(events.KeyErrorType, errorType),
+			events.String(events.KeyError, "why: and how"), events.String(events.KeyErrorType, errorType),
+			events.Float(events.KeyDelay, float64(number-1)),
 		},
 	}
 }
