@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// DefaultOutputDelay is what an OutputDelay of 0 means. It is enough for a process that ends with the command, such as
-// the tee of a shell's process substitution.
+// DefaultOutputDelay is what an OutputDelay of 0 means. It is enough for a process that ends with the command, such
+// as the tee of a shell's process substitution.
 const DefaultOutputDelay = 500 * time.Millisecond
 
 // A Command is one command to run. It is a plain value and may be run several times, also at the same time unless it
@@ -56,8 +56,8 @@ type Command struct {
 }
 
 // Run runs the command and returns how it ended. When ctx ends, Run returns after at most Grace and the time that the
-// kernel needs to end a process. The Result of a command that could not be started has an Err. The Result of a command
-// that was not started because ctx had ended is Stopped and has no PID.
+// kernel needs to end a process. The Result of a command that could not be started has an Err. The Result of a
+// command that was not started because ctx had ended is Stopped and has no PID.
 func (c Command) Run(ctx context.Context) Result {
 	if err := c.check(); err != nil {
 		return Result{ExitCode: -1, Err: err}

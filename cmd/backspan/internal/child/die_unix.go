@@ -19,8 +19,8 @@ func SignalName(s syscall.Signal) string {
 }
 
 // Die ends this process by signal s. Its parent then sees the same as of a command that s ended: a shell leaves its
-// loop when a command died of Ctrl-C, but not when one returned 130. There is no core dump. Die returns when s does not
-// end the process: in the first process of a container, and for rare signals on systems other than Linux.
+// loop when a command died of Ctrl-C, but not when one returned 130. There is no core dump. Die returns when s does
+// not end the process: in the first process of a container, and for rare signals on systems other than Linux.
 func Die(s syscall.Signal) {
 	// When the limit cannot be set, there is one core dump more.
 	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})

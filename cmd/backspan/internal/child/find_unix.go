@@ -14,8 +14,8 @@ import (
 // defaultPath is where execvp looks when there is no PATH.
 const defaultPath = "/bin:/usr/bin"
 
-// find looks up a program by execvp's rules. They differ from those of os/exec: the current directory counts when PATH
-// has it, and a file that may not be executed has another error than one that does not exist.
+// find looks up a program by execvp's rules. They differ from those of os/exec: the current directory counts when
+// PATH has it, and a file that may not be executed has another error than one that does not exist.
 func find(name string, env []string, dir string) (path string, err error) {
 	if strings.Contains(name, "/") {
 		return name, executable(name, dir)

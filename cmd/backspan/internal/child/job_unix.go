@@ -12,15 +12,15 @@ import (
 	"golang.org/x/term"
 )
 
-// A job lets a command's group take part in job control, as a shell does for its jobs. The terminal knows one group in the
-// foreground: that one may read, and gets what Ctrl-C and Ctrl-Z mean. Seen from the shell that is this process's group;
-// so the job hands the foreground on to the command's, and takes it back when the command ends or stops, for the shell
-// must see this process stop then.
+// A job lets a command's group take part in job control. The terminal has one foreground group, which may read from
+// it and gets Ctrl-C and Ctrl-Z. For the shell that is the group of this process. The job gives the foreground to the
+// command's group, and takes it back when the command ends or stops, because the shell must then see this process
+// stop.
 //
-// The command gets the foreground when it starts, if this process has it and both stdin and stdout belong to us alone.
-// In a pipeline (backspan exec … | less) the others of the pipeline are in this process's group and may want the terminal
-// too; then the command gets it when it first asks: a process in the background that reads the terminal is stopped,
-// and continued here with the foreground.
+// The command starts in the foreground when this process has it and neither stdin nor stdout is shared. In a pipeline
+// (backspan exec … | less) the other commands are in this process's group and may want the terminal too. Then the
+// command gets the foreground when it first asks: reading the terminal from the background stops it, and the job
+// continues it in the foreground.
 //
 // All methods may be called on a nil job.
 type job struct {
@@ -33,8 +33,8 @@ type job struct {
 	notify chan os.Signal
 }
 
-// continued is how long a process that has stopped itself waits for SIGCONT once it runs again. It waits that long only
-// when it did not stop at all: the system does not stop a group that has no shell to continue it.
+// continued is how long a process that has stopped itself waits for SIGCONT once it runs again. It waits that long
+// only when it did not stop at all: the system does not stop a group that has no shell to continue it.
 const continued = 250 * time.Millisecond
 
 // newJob returns nil when this process has no controlling terminal.
@@ -147,7 +147,7 @@ func (j *job) stopped(s syscall.Signal) {
 	}
 }
 
-// signalled is called when this process got s. (SIGTSTP comes from Ctrl-Z only while the command is in the background.)
+// signalled is called when this process got s. Ctrl-Z sends it SIGTSTP only while the command is in the background.
 func (j *job) signalled(s os.Signal) {
 	switch {
 	case s == unix.SIGCONT:

@@ -38,7 +38,8 @@ func (c *Command) run(ctx context.Context) Result {
 	return r
 }
 
-// ignoreSignals receives signals, so that their sender never waits. A Ctrl-C in a console reaches the command by itself.
+// ignoreSignals receives signals, so that their sender never waits. A Ctrl-C in a console reaches the command by
+// itself.
 func (c *Command) ignoreSignals(ended <-chan struct{}) {
 	for {
 		select {

@@ -87,7 +87,8 @@ func (r *run) start() error {
 		err = r.spawn("/bin/sh", args, env)
 	}
 	if errors.Is(err, syscall.ENOENT) {
-		return &StartError{Name: r.Args[0], Code: CodeNotFound, Err: errors.New("the interpreter that it names does not exist")}
+		err := errors.New("the interpreter that it names does not exist")
+		return &StartError{Name: r.Args[0], Code: CodeNotFound, Err: err}
 	}
 	if err != nil {
 		return startError(r.Args[0], err)
@@ -186,8 +187,8 @@ func (r *run) stop() {
 	r.kill = time.After(r.Grace)
 }
 
-// signal sends s to the group, and to the process itself in case it has moved to another group. A stopped process has to
-// be continued before it can end by s.
+// signal sends s to the group, and to the process itself in case it has moved to another group. A stopped process has
+// to be continued before it can end by s.
 func (r *run) signal(s syscall.Signal) {
 	// Errors mean that no process is left, or one that this process may not signal (setuid). Nothing can be done then.
 	_ = unix.Kill(-r.pid, s)

@@ -14,8 +14,8 @@ import (
 // SIG_DFL without flags and mask.
 type sigaction [64]byte
 
-// setAction sets the action of s and returns the previous one. os/signal cannot do that: Go's runtime keeps its handler
-// after signal.Reset, so SIGTSTP would do nothing once it had been asked for.
+// setAction sets the action of s and returns the previous one. os/signal cannot do that: Go's runtime keeps its
+// handler after signal.Reset, so SIGTSTP would do nothing once it had been asked for.
 func setAction(s syscall.Signal, next *sigaction) (previous *sigaction, err error) {
 	const maskSize = 8
 	previous = new(sigaction)
@@ -45,8 +45,8 @@ func releaseStops(c chan<- os.Signal) {
 	tstpHandler, _ = setAction(unix.SIGTSTP, &sigaction{}) // if it fails, Ctrl-Z does nothing
 }
 
-// stopBy sends s, whose action is to stop, to a process or group that this process is in. undo is to be called when it
-// has been continued. The system drops s for a group that has no shell to continue it.
+// stopBy sends s, whose action is to stop, to a process or group that this process is in. undo is to be called when
+// it has been continued. The system drops s for a group that has no shell to continue it.
 func stopBy(s syscall.Signal, target int) (undo func()) {
 	previous, err := setAction(s, &sigaction{})
 	_ = unix.Kill(target, s) // it cannot fail: this process is one that gets it
@@ -57,8 +57,8 @@ func stopBy(s syscall.Signal, target int) (undo func()) {
 	}
 }
 
-// unstopped blocks SIGTTOU in this goroutine until undo is called, so that it can use the terminal from the background.
-// The command does not inherit that, as it would inherit an ignored signal.
+// unstopped blocks SIGTTOU in this goroutine until undo is called, so that it can use the terminal from the
+// background. The command does not inherit that, as it would inherit an ignored signal.
 func unstopped() (undo func()) {
 	runtime.LockOSThread()
 	var previous, set unix.Sigset_t

@@ -26,8 +26,8 @@ func stopBy(_ syscall.Signal, target int) (undo func()) {
 	return func() {}
 }
 
-// unstopped ignores SIGTTOU in this process for good: Go has no way back. Commands that are started later inherit that,
-// and may write to the terminal from the background, which does no harm.
+// unstopped ignores SIGTTOU in this process for good: Go has no way back. Commands that are started later inherit
+// that, and may write to the terminal from the background, which does no harm.
 func unstopped() (undo func()) {
 	signal.Ignore(unix.SIGTTOU)
 	return func() {}

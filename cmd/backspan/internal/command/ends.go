@@ -9,21 +9,21 @@ import (
 	"github.com/backspan/backspan/cmd/backspan/internal/child"
 )
 
-// Ends is a set of ways in which a command can end, for rules such as "retry after these". The zero Ends is empty, and
-// so is a nil one.
+// Ends is a set of ways in which a command can end, for rules such as "retry after these". The zero Ends is empty,
+// and so is a nil one.
 type Ends struct {
 	codes           [256]bool
 	timeout, signal bool
 }
 
-// EndsWant says what [Ends.Add] takes.
+// EndsWant says what [Ends.Set] takes.
 const EndsWant = "exit codes from 1 to 255, ranges such as 75-78, timeout or signal, with commas between them"
 
-// Add adds what text lists: exit codes and ranges of them, "timeout", and "signal". Exit codes are those that a shell
-// shows and that [child.Result.Code] returns: 124 is also a command that timed out, and 137 also one that SIGKILL ended,
-// be it another's or the one that follows a timeout. "signal" is every signal that ended a command, but not one that a
-// timeout sent. After an error the set is as it was.
-func (e *Ends) Add(text string) error {
+// Set adds what text lists: exit codes and ranges of them, "timeout", and "signal". Exit codes are those that a shell
+// shows and that [child.Result.Code] returns: 124 is also a command that timed out, and 137 also one that SIGKILL
+// ended, be it another's or the one that follows a timeout. "signal" is every signal that ended a command, but not
+// one that a timeout sent. After an error the set is as it was.
+func (e *Ends) Set(text string) error {
 	next := *e
 	for word := range strings.SplitSeq(text, ",") {
 		switch word = strings.TrimSpace(word); word {
@@ -60,10 +60,10 @@ func (e *Ends) codesOf(word string) error {
 	return nil
 }
 
-// Empty says whether nothing was added.
+// Empty reports whether nothing was added.
 func (e *Ends) Empty() bool { return e == nil || *e == Ends{} }
 
-// Has says whether r ended in one of these ways.
+// Has reports whether r ended in one of these ways.
 func (e *Ends) Has(r child.Result) bool {
 	switch {
 	case e == nil:
@@ -77,7 +77,10 @@ func (e *Ends) Has(r child.Result) bool {
 	}
 }
 
-// String lists them as Add takes them.
+// Type is what a flag's help shows in place of the value.
+func (e *Ends) Type() string { return "ends" }
+
+// String lists them as Set takes them.
 func (e *Ends) String() string {
 	if e == nil {
 		return ""

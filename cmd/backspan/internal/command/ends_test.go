@@ -33,8 +33,8 @@ func TestEnds(t *testing.T) {
 	} {
 		var e Ends
 		if c.list != "" {
-			if err := e.Add(c.list); err != nil {
-				t.Errorf("Add(%q) = %v", c.list, err)
+			if err := e.Set(c.list); err != nil {
+				t.Errorf("Set(%q) = %v", c.list, err)
 			}
 		}
 		if got := e.String(); got != c.prints || e.Empty() != (c.list == "") {
@@ -66,11 +66,11 @@ func TestUnusableEnds(t *testing.T) {
 		{"9-5", "want 5-9 in place of 9-5"},
 	} {
 		e := Ends{timeout: true}
-		if err := e.Add(c.list); err == nil || err.Error() != c.says {
-			t.Errorf("Add(%q) = %v, want %q", c.list, err, c.says)
+		if err := e.Set(c.list); err == nil || err.Error() != c.says {
+			t.Errorf("Set(%q) = %v, want %q", c.list, err, c.says)
 		}
 		if e.String() != "timeout" {
-			t.Errorf("Add(%q) changed the set to %v", c.list, e.String())
+			t.Errorf("Set(%q) changed the set to %v", c.list, e.String())
 		}
 	}
 }

@@ -50,8 +50,8 @@ func (e *Error) Ending() string {
 
 func (e *Error) timedOut() bool { return errors.Is(e.Cause, context.DeadlineExceeded) }
 
-// ErrorType is the error.type of the attempt's span: not_found, not_started, timeout, cancelled, signal, or exit_N for
-// the exit code N.
+// ErrorType is the error.type of the attempt's span: not_found, not_started, timeout, cancelled, signal, or exit_N
+// for the exit code N.
 func (e *Error) ErrorType() string {
 	switch r := e.Result; {
 	case r.Err != nil && r.Code() == child.CodeNotFound:

@@ -38,7 +38,7 @@ func TestWhatIsRetried(t *testing.T) {
 func ends(t *testing.T, text string) *Ends {
 	t.Helper()
 	var e Ends
-	if err := e.Add(text); err != nil {
+	if err := e.Set(text); err != nil {
 		t.Fatal(err)
 	}
 	return &e

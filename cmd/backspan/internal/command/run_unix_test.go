@@ -119,7 +119,7 @@ func recorded(t *testing.T) (context.Context, func() string) {
 		var list []string
 		for _, a := range recorder.Ended()[0].Attributes() {
 			if a.Key != "process.pid" {
-				list = append(list, string(a.Key)+"="+a.Value.Emit())
+				list = append(list, string(a.Key)+"="+a.Value.String())
 			}
 		}
 		return strings.Join(list, " ")

@@ -1,3 +1,4 @@
+// Package exec is the verb exec: it runs a command, retries it when it fails, and traces it.
 package exec
 
 import (
@@ -21,23 +22,17 @@ import (
 type Options struct {
 	cli.Streams
 	settings.Flags
-	name           string
-	maxRetries     retryCount
-	baseDelay      time.Duration
-	maxDelay       time.Duration
-	multiplier     float64
-	jitter         string
-	attemptTimeout time.Duration
-	grace          time.Duration
-	maxElapsed     time.Duration
-	retryOn        endsFlag
-	stopOn         endsFlag
-	onFailure      string
-	holdStdout     bool
-	replayStdin    bool
-	quiet          bool
+	name        string
+	policy      command.Policy // without the jitter
+	jitter      string
+	grace       time.Duration
+	onFailure   string
+	holdStdout  bool
+	replayStdin bool
+	quiet       bool
 }
 
+// NewCommand returns the command with its flags.
 func NewCommand(std cli.Streams) *cobra.Command {
 	o := &Options{Streams: std, jitter: retry.NoJitter.String()}
 	policy := retry.Policy{}.WithDefaults()
@@ -85,21 +80,29 @@ telemetry never changes it: it is told in a line, and spans wait for a collector
 	f := c.Flags()
 	f.SetInterspersed(false) // flags behind the command are the command's
 	f.StringVar(&o.name, "name", "", "name of the `operation` in traces and events (default the command's name)")
-	o.maxRetries = retryCount(policy.MaxRetries)
-	f.Var(&o.maxRetries, "max-retries", "retries after the first attempt, or unlimited")
-	f.DurationVar(&o.baseDelay, "base-delay", policy.BaseDelay, "wait before the first retry")
-	f.DurationVar(&o.maxDelay, "max-delay", policy.MaxDelay, "longest wait")
-	f.Float64Var(&o.multiplier, "multiplier", policy.Multiplier, "growth of the wait from one retry to the next, at least 1")
+	f.Var((*retryCount)(&policy.MaxRetries), "max-retries", "retries after the first attempt, or unlimited")
+	o.policy = command.Policy{
+		MaxRetries: &policy.MaxRetries,
+		BaseDelay:  f.Duration("base-delay", policy.BaseDelay, "wait before the first retry"),
+		MaxDelay:   f.Duration("max-delay", policy.MaxDelay, "longest wait"),
+		Multiplier: f.Float64("multiplier", policy.Multiplier,
+			"growth of the wait from one retry to the next, at least 1"),
+		AttemptTimeout: f.Duration("attempt-timeout", 0, "how long an attempt may take; 0 for no limit"),
+		MaxElapsed:     f.Duration("max-elapsed", 0, "begin no wait that would end later than this; 0 for no limit"),
+		RetryOn:        &command.Ends{},
+		StopOn:         &command.Ends{},
+	}
+	f.Var(o.policy.RetryOn, "retry-on",
+		"retry only after these `ends`: exit codes, ranges such as 75-78, timeout, signal; commas between")
+	f.Var(o.policy.StopOn, "stop-on", "do not retry after these `ends`")
 	cli.ChoiceVar(c, f, &o.jitter, "jitter", []string{
 		retry.NoJitter.String(), retry.FullJitter.String(), retry.EqualJitter.String(), retry.DecorrelatedJitter.String(),
 	}, "how waits are spread, so that those who failed together do not come back together")
-	f.DurationVar(&o.attemptTimeout, "attempt-timeout", 0, "how long an attempt may take; 0 for no limit")
-	f.DurationVar(&o.grace, "grace", 10*time.Second, "how long after TERM, at a timeout, to send KILL; 0 sends KILL at once")
-	f.DurationVar(&o.maxElapsed, "max-elapsed", 0, "begin no wait that would end later than this; 0 for no limit")
-	f.Var(&o.retryOn, "retry-on", "retry only after these `ends`: exit codes, ranges such as 75-78, timeout, signal; commas between")
-	f.Var(&o.stopOn, "stop-on", "do not retry after these `ends`")
+	f.DurationVar(&o.grace, "grace", 10*time.Second,
+		"how long after TERM, at a timeout, to send KILL; 0 sends KILL at once")
 	f.StringVar(&o.onFailure, "on-failure", "", "shell `command` to run when the command was given up")
-	f.BoolVar(&o.holdStdout, "hold-stdout", false, "keep each attempt's stdout back, and print only that of the one that succeeds")
+	f.BoolVar(&o.holdStdout, "hold-stdout", false,
+		"keep each attempt's stdout back, and print only that of the one that succeeds")
 	f.BoolVar(&o.replayStdin, "replay-stdin", false, "read stdin to its end first, and give all of it to every attempt")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print nothing about retries and telemetry")
 	o.Flags.Register(c, "")
@@ -111,14 +114,14 @@ telemetry never changes it: it is told in a line, and spans wait for a collector
 	return c
 }
 
-// ownError is a failure of exec's own with the way to help.
+// An ownError is a failure of exec itself, with a hint at its help.
 type ownError struct{ error }
 
 func (e ownError) Error() string { return e.error.Error() + "\nSee 'backspan exec --help'." }
 func (e ownError) Unwrap() error { return e.error }
 
-// own marks a failure of exec's own, what was typed included: a command may return 2 as well, and whoever looks at the exit
-// code has to tell the two apart.
+// own gives a failure of exec itself an exit code of its own, also when a flag is wrong: a command may return 2 as
+// well, and a script has to tell the two apart.
 func own(err error) error {
 	return &cli.ExitError{Code: child.CodeOwn, Err: ownError{err}}
 }
@@ -127,8 +130,7 @@ func (o *Options) run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
 		return own(errors.New("no command to run, want one behind the flags: backspan exec -- COMMAND"))
 	}
-	policy, err := o.policy()
-	if err != nil {
+	if err := o.checkPolicy(); err != nil {
 		return own(err)
 	}
 	if o.name == "" {
@@ -141,7 +143,7 @@ func (o *Options) run(ctx context.Context, args []string) error {
 	signals := watchSignals(ctx)
 	defer signals.stop()
 
-	x := &execution{Options: o, args: args, tracing: tracing, signals: signals, policy: policy}
+	x := &execution{Options: o, args: args, tracing: tracing, signals: signals}
 	defer x.close()
 	end, err := x.run()
 	if err == nil && x.gaveUp {
@@ -154,13 +156,13 @@ func (o *Options) run(ctx context.Context, args []string) error {
 	return end.leave()
 }
 
-// An ending is how exec is to end.
+// An ending says how exec ends.
 type ending struct {
 	code int
-	died bool // by a signal, code-128
+	died bool // by the signal code-128
 }
 
-// leave ends the process if a signal is what ended the command, or returns the exit code.
+// leave ends this process by the signal that ended the command, or returns the exit code.
 func (e ending) leave() error {
 	if e.died {
 		child.Die(syscall.Signal(e.code - child.CodeSignal))
@@ -171,21 +173,19 @@ func (e ending) leave() error {
 	return &cli.ExitError{Code: e.code, Foreign: true}
 }
 
-// policy is what the flags say of retries.
-func (o *Options) policy() (command.Policy, error) {
+// checkPolicy completes the policy, and refuses one that cannot be used.
+func (o *Options) checkPolicy() error {
 	jitter, err := retry.ParseJitter(o.jitter)
 	if err != nil {
-		return command.Policy{}, err
+		return err
 	}
-	if err := cli.NotNegative(o.FlagSet, "base-delay", "max-delay", "attempt-timeout", "grace", "max-elapsed"); err != nil {
-		return command.Policy{}, err
+	o.policy.Jitter = &jitter
+	err = cli.NotNegative(o.FlagSet, "base-delay", "max-delay", "attempt-timeout", "grace", "max-elapsed")
+	if err != nil {
+		return err
 	}
-	if bad := (retry.Policy{Multiplier: o.multiplier}).Validate(); bad != nil || o.multiplier == 0 {
-		return command.Policy{}, cli.BadValue("--multiplier", fmt.Sprint(o.multiplier), errors.New("want a finite number of at least 1"))
+	if m := *o.policy.Multiplier; m == 0 || (retry.Policy{Multiplier: m}).Validate() != nil {
+		return cli.BadValue("--multiplier", fmt.Sprint(m), errors.New("want a finite number of at least 1"))
 	}
-	p := command.Policy{
-		MaxRetries: (*int)(&o.maxRetries), BaseDelay: &o.baseDelay, MaxDelay: &o.maxDelay, Multiplier: &o.multiplier, Jitter: &jitter,
-		AttemptTimeout: &o.attemptTimeout, MaxElapsed: &o.maxElapsed, RetryOn: &o.retryOn.Ends, StopOn: &o.stopOn.Ends,
-	}
-	return p, p.Resolve(0).Validate()
+	return o.policy.Resolve(0).Validate()
 }

@@ -24,7 +24,6 @@ type execution struct {
 	args    []string
 	tracing *tracing
 	signals *signalWatch
-	policy  command.Policy
 
 	stdin  *os.File            // what every attempt reads from its beginning; nil: this process's stdin
 	made   int                 // attempts
@@ -70,7 +69,7 @@ func (x *execution) run() (ending, error) {
 	return ending{code: last.Code(), died: last.Signal != 0 && !last.Stopped}, nil
 }
 
-// signalled is the end by a signal that came while no command ran.
+// signalled is the ending by a signal that came while no command ran.
 func (x *execution) signalled(ctx context.Context) ending {
 	var cause cli.SignalError
 	errors.As(context.Cause(ctx), &cause)
@@ -82,7 +81,7 @@ func (x *execution) attempt(ctx context.Context) error {
 	if !x.signals.forget() {
 		return context.Cause(x.signals.ctx)
 	}
-	// Signals go to the command itself, and are no reason to end it by other means.
+	// Signals are passed to the command itself. They must not end its context too.
 	own := context.WithoutCancel(ctx)
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
@@ -95,7 +94,7 @@ func (x *execution) attempt(ctx context.Context) error {
 	}
 	defer held.close()
 
-	err = command.Run(own, process, x.attemptTimeout)
+	err = command.Run(own, process, *x.policy.AttemptTimeout)
 	x.made++
 	failure, failed := errors.AsType[*command.Error](err)
 	if !failed {
@@ -112,12 +111,14 @@ func (x *execution) attempt(ctx context.Context) error {
 	return failure
 }
 
-// process is the command with its environment and streams. held keeps its stdout back; it is nil without --hold-stdout.
+// process is the command with its environment and streams. held keeps its stdout back; it is nil without
+// --hold-stdout.
 func (x *execution) process(ctx context.Context) (c child.Command, held *heldOutput, err error) {
 	x.env = command.NewEnvironment(os.Environ())
 	x.env.SetAttempt(ctx, x.tracing.session, os.Getenv(command.PhaseVariable))
 	c = child.Command{
-		Args: x.args, Env: x.env.List(), Stdout: x.Out, Stderr: x.Err, Grace: x.grace, Signals: x.signals.child, Terminal: true,
+		Args: x.args, Env: x.env.List(), Stdout: x.Out, Stderr: x.Err,
+		Grace: x.grace, Signals: x.signals.child, Terminal: true,
 	}
 	c.Stdin, _ = x.In.(*os.File)
 	if x.stdin != nil {
@@ -135,7 +136,7 @@ func (x *execution) process(ctx context.Context) (c child.Command, held *heldOut
 	return c, held, nil
 }
 
-// interrupted says whether a command ended as one does of Ctrl-C or Ctrl-\, or because its terminal has gone.
+// interrupted reports whether a command ended as by Ctrl-C or Ctrl-\, or because its terminal is gone.
 func interrupted(r child.Result) bool {
 	switch r.Signal {
 	case syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP:
@@ -144,7 +145,7 @@ func interrupted(r child.Result) bool {
 	return r.ExitCode == child.CodeSignal+int(syscall.SIGINT)
 }
 
-// unread says whether nobody reads stdout any more.
+// unread reports whether no process reads stdout any more.
 func (x *execution) unread() bool {
 	stdout, isFile := x.Out.(*os.File)
 	return isFile && readerGone(stdout)
@@ -161,7 +162,8 @@ func (x *execution) tellFailure(end ending) {
 	env["BACKSPAN_OPERATION"] = x.name
 	env["BACKSPAN_ATTEMPTS"] = strconv.Itoa(x.made)
 	hook := child.Command{
-		Args: shell(x.onFailure), Env: env.List(), Stdout: x.Err, Stderr: x.Err, Grace: x.grace, Signals: x.signals.child, Terminal: true,
+		Args: shell(x.onFailure), Env: env.List(), Stdout: x.Err, Stderr: x.Err,
+		Grace: x.grace, Signals: x.signals.child, Terminal: true,
 	}
 	if r := hook.Run(context.WithoutCancel(x.signals.ctx)); !r.OK() {
 		x.tracing.tell("--on-failure: %v", r)

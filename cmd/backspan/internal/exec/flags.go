@@ -5,7 +5,6 @@ import (
 	"math"
 	"strconv"
 
-	"github.com/backspan/backspan/cmd/backspan/internal/command"
 	"github.com/backspan/backspan/retry"
 )
 
@@ -14,7 +13,7 @@ type retryCount int
 
 const unlimited = "unlimited"
 
-// String is what Set takes.
+// String is the value as Set takes it.
 func (n *retryCount) String() string {
 	if *n == retry.Unlimited {
 		return unlimited
@@ -38,12 +37,3 @@ func (n *retryCount) Set(text string) error {
 	*n = retryCount(number)
 	return nil
 }
-
-// endsFlag is the value of --retry-on and --stop-on, which add up when they are repeated.
-type endsFlag struct{ command.Ends }
-
-// Set adds ends to the set.
-func (e *endsFlag) Set(text string) error { return e.Add(text) }
-
-// Type is what help shows in place of the value.
-func (e *endsFlag) Type() string { return "ends" }

@@ -12,15 +12,14 @@ import (
 	"github.com/backspan/backspan/retry"
 )
 
-// What a person sees of the retries, all on stderr.
-
+// The colors of the lines about retries. All of them go to stderr.
 const (
 	yellow = "\x1b[33m"
 	red    = "\x1b[31m"
 	plain  = "\x1b[0m"
 )
 
-// tellRetry says that an attempt failed and how long is waited. It is the policy's OnRetry.
+// tellRetry prints that an attempt failed and how long the wait is. It is the policy's OnRetry.
 func (x *execution) tellRetry(a retry.Attempt) {
 	then := "retrying at once"
 	if a.NextDelay > 0 {
@@ -29,13 +28,13 @@ func (x *execution) tellRetry(a retry.Attempt) {
 	x.line(yellow, "%s; %s", x.failed(a.Err), then)
 }
 
-// tellEnd says that there is no other attempt.
+// tellEnd prints that there is no other attempt, and why.
 func (x *execution) tellEnd(stop *retry.Error) {
 	switch {
 	case x.asked && x.last.Result.Held:
-		// Who typed Ctrl-C knows.
+		// The user who typed Ctrl-C knows.
 	case x.last.Result.Signal == syscall.SIGPIPE && x.unread():
-		// Who stopped reading, as head does, knows as well.
+		// The reader of stdout has ended, as head does. That is no failure to tell of.
 	case x.asked:
 		x.line(red, "%s; stopped: %v", x.failed(stop.Err), stop.Cause)
 	case errors.Is(stop.Reason, retry.ErrDeadline):
@@ -46,11 +45,11 @@ func (x *execution) tellEnd(stop *retry.Error) {
 		x.line(red, "%s; giving up", x.failed(stop.Err))
 	}
 	if x.quiet && x.last.Result.Err != nil {
-		cli.Printf(x.Err, "backspan: %v\n", x.last.Result.Err) // nobody else says why
+		cli.Printf(x.Err, "backspan: %v\n", x.last.Result.Err) // otherwise nothing says why
 	}
 }
 
-// tellStopped says that a signal came while no command ran.
+// tellStopped prints that a signal came while no command ran.
 func (x *execution) tellStopped(cause error) {
 	x.line(red, "stopped after attempt %d: %v", x.made, cause)
 }
@@ -58,8 +57,8 @@ func (x *execution) tellStopped(cause error) {
 // failed is the beginning of a line: "attempt 2 of 4 failed: exit code 7".
 func (x *execution) failed(err error) string {
 	of := ""
-	if x.maxRetries > 0 {
-		of = fmt.Sprintf(" of %d", int(x.maxRetries)+1)
+	if n := *x.policy.MaxRetries; n > 0 && n != retry.Unlimited {
+		of = fmt.Sprintf(" of %d", n+1)
 	}
 	how := err.Error()
 	if failure, ok := errors.AsType[*command.Error](err); ok {

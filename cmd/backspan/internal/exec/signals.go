@@ -12,10 +12,10 @@ import (
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 )
 
-// signalWatch is what exec does about signals: they go to the command that runs, and those that mean the end let no other
-// attempt begin.
+// A signalWatch passes signals to the command that runs. After a signal that means the end, no other attempt begins.
 type signalWatch struct {
-	ctx    context.Context //nolint:containedctx // it is what the watch makes, as context.WithCancel does: cancelled by the first signal that means the end, with a SignalError as its cause
+	// ctx is cancelled by the first signal that means the end, with a SignalError as its cause.
+	ctx    context.Context //nolint:containedctx // the watch makes it, as context.WithCancel does
 	cancel context.CancelCauseFunc
 	arrive chan os.Signal
 	child  chan os.Signal // for the command
@@ -23,14 +23,14 @@ type signalWatch struct {
 	over   sync.WaitGroup
 
 	mu    sync.Mutex
-	hurry context.CancelFunc // ends what is left to do when another one comes; nil while a command may run
+	hurry context.CancelFunc // ends what is left to do when another signal comes; nil while a command may run
 }
 
 func watchSignals(ctx context.Context) *signalWatch {
 	w := &signalWatch{arrive: make(chan os.Signal, 16), child: make(chan os.Signal, 16), done: make(chan struct{})}
 	w.ctx, w.cancel = context.WithCancelCause(ctx)
-	// Who started us with a signal ignored (nohup, a shell that starts a job in the background) wants it so for the
-	// command, too, which would not inherit a handler.
+	// A signal that this process was started to ignore (nohup, a job in the background of a shell) stays ignored,
+	// because the command inherits that. It would not inherit a handler.
 	cli.Notify(w.arrive, slices.Concat(cli.EndingSignals, otherSignals)...)
 	w.over.Go(w.watch)
 	return w
@@ -50,7 +50,7 @@ func (w *signalWatch) watch() {
 func (w *signalWatch) arrived(s os.Signal) {
 	number, _ := s.(syscall.Signal)
 	if number == syscall.SIGPIPE {
-		return // a handler is all that was wanted: the write fails, and the command is not left alone
+		return // it only needs a handler: the write fails, and this process lives on to end the command
 	}
 	if slices.Contains(cli.EndingSignals, s) {
 		w.cancel(cli.SignalError{Signal: number})
@@ -62,11 +62,11 @@ func (w *signalWatch) arrived(s os.Signal) {
 	}
 	select {
 	case w.child <- s:
-	default: // nobody has taken the last 16
+	default: // no command took the last 16
 	}
 }
 
-// forget drops what came while no command ran, and says whether another one may start.
+// forget drops the signals that came while no command ran, and reports whether another command may start.
 func (w *signalWatch) forget() bool {
 	for len(w.child) > 0 {
 		<-w.child
@@ -74,8 +74,8 @@ func (w *signalWatch) forget() bool {
 	return w.ctx.Err() == nil
 }
 
-// finishing returns a context for what is to be done when no command runs any more: within limit, and until another
-// signal comes.
+// finishing returns a context for what is left to do when no command runs any more. It ends after limit, or when
+// another signal that means the end comes.
 func (w *signalWatch) finishing(limit time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), limit)
 	w.mu.Lock()
@@ -84,7 +84,7 @@ func (w *signalWatch) finishing(limit time.Duration) (context.Context, context.C
 	return ctx, cancel
 }
 
-// stop gives the signals back.
+// stop removes the handler.
 func (w *signalWatch) stop() {
 	signal.Stop(w.arrive)
 	close(w.done)

@@ -11,8 +11,8 @@ import (
 	"github.com/backspan/backspan/cmd/backspan/internal/child"
 )
 
-// keepStdin reads stdin to its end into a file that has no name. (A file and not a pipe: a command may stop reading where it
-// likes, and nobody has to feed it.)
+// keepStdin reads stdin to its end into an unnamed file. With a pipe in its place, a command that stops reading early
+// would need a goroutine to feed it.
 func (x *execution) keepStdin(ctx context.Context) error {
 	file, err := unnamedFile("backspan-stdin-*")
 	if err != nil {
@@ -21,7 +21,8 @@ func (x *execution) keepStdin(ctx context.Context) error {
 	x.stdin = file
 	read := make(chan error, 1)
 	go func() {
-		_, err := io.Copy(struct{ io.Writer }{file}, x.In) // a copy within the kernel has errors without a side
+		// The struct hides the file's ReadFrom: the kernel's copy has errors that do not say which side failed.
+		_, err := io.Copy(struct{ io.Writer }{file}, x.In)
 		read <- err
 	}()
 	select {
@@ -32,10 +33,10 @@ func (x *execution) keepStdin(ctx context.Context) error {
 	}
 }
 
-// close frees what the attempts shared.
+// close removes the file with stdin.
 func (x *execution) close() { (&heldOutput{x.stdin}).close() }
 
-// heldOutput is the stdout of an attempt, kept back until it is known to be wanted. All of it may be nil.
+// A heldOutput is the stdout of an attempt, kept back until the attempt has succeeded. It may be nil.
 type heldOutput struct{ file *os.File }
 
 func newHeldOutput() (*heldOutput, error) {
@@ -46,7 +47,7 @@ func newHeldOutput() (*heldOutput, error) {
 	return &heldOutput{file}, nil
 }
 
-// release writes it all to w.
+// release writes all of it to w.
 func (h *heldOutput) release(w io.Writer) error {
 	if h == nil {
 		return nil
@@ -65,8 +66,8 @@ func (h *heldOutput) close() {
 	if h == nil || h.file == nil {
 		return
 	}
-	_ = h.file.Close()           // what was wanted of it has been read
-	_ = os.Remove(h.file.Name()) // where it could not be removed at once
+	_ = h.file.Close()           // it was read as far as it is needed
+	_ = os.Remove(h.file.Name()) // where an open file cannot be removed
 }
 
 // unnamedFile is a temporary file that vanishes with the process, however that ends.
@@ -75,17 +76,17 @@ func unnamedFile(pattern string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	_ = os.Remove(file.Name()) // some systems remove no open file: then close does
+	_ = os.Remove(file.Name()) // where an open file cannot be removed, close removes it
 	return file, nil
 }
 
-// An outputError is trouble of exec's own with the command's streams.
+// An outputError is a failure of exec itself with the command's streams.
 type outputError struct{ err error }
 
 func (e *outputError) Error() string { return e.err.Error() }
 func (e *outputError) Unwrap() error { return e.err }
 
-// ending is that of a program that writes to where nobody reads: quietly, by the signal.
+// ending is that of any program that writes to a closed pipe: it ends by SIGPIPE, without a message.
 func (e *outputError) ending() (ending, error) {
 	if errors.Is(e.err, syscall.EPIPE) {
 		return ending{code: child.CodeSignal + int(syscall.SIGPIPE), died: true}, nil

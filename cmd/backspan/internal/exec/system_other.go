@@ -4,11 +4,11 @@ package exec
 
 import "os"
 
-// otherSignals are handed on to the command and end nothing.
+// otherSignals are passed to the command. They do not end the retrying.
 var otherSignals []os.Signal
 
-// shell are the arguments that let the shell run a command line.
+// shell returns the arguments that run a command line in the shell.
 func shell(line string) []string { return []string{"cmd", "/C", line} }
 
-// readerGone cannot be told here.
+// readerGone cannot be found out here.
 func readerGone(*os.File) bool { return false }

@@ -8,13 +8,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// otherSignals are handed on to the command and end nothing.
+// otherSignals are passed to the command. They do not end the retrying.
 var otherSignals = []os.Signal{unix.SIGUSR1, unix.SIGUSR2, unix.SIGPIPE}
 
-// shell are the arguments that let the shell run a command line.
+// shell returns the arguments that run a command line in the shell.
 func shell(line string) []string { return []string{"sh", "-c", line} }
 
-// readerGone says whether file is a pipe that nobody reads any more.
+// readerGone reports whether file is a pipe that no process reads any more.
 func readerGone(file *os.File) (gone bool) {
 	conn, err := file.SyscallConn()
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/backspan/backspan/telemetry"
 )
 
-// tracing is telemetry as exec has it: whatever is wrong with it is told in a line, and the command runs.
+// tracing is exec's telemetry. Each failure of it is one line on stderr, and the command runs all the same.
 type tracing struct {
 	telemetry *telemetry.Telemetry // nil: its settings cannot be used
 	log       *lateLog             // nil: none
@@ -24,8 +24,8 @@ type tracing struct {
 	tell      func(format string, args ...any)
 }
 
-// startTracing starts what can be started. Only what was typed on this very command line is an error: it is there to be
-// mended, while a variable, a file or a disk may be in disorder at night.
+// startTracing starts what can be started. Only a flag that was typed is an error, because its user is there to
+// correct it. A variable, a file or a disk may fail in a job at night, which has to run.
 func (o *Options) startTracing(ctx context.Context) (*tracing, error) {
 	t := &tracing{tell: func(format string, args ...any) {
 		if !o.quiet {
@@ -55,7 +55,7 @@ func (o *Options) startTracing(ctx context.Context) (*tracing, error) {
 	return t, nil
 }
 
-// start starts telemetry, if need be without the trace file.
+// start starts telemetry, without the trace file when that cannot be opened.
 func (t *tracing) start(ctx context.Context, flags *settings.Flags) error {
 	config, err := flags.Config()
 	if err != nil {
@@ -64,7 +64,7 @@ func (t *tracing) start(ctx context.Context, flags *settings.Flags) error {
 	if config.Events != telemetry.Off {
 		t.log = &lateLog{path: config.Events, tell: t.tell}
 		config.Processors = []sdktrace.SpanProcessor{t.log}
-		config.Events = telemetry.Off // what Start would do is done by the processor, later
+		config.Events = telemetry.Off // the processor opens the log, later
 	}
 	t.telemetry, err = telemetry.Start(ctx, config)
 	if err != nil && config.TraceFile != "" {
@@ -82,7 +82,7 @@ func (t *tracing) start(ctx context.Context, flags *settings.Flags) error {
 	return nil
 }
 
-// end delivers what was recorded, within ctx.
+// end exports what was recorded, within ctx.
 func (t *tracing) end(ctx context.Context, cancel context.CancelFunc) {
 	defer cancel()
 	if t.log != nil {
@@ -96,8 +96,8 @@ func (t *tracing) end(ctx context.Context, cancel context.CancelFunc) {
 	}
 }
 
-// A lateLog is the event log, opened when there is something to write. Most commands succeed at their first attempt: they
-// need no file, and no directory for it wherever they happen to run.
+// A lateLog is the event log, opened at the first failure. Most commands succeed at their first attempt: they need no
+// file, and no directory for it where they happen to run.
 type lateLog struct {
 	path    string // empty: the default
 	session string
@@ -105,17 +105,17 @@ type lateLog struct {
 
 	mu     sync.Mutex
 	tried  bool
-	told   string // closing says again what writing said
+	told   string // the last complaint: Close repeats the error of Write
 	writer *events.Writer
-	log    *telemetry.EventLog // nil: not opened, or it cannot be
+	log    *telemetry.EventLog // nil: not opened yet, or it cannot be opened
 }
 
 var _ sdktrace.SpanProcessor = (*lateLog)(nil)
 
-// OnStart does nothing: starts are written of runs and phases, and exec has none.
+// OnStart does nothing: only runs and phases have records of their start, and exec has neither.
 func (l *lateLog) OnStart(context.Context, sdktrace.ReadWriteSpan) {}
 
-// OnEnd writes what the span has to say. Before the first failure that is nothing.
+// OnEnd writes the records of a span. Before the first failure there are none.
 func (l *lateLog) OnEnd(span sdktrace.ReadOnlySpan) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -150,7 +150,7 @@ func (l *lateLog) close() {
 	l.log = nil
 }
 
-// complain tells of what is wrong with the log, unless that was the last word already.
+// complain prints an error of the log, unless it was the last one printed.
 func (l *lateLog) complain(err error) {
 	if text := err.Error(); text != l.told {
 		l.told = text

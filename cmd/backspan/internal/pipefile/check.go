@@ -31,7 +31,8 @@ func (r *reader) check(f *File) {
 		r.checkCycle(f, phases)
 	}
 	if first := f.Phases[0]; first.If == orchestrator.OnFailure && len(first.Needs) == 0 {
-		r.complainAt("phases[0].if", "is failure, but nothing comes before the first phase that could fail; want needs, or another place")
+		r.complainAt("phases[0].if",
+			"is failure, but nothing comes before the first phase that could fail; want needs, or another place")
 	}
 	for _, v := range f.Vars {
 		if clash := r.nodes["env."+v.Name]; clash != nil {
@@ -121,5 +122,6 @@ func (r *reader) checkCycle(f *File, phases map[string]int) {
 		cycle = append(cycle[:maxShown+1], "…")
 	}
 	r.complainAt(fmt.Sprintf("phases[%d].needs[%d]", first, slices.Index(f.Phases[first].Needs, second)),
-		"makes a cycle, so that none of its phases could begin: %s needs %s", strings.Join(cycle, " needs "), found.Cycle[0])
+		"makes a cycle, so that none of its phases could begin: %s needs %s",
+		strings.Join(cycle, " needs "), found.Cycle[0])
 }

@@ -8,9 +8,9 @@
 //	r := &steps.Runner{Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ()}
 //	report, err := r.Pipeline(file).Run(ctx, orchestrator.Options{EnableRecovery: true})
 //
-// A file is a list of phases, and a phase a list of steps. A step is a command, and one operation: it is retried by its
-// own policy (package retry). A phase fails when one of its steps was given up, and is then tried again from its first
-// step by its recovery policy (package orchestrator). Those are the two levels.
+// A file is a list of phases, and a phase a list of steps. A step is a command, and one operation: it is retried by
+// its own policy (package retry). A phase fails when one of its steps was given up, and is then tried again from its
+// first step by its recovery policy (package orchestrator). Those are the two levels.
 //
 // There is no expression language and no template language: what a command needs to know is in its environment. That
 // is what env and vars of the file say, BACKSPAN_SESSION, BACKSPAN_PHASE, BACKSPAN_ATTEMPT and the like, and

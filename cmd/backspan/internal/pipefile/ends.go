@@ -19,12 +19,12 @@ var isEnd = matches(endPattern)
 
 // endKind is one way in which a command can end, or a range of them.
 var endKind = scalar(
-	schema{"anyOf": []any{schema{"type": "string", "pattern": endPattern}, schema{"type": "integer", "minimum": 1, "maximum": 255}}},
+	anyOf(textLike(endPattern), wholeNumber(1, 255)),
 	endWant, []string{"!!str", "!!int"}, func(text string) (string, error) {
 		if !isEnd(text) {
 			return "", fmt.Errorf("is %q, want %s", text, endWant)
 		}
-		if err := new(command.Ends).Add(text); err != nil {
+		if err := new(command.Ends).Set(text); err != nil {
 			return "", fmt.Errorf("is %q, %w", text, err)
 		}
 		return text, nil
@@ -33,7 +33,7 @@ var endKind = scalar(
 // endsKind is one end, or a list of them.
 var endsKind = func() kind[*command.Ends] {
 	list := listOf(endKind, 1, "a list of ends such as [75, timeout]")
-	return kind[*command.Ends]{schema{"anyOf": []any{endKind.schema, list.schema}}, func(r *reader, n *yaml.Node, at string) (*command.Ends, bool) {
+	read := func(r *reader, n *yaml.Node, at string) (*command.Ends, bool) {
 		var texts []string
 		var ok bool
 		if target(n).Kind == yaml.SequenceNode {
@@ -43,7 +43,8 @@ var endsKind = func() kind[*command.Ends] {
 			texts[0], ok = endKind.read(r, n, at)
 		}
 		ends := &command.Ends{}
-		ok = ok && ends.Add(strings.Join(texts, ",")) == nil // endKind has checked each of them
+		ok = ok && ends.Set(strings.Join(texts, ",")) == nil // endKind has checked each of them
 		return ends, ok
-	}}
+	}
+	return kind[*command.Ends]{anyOf(endKind.schema, list.schema), read}
 }()

@@ -13,13 +13,13 @@ import (
 	"github.com/backspan/backspan/retry"
 )
 
-// The keys of a pipeline file. This is the one place where they are spelled: the parser reads with these tables, and the
-// JSON Schema is made from them.
+// The keys of a pipeline file. This is the one place where they are spelled: the parser reads with these tables, and
+// the JSON Schema is made from them.
 
 const maxRetries = 999_999
 
 var retriesKind = scalar(
-	schema{"anyOf": []any{schema{"type": "integer", "minimum": 0, "maximum": maxRetries}, schema{"type": "string", "pattern": `^([0-9]{1,6}|unlimited)$`}}},
+	anyOf(wholeNumber(0, maxRetries), textLike(`^([0-9]{1,6}|unlimited)$`)),
 	"a number of retries, or unlimited", []string{"!!int", "!!str"}, func(text string) (int, error) {
 		if text == "unlimited" {
 			return retry.Unlimited, nil
@@ -31,7 +31,8 @@ var retriesKind = scalar(
 		return n, nil
 	})
 
-var multiplierKind = scalar(schema{"type": "number", "minimum": 1}, "a number of at least 1", []string{"!!int", "!!float"},
+var multiplierKind = scalar(
+	schema{"type": "number", "minimum": 1}, "a number of at least 1", []string{"!!int", "!!float"},
 	func(text string) (float64, error) {
 		f, err := strconv.ParseFloat(text, 64)
 		if err != nil || !(f >= 1 && f <= math.MaxFloat64) { // NaN fails every comparison
@@ -43,7 +44,7 @@ var multiplierKind = scalar(schema{"type": "number", "minimum": 1}, "a number of
 var jitterKind = oneOf([]string{"none", "full", "equal", "decorrelated"},
 	[]retry.Jitter{retry.NoJitter, retry.FullJitter, retry.EqualJitter, retry.DecorrelatedJitter})
 
-// recoveryKeys are those of every policy.
+// recoveryKeys are the keys of every policy. retryKeys are those of a policy for commands.
 var recoveryKeys = []key[command.Policy]{
 	keyOf("max_retries", retriesKind, func(p *command.Policy, n int) { p.MaxRetries = &n },
 		"how many tries may follow the first one; 0 for none (default 3)"),
@@ -54,7 +55,8 @@ var recoveryKeys = []key[command.Policy]{
 	keyOf("multiplier", multiplierKind, func(p *command.Policy, f float64) { p.Multiplier = &f },
 		"the growth of the wait from one retry to the next (default 2)"),
 	keyOf("jitter", jitterKind, func(p *command.Policy, j retry.Jitter) { p.Jitter = &j },
-		"how waits are spread at random: none, full (0 to the delay), equal (half of it to all) or decorrelated (default none)"),
+		"how waits are spread at random: none, full (0 to the delay), equal (half of it to all) or decorrelated "+
+			"(default none)"),
 	keyOf("attempt_timeout", durationKind, func(p *command.Policy, d time.Duration) { p.AttemptTimeout = &d },
 		"how long one try may take; then it fails, and is retried (default no limit)"),
 	keyOf("max_elapsed", durationKind, func(p *command.Policy, d time.Duration) { p.MaxElapsed = &d },
@@ -76,7 +78,7 @@ var (
 // commandKind is a list of words, or a text for sh -c.
 var commandKind = func() kind[Command] {
 	words := listOf(asWritten, 1, "a list of words, or a text for sh -c")
-	return kind[Command]{schema{"anyOf": []any{shellKind.schema, words.schema}}, func(r *reader, n *yaml.Node, at string) (Command, bool) {
+	return kind[Command]{anyOf(shellKind.schema, words.schema), func(r *reader, n *yaml.Node, at string) (Command, bool) {
 		if target(n).Kind != yaml.SequenceNode {
 			text, ok := shellKind.read(r, n, at)
 			return Command{Args: []string{"sh", "-c", text}, Shell: text}, ok
@@ -125,7 +127,7 @@ var envKind = variables(asWritten, "names and values of variables")
 
 // varKind is the default of a var, or empty when there is none.
 var varKind = kind[*string]{
-	schema{"anyOf": []any{asWritten.schema, schema{"type": "null"}}},
+	anyOf(asWritten.schema, schema{"type": "null"}),
 	func(r *reader, n *yaml.Node, at string) (*string, bool) {
 		if n := target(n); n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" {
 			return nil, true
@@ -140,13 +142,15 @@ var varsKind = variables(varKind, "names and defaults of vars")
 var ifKind = oneOf([]string{"success", "failure", "always"},
 	[]orchestrator.Condition{orchestrator.OnSuccess, orchestrator.OnFailure, orchestrator.Always})
 
+var outputKind = oneOf([]string{"json", "text"}, []Output{JSONOutput, TextOutput})
+
 var stepKeys = []key[Step]{
 	must(keyOf("name", nameKind, func(s *Step, name string) { s.Name = name },
 		"the name of the step and of its span, such as fetch")),
 	must(keyOf("run", commandKind, func(s *Step, c Command) { s.Run = c },
 		"the command: a list of words, or a text for sh -c")),
 	keyOf("retry", retryKind, func(s *Step, p command.Policy) { s.Retry = p }, "how the step is retried"),
-	keyOf("output", oneOf([]string{"json", "text"}, []Output{JSONOutput, TextOutput}), func(s *Step, o Output) { s.Output = o },
+	keyOf("output", outputKind, func(s *Step, o Output) { s.Output = o },
 		"stdout is a value for later steps, which find it in BACKSPAN_OUTPUT_<PHASE>_<STEP>: json or text, at most 64 KiB"),
 	keyOf("env", envKind, func(s *Step, v []Variable[string]) { s.Env = v }, "variables of the step's environment"),
 	keyOf("dir", dirKind, func(s *Step, dir string) { s.Dir = dir }, "the step's directory, from that of the phase"),
@@ -158,31 +162,43 @@ var phaseKeys = []key[Phase]{
 	must(keyOf("steps", listOf(object("a step: name, run, …", stepKeys), 1, "a list of steps"),
 		func(p *Phase, list []Step) { p.Steps = list }, "the steps of the phase, which run one after the other")),
 	keyOf("needs", listOf(nameKind, 0, "a list of phases"), func(p *Phase, list []string) { p.Needs = list },
-		"the phases that must end before this one begins; when no phase of the file needs any, they run in the order they are written"),
+		"the phases that must end before this one begins; "+
+			"when no phase of the file needs any, they run in the order they are written"),
 	keyOf("if", ifKind, func(p *Phase, c orchestrator.Condition) { p.If = c },
-		"when the phase runs: success of what it needs (the default), failure of something it needs (without needs: of anything before it), or always, also when a signal has ended the run"),
+		"when the phase runs: success of what it needs (the default), "+
+			"failure of something it needs (without needs: of anything before it), "+
+			"or always, also when a signal has ended the run"),
 	keyOf("timeout", durationKind, func(p *Phase, d time.Duration) { p.Timeout = d },
 		"how long the phase may take, recovery included (default no limit)"),
 	keyOf("recovery", recoveryKind, func(p *Phase, v command.Policy) { p.Recovery = v },
 		"how the whole phase is tried again after a step was given up"),
-	keyOf("retry", retryKind, func(p *Phase, v command.Policy) { p.Retry = v }, "how its steps are retried that do not say it themselves"),
-	keyOf("env", envKind, func(p *Phase, v []Variable[string]) { p.Env = v }, "variables of the environment of its commands"),
-	keyOf("dir", dirKind, func(p *Phase, dir string) { p.Dir = dir }, "the directory of its commands, from that of the file"),
+	keyOf("retry", retryKind, func(p *Phase, v command.Policy) { p.Retry = v },
+		"how its steps are retried that do not say it themselves"),
+	keyOf("env", envKind, func(p *Phase, v []Variable[string]) { p.Env = v },
+		"variables of the environment of its commands"),
+	keyOf("dir", dirKind, func(p *Phase, dir string) { p.Dir = dir },
+		"the directory of its commands, from that of the file"),
 	keyOf("fallback", commandKind, func(p *Phase, c Command) { p.Fallback = &c },
-		"a command that runs once when the phase would fail otherwise, for at most the attempt_timeout of the phase's retry; when it succeeds, so does the phase"),
+		"a command that runs once when the phase would fail otherwise, for at most the attempt_timeout of the phase's "+
+			"retry; when it succeeds, so does the phase"),
 	keyOf("dry_run", commandKind, func(p *Phase, c Command) { p.DryRun = &c },
 		"a command that --dry-run runs in place of the steps"),
 }
 
 var fileKeys = []key[File]{
-	must(keyOf("name", titleKind, func(f *File, s string) { f.Name = s }, "the name of the pipeline and of the run's span")),
+	must(keyOf("name", titleKind, func(f *File, s string) { f.Name = s },
+		"the name of the pipeline and of the run's span")),
 	must(keyOf("phases", listOf(object("a phase: name, steps, …", phaseKeys), 1, "a list of phases"),
 		func(f *File, list []Phase) { f.Phases = list }, "the phases of the pipeline")),
 	keyOf("vars", varsKind, func(f *File, v []Variable[*string]) { f.Vars = v },
-		"variables of the environment that --var name=value or the environment may set, and their defaults; without one, it must be set"),
-	keyOf("env", envKind, func(f *File, v []Variable[string]) { f.Env = v }, "variables of the environment of all commands"),
-	keyOf("retry", retryKind, func(f *File, v command.Policy) { f.Retry = v }, "how steps are retried where neither they nor their phase say it"),
-	keyOf("recovery", recoveryKind, func(f *File, v command.Policy) { f.Recovery = v }, "how phases are recovered that do not say it themselves"),
+		"variables of the environment that --var name=value or the environment may set, and their defaults; "+
+			"without one, it must be set"),
+	keyOf("env", envKind, func(f *File, v []Variable[string]) { f.Env = v },
+		"variables of the environment of all commands"),
+	keyOf("retry", retryKind, func(f *File, v command.Policy) { f.Retry = v },
+		"how steps are retried where neither they nor their phase say it"),
+	keyOf("recovery", recoveryKind, func(f *File, v command.Policy) { f.Recovery = v },
+		"how phases are recovered that do not say it themselves"),
 	keyOf("grace", durationKind, func(f *File, d time.Duration) { f.Grace = d },
 		"how long commands may take to end after TERM, before they get KILL (default 5s)"),
 }

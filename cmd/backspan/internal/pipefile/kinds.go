@@ -14,8 +14,16 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// A schema is (a part of) a JSON Schema.
+// A schema is a JSON Schema, or a part of one.
 type schema map[string]any
+
+func anyOf(list ...schema) schema { return schema{"anyOf": list} }
+
+func textLike(expr string) schema { return schema{"type": "string", "pattern": expr} }
+
+func wholeNumber(least, most int) schema {
+	return schema{"type": "integer", "minimum": least, "maximum": most}
+}
 
 // A kind is a kind of value: how it is read, and how the JSON Schema describes it.
 type kind[V any] struct {
@@ -52,17 +60,17 @@ var textTag = []string{"!!str"}
 // noNUL matches text without NUL: no argument and no variable of a command can hold one.
 const noNUL = `^[^\x00]*$`
 
-// matches returns a function that says whether text matches expr. expr is compiled at its first call: most starts of the
-// program read no pipeline.
+// matches returns a function that says whether text matches expr. expr is compiled at its first call: most starts of
+// the program read no pipeline.
 func matches(expr string) func(text string) bool {
 	compiled := sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
 	return func(text string) bool { return compiled().MatchString(text) }
 }
 
-// pattern is text that a regular expression describes.
+// pattern is text that matches a regular expression.
 func pattern(expr, want string) kind[string] {
 	fits := matches(expr)
-	return scalar(schema{"type": "string", "pattern": expr}, want, textTag, func(text string) (string, error) {
+	return scalar(textLike(expr), want, textTag, func(text string) (string, error) {
 		if !fits(text) {
 			return "", fmt.Errorf("is %q, want %s", text, want)
 		}
@@ -88,9 +96,9 @@ var (
 	shellKind = pattern(`^[^\x00]*[^\x00\s][^\x00]*$`, "a command")
 )
 
-// asWritten is text. A number or a boolean counts as the text that is written.
+// asWritten is text. A number or a boolean is taken as the text that stands in the file.
 var asWritten = scalar(
-	schema{"anyOf": []any{schema{"type": "string", "pattern": noNUL}, schema{"type": "number"}, schema{"type": "boolean"}}},
+	anyOf(textLike(noNUL), schema{"type": "number"}, schema{"type": "boolean"}),
 	`text, or "" for none`, plainTags, func(text string) (string, error) {
 		if strings.ContainsRune(text, 0) {
 			return "", errors.New("has a NUL, which no command can be told")
@@ -102,11 +110,11 @@ const durationExpr = `^(0|([0-9]{1,9}(\.[0-9]{1,9})?(ns|us|µs|ms|s|m|h))+)$`
 
 var isDuration = matches(durationExpr)
 
-// maxDuration leaves room for sums.
+// maxDuration is far from the longest time.Duration, so that sums do not overflow.
 const maxDuration = 10 * 365 * 24 * time.Hour
 
 var durationKind = scalar(
-	schema{"anyOf": []any{schema{"type": "string", "pattern": durationExpr}, schema{"const": 0}}, "examples": []any{"30s", "1m30s"}},
+	schema{"anyOf": []any{textLike(durationExpr), schema{"const": 0}}, "examples": []any{"30s", "1m30s"}},
 	"a duration such as 30s or 1m30s", []string{"!!str", "!!int", "!!float"}, func(text string) (time.Duration, error) {
 		if text == "0" {
 			return 0, nil
@@ -128,7 +136,8 @@ var durationKind = scalar(
 
 // oneOf is one of a few words.
 func oneOf[V any](words []string, values []V) kind[V] {
-	return scalar(schema{"enum": words}, "one of "+strings.Join(words, ", "), plainTags, func(text string) (v V, err error) {
+	want := "one of " + strings.Join(words, ", ")
+	return scalar(schema{"enum": words}, want, plainTags, func(text string) (v V, err error) {
 		if i := slices.Index(words, text); i >= 0 {
 			return values[i], nil
 		}
@@ -182,7 +191,7 @@ func keyOf[T, V any](name string, k kind[V], set func(*T, V), about string) key[
 	}}
 }
 
-// must makes a key required.
+// must returns k as a required key.
 func must[T any](k key[T]) key[T] {
 	k.required = true
 	return k

@@ -10,8 +10,8 @@ import (
 	"github.com/backspan/backspan/orchestrator"
 )
 
-// Parse reads and checks the text of a pipeline file. The error is an *Error with all the problems that could be found,
-// and name in front of each.
+// Parse reads and checks the text of a pipeline file. The error is an *Error with all the problems that could be
+// found, and name in front of each.
 func Parse(name string, text []byte) (*File, error) {
 	r := newReader()
 	file := r.file(text)
@@ -118,8 +118,8 @@ func (f *File) after(i int, next map[string][]int) []bool {
 	return after
 }
 
-// Schema is the JSON Schema (draft 2020-12) of pipeline files, for editors. What no schema can say is left to Parse: that
-// names are unique, that needs exist and make no cycle.
+// Schema is the JSON Schema (draft 2020-12) of pipeline files, for editors. What no schema can say is left to Parse:
+// that names are unique, that needs exist and make no cycle.
 func Schema() []byte {
 	s := schema{
 		"$schema":     "https://json-schema.org/draft/2020-12/schema",

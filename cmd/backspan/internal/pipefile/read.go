@@ -171,7 +171,8 @@ func (r *reader) entries(n *yaml.Node, at, want string) (list []entry, ok bool) 
 		key := target(n.Content[i])
 		switch before := seen[key.Value]; {
 		case key.ShortTag() == "!!merge":
-			r.complain(key, at, "<< is not supported; what phases and steps share can stand in env, retry and recovery further out")
+			r.complain(key, at,
+				"<< is not supported; what phases and steps share can stand in env, retry and recovery further out")
 		case key.Kind != yaml.ScalarNode:
 			r.complain(key, at, "a key is %s, want a word", describe(key))
 		case before != nil:

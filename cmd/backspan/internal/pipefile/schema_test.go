@@ -138,7 +138,8 @@ func parsed(t *testing.T, text string) map[string]any {
 	return v
 }
 
-// Each value of a document that uses every key is replaced by values of all sorts. Parser and schema must judge alike.
+// Each value of a document that uses every key is replaced by values of all sorts. Parser and schema must judge
+// alike.
 func TestSchemaAndParserAgree(t *testing.T) {
 	judge := newJudge(t)
 	values := []any{

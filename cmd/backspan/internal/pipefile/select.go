@@ -8,9 +8,9 @@ import (
 	"github.com/backspan/backspan/cmd/backspan/internal/command"
 )
 
-// Select returns the file with only some of its phases: those named in only, or the one called from and what comes after
-// it; all when neither is given. A phase that is left out counts as done: a phase that needs it needs instead what it
-// needed. The error names what is no phase.
+// Select returns the file with only some of its phases: those named in only, or the one called from and what comes
+// after it; all when neither is given. A phase that is left out counts as done: a phase that needs it needs instead
+// what it needed. The error names what is no phase.
 func (f *File) Select(only []string, from string) (*File, error) {
 	names := f.names()
 	for _, name := range append(slices.Clone(only), from) {
@@ -65,8 +65,8 @@ func (f *File) names() []string {
 	return names
 }
 
-// Values are the values of the file's vars: a given value wins over environ, and that over the default. The error says
-// what was given and is no var, or which var has no value.
+// Values are the values of the file's vars: a given value wins over environ, and that over the default. The error
+// says what was given and is no var, or which var has no value.
 func (f *File) Values(given map[string]string, environ []string) (map[string]string, error) {
 	names := make([]string, len(f.Vars))
 	for i, v := range f.Vars {

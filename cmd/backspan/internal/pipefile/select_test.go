@@ -37,7 +37,8 @@ func TestValues(t *testing.T) {
 	}
 }
 
-// A phase that runs always or on failure, and says of nothing that it needs it, comes after what is written before it.
+// A phase that runs always or on failure, and says of nothing that it needs it, comes after what is written before
+// it.
 func TestConditionsGetTheirPlace(t *testing.T) {
 	file, err := Parse("f", []byte(head+one("a", "")+one("b", "needs: [a]")+one("c", "needs: [clean]")+one("clean", "if: always")+one("z", "")))
 	if err != nil {

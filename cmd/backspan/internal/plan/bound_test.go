@@ -45,8 +45,8 @@ func TestWorstCases(t *testing.T) {
 	}
 }
 
-// Every bound must be at least what a run takes in which all goes as wrong as it can: each attempt uses its time, and fails
-// unless it is the very last. The run is played with the policies' own decisions.
+// Every bound must be at least what a run takes in which all goes as wrong as it can: each attempt uses its time, and
+// fails unless it is the very last. The run is played with the policies' own decisions.
 func TestNothingTakesLongerThanItsBound(t *testing.T) {
 	const seed = 7
 	r := rand.New(rand.NewPCG(seed, seed)) //nolint:gosec // a test repeats

@@ -30,7 +30,8 @@ func (p policy) MarshalJSON() ([]byte, error) {
 		AttemptTimeout seconds   `json:"attempt_timeout,omitempty"`
 		MaxElapsed     seconds   `json:"max_elapsed,omitempty"`
 	}{
-		Delays: []seconds{}, Jitter: p.Jitter.String(), AttemptTimeout: seconds(p.AttemptTimeout), MaxElapsed: seconds(p.MaxElapsed),
+		Delays: []seconds{}, Jitter: p.Jitter.String(),
+		AttemptTimeout: seconds(p.AttemptTimeout), MaxElapsed: seconds(p.MaxElapsed),
 	}
 	if p.MaxRetries != retry.Unlimited {
 		n := max(p.MaxRetries, 0) // retry.Never is negative

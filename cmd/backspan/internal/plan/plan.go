@@ -16,7 +16,7 @@ type Plan struct {
 	Pipeline    string  `json:"pipeline"`
 	Sequence    bool    `json:"sequence"`
 	MaxParallel int     `json:"max_parallel,omitempty"` // 0: no limit
-	Phases      []Phase `json:"phases"`                 // in the order in which they begin when all goes well, one at a time
+	Phases      []Phase `json:"phases"`                 // in the order in which they begin, one at a time, when all succeed
 	Worst       Bound   `json:"worst_case"`
 }
 
@@ -48,7 +48,8 @@ var conditions = [...]string{
 	orchestrator.OnSuccess: "success", orchestrator.OnFailure: "failure", orchestrator.Always: "always",
 }
 
-// Of says what a run of f would do, given whether phases are recovered and how many may be under way at once (0: any).
+// Of says what a run of f would do, given whether phases are recovered and how many may be under way at once (0:
+// any).
 func Of(f *pipefile.File, recovers bool, maxParallel int) Plan {
 	plan := Plan{Pipeline: f.Name, Sequence: f.Sequence(), MaxParallel: maxParallel}
 	order, err := f.Pipeline().Plan()
@@ -65,7 +66,8 @@ func Of(f *pipefile.File, recovers bool, maxParallel int) Plan {
 
 func ofPhase(phase pipefile.Phase, recovers bool, grace time.Duration) Phase {
 	p := Phase{
-		Name: phase.Name, Needs: phase.Needs, If: conditions[phase.If], Timeout: seconds(phase.Timeout), DryRun: phase.DryRun,
+		Name: phase.Name, Needs: phase.Needs, If: conditions[phase.If],
+		Timeout: seconds(phase.Timeout), DryRun: phase.DryRun,
 	}
 	recovery := phase.Recovery.Resolve(orchestrator.DefaultBaseDelay)
 	if !recovers {
@@ -93,7 +95,8 @@ func ofStep(phase string, step pipefile.Step, grace time.Duration) Step {
 	resolved := step.Retry.Resolve(0)
 	try := Bound{Commands: 1, Endless: name + " has no attempt_timeout"}
 	p := Step{
-		Name: step.Name, Run: step.Run, Retry: policy(resolved), RetryOn: listed(step.Retry.RetryOn), StopOn: listed(step.Retry.StopOn),
+		Name: step.Name, Run: step.Run, Retry: policy(resolved),
+		RetryOn: listed(step.Retry.RetryOn), StopOn: listed(step.Retry.StopOn),
 		Worst: retried(try.within(resolved.AttemptTimeout, grace), resolved, name),
 	}
 	if step.Output != pipefile.NoOutput {
@@ -105,9 +108,9 @@ func ofStep(phase string, step pipefile.Step, grace time.Duration) Step {
 // listed is a list of ends for a person to read; empty for none.
 func listed(ends *command.Ends) string { return strings.ReplaceAll(ends.String(), ",", ", ") }
 
-// worst is the bound of the whole run. Phases that may run side by side take as long as the longest chain of phases that
-// wait for each other. With a limit on how many run at once, no schedule that never idles takes longer than Graham's bound:
-// (all of it - the longest chain) / limit + the longest chain.
+// worst is the bound of the whole run. Phases that may run side by side take as long as the longest chain of phases
+// that wait for each other. With a limit on how many run at once, no schedule that never idles takes longer than
+// Graham's bound: (all of it - the longest chain) / limit + the longest chain.
 func (p *Plan) worst() Bound {
 	var all, longest Bound
 	ends := map[string]Bound{}

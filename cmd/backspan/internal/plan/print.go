@@ -83,7 +83,8 @@ func (s Step) policy() string {
 // indented is the command on one line. A shell's text of several lines stands below, indented.
 func indented(c pipefile.Command, by int) string {
 	text := strings.TrimRight(c.Shell, "\n")
-	if !strings.Contains(text, "\n") || strings.ContainsFunc(text, func(r rune) bool { return r != '\n' && !strconv.IsPrint(r) }) {
+	hidden := func(r rune) bool { return r != '\n' && !strconv.IsPrint(r) }
+	if !strings.Contains(text, "\n") || strings.ContainsFunc(text, hidden) {
 		return c.String()
 	}
 	var b strings.Builder

@@ -34,7 +34,8 @@ func (c *capture) Write(p []byte) (int, error) {
 // would hardly bring a much smaller one.
 func (c *capture) output(as pipefile.Output) (*output, error) {
 	if len(c.data) > maxOutput {
-		return nil, retry.Permanent(fmt.Errorf("stdout has more than %d KiB, the most for an output; write it to a file, and the file's name to stdout", maxOutput>>10))
+		return nil, retry.Permanent(fmt.Errorf("stdout has more than %d KiB, the most for an output; "+
+			"write it to a file, and the file's name to stdout", maxOutput>>10))
 	}
 	if as == pipefile.TextOutput {
 		text := strings.TrimRight(string(c.data), "\r\n")

@@ -67,7 +67,9 @@ func (p *phaseRun) single(name string, c *pipefile.Command) orchestrator.PhaseFu
 }
 
 // attempt makes one attempt of a step. own are the outputs of the phase's steps before it.
-func (p *phaseRun) attempt(ctx context.Context, in orchestrator.Input, step pipefile.Step, policy retry.Policy, own map[string]string) (*output, error) {
+func (p *phaseRun) attempt(
+	ctx context.Context, in orchestrator.Input, step pipefile.Step, policy retry.Policy, own map[string]string,
+) (*output, error) {
 	env := p.environ(ctx, in, step)
 	if err := p.tellOutputs(env, own); err != nil {
 		return nil, retry.Permanent(err)
@@ -82,7 +84,8 @@ func (p *phaseRun) attempt(ctx context.Context, in orchestrator.Input, step pipe
 	defer stdout.end()
 	defer stderr.end()
 	process := child.Command{
-		Args: step.Run.Args, Env: env.List(), Dir: p.dir(step), Stdout: stdout, Stderr: stderr, Grace: p.file.Grace, Signals: signals,
+		Args: step.Run.Args, Env: env.List(), Dir: p.dir(step), Stdout: stdout, Stderr: stderr,
+		Grace: p.file.Grace, Signals: signals,
 	}
 	var kept capture
 	if step.Output != pipefile.NoOutput {
@@ -98,8 +101,9 @@ func (p *phaseRun) attempt(ctx context.Context, in orchestrator.Input, step pipe
 // environ is the environment of an attempt, without the outputs of other steps.
 func (p *phaseRun) environ(ctx context.Context, in orchestrator.Input, step pipefile.Step) command.Environment {
 	env := command.NewEnvironment(p.Environ)
-	maps.DeleteFunc(env, func(name, _ string) bool { return pipefile.IsOwnName(name) }) // they are about this process
-	maps.Copy(env, p.Values)                                                            // a var never has the name of one of the file's variables
+	// The variables of run itself are about this process. A var never has the name of a variable in the file's env.
+	maps.DeleteFunc(env, func(name, _ string) bool { return pipefile.IsOwnName(name) })
+	maps.Copy(env, p.Values)
 	for _, v := range slices.Concat(p.file.Env, p.phase.Env, step.Env) {
 		env[v.Name] = v.Value
 	}
@@ -123,13 +127,14 @@ func (p *phaseRun) tellOutputs(env command.Environment, own map[string]string) e
 		}
 	}
 	if size > maxOutputs {
-		return fmt.Errorf("the outputs of the steps before have %d bytes together, want at most %d; write large ones to files", size, maxOutputs)
+		return fmt.Errorf("the outputs of the steps before have %d bytes together, want at most %d; "+
+			"write large ones to files", size, maxOutputs)
 	}
 	return nil
 }
 
-// outputsBefore returns the outputs of all phases that a phase waits for, also through others. It is asked when they have
-// ended, so the answer stays the same.
+// outputsBefore returns the outputs of all phases that a phase waits for, also through others. It is asked when they
+// have ended, so the answer stays the same.
 func (r *Runner) outputsBefore(phase string) map[string]string {
 	if all, ok := r.upstream[phase]; ok {
 		return all
