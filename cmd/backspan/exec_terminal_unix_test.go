@@ -48,7 +48,7 @@ func TestExecAndCtrlCThatIsHandled(t *testing.T) {
 	p := execOnTerminal(t, "--base-delay", "10m", "--max-delay", "10m", "--", "sh", "-c", `trap 'exit 1' INT; `+waits)
 	p.await(t, "ready")
 	p.press(t, "\x03")
-	p.await(t, "\x1b[33mbackspan: attempt 1 of 4 failed: exit code 1; retrying in 10m0s\x1b[0m")
+	p.await(t, "\x1b[33mbackspan: attempt 1 of 4 failed: exit code 1; retrying in 10m\x1b[0m")
 	p.press(t, "\x03")
 	p.ends(t, 130, syscall.SIGINT)
 	if want := "stopped after attempt 1: received signal interrupt"; !strings.Contains(p.screen(), want) {
@@ -80,7 +80,7 @@ func TestTheHookWritesToTheTerminal(t *testing.T) {
 func TestCtrlZInAWait(t *testing.T) {
 	p := execOnTerminal(t, "--max-retries", "0", "--", "sh", "-c", "exec bash --norc --noediting -i 2>/dev/tty")
 	p.press(t, "backspan exec --events off --base-delay 10m --max-delay 10m -- false\n")
-	p.await(t, "retrying in 10m0s")
+	p.await(t, "retrying in 10m")
 	p.press(t, "\x1a")
 	p.await(t, "Stopped")
 	p.press(t, "echo 'a pro''mpt'\n")

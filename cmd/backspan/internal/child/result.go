@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/text"
 )
 
 // The exit codes that timeout(1) and the shells have for what is not the command's own.
@@ -67,25 +69,13 @@ func (r Result) String() string {
 	case r.Err != nil:
 		return r.Err.Error()
 	case r.Stopped && r.Signal == syscall.SIGKILL:
-		return "stopped after " + Round(r.Elapsed) + ", had to be killed"
+		return "stopped after " + text.Duration(r.Elapsed) + ", had to be killed"
 	case r.Stopped:
-		return "stopped after " + Round(r.Elapsed)
+		return "stopped after " + text.Duration(r.Elapsed)
 	case r.Signal != 0:
 		return "killed by " + SignalName(r.Signal)
 	default:
 		return fmt.Sprintf("exit code %d", r.ExitCode)
-	}
-}
-
-// Round is d with the digits that a person wants to read.
-func Round(d time.Duration) string {
-	switch {
-	case d >= 10*time.Second:
-		return d.Round(time.Second).String()
-	case d >= time.Second:
-		return d.Round(100 * time.Millisecond).String()
-	default:
-		return d.Round(time.Millisecond).String()
 	}
 }
 

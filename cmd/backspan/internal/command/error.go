@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/child"
+	"github.com/backspan/backspan/cmd/backspan/internal/text"
 )
 
 // The end of stderr: how many bytes of it are kept, and how many lines and bytes of those are in an Error's text.
@@ -40,7 +41,7 @@ func (e *Error) Ending() string {
 	after := e.Timeout.String()
 	// A limit further out, such as a phase's, may end an attempt before its own time is over.
 	if took := e.Result.Elapsed; e.Timeout == 0 || 0 < took && took < e.Timeout {
-		after = child.Round(took)
+		after = text.Duration(took)
 	}
 	if e.Result.Signal == syscall.SIGKILL {
 		return "timed out after " + after + ", had to be killed"

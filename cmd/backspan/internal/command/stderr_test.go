@@ -18,7 +18,7 @@ func TestLastLines(t *testing.T) {
 		{"blank ones do not count", "a\n\n  \nb\n\n", 2, 100, "a\nb"},
 		{"colours", "\x1b[1;31merror\x1b[0m: bad\n", 3, 100, "error: bad"},
 		{"title and link", "\x1b]0;title\x07a \x1b]8;;http://x\x1b\\b\n", 3, 100, "a b"},
-		{"a command without an end", "a\x1b[31", 3, 100, "a"},
+		{"a command without an end hides nothing", "a\x1b[31", 3, 100, "a[31"},
 		{"progress bar", " 10%\r 50%\r100%\r\ndone\r\n", 3, 100, "100%\ndone"},
 		{"typed over", "xyz\b\bab\n", 3, 100, "xab"},
 		{"backspace at the beginning", "\b\ba\n", 3, 100, "a"},

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/cmd/backspan/internal/command"
+	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/retry"
 )
 
@@ -23,7 +23,7 @@ const (
 func (x *execution) tellRetry(a retry.Attempt) {
 	then := "retrying at once"
 	if a.NextDelay > 0 {
-		then = "retrying in " + a.NextDelay.Round(time.Millisecond).String()
+		then = "retrying in " + text.Duration(a.NextDelay)
 	}
 	x.line(yellow, "%s; %s", x.failed(a.Err), then)
 }

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/pipefile"
+	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/orchestrator"
 	"github.com/backspan/backspan/retry"
 )
@@ -24,7 +25,7 @@ func (p Plan) Write(w io.Writer) error {
 	case !p.Sequence:
 		how = "as their needs allow"
 	}
-	fmt.Fprintf(&b, "plan of %s: %s, %s\n", p.Pipeline, counted(len(p.Phases), "phase"), how)
+	fmt.Fprintf(&b, "plan of %s: %s, %s\n", p.Pipeline, text.Plural(len(p.Phases), "phase", "phases"), how)
 	for i, phase := range p.Phases {
 		phase.write(&b, i+1)
 	}
@@ -67,29 +68,29 @@ func (p Phase) write(b *strings.Builder, number int) {
 }
 
 func (s Step) policy() string {
-	text := delays(retry.Policy(s.Retry))
+	said := delays(retry.Policy(s.Retry))
 	if s.RetryOn != "" {
-		text += "; only on " + s.RetryOn
+		said += "; only on " + s.RetryOn
 	}
 	if s.StopOn != "" {
-		text += "; never on " + s.StopOn
+		said += "; never on " + s.StopOn
 	}
 	if s.Output != "" {
-		text += "; output in " + s.Output
+		said += "; output in " + s.Output
 	}
-	return text
+	return said
 }
 
 // indented is the command on one line. A shell's text of several lines stands below, indented.
 func indented(c pipefile.Command, by int) string {
-	text := strings.TrimRight(c.Shell, "\n")
+	lines := strings.TrimRight(c.Shell, "\n")
 	hidden := func(r rune) bool { return r != '\n' && !strconv.IsPrint(r) }
-	if !strings.Contains(text, "\n") || strings.ContainsFunc(text, hidden) {
+	if !strings.Contains(lines, "\n") || strings.ContainsFunc(lines, hidden) {
 		return c.String()
 	}
 	var b strings.Builder
 	b.WriteString("sh -c")
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(lines) {
 		fmt.Fprintf(&b, "\n%*s| %s", by, "", strings.TrimRight(line, "\n"))
 	}
 	return b.String()
@@ -100,35 +101,31 @@ const maxDelays = 6
 
 // delays says what waits a policy would take.
 func delays(p retry.Policy) string {
-	text := "no retries"
+	said := "no retries"
 	switch n := p.MaxRetries; {
 	case n == retry.Never:
 	case p.BaseDelay == retry.NoDelay:
-		text = retries(n) + " at once"
+		said = retries(n) + " at once"
 	default:
-		text = retries(n) + " after " + listDelays(p)
+		said = retries(n) + " after " + listDelays(p)
 	}
 	if p.Jitter != retry.NoJitter && p.MaxRetries != retry.Never {
-		text += fmt.Sprintf(" (at most, with %v jitter)", p.Jitter)
+		said += fmt.Sprintf(" (at most, with %v jitter)", p.Jitter)
 	}
 	if p.AttemptTimeout > 0 {
-		text += "; each try at most " + short(p.AttemptTimeout)
+		said += "; each try at most " + short(p.AttemptTimeout)
 	}
 	if p.MaxElapsed > 0 && p.MaxRetries != retry.Never {
-		text += "; no wait past " + short(p.MaxElapsed)
+		said += "; no wait past " + short(p.MaxElapsed)
 	}
-	return text
+	return said
 }
 
 func retries(n int) string {
-	switch n {
-	case retry.Unlimited:
+	if n == retry.Unlimited {
 		return "retries without limit"
-	case 1:
-		return "1 retry"
-	default:
-		return fmt.Sprintf("%d retries", n)
 	}
+	return text.Plural(n, "retry", "retries")
 }
 
 func listDelays(p retry.Policy) string {
@@ -147,7 +144,7 @@ func listDelays(p retry.Policy) string {
 func (b Bound) String() string {
 	commands := "commands without limit"
 	if b.Commands < math.MaxInt {
-		commands = counted(b.Commands, "command")
+		commands = text.Plural(b.Commands, "command", "commands")
 	}
 	waits := "waits without limit"
 	switch {
@@ -165,24 +162,17 @@ func (b Bound) String() string {
 	return fmt.Sprintf("%s, %s, %s in all", commands, waits, short(b.Time))
 }
 
-func counted(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
-// short writes a duration without what is zero at its end, to the millisecond: 1m30s, 5m, 2h.
+// short writes a duration to the millisecond, without what is zero at its end: 1m30s, 5m, 2h.
 func short(d time.Duration) string {
 	if d >= time.Millisecond {
 		d = d.Round(time.Millisecond)
 	}
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
+	said := d.String()
+	if strings.HasSuffix(said, "m0s") {
+		said = strings.TrimSuffix(said, "0s")
 	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
+	if strings.HasSuffix(said, "h0m") {
+		said = strings.TrimSuffix(said, "0m")
 	}
-	return text
+	return said
 }

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/cmd/backspan/internal/term"
+	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/cmd/backspan/internal/watch"
 )
 
@@ -81,7 +83,7 @@ type screenWriter struct{ to io.Writer }
 func (s *screenWriter) Write(p []byte) (int, error) {
 	var out []byte
 	for line := range bytes.Lines(p) {
-		out = append(append(out, tame(bytes.TrimRight(line, "\r\n"))...), '\n')
+		out = append(append(out, tame(string(bytes.TrimRight(line, "\r\n")))...), '\n')
 	}
 	if _, err := s.to.Write(out); err != nil {
 		return 0, err
@@ -89,49 +91,25 @@ func (s *screenWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// tame is a line without its newline. Its label, up to the first |, stays when a carriage return writes over the rest.
-func tame(line []byte) []byte {
-	if last := bytes.LastIndexByte(line, '\r'); last >= 0 {
-		label := bytes.Index(line, []byte(" | "))
-		line = append(bytes.Clone(line[:label+len(" | ")]), line[last+1:]...)
+// tame is a line without its newline and without commands to the terminal, except for colors. Its label, up to the
+// first |, stays when a carriage return writes over the rest.
+func tame(line string) string {
+	if last := strings.LastIndexByte(line, '\r'); last >= 0 {
+		label := strings.Index(line, " | ") + len(" | ")
+		line = line[:label] + line[last+1:]
 	}
-	const escape = 0x1b
-	out, colored := line[:0:0], false
-	for len(line) > 0 {
+	var out strings.Builder
+	reset := ""
+	for line != "" {
+		n := text.Escape(line)
 		switch c := line[0]; {
-		case c == escape:
-			n, color := sequence(line)
-			if color {
-				out, colored = append(out, line[:n]...), true
-			}
-			line = line[n:]
-			continue
-		case c >= ' ' && c != 0x7f || c == '\t':
-			out = append(out, c)
+		case n > 0 && line[1] == '[' && line[n-1] == 'm':
+			out.WriteString(line[:n])
+			reset = "\x1b[0m"
+		case n == 0 && (c >= ' ' && c != 0x7f || c == '\t'):
+			out.WriteByte(c)
 		}
-		line = line[1:]
+		line = line[max(1, n):]
 	}
-	if colored {
-		out = append(out, "\x1b[0m"...)
-	}
-	return out
-}
-
-// sequence is the length of the terminal command that line begins with, and whether it only sets colours.
-func sequence(line []byte) (n int, color bool) {
-	if len(line) < 2 {
-		return len(line), false
-	}
-	if line[1] != '[' {
-		if end := bytes.IndexByte(line, 0x07); line[1] == ']' && end >= 0 {
-			return end + 1, false
-		}
-		return 2, false
-	}
-	for i := 2; i < len(line); i++ {
-		if c := line[i]; c >= 0x40 && c <= 0x7e {
-			return i + 1, c == 'm'
-		}
-	}
-	return len(line), false
+	return out.String() + reset
 }

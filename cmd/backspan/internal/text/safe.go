@@ -33,7 +33,7 @@ func Safe(s string, limit int) string {
 	var b strings.Builder
 	marks := maxMarks // as on white space, there is no letter for a mark
 	for len(s) > 0 {
-		if n := escape(s); n > 0 {
+		if n := Escape(s); n > 0 {
 			s = s[n:]
 			continue
 		}
@@ -127,9 +127,9 @@ func hidden(r rune) bool {
 		unicode.Is(unicode.Noncharacter_Code_Point, r)
 }
 
-// escape is the length of the complete escape sequence that s begins with, 0 for none. One without an end is none: it
+// Escape is the length of the complete escape sequence that s begins with, 0 for none. s is not empty. One without an end is none: it
 // must not hide the text after it.
-func escape(s string) int {
+func Escape(s string) int {
 	switch {
 	case strings.HasPrefix(s, "\x1b["):
 		return control(s, 2)
