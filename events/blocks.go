@@ -9,7 +9,7 @@ import (
 )
 
 // blockSize is how much is read at once, and the length that a line must stay below to be read. A Writer's lines
-// have MaxLine at most; whoever else writes into the file has room.
+// have MaxLine at most; other programs may write longer ones.
 const blockSize = 256 << 10
 
 // A block is a piece of the input that ends with a newline, but for the exceptions.
@@ -93,8 +93,8 @@ func (b *blocks) cut(read []byte, end int, next block) block {
 	return next
 }
 
-// keepFrom says which end of a too long line to carry: from where a record may begin, so that a record which is glued
-// to a long fragment is not cut in two.
+// keepFrom returns where the part of a too long line begins that is carried. A record may begin there, and one that follows
+// a long fragment on the same line is not cut in two.
 func keepFrom(buf []byte) int {
 	if at := bytes.LastIndex(buf, markerBytes); at > 0 {
 		return at

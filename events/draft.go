@@ -6,12 +6,12 @@ import "sync"
 type draft struct {
 	text    []byte  // a newline to close a torn line with, then the record and its own newline
 	session string  // of the record
-	fields  []Field // room for redacted details
+	fields  []Field // the redacted details; kept to be used again
 }
 
 var drafts = sync.Pool{New: func() any { return &draft{text: make([]byte, 0, 1024)} }}
 
-// encode makes d the line of r. It runs outside all locks, because redact is not ours.
+// encode makes d the line of r. It runs outside all locks, because redact is the user's code.
 func (d *draft) encode(r *Record, redact func(string) string) {
 	d.session = r.Session
 	if redact != nil {
@@ -31,7 +31,7 @@ func (d *draft) encode(r *Record, redact func(string) string) {
 	clear(d.fields) // the pool must not keep the host's texts alive
 }
 
-// safely calls redact. Where it panics the text is unknown to be clean, so none of it is written.
+// safely calls redact. If that panics, nothing of the text is written.
 func safely(redact func(string) string, text string) (clean string) {
 	if text == "" {
 		return ""

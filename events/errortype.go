@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// classes are the short stable names of why lines are lost, in the words that attempts have for their failures.
+// classes are the short stable names of why lines are lost. They are the values of error.type on spans.
 var classes = []struct {
 	err  error
 	name string

@@ -2,7 +2,8 @@ package events
 
 import "math"
 
-// A Field is one key of a record's details with its value. It holds no interface, so that making one allocates nothing.
+// A Field is one key of a record's details with its value: a text, a whole number, a number, or true or false. Making one
+// allocates nothing.
 type Field struct {
 	Key  string
 	kind fieldKind
@@ -37,17 +38,4 @@ func Bool(key string, value bool) Field {
 		f.bits = 1
 	}
 	return f
-}
-
-// Any returns the value: a string, an int64, a float64 or a bool.
-func (f Field) Any() any {
-	switch f.kind {
-	case kindInt:
-		return int64(f.bits)
-	case kindFloat:
-		return math.Float64frombits(f.bits)
-	case kindBool:
-		return f.bits != 0
-	}
-	return f.text
 }

@@ -27,8 +27,8 @@ type FollowOptions struct {
 //
 // It misses what is gone before it looks, at most FollowOptions.Interval later: the end of a file that is truncated, and
 // a whole file when the log is rotated twice or is deleted. A truncation is noticed however much has been written
-// since, because what stands before the place to read on is no longer the same; so it is not noticed when the same
-// text is written there again. When a part of the file is left, the records in that part come a second time.
+// since, because the text before the reading position is no longer the same. A truncation after which the same text is
+// written there again is not noticed. When a part of the file is left, the records in that part come a second time.
 type Follower struct {
 	path string
 	opts FollowOptions

@@ -23,7 +23,7 @@ const (
 	TypePhaseFailed   = "phase_attempt_failed"  // a phase's first try failed
 	TypeRecovery      = "recovery_attempt"      // a recovery attempt of a phase ended
 	TypeFallback      = "fallback_attempt"      // the fallback of a phase ended; it is no recovery
-	TypePhaseStart    = "phase_start"
+	TypePhaseStart    = "phase_start"           // not written for a skipped phase
 	TypePhaseEnd      = "phase_end"
 	TypeRunStart      = "run_start"
 	TypeRunEnd        = "run_end"

@@ -6,7 +6,7 @@ import (
 	"os"
 )
 
-// A tail reads a file that grows, and finds out when what it has read is there no more.
+// A tail reads a file that grows, and notices when what it has read is no longer there.
 type tail struct {
 	file  *os.File
 	at    int64          // where to read on
@@ -16,7 +16,7 @@ type tail struct {
 	cut   bool           // the file was truncated
 }
 
-// tailSize takes in the end of a usual line with its time and ids, so that no other text looks like it by chance.
+// tailSize covers the end of a usual line with its ids, so that no other text is equal to it by chance.
 const tailSize = 512
 
 // begin has t read file from at, in front of which before stands.

@@ -92,25 +92,25 @@ func (cfg Config) program() otelenv.Program {
 	}
 }
 
-// A ConfigError says which setting cannot be used: a field of Config or an environment variable, its value, and
+// A FieldError says which setting cannot be used: a field of Config or an environment variable, its value, and
 // what would be right.
-type ConfigError struct {
-	Name  string // "OTEL_TRACES_SAMPLER", "Config.Endpoint"
+type FieldError struct {
+	Field string // "OTEL_TRACES_SAMPLER", "Config.Endpoint"
 	Value string // empty when it may hold a secret
 	Want  string // what would be right
 	Err   error  // what is wrong with the value, where there is more to say; may be nil
 }
 
 // Error reads like `telemetry: OTEL_TRACES_SAMPLER is "never", want always_on, …`.
-func (e *ConfigError) Error() string { return "telemetry: " + (*otelenv.Error)(e).Error() }
+func (e *FieldError) Error() string { return "telemetry: " + (*otelenv.Error)(e).Error() }
 
 // Unwrap returns Err.
-func (e *ConfigError) Unwrap() error { return e.Err }
+func (e *FieldError) Unwrap() error { return e.Err }
 
-// configError makes an *otelenv.Error one that users can match.
-func configError(err error) error {
+// fieldError makes an *otelenv.Error one that users can match.
+func fieldError(err error) error {
 	if bad, ok := errors.AsType[*otelenv.Error](err); ok {
-		return (*ConfigError)(bad)
+		return (*FieldError)(bad)
 	}
 	return err
 }

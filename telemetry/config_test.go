@@ -59,14 +59,14 @@ func TestABadVariableIsAClearError(t *testing.T) {
 			cfg := quiet(t)
 			cfg.NoExport = false
 			tel, err := Start(t.Context(), cfg)
-			var bad *ConfigError
+			var bad *FieldError
 			if !errors.As(err, &bad) {
 				if err == nil {
 					err = tel.Shutdown(t.Context())
 				}
-				t.Fatalf("error %v, want a ConfigError", err)
+				t.Fatalf("error %v, want a FieldError", err)
 			}
-			if bad.Name != c.name || bad.Value != c.value || !strings.Contains(bad.Want, c.want) {
+			if bad.Field != c.name || bad.Value != c.value || !strings.Contains(bad.Want, c.want) {
 				t.Errorf("%+v, want %s %q and %q", bad, c.name, c.value, c.want)
 			}
 			if text := err.Error(); !strings.Contains(text, c.name) || strings.Contains(text, "\n") {
@@ -84,8 +84,8 @@ func TestABadSamplerArgIsAClearError(t *testing.T) {
 	for _, value := range []string{"half", "-0.1", "1.1", "NaN", "Inf"} {
 		t.Setenv("OTEL_TRACES_SAMPLER_ARG", value)
 		_, err := Start(t.Context(), quiet(t))
-		var bad *ConfigError
-		if !errors.As(err, &bad) || bad.Name != "OTEL_TRACES_SAMPLER_ARG" || bad.Value != value {
+		var bad *FieldError
+		if !errors.As(err, &bad) || bad.Field != "OTEL_TRACES_SAMPLER_ARG" || bad.Value != value {
 			t.Errorf("%s: %v", value, err)
 		}
 	}
@@ -104,8 +104,8 @@ func TestABadFieldIsAClearError(t *testing.T) {
 		cfg.NoExport = false
 		set(&cfg)
 		_, err := Start(t.Context(), cfg)
-		var bad *ConfigError
-		if !errors.As(err, &bad) || bad.Name != name {
+		var bad *FieldError
+		if !errors.As(err, &bad) || bad.Field != name {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -121,7 +121,7 @@ func TestABadFieldIsAClearError(t *testing.T) {
 	}
 }
 
-func TestAConfigErrorKeepsWhatWasWrong(t *testing.T) {
+func TestAFieldErrorKeepsWhatWasWrong(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", filepath.Join(t.TempDir(), "missing.pem"))
 	cfg := quiet(t)
 	cfg.NoExport = false

@@ -10,7 +10,7 @@
 // OTEL_PROPAGATORS, OTEL_TRACES_SAMPLER and its _ARG, OTEL_TRACES_EXPORTER (otlp, console, none), OTEL_BSP_*, the
 // OTEL_*_LIMIT of spans, and OTEL_EXPORTER_OTLP_* with their _TRACES_ variants: ENDPOINT, INSECURE, PROTOCOL (grpc,
 // http/protobuf, http/json), HEADERS, CERTIFICATE, CLIENT_CERTIFICATE, CLIENT_KEY, COMPRESSION and TIMEOUT. A value
-// that cannot be used is a [ConfigError] that names it. The environment is read and never changed.
+// that cannot be used is a [FieldError] that names it. The environment is read and never changed.
 //
 // An endpoint is a URL or host:port. 127.0.0.1:4317, localhost:4317 and [::1]:4317 are plaintext, because they are on
 // this machine. collector:4317 is TLS, unless INSECURE is true. Port 4318 means OTLP over HTTP. OpenTelemetry's

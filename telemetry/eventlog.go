@@ -15,7 +15,7 @@ import (
 	"github.com/backspan/backspan/internal/semconv"
 )
 
-// SessionVariable hands the session of a process to its children.
+// SessionVariable is the environment variable that hands the session of a process, a UUID, to its children.
 const SessionVariable = "BACKSPAN_SESSION"
 
 // An EventLog is a span processor that mirrors Backspan's spans into events.jsonl. Start makes one by itself; it
@@ -40,7 +40,7 @@ type EventLog struct {
 
 var _ sdktrace.SpanProcessor = (*EventLog)(nil)
 
-// recordWriter is what is used of *events.Writer.
+// recordWriter is the part of *events.Writer that an EventLog uses.
 type recordWriter interface{ Write(r *events.Record) }
 
 // NewEventLog returns an EventLog that writes to w. session is the UUID of the process's session; empty, it is taken
@@ -79,7 +79,7 @@ func (l *EventLog) OnStart(parent context.Context, span sdktrace.ReadWriteSpan) 
 	}
 }
 
-// OnEnd writes what an ended span has to say, if anything.
+// OnEnd writes the record of an ended span, if it has one.
 func (l *EventLog) OnEnd(span sdktrace.ReadOnlySpan) {
 	if l.alone && !isBackspan(span) || l.closed.Load() {
 		return
@@ -104,27 +104,27 @@ func (l *EventLog) OnEnd(span sdktrace.ReadOnlySpan) {
 // ForceFlush does nothing: lines are written as spans end.
 func (l *EventLog) ForceFlush(context.Context) error { return nil }
 
-// Shutdown makes the EventLog deaf. It leaves the Writer open: whoever opened it closes it, because a provider with a
-// slow processor in front may never come to shut this one down.
+// Shutdown makes the EventLog ignore further spans. It leaves the Writer open: the code that opened it closes it, because a
+// provider with a slow processor in front may never shut this one down.
 func (l *EventLog) Shutdown(context.Context) error {
 	l.closed.Store(true)
 	return nil
 }
 
-// recovered keeps a panic (of a redaction, of a sick span) from the host, whose goroutine this is.
+// recovered keeps a panic, of a redaction for example, from the host, on whose goroutine spans start and end.
 func (l *EventLog) recovered() {
 	if r := recover(); r != nil && !l.told.Swap(true) {
 		report(fmt.Errorf("telemetry: the event log panicked: %v", r))
 	}
 }
 
-// A draft is a record with room for its details.
+// A draft is a record with an array for its details.
 type draft struct {
 	events.Record
-	room [9]events.Field
+	fields [9]events.Field
 }
 
-// drafts are pooled, as the details would otherwise be allocated anew for each line.
+// drafts are pooled, so that the details are not allocated anew for each line.
 var drafts = sync.Pool{New: func() any { return new(draft) }}
 
 func newDraft(span sdktrace.ReadOnlySpan, kind string) *draft {
@@ -133,7 +133,7 @@ func newDraft(span sdktrace.ReadOnlySpan, kind string) *draft {
 	d.Level = events.LevelInfo
 	d.TraceID = span.SpanContext().TraceID()
 	d.SpanID = span.SpanContext().SpanID()
-	d.Details = d.room[:0]
+	d.Details = d.fields[:0]
 	return d
 }
 

@@ -27,9 +27,9 @@ type seen struct {
 	recoveryAttempts                                                    int64
 }
 
-// uneventful says, in one look at the attributes in the order in which package retry sets them, that a span is one of the
-// many about which nothing is written: a first attempt that succeeded, or an operation that was not stopped. Of a span
-// that it does not know for one, it says no.
+// uneventful reports whether nothing is written about a span: a first attempt that succeeded, or an operation that was not
+// stopped. It reads the attributes once, in the order in which package retry sets them; in another order it may return
+// false for such a span, which is then read in full.
 func uneventful(attributes []attribute.KeyValue) bool {
 	var kind string
 	var first bool
@@ -166,8 +166,8 @@ func (d *draft) error(text, errorType string) {
 	}
 }
 
-// operationEnded writes an operation that was stopped during a wait: its last attempt said "retrying", and
-// nothing else would say that no retry came.
+// operationEnded writes an operation that was stopped during a wait. Its last attempt said "retrying", and no other record
+// says that no retry came.
 func (l *EventLog) operationEnded(span sdktrace.ReadOnlySpan, s *seen) {
 	if s.outcome != semconv.OutcomeCancelled && s.outcome != semconv.OutcomeDeadline {
 		return
@@ -184,7 +184,7 @@ func (l *EventLog) operationEnded(span sdktrace.ReadOnlySpan, s *seen) {
 	l.write(d)
 }
 
-// waits counts the waits that an operation began. What the span's limit on events dropped is the oldest, and waits.
+// waits counts the waits that an operation began. The events that the span's limit dropped are the oldest, all of waits.
 func waits(span sdktrace.ReadOnlySpan) int64 {
 	n := int64(span.DroppedEvents())
 	for _, event := range span.Events() {

@@ -65,11 +65,11 @@ func Example() {
 }
 
 // A setting that cannot be used is named, with what would be right.
-func ExampleConfigError() {
+func ExampleFieldError() {
 	_, err := telemetry.Start(context.Background(), telemetry.Config{Sampler: "sometimes"})
-	var bad *telemetry.ConfigError
+	var bad *telemetry.FieldError
 	if errors.As(err, &bad) {
-		fmt.Printf("%s: %q\n", bad.Name, bad.Value)
+		fmt.Printf("%s: %q\n", bad.Field, bad.Value)
 	}
 	// Output: Config.Sampler: "sometimes"
 }

@@ -44,7 +44,7 @@ type Telemetry struct {
 // cfg.Local it also sets OpenTelemetry's global TracerProvider and propagator. It does not wait for a collector: one
 // that is away is no error, here or later. It does not change the environment.
 //
-// It returns a *ConfigError for a setting that cannot be used, and an error when the event log or the trace
+// It returns a *FieldError for a setting that cannot be used, and an error when the event log or the trace
 // file cannot be opened; nothing is left open or set then. Call Shutdown before the program ends.
 func Start(ctx context.Context, cfg Config) (*Telemetry, error) {
 	env := otelenv.Read(cfg.program())
@@ -58,7 +58,7 @@ func Start(ctx context.Context, cfg Config) (*Telemetry, error) {
 		return nil, err
 	}
 	if err := env.Err(); err != nil {
-		return nil, configError(err)
+		return nil, fieldError(err)
 	}
 	if env.Disabled.Value != "true" {
 		t.destination = chooseDestination(ctx, cfg, &env)
@@ -80,7 +80,7 @@ func newSession(id string) (string, error) {
 	}
 	parsed, err := uuid.Parse(id)
 	if err != nil {
-		return "", &ConfigError{Name: "Config.Session", Value: id, Want: "a UUID", Err: err}
+		return "", &FieldError{Field: "Config.Session", Value: id, Want: "a UUID", Err: err}
 	}
 	return parsed.String(), nil
 }
@@ -90,7 +90,7 @@ func newSession(id string) (string, error) {
 func newPropagator(env otelenv.Settings) (propagation.TextMapPropagator, error) {
 	p, err := autoprop.TextMapPropagator(strings.Split(env.Propagators.Value, ",")...)
 	if err != nil {
-		return nil, configError(cmp.Or(env.Propagators.Err, err))
+		return nil, fieldError(cmp.Or(env.Propagators.Err, err))
 	}
 	return p, nil
 }

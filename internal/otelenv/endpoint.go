@@ -140,7 +140,7 @@ func (s *Settings) readSchemeless(rules endpointRules, variables ...string) {
 		if _, path, found := strings.Cut(v.text, "/"); found {
 			right += "/" + path
 		}
-		s.Schemeless = append(s.Schemeless, &Error{Name: v.name, Value: v.text, Want: right, Err: parseErr})
+		s.Schemeless = append(s.Schemeless, &Error{Field: v.name, Value: v.text, Want: right, Err: parseErr})
 	}
 }
 

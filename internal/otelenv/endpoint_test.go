@@ -105,7 +105,7 @@ func TestABadEndpointIsAClearError(t *testing.T) {
 			t.Errorf("%s: %v, error %v, want a Error", c.text, e, err)
 			continue
 		}
-		if bad.Name != "OTEL_EXPORTER_OTLP_ENDPOINT" || bad.Want == "" {
+		if bad.Field != "OTEL_EXPORTER_OTLP_ENDPOINT" || bad.Want == "" {
 			t.Errorf("%s: %+v", c.text, bad)
 		}
 	}
@@ -135,7 +135,7 @@ func TestVariablesWithoutASchemeAreNamedWithTheURL(t *testing.T) {
 				}
 				continue
 			}
-			if len(got) != 1 || got[0].Name != "OTEL_EXPORTER_OTLP_ENDPOINT" || got[0].Value != c.text || got[0].Want != c.want {
+			if len(got) != 1 || got[0].Field != "OTEL_EXPORTER_OTLP_ENDPOINT" || got[0].Value != c.text || got[0].Want != c.want {
 				t.Errorf("%q: %+v, want one with %s", c.text, got, c.want)
 			}
 		}

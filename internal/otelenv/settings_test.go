@@ -140,7 +140,7 @@ func TestReadFindsEveryBadSetting(t *testing.T) {
 		"OTEL_PROPAGATORS": propagatorsOf, "OTEL_EXPORTER_OTLP_ENDPOINT": endpointOf,
 	} {
 		var bad *Error
-		if s := of(d); !errors.As(s.Err, &bad) || bad.Name != name {
+		if s := of(d); !errors.As(s.Err, &bad) || bad.Field != name {
 			t.Errorf("%s: %+v", name, s)
 		}
 	}
@@ -219,7 +219,7 @@ func TestBadHeadersDoNotTellTheirSecrets(t *testing.T) {
 		t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", value)
 		err := Read(Program{}).Err()
 		var bad *Error
-		if !errors.As(err, &bad) || bad.Name != "OTEL_EXPORTER_OTLP_HEADERS" || strings.Contains(err.Error(), "s3cret") {
+		if !errors.As(err, &bad) || bad.Field != "OTEL_EXPORTER_OTLP_HEADERS" || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%s: %v", value, err)
 		}
 	}
@@ -248,7 +248,7 @@ func TestErrSaysWhatIsUsed(t *testing.T) {
 			}
 			c.program.Name = func(field string) string { return "--" + field }
 			bad, ok := errors.AsType[*Error](Read(c.program).Err())
-			if got := ok; got != (c.want != "") || ok && bad.Name != c.want {
+			if got := ok; got != (c.want != "") || ok && bad.Field != c.want {
 				t.Errorf("%+v with %v: error %v, want one about %q", c.program, c.env, bad, c.want)
 			}
 		})

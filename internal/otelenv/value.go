@@ -10,7 +10,7 @@ import (
 
 // An Error says which setting cannot be used.
 type Error struct {
-	Name  string // the variable, or the field as Program.Name calls it
+	Field string // the variable, or the field as Program.Name calls it
 	Value string // what was configured; empty when it may hold a secret
 	Want  string // what would be right
 	Err   error  // what is wrong with the value, where there is more to say; may be nil
@@ -21,9 +21,9 @@ func (e *Error) Error() string { return e.Fault() + ", want " + e.Want }
 
 // Fault is Error without Want.
 func (e *Error) Fault() string {
-	text := e.Name + " cannot be used"
+	text := e.Field + " cannot be used"
 	if e.Value != "" {
-		text = fmt.Sprintf("%s is %q", e.Name, e.Value)
+		text = fmt.Sprintf("%s is %q", e.Field, e.Value)
 	}
 	if e.Err != nil {
 		text += fmt.Sprintf(" (%v)", e.Err)
@@ -66,7 +66,7 @@ func (v value) or(otherwise string) Setting {
 }
 
 func (v value) bad(want string, err error) error {
-	return &Error{Name: v.name, Value: v.text, Want: want, Err: err}
+	return &Error{Field: v.name, Value: v.text, Want: want, Err: err}
 }
 
 // boolean reads true or false. OpenTelemetry's specification takes every other word for false. A person who wrote 1 or

@@ -1,8 +1,8 @@
-// Package scope holds what rides in the context from one Backspan span to the next: the session, the phase,
-// how deeply retries are nested, and that a span being started is one of ours.
+// Package scope holds what the context carries from one Backspan span to the next: the session, the phase, how deeply
+// retries are nested, and that a span that is being started is one of Backspan's.
 //
-// It travels in the context and never in baggage: baggage leaves the process with outgoing requests, and
-// would tell strangers which session and phase called them.
+// It is in the context and never in baggage: baggage leaves the process with outgoing requests, and would tell other
+// services which session and phase called them.
 package scope
 
 import (
@@ -16,10 +16,10 @@ type Frame struct {
 	Phase   string // empty outside a phase
 	Depth   int    // how many retry loops are around; 0 outside any
 
-	// Starting is set only in the context handed to Tracer.Start: the kind (semconv.Kind…) of the span that is
-	// started. A sampler sees neither the instrumentation scope nor attributes set later, and attributes at
-	// Start cost allocations; so this is how samplers and span processors know a span for one of ours. The
-	// next frame below must not have it: code of the user's runs there.
+	// Starting is set only in the context that Tracer.Start gets: the kind (semconv.Kind…) of the span that is started.
+	// Samplers and span processors know by it that the span is one of Backspan's. A sampler sees neither the
+	// instrumentation scope nor attributes set later, and attributes at Start cost allocations. The next frame below
+	// must not have it, because the user's code runs there.
 	Starting string
 
 	// NoWait makes waits pass at once; tests set it (see retrytest.NoWait).
@@ -34,9 +34,9 @@ type Frame struct {
 
 type frameKey struct{}
 
-// A layer is a context that adds to the frame around it. Layers are contexts themselves, because context.WithValue
-// would take two allocations, and small, because one or two are made for each attempt: what is around is looked up
-// when somebody asks.
+// A layer is a context that adds to the frame around it. It is a context itself, because context.WithValue would take two
+// allocations. It is small, because one or two are made for each attempt; the frame around it is looked up when it is
+// needed.
 type layer interface{ frame() Frame }
 
 // From returns the innermost frame of ctx, or the zero Frame.
@@ -114,10 +114,10 @@ func (c *starting) frame() Frame {
 	return f
 }
 
-// Adopt gives a session to the Backspan span that is being started with parent context ctx, and to everything below
-// it, unless it has one. A span processor does that in its OnStart: whoever starts the span finds the session in the
-// frame, and sets it together with the span's other attributes. It returns false when ctx is not from ToStart and has no
-// session: then nobody will.
+// Adopt gives a session to the Backspan span that is being started with parent context ctx, and to everything below it,
+// unless it has one. A span processor calls it in its OnStart. The code that starts the span then finds the session in the
+// frame, and sets it together with the span's other attributes. Adopt returns false when ctx is not from ToStart and has
+// no session: then the processor must set the attribute.
 func Adopt(ctx context.Context, session string) bool {
 	innermost, ok := ctx.Value(frameKey{}).(layer)
 	if !ok || innermost.frame().Session != "" {

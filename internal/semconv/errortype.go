@@ -18,7 +18,7 @@ const (
 	ErrorTypeGoexit = "goexit"
 )
 
-// classes are errors with a short stable name, the most telling first: a refused connection is also a net.Error.
+// classes are errors with a short stable name, the most specific first: a refused connection is also a net.Error.
 var classes = []struct {
 	err  error
 	name string
@@ -49,7 +49,7 @@ func ErrorType(err error) (name string) {
 	if err == nil {
 		return ""
 	}
-	// The methods of a foreign error run here, and telemetry must not bring its host down.
+	// The methods of a user's error run here, and their panics must not reach the host.
 	defer func() {
 		if recover() != nil {
 			name = typeName(err)
@@ -70,11 +70,11 @@ func ErrorType(err error) (name string) {
 	return typeName(bare(err))
 }
 
-// findings are gathered in one walk through the tree of an error. An errors.Is for each class would walk it twenty
-// times, and be a tenth of what a failed attempt costs.
+// findings are collected in one walk through the tree of an error. An errors.Is for each class would walk it twenty times,
+// a tenth of the cost of a failed attempt.
 type findings struct {
 	own     string // the first answer of an ErrorType method
-	class   int    // the most telling of classes
+	class   int    // the most specific of classes
 	dns     bool
 	timeout bool // a Timeout method says so
 }
@@ -107,7 +107,7 @@ func typeName(err error) string { return reflect.TypeOf(err).String() }
 // wrapper is the type of fmt.Errorf("…%w"), which says nothing about the error.
 var wrapper = reflect.TypeOf(fmt.Errorf("%w", io.EOF))
 
-// bare takes off the wraps that only add words.
+// bare unwraps err as long as the wrapper only adds text.
 func bare(err error) error {
 	for {
 		_, ours := err.(interface{ BackspanWrapper() })
@@ -122,8 +122,8 @@ func bare(err error) error {
 	}
 }
 
-// ErrorText is err's message. An error whose Error method panics (a nil pointer in an interface, most often)
-// must not bring the host down just because its failure is recorded.
+// ErrorText is err's message. An Error method that panics, most often one of a nil pointer in an interface, becomes a text
+// that says so.
 func ErrorText(err error) (text string) {
 	if err == nil {
 		return ""

@@ -1,14 +1,14 @@
 // Package semconv spells every span name, attribute key, event name and attribute value of Backspan, once.
 //
-// Everything that writes a span and everything that reads one (the event log, the waterfall, the trace file)
-// takes the words from here, so that a reading can never disagree with the span.
+// The code that writes spans and the code that reads them (the event log, the waterfall, the trace file) take the words
+// from here, so that a reading cannot disagree with the span.
 // OpenTelemetry has no stable convention for retries yet (specification issues 729 and 1306, semantic
 // conventions issue 2355), hence names of our own.
 package semconv
 
 import "go.opentelemetry.io/otel/attribute"
 
-// The instrumentation scope of every span that Backspan starts. Processors and samplers know ours by it.
+// The instrumentation scope of every span that Backspan starts.
 const (
 	ScopeName    = "github.com/backspan/backspan"
 	ScopeVersion = "0.1.0"
@@ -118,8 +118,8 @@ const (
 	ExceptionStacktraceKey = attribute.Key("exception.stacktrace")
 )
 
-// The names of attempts and recoveries are made ahead: naming a span must not cost an allocation, and a
-// backend that lists span names should see few of them, so that from the tenth on they share one.
+// The names of attempts and recoveries are made ahead, so that naming a span costs no allocation. From the tenth on they
+// share one name, because backends list span names.
 var (
 	attemptNames  = names("attempt ")
 	recoveryNames = names("recovery ")

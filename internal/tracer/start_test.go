@@ -44,7 +44,7 @@ func installed(t *testing.T, placeholder bool) *asked {
 	t.Cleanup(func() { otel.SetTracerProvider(before) })
 	p := &askedProvider{tracer: &asked{}}
 	otel.SetTracerProvider(p)
-	of(p).silence.placeholder = placeholder
+	of(p).noop.placeholder = placeholder
 	return p.tracer
 }
 
@@ -61,12 +61,12 @@ func same(a, b trace.Span) bool { return a.SpanContext().Equal(b.SpanContext()) 
 
 func TestThePlaceholderIsKnown(t *testing.T) {
 	// Another test may have put an SDK behind it: it stays a placeholder, which only Start can tell.
-	if !of(otel.GetTracerProvider()).silence.placeholder {
+	if !of(otel.GetTracerProvider()).noop.placeholder {
 		t.Errorf("%T is not taken for the API's placeholder: has it moved?", otel.GetTracerProvider())
 	}
 }
 
-func TestASilentPlaceholderIsAskedOnceASecond(t *testing.T) {
+func TestAPlaceholderWithoutSpansIsAskedOnceASecond(t *testing.T) {
 	for _, epoch := range []time.Duration{0, time.Hour, -26 * 365 * 24 * time.Hour} { // a fake clock may start in the past
 		tracer := installed(t, true)
 		for _, step := range []struct {
@@ -75,25 +75,25 @@ func TestASilentPlaceholderIsAskedOnceASecond(t *testing.T) {
 		}{
 			{0, 1},
 			{0, 1},
-			{believed / 2, 1},
-			{believed - 1, 1},
-			{believed, 2},
-			{believed + 1, 2},
-			{2 * believed, 3},
-			{0, 4}, // a clock that was set back: nothing is believed from the future
+			{placeholderHolds / 2, 1},
+			{placeholderHolds - 1, 1},
+			{placeholderHolds, 2},
+			{placeholderHolds + 1, 2},
+			{2 * placeholderHolds, 3},
+			{0, 4}, // a clock that was set back: nothing is placeholderHolds from the future
 		} {
 			ctx, span := begin(t.Context(), epoch+step.at)
 			if tracer.times != step.asked {
 				t.Fatalf("at %v+%v: asked %d times, want %d", epoch, step.at, tracer.times, step.asked)
 			}
 			if span != nil && span.SpanContext().IsValid() || trace.SpanFromContext(ctx).SpanContext().IsValid() {
-				t.Errorf("at %v: a span out of silence: %v", step.at, span)
+				t.Errorf("at %v: a span although none was made: %v", step.at, span)
 			}
 		}
 	}
 }
 
-func TestSilenceKeepsTheRemoteParent(t *testing.T) {
+func TestNoSpanKeepsTheRemoteParent(t *testing.T) {
 	tracer := installed(t, true)
 	remote := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, Remote: true})
 	parent := trace.ContextWithRemoteSpanContext(t.Context(), remote)
@@ -107,12 +107,12 @@ func TestSilenceKeepsTheRemoteParent(t *testing.T) {
 	}
 }
 
-func TestAnAgentBehindThePlaceholderIsHeard(t *testing.T) {
+func TestAnAgentBehindThePlaceholderIsNoticed(t *testing.T) {
 	tracer := installed(t, true)
 	begin(t.Context(), 0)
 	tracer.span = madeSpan() // it attaches
 	for i := range 3 {
-		ctx, span := begin(t.Context(), believed)
+		ctx, span := begin(t.Context(), placeholderHolds)
 		if tracer.times != 2+i || !same(span, tracer.span) || !same(trace.SpanFromContext(ctx), tracer.span) || tracer.kind != "operation" {
 			t.Errorf("asked %d times, span %v, kind %q", tracer.times, span, tracer.kind)
 		}
@@ -129,7 +129,7 @@ func TestOtherProvidersAreAlwaysAsked(t *testing.T) {
 	}
 }
 
-func TestAnInstalledProviderIsHeardAtOnce(t *testing.T) {
+func TestAnInstalledProviderIsAskedAtOnce(t *testing.T) {
 	installed(t, true)
 	begin(t.Context(), time.Second)
 	other := installed(t, false)

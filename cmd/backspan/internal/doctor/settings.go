@@ -147,7 +147,7 @@ func (e *exam) endpoint() bool {
 			text += `; OpenTelemetry's exporter logs an error for it, "parse url"`
 		}
 		e.found("endpoint", Note, "want "+bad.Want+", which every program reads alike",
-			"%s is %q, without a scheme, %s", bad.Name, bad.Value, text)
+			"%s is %q, without a scheme, %s", bad.Field, bad.Value, text)
 	}
 	return true
 }

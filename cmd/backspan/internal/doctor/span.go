@@ -24,7 +24,7 @@ const spanName = "backspan doctor"
 // testSpan sends a span as telemetry.Start's exporter does, and reports whether the collector took it.
 func (e *exam) testSpan(ctx context.Context) {
 	err := e.send(ctx)
-	var config *telemetry.ConfigError
+	var config *telemetry.FieldError
 	var export *telemetry.ExportError
 	switch {
 	case err == nil && e.report.TraceID != "":

@@ -84,7 +84,7 @@ func (t *Flags) Source(field string) string {
 // Typed reports whether err, which Config returned, is about a flag that was typed.
 func (t *Flags) Typed(err error) bool {
 	if setting, ok := errors.AsType[*otelenv.Error](err); ok {
-		return strings.HasPrefix(setting.Name, "--")
+		return strings.HasPrefix(setting.Field, "--")
 	}
 	_, err = t.TypedOnly().Config()
 	return err != nil
