@@ -93,8 +93,8 @@ func (b *blocks) cut(read []byte, end int, next block) block {
 	return next
 }
 
-// keepFrom returns where the part of a too long line begins that is carried. A record may begin there, and one that follows
-// a long fragment on the same line is not cut in two.
+// keepFrom returns where the part of a too long line begins that is carried. A record may begin there, and one that
+// follows a long fragment on the same line is not cut in two.
 func keepFrom(buf []byte) int {
 	if at := bytes.LastIndex(buf, markerBytes); at > 0 {
 		return at

@@ -2,8 +2,8 @@ package events
 
 import "math"
 
-// A Field is one key of a record's details with its value: a text, a whole number, a number, or true or false. Making one
-// allocates nothing.
+// A Field is one key of a record's details with its value: a text, a whole number, a number, or true or false.
+// Making one allocates nothing.
 type Field struct {
 	Key  string
 	kind fieldKind

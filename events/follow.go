@@ -11,13 +11,14 @@ import (
 	"time"
 )
 
-// FollowOptions says how a Follower follows. The zero value is right for files that a Writer with default options writes.
+// FollowOptions says how a Follower follows. The zero value is right for files that a Writer with default options
+// writes.
 type FollowOptions struct {
 	FromEnd  bool          // begin behind what is in the file already
 	Interval time.Duration // between two looks at the file; 0 means 100ms
 
-	// Grace is how long a file that was rotated away is still read: its writers need up to their CheckInterval to notice.
-	// 0 means 250ms. Records of the next file wait that long.
+	// Grace is how long a file that was rotated away is still read: its writers need up to their CheckInterval to
+	// notice. 0 means 250ms. Records of the next file wait that long.
 	Grace time.Duration
 }
 
@@ -25,10 +26,11 @@ type FollowOptions struct {
 // is rotated, to the beginning when it is truncated, and waits for a file that is not there. A line counts when its
 // newline is there.
 //
-// It misses what is gone before it looks, at most FollowOptions.Interval later: the end of a file that is truncated, and
-// a whole file when the log is rotated twice or is deleted. A truncation is noticed however much has been written
-// since, because the text before the reading position is no longer the same. A truncation after which the same text is
-// written there again is not noticed. When a part of the file is left, the records in that part come a second time.
+// It misses what is gone before it looks, at most FollowOptions.Interval later: the end of a file that is
+// truncated, and a whole file when the log is rotated twice or is deleted. A truncation is noticed however much has
+// been written since, because the text before the reading position is no longer the same. A truncation after which
+// the same text is written there again is not noticed. When a part of the file is left, the records in that part
+// come a second time.
 type Follower struct {
 	path string
 	opts FollowOptions
@@ -224,8 +226,8 @@ func (f *Follower) skip() error {
 	return nil
 }
 
-// begin reads files[0] from at; before is what stands before that. What is left of the file that was read until now has got
-// no newline and will not get one any more, so it is taken as a line as it is.
+// begin reads files[0] from at; before is what stands before that. What is left of the file that was read until now
+// has got no newline and will not get one any more, so it is taken as a line as it is.
 func (f *Follower) begin(at int64, before []byte) {
 	if len(f.src.carry) > 0 {
 		f.cur.block = block{data: append(f.src.carry, '\n'), offset: f.src.offset, joined: f.src.joined}

@@ -30,8 +30,8 @@ func (t *tail) begin(file *os.File, at int64, before []byte) {
 
 func (t *tail) know(before []byte) { t.size = copy(t.known[:], before[max(0, len(before)-tailSize):]) }
 
-// Read reads what is known again, together with what comes after it: so no truncation fits in between. It says io.EOF at
-// the end of the file, and when the file was truncated.
+// Read reads what is known again, together with what comes after it: so no truncation fits in between. It says
+// io.EOF at the end of the file, and when the file was truncated.
 func (t *tail) Read(p []byte) (int, error) {
 	if t.cut {
 		return 0, io.EOF

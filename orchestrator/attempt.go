@@ -18,13 +18,15 @@ import (
 	"github.com/backspan/backspan/retry"
 )
 
-// Attempt makes the attempt that task describes and returns how it ended, and what is to follow. It is for engines. ctx is
-// the phase's: it carries the phase's deadline and span. The function runs on a goroutine of its own, so that a panic or
-// runtime.Goexit ends only the attempt. A function that runs for longer than grace after ctx has ended is abandoned; a
-// grace of 0 means DefaultGrace.
+// Attempt makes the attempt that task describes and returns how it ended, and what is to follow. It is for engines.
+// ctx is the phase's: it carries the phase's deadline and span. The function runs on a goroutine of its own, so
+// that a panic or runtime.Goexit ends only the attempt. A function that runs for longer than grace after ctx has
+// ended is abandoned; a grace of 0 means DefaultGrace.
 func (p *Plan) Attempt(ctx context.Context, task engine.Task, grace time.Duration) engine.Done {
 	done := make(chan *engine.Done, 1)
-	go p.newAttempt(ctx, task, grace, func(d *engine.Done) { done <- d }).run(ctx)
+	a := p.newAttempt(ctx, task, grace)
+	a.deliver = func(d *engine.Done) { done <- d }
+	go a.run(ctx)
 	return *<-done
 }
 
@@ -55,7 +57,7 @@ type attempt struct {
 	abandon *time.Timer // set when the context ends; it abandons the call
 }
 
-func (p *Plan) newAttempt(ctx context.Context, task engine.Task, grace time.Duration, deliver func(*engine.Done)) *attempt {
+func (p *Plan) newAttempt(ctx context.Context, task engine.Task, grace time.Duration) *attempt {
 	var policy retry.Policy
 	i, known := p.index[task.Phase]
 	if known {
@@ -72,17 +74,17 @@ func (p *Plan) newAttempt(ctx context.Context, task engine.Task, grace time.Dura
 	if task.Recovery && policy.MaxRetries != retry.Never {
 		frame.Depth++ // a level of retrying around whatever the phase retries itself
 	}
-	return &attempt{plan: p, index: i, known: known, task: task, policy: policy, frame: frame, grace: grace, deliver: deliver}
+	return &attempt{plan: p, index: i, known: known, task: task, policy: policy, frame: frame, grace: grace}
 }
 
-// run makes the call. phase is the phase's context. What must happen after the call is deferred, because runtime.Goexit in
-// the phase's function does not return here.
+// run makes the call. phase is the phase's context. What must happen after the call is deferred, because
+// runtime.Goexit in the phase's function does not return here.
 func (a *attempt) run(phase context.Context) {
 	a.started = time.Now()
 	ctx := a.startSpan(phase)
-	if a.policy.AttemptTimeout > 0 {
+	if timeout := a.policy.AttemptTimeout; timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, a.policy.AttemptTimeout, &timeoutError{"attempt", a.policy.AttemptTimeout})
+		ctx, cancel = context.WithTimeoutCause(ctx, timeout, &timeoutError{"attempt", timeout})
 		defer cancel()
 	}
 	defer context.AfterFunc(ctx, func() { a.abandonAfterGrace(phase, context.Cause(ctx)) })()
@@ -254,8 +256,8 @@ func (a *attempt) claim() bool {
 	return true
 }
 
-// abandonAfterGrace ends the attempt although its call has not returned, when that takes longer than the grace. The context
-// of the call has ended because of cause.
+// abandonAfterGrace ends the attempt although its call has not returned, when that takes longer than the grace. The
+// context of the call has ended because of cause.
 func (a *attempt) abandonAfterGrace(phase context.Context, cause error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

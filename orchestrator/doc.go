@@ -13,9 +13,9 @@
 // phase that is given up may have a fallback, whose result then is the phase's; a fallback is no recovery. Within a
 // phase, package retry retries single operations; an error that it gave up with retry.ErrPermanent is not recovered.
 //
-// The run, each phase and each attempt is an OpenTelemetry span. First try, recovery attempts and fallback stand side by
-// side below their phase, with the waits as gaps between them, and the result of the recovery is on the phase's span. The
-// run's id is the session.id of them all.
+// The run, each phase and each attempt is an OpenTelemetry span. First try, recovery attempts and fallback stand
+// side by side below their phase, with the waits as gaps between them, and the result of the recovery is on the
+// phase's span. The run's id is the session.id of them all.
 //
 // The Report is complete however the run ended: every phase is in it once, in the order of the pipeline, and it
 // reads the same from its JSON. The error is nil only if all is well; otherwise errors.Is and errors.As find in it

@@ -11,7 +11,8 @@ import (
 	"github.com/backspan/backspan/retry"
 )
 
-// ErrAbandoned matches the error of a phase whose function was still running Options.Grace after its context had ended.
+// ErrAbandoned matches the error of a phase whose function was still running Options.Grace after its context had
+// ended.
 var ErrAbandoned = errors.New("phase abandoned")
 
 // An Error says why a run did not end well. errors.Is and errors.As look into the errors of its phases, and into what
@@ -26,7 +27,7 @@ type Error struct {
 	Pipeline string
 	RunID    string
 	Status   Status         // Failed or Cancelled
-	Phases   []*retry.Error // one for each phase that failed or was cancelled, in the pipeline's order; Operation is its name
+	Phases   []*retry.Error // of the phases that failed or were cancelled, in the pipeline's order; Operation names it
 	Cause    error          // what ended the run's context; nil when that was alive
 }
 
@@ -85,7 +86,8 @@ func (e *Error) Unwrap() []error {
 	return tree
 }
 
-// first is the error whose type is error.type on the run's span: why the first phase failed, or what cancelled the run.
+// first is the error whose type is error.type on the run's span: why the first phase failed, or what cancelled the
+// run.
 func (e *Error) first() error {
 	if len(e.Phases) > 0 {
 		return e.Phases[0].Err
@@ -166,8 +168,8 @@ func (e *fallbackError) Error() string {
 func (e *fallbackError) Unwrap() []error   { return []error{e.before, e.err} }
 func (e *fallbackError) ErrorType() string { return semconv.ErrorType(e.err) }
 
-// remoteError stands for an error of another process: its text, its type, and the error of the standard library that it
-// matches. kind and standard may be empty.
+// remoteError stands for an error of another process: its text, and, if known, its type and the standard error that it
+// matches.
 type remoteError struct {
 	text, kind string
 	standard   error

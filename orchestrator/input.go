@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -54,7 +55,7 @@ func (in Input) noOutput(phase string) error {
 	}
 	return retry.Permanent(&FieldError{
 		Field: "Input.Output", Value: fmt.Sprintf("%q", phase),
-		Want: "a phase that it reads (" + quoted(reads) + "), or to name this one in Uses",
+		Want: "a phase that it reads (" + cmp.Or(strings.Join(reads, ", "), "none") + "), or to name this one in Uses",
 	})
 }
 
@@ -68,14 +69,8 @@ func decode(data json.RawMessage, v any) error {
 	return d.Decode(v)
 }
 
-func quoted(names []string) string {
-	if len(names) == 0 {
-		return "none"
-	}
-	return `"` + strings.Join(names, `", "`) + `"`
-}
-
-// idempotencyKey is a UUID of version 8 made from a hash, so that every engine and every attempt computes the same one.
+// idempotencyKey is a UUID of version 8 made from a hash, so that every engine and every attempt computes the same
+// one.
 func idempotencyKey(runID, pipeline, phase string) string {
 	text := make([]byte, 0, 128)
 	for _, part := range [...]string{runID, pipeline, phase} {

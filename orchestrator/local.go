@@ -66,8 +66,8 @@ func (d *local) BeginPhase(name string) {
 // outlives reports whether phase i does not end with the run's context.
 func (d *local) outlives(i int) bool { return d.after != nil && d.plan.pipeline.Phases[i].If == Always }
 
-// A cleanupContext ends when its Context does. Its values are first those of values (the span, the run's frame), then its
-// own.
+// A cleanupContext ends when its Context does. Its values are first those of values (the span, the run's frame),
+// then its own.
 type cleanupContext struct {
 	context.Context //nolint:containedctx // it is a context
 
@@ -84,7 +84,8 @@ func (c cleanupContext) Value(key any) any {
 func (d *local) StartAttempt(task engine.Task) {
 	i := d.plan.index[task.Phase]
 	phase := &d.phases[i]
-	a := d.plan.newAttempt(phase.ctx, task, d.grace, func(done *engine.Done) { d.completions <- engine.Completion{Done: done} })
+	a := d.plan.newAttempt(phase.ctx, task, d.grace)
+	a.deliver = func(done *engine.Done) { d.completions <- engine.Completion{Done: done} }
 	a.skipped = phase.skipped
 	if d.outlives(i) {
 		a.stopped = d.ctx.Err

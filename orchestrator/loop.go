@@ -10,10 +10,10 @@ import (
 	"github.com/backspan/backspan/retry"
 )
 
-// Drive runs the plan on d: it decides what begins, how long to wait, and what the report says. It is for engines. It is
-// deterministic: the same plan, options and completions give the same calls to d and the same report. It uses opts.RunID,
-// EnableRecovery, DryRun, MaxParallel, ContinueOnError, and of Cleanup whether it has ended when a phase could begin; the
-// other options are the driver's. The errors are those of Pipeline.Run.
+// Drive runs the plan on d: it decides what begins, how long to wait, and what the report says. It is for engines.
+// It is deterministic: the same plan, options and completions give the same calls to d and the same report. It uses
+// opts.RunID, EnableRecovery, DryRun, MaxParallel, ContinueOnError, and of Cleanup whether it has ended when a
+// phase could begin; the other options are the driver's. The errors are those of Pipeline.Run.
 func (p *Plan) Drive(d engine.Driver[PhaseResult], opts Options) (Report, error) {
 	if err := opts.validate(); err != nil {
 		return Report{}, err
@@ -128,8 +128,8 @@ func (l *loop) cleansUp(i int) bool {
 	return l.plan.pipeline.Phases[i].If == Always && l.opts.Cleanup != nil && l.opts.Cleanup.Err() == nil
 }
 
-// failedBefore reports whether something that phase i needs, directly or through other phases, failed. For a phase without
-// needs it reports whether anything has failed so far.
+// failedBefore reports whether something that phase i needs, directly or through other phases, failed. For a phase
+// without needs it reports whether anything has failed so far.
 func (l *loop) failedBefore(i int) bool {
 	if len(l.plan.needs[i]) == 0 {
 		return l.failed >= 0
@@ -139,8 +139,8 @@ func (l *loop) failedBefore(i int) bool {
 	})
 }
 
-// idle reports whether phase i was skipped without anything having failed: in a dry run, because nothing failed before, or
-// because each phase that held it up was itself idle.
+// idle reports whether phase i was skipped without anything having failed: in a dry run, because nothing failed
+// before, or because each phase that held it up was itself idle.
 func (l *loop) idle(i int, reason string) (idle bool) {
 	if reason == inDryRun || reason == nothingFailed {
 		return true
@@ -215,16 +215,16 @@ func (l *loop) stopped(stop *engine.Stop) {
 
 // attempted records the end of an attempt of phase i and does what was decided after it.
 func (l *loop) attempted(i int, d *engine.Done) {
-	s := &l.phases[i]
+	s, next := &l.phases[i], d.Attempt+1
 	s.tries.add(d)
 	switch {
 	case d.Status == AttemptSuccess:
 		l.end(i, s.tries.result(Success, "", d.Output), nil)
 	case l.stop == nil && d.Decision.Retry:
 		s.state = waiting
-		l.driver.StartTimer(engine.Wait{Phase: l.name(i), Attempt: d.Attempt + 1, Delay: d.Decision.Delay, Reason: d.Error})
+		l.driver.StartTimer(engine.Wait{Phase: l.name(i), Attempt: next, Delay: d.Decision.Delay, Reason: d.Error})
 	case l.fallsBack(i, d):
-		l.start(i, engine.Task{Attempt: d.Attempt + 1, Fallback: true})
+		l.start(i, engine.Task{Attempt: next, Fallback: true})
 	default:
 		l.giveUp(i)
 	}
@@ -266,7 +266,6 @@ func (l *loop) end(i int, result PhaseResult, err *retry.Error) {
 	}
 }
 
-// report returns what Drive returns.
 func (l *loop) report(started time.Time) (Report, error) {
 	r := Report{
 		SessionID: l.opts.RunID,

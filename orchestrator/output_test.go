@@ -61,8 +61,8 @@ func TestOutputThatCannotBeRead(t *testing.T) {
 		name, phase, want string
 		into              any
 	}{
-		{"not used", "apart", `orchestrator: Input.Output is "apart", want a phase that it reads ("a"), or to name this one in Uses`, new(any)},
-		{"unknown", "x", `orchestrator: Input.Output is "x", want a phase that it reads ("a"), or to name this one in Uses`, new(any)},
+		{"not used", "apart", `orchestrator: Input.Output is "apart", want a phase that it reads (a), or to name this one in Uses`, new(any)},
+		{"unknown", "x", `orchestrator: Input.Output is "x", want a phase that it reads (a), or to name this one in Uses`, new(any)},
 		{"wrong type", "a", `output of phase "a": json: cannot unmarshal string into Go value of type int`, new(int)},
 		{"no pointer", "a", `output of phase "a": json: Unmarshal(non-pointer string)`, "x"},
 	} {

@@ -64,8 +64,8 @@ type Phase struct {
 	Fallback PhaseFunc
 }
 
-// A Condition says when a phase begins, once all that it waits for has ended. In a run that has been cancelled or whose time
-// is up none begins, but for Always with Options.Cleanup.
+// A Condition says when a phase begins, once all that it waits for has ended. In a run that has been cancelled or
+// whose time is up none begins, but for Always with Options.Cleanup.
 type Condition uint8
 
 // The conditions.
@@ -104,8 +104,8 @@ type Options struct {
 	Grace time.Duration
 
 	// Cleanup, if set, is the context of the phases whose condition is Always. They begin and go on after the run's
-	// context has ended, until this one ends, but then with neither recovery nor fallback. With nil they have the run's
-	// context, as all phases.
+	// context has ended, until this one ends, but then with neither recovery nor fallback. With nil they have the
+	// run's context, as all phases.
 	Cleanup context.Context //nolint:containedctx // an argument of Run, as ctx is, that few need
 }
 
@@ -117,11 +117,11 @@ const (
 
 // Run runs the pipeline and returns when no phase is under way any more. The report is complete whenever the
 // pipeline and the options could be used at all. The error is nil if every phase succeeded (in a dry run: or was
-// skipped because there was nothing to do), a *FieldError if nothing was run because an input cannot be used, and else an
-// *Error.
+// skipped because there was nothing to do), a *FieldError if nothing was run because an input cannot be used, and
+// else an *Error.
 //
-// When ctx ends, the contexts of the phases under way end too, and the other phases are skipped; see Options.Cleanup for
-// the exception. A cancelled run's error matches context.Canceled and context.Cause(ctx).
+// When ctx ends, the contexts of the phases under way end too, and the other phases are skipped; see
+// Options.Cleanup for the exception. A cancelled run's error matches context.Canceled and context.Cause(ctx).
 func (p Pipeline) Run(ctx context.Context, opts Options) (Report, error) {
 	plan, err := p.Plan()
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/backspan/backspan/retry"
 )
 
-// A Plan is a pipeline that has been checked and put in order. It does not change and may be shared. A program that shows
-// what a run would do asks it for its Phases; the rest is for engines: see package engine.
+// A Plan is a pipeline that has been checked and put in order. It does not change and may be shared. A program that
+// shows what a run would do asks it for its Phases; the rest is for engines: see package engine.
 type Plan struct {
 	pipeline Pipeline
 	policies []retry.Policy // the one that holds for each phase, defaults filled in

@@ -112,7 +112,7 @@ func (a *RecoveryAttempt) UnmarshalJSON(data []byte) error {
 	}
 	delay := math.Round(j.Delay * float64(time.Second))
 	if delay < 0 || delay >= math.MaxInt64 {
-		return fmt.Errorf("orchestrator: delay is %v, want seconds from 0 to %.0f", j.Delay, time.Duration(math.MaxInt64).Seconds())
+		return fmt.Errorf("orchestrator: delay is %v, want seconds from 0 to 9223372036", j.Delay)
 	}
 	*a = RecoveryAttempt{j.Attempt, time.Duration(delay), j.Status, j.Error, j.Result}
 	return nil

@@ -29,7 +29,9 @@ func recoverTracing() {
 }
 
 // start starts a span and returns it with the context for what is below it, whose innermost frame is frame.
-func start(ctx context.Context, frame scope.Frame, kind, name string, options ...trace.SpanStartOption) (below context.Context, span trace.Span) {
+func start(
+	ctx context.Context, frame scope.Frame, kind, name string, options ...trace.SpanStartOption,
+) (below context.Context, span trace.Span) {
 	below = scope.With(ctx, frame) // returned when tracing panics
 	defer recoverTracing()
 	starting := frame
@@ -97,9 +99,6 @@ func (d *local) scheduled(span trace.Span, wait engine.Wait) {
 
 // endPhase ends the phase's span. A skipped phase gets a span here, of no duration, so that every phase has one.
 func (d *local) endPhase(span trace.Span, result PhaseResult, failure *retry.Error) {
-	if d.span == nil {
-		return
-	}
 	status := semconv.PhaseStatusKey.String(string(result.Status))
 	if span == nil {
 		// The status is set at the start, where a span processor sees that the phase never ran.

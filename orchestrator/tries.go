@@ -75,7 +75,8 @@ func (t *tries) result(status Status, reason string, output json.RawMessage) Pha
 	return r
 }
 
-// reason says why the phase was given up. When the last attempt was to be followed by another, the end of the run is why.
+// reason says why the phase was given up. When the last attempt was to be followed by another, the end of the run
+// is why.
 func (t *tries) reason(stop *engine.Stop) engine.Reason {
 	switch {
 	case !t.last.Retry:
@@ -121,7 +122,8 @@ var reasons = map[engine.Reason]error{
 	engine.ReasonDeadline:  retry.ErrDeadline,
 }
 
-// reasonError is package retry's error for r. A name that is not known comes from a newer engine, and ends the phase too.
+// reasonError is package retry's error for r. A name that is not known comes from a newer engine, and ends the
+// phase too.
 func reasonError(r engine.Reason) error { return cmp.Or(reasons[r], retry.ErrExhausted) }
 
 // decided is d in the form that survives JSON.
@@ -147,8 +149,8 @@ func errorOf(d *engine.Done) error {
 	}
 }
 
-// endedBy reports whether stop is why a phase ended for reason. After the end of the run's context, a phase that cleans up
-// still has a timeout and a context of its own.
+// endedBy reports whether stop is why a phase ended for reason. After the end of the run's context, a phase that
+// cleans up still has a timeout and a context of its own.
 func endedBy(stop *engine.Stop, reason engine.Reason) bool {
 	return stop != nil &&
 		(reason == engine.ReasonDeadline && stop.Deadline || reason == engine.ReasonCancelled && !stop.Deadline)

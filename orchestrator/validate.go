@@ -13,10 +13,10 @@ import (
 // policies and the index.
 func (p *Plan) checkFields() error {
 	if !usable(p.pipeline.Name) {
-		return &FieldError{Field: "Pipeline.Name", Value: fmt.Sprintf("%q", p.pipeline.Name), Want: "a name, for example nightly"}
+		return &FieldError{"Pipeline.Name", fmt.Sprintf("%q", p.pipeline.Name), "a name, for example nightly"}
 	}
 	if len(p.pipeline.Phases) == 0 {
-		return &FieldError{Field: "Pipeline.Phases", Value: "empty", Want: "at least one phase"}
+		return &FieldError{"Pipeline.Phases", "empty", "at least one phase"}
 	}
 	if err := checkPolicy("Pipeline.Recovery", p.pipeline.Recovery); err != nil {
 		return err

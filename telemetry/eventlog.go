@@ -104,8 +104,8 @@ func (l *EventLog) OnEnd(span sdktrace.ReadOnlySpan) {
 // ForceFlush does nothing: lines are written as spans end.
 func (l *EventLog) ForceFlush(context.Context) error { return nil }
 
-// Shutdown makes the EventLog ignore further spans. It leaves the Writer open: the code that opened it closes it, because a
-// provider with a slow processor in front may never shut this one down.
+// Shutdown makes the EventLog ignore further spans. It leaves the Writer open: the code that opened it closes it,
+// because a provider with a slow processor in front may never shut this one down.
 func (l *EventLog) Shutdown(context.Context) error {
 	l.closed.Store(true)
 	return nil

@@ -27,9 +27,9 @@ type seen struct {
 	recoveryAttempts                                                    int64
 }
 
-// uneventful reports whether nothing is written about a span: a first attempt that succeeded, or an operation that was not
-// stopped. It reads the attributes once, in the order in which package retry sets them; in another order it may return
-// false for such a span, which is then read in full.
+// uneventful reports whether nothing is written about a span: a first attempt that succeeded, or an operation that
+// was not stopped. It reads the attributes once, in the order in which package retry sets them; in another order it
+// may return false for such a span, which is then read in full.
 func uneventful(attributes []attribute.KeyValue) bool {
 	var kind string
 	var first bool
@@ -44,7 +44,8 @@ func uneventful(attributes []attribute.KeyValue) bool {
 			return kind == semconv.KindAttempt && first && kv.Value.AsString() == semconv.ResultSuccess
 		case semconv.OutcomeKey:
 			outcome := kv.Value.AsString()
-			return kind == semconv.KindOperation && outcome != semconv.OutcomeCancelled && outcome != semconv.OutcomeDeadline
+			stopped := outcome == semconv.OutcomeCancelled || outcome == semconv.OutcomeDeadline
+			return kind == semconv.KindOperation && !stopped
 		}
 	}
 	return false
@@ -102,15 +103,16 @@ func (s *seen) draft(span sdktrace.ReadOnlySpan, kind string) *draft {
 	return d
 }
 
-// attemptEnded writes failed attempts, successes after failures, and every recovery attempt and fallback. A phase's own
-// first try is the attempt that belongs to no operation.
+// attemptEnded writes failed attempts, successes after failures, and every recovery attempt and fallback. A phase's
+// own first try is the attempt that belongs to no operation.
 func (l *EventLog) attemptEnded(span sdktrace.ReadOnlySpan, s *seen) {
 	number := strconv.FormatInt(s.attempt, 10)
 	switch {
 	case s.kind == semconv.KindFallback:
 		l.attempt(span, s, events.TypeFallback, "Fallback failed: ", "Fallback successful")
 	case s.kind == semconv.KindRecovery:
-		l.attempt(span, s, events.TypeRecovery, "Recovery attempt "+number+": ", "Recovery successful on attempt "+number)
+		l.attempt(span, s, events.TypeRecovery,
+			"Recovery attempt "+number+": ", "Recovery successful on attempt "+number)
 	case s.result != semconv.ResultSuccess && s.operation == "":
 		l.attempt(span, s, events.TypePhaseFailed, "Phase attempt "+number+": ", "")
 	case s.result != semconv.ResultSuccess:
@@ -147,8 +149,8 @@ func (l *EventLog) attempt(span sdktrace.ReadOnlySpan, s *seen, kind, failed, su
 	l.write(d)
 }
 
-// failure sets the message "<prefix>Error in <what>: <text>", adds the reason, which is the message without prefix, and
-// returns the text.
+// failure sets the message "<prefix>Error in <what>: <text>", adds the reason, which is the message without prefix,
+// and returns the text.
 func (d *draft) failure(prefix, what string, span sdktrace.ReadOnlySpan, s *seen) (text string) {
 	text = cmp.Or(span.Status().Description, s.errorType, "unknown error")
 	d.Message = prefix + "Error in " + what + ": " + text
@@ -166,8 +168,8 @@ func (d *draft) error(text, errorType string) {
 	}
 }
 
-// operationEnded writes an operation that was stopped during a wait. Its last attempt said "retrying", and no other record
-// says that no retry came.
+// operationEnded writes an operation that was stopped during a wait. Its last attempt said "retrying", and no other
+// record says that no retry came.
 func (l *EventLog) operationEnded(span sdktrace.ReadOnlySpan, s *seen) {
 	if s.outcome != semconv.OutcomeCancelled && s.outcome != semconv.OutcomeDeadline {
 		return
@@ -184,7 +186,8 @@ func (l *EventLog) operationEnded(span sdktrace.ReadOnlySpan, s *seen) {
 	l.write(d)
 }
 
-// waits counts the waits that an operation began. The events that the span's limit dropped are the oldest, all of waits.
+// waits counts the waits that an operation began. The events that the span's limit dropped are the oldest, all of
+// waits.
 func waits(span sdktrace.ReadOnlySpan) int64 {
 	n := int64(span.DroppedEvents())
 	for _, event := range span.Events() {
@@ -216,7 +219,9 @@ func (l *EventLog) started(frame scope.Frame, span sdktrace.ReadWriteSpan) {
 
 // hasStatus reports whether the span of a phase says how the phase ended.
 func hasStatus(span sdktrace.ReadOnlySpan) bool {
-	return slices.ContainsFunc(span.Attributes(), func(kv attribute.KeyValue) bool { return kv.Key == semconv.PhaseStatusKey })
+	return slices.ContainsFunc(span.Attributes(), func(kv attribute.KeyValue) bool {
+		return kv.Key == semconv.PhaseStatusKey
+	})
 }
 
 // ended writes the end of a run or phase.
@@ -253,7 +258,8 @@ func (l *EventLog) ended(span sdktrace.ReadOnlySpan, s *seen) {
 	d.error(status.Description, s.errorType)
 	d.add(events.Float(events.KeyDuration, span.EndTime().Sub(span.StartTime()).Round(time.Microsecond).Seconds()))
 	if s.recovered {
-		d.add(events.String(events.KeyRecoveryMessage, s.recoveryMessage), events.Int(events.KeyRecoveryAttempts, s.recoveryAttempts))
+		d.add(events.String(events.KeyRecoveryMessage, s.recoveryMessage))
+		d.add(events.Int(events.KeyRecoveryAttempts, s.recoveryAttempts))
 	}
 	if s.fellBack {
 		d.add(events.Bool(events.KeyFallback, true))

@@ -16,10 +16,10 @@ type Frame struct {
 	Phase   string // empty outside a phase
 	Depth   int    // how many retry loops are around; 0 outside any
 
-	// Starting is set only in the context that Tracer.Start gets: the kind (semconv.Kind…) of the span that is started.
-	// Samplers and span processors know by it that the span is one of Backspan's. A sampler sees neither the
-	// instrumentation scope nor attributes set later, and attributes at Start cost allocations. The next frame below
-	// must not have it, because the user's code runs there.
+	// Starting is set only in the context that Tracer.Start gets: the kind (semconv.Kind…) of the span that is
+	// started. Samplers and span processors know by it that the span is one of Backspan's. A sampler sees neither
+	// the instrumentation scope nor attributes set later, and attributes at Start cost allocations. The next frame
+	// below must not have it, because the user's code runs there.
 	Starting string
 
 	// NoWait makes waits pass at once; tests set it (see retrytest.NoWait).
@@ -34,9 +34,9 @@ type Frame struct {
 
 type frameKey struct{}
 
-// A layer is a context that adds to the frame around it. It is a context itself, because context.WithValue would take two
-// allocations. It is small, because one or two are made for each attempt; the frame around it is looked up when it is
-// needed.
+// A layer is a context that adds to the frame around it. It is a context itself, because context.WithValue would
+// take two allocations. It is small, because one or two are made for each attempt; the frame around it is looked up
+// when it is needed.
 type layer interface{ frame() Frame }
 
 // From returns the innermost frame of ctx, or the zero Frame.
@@ -114,10 +114,10 @@ func (c *starting) frame() Frame {
 	return f
 }
 
-// Adopt gives a session to the Backspan span that is being started with parent context ctx, and to everything below it,
-// unless it has one. A span processor calls it in its OnStart. The code that starts the span then finds the session in the
-// frame, and sets it together with the span's other attributes. Adopt returns false when ctx is not from ToStart and has
-// no session: then the processor must set the attribute.
+// Adopt gives a session to the Backspan span that is being started with parent context ctx, and to everything below
+// it, unless it has one. A span processor calls it in its OnStart. The code that starts the span then finds the
+// session in the frame, and sets it together with the span's other attributes. Adopt returns false when ctx is not
+// from ToStart and has no session: then the processor must set the attribute.
 func Adopt(ctx context.Context, session string) bool {
 	innermost, ok := ctx.Value(frameKey{}).(layer)
 	if !ok || innermost.frame().Session != "" {

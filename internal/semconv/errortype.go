@@ -70,8 +70,8 @@ func ErrorType(err error) (name string) {
 	return typeName(bare(err))
 }
 
-// findings are collected in one walk through the tree of an error. An errors.Is for each class would walk it twenty times,
-// a tenth of the cost of a failed attempt.
+// findings are collected in one walk through the tree of an error. An errors.Is for each class would walk it twenty
+// times, a tenth of the cost of a failed attempt.
 type findings struct {
 	own     string // the first answer of an ErrorType method
 	class   int    // the most specific of classes
@@ -122,8 +122,8 @@ func bare(err error) error {
 	}
 }
 
-// ErrorText is err's message. An Error method that panics, most often one of a nil pointer in an interface, becomes a text
-// that says so.
+// ErrorText is err's message. An Error method that panics, most often one of a nil pointer in an interface, becomes
+// a text that says so.
 func ErrorText(err error) (text string) {
 	if err == nil {
 		return ""

@@ -1,9 +1,8 @@
 // Package semconv spells every span name, attribute key, event name and attribute value of Backspan, once.
 //
-// The code that writes spans and the code that reads them (the event log, the waterfall, the trace file) take the words
-// from here, so that a reading cannot disagree with the span.
-// OpenTelemetry has no stable convention for retries yet (specification issues 729 and 1306, semantic
-// conventions issue 2355), hence names of our own.
+// The code that writes spans and the code that reads them (the event log, the waterfall, the trace file) take the
+// words from here, so that a reading cannot disagree with the span. OpenTelemetry has no stable convention for
+// retries yet (specification issues 729 and 1306, semantic conventions issue 2355), hence names of our own.
 package semconv
 
 import "go.opentelemetry.io/otel/attribute"
@@ -118,8 +117,8 @@ const (
 	ExceptionStacktraceKey = attribute.Key("exception.stacktrace")
 )
 
-// The names of attempts and recoveries are made ahead, so that naming a span costs no allocation. From the tenth on they
-// share one name, because backends list span names.
+// The names of attempts and recoveries are made ahead, so that naming a span costs no allocation. From the tenth on
+// they share one name, because backends list span names.
 var (
 	attemptNames  = names("attempt ")
 	recoveryNames = names("recovery ")

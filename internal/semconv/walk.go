@@ -3,10 +3,11 @@ package semconv
 // maxErrors is how many errors of a tree are looked at. Real trees are far smaller.
 const maxErrors = 100_000
 
-// Walk calls visit for err and each error that it wraps, in the order of errors.Is, until visit says that it is enough.
+// Walk calls visit for err and each error that it wraps, in the order of errors.Is, until visit says that it is
+// enough.
 //
-// It ends for an error that wraps itself, with which errors.Is and errors.As run for ever or overflow the stack. Backspan
-// looks into every error that it is given, so it must not depend on errors being well made.
+// It ends for an error that wraps itself, with which errors.Is and errors.As run for ever or overflow the stack.
+// Backspan looks into every error that it is given, so it must not depend on errors being well made.
 func Walk(err error, visit func(error) (enough bool)) {
 	left := maxErrors
 	walk(err, visit, &left)

@@ -14,8 +14,8 @@ import (
 // Start starts a span of the given kind (semconv.Kind…) with the tracer of For. now is the time on any clock that
 // only runs forward.
 //
-// When the provider makes no spans, Start returns ctx as it is, and nil. Such a provider still allocates a no-op span, 1 to
-// 3 allocations, which is more than the rest of an operation that succeeds. Start skips that call.
+// When the provider makes no spans, Start returns ctx as it is, and nil. Such a provider still allocates a no-op
+// span, 1 to 3 allocations, which is more than the rest of an operation that succeeds. Start skips that call.
 func Start(ctx context.Context, now time.Duration, kind, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
 	e := find(ctx)
 	if e.noop.holds(now) {
@@ -30,10 +30,10 @@ func Start(ctx context.Context, now time.Duration, kind, name string, options ..
 type noopCache struct {
 	always bool // it is the no-op provider
 
-	// placeholder says that it is the provider that the API has as long as no SDK is installed. That one makes no spans
-	// until something stands behind it: an SDK that was installed and removed again, or an agent that attaches to the
-	// running process (OpenTelemetry's eBPF agent does, at the placeholder's Start). So the answer holds for a while
-	// only. An SDK that is installed is another provider, and is asked at once.
+	// placeholder says that it is the provider that the API has as long as no SDK is installed. That one makes no
+	// spans until something stands behind it: an SDK that was installed and removed again, or an agent that
+	// attaches to the running process (OpenTelemetry's eBPF agent does, at the placeholder's Start). So the answer
+	// holds for a while only. An SDK that is installed is another provider, and is asked at once.
 	placeholder bool
 	until       atomic.Int64 // the answer holds until then, on the clock of Start's callers
 }
@@ -41,8 +41,8 @@ type noopCache struct {
 // placeholderHolds is how long the placeholder is not asked again.
 const placeholderHolds = time.Second
 
-// placeholderPackage is where the API keeps its placeholder, which has no exported name. If that moves, Start loses its
-// shortcut, and a test fails.
+// placeholderPackage is where the API keeps its placeholder, which has no exported name. If that moves, Start loses
+// its shortcut, and a test fails.
 const placeholderPackage = "go.opentelemetry.io/otel/internal/global"
 
 func (c *noopCache) of(provider trace.TracerProvider) {

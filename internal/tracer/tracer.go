@@ -39,8 +39,8 @@ type entry struct {
 	noop     noopCache
 }
 
-// last is the tracer of the provider that was asked last. Most processes have one provider, and asking it takes a lock and
-// builds options each time.
+// last is the tracer of the provider that was asked last. Most processes have one provider, and asking it takes a
+// lock and builds options each time.
 var last atomic.Pointer[entry]
 
 // noops is the entry of the no-op provider, whose type is compared faster than its value.

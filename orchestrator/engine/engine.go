@@ -8,8 +8,8 @@ import (
 	"github.com/backspan/backspan/retry"
 )
 
-// A Driver supplies the effects that a run needs: time, attempts and timers. Its methods are called on the goroutine of
-// Plan.Drive, one after the other. Result is orchestrator.PhaseResult.
+// A Driver supplies the effects that a run needs: time, attempts and timers. Its methods are called on the
+// goroutine of Plan.Drive, one after the other. Result is orchestrator.PhaseResult.
 //
 // A phase that has begun has one attempt or one wait under way, never both, until its EndPhase.
 type Driver[Result any] interface {
