@@ -9,9 +9,9 @@ import (
 	"github.com/backspan/backspan/cmd/backspan/internal/text"
 )
 
-// lastLines returns the last lines of tail as a person saw them: at most n lines and at most size bytes, without blank
-// lines, without colours and other commands to a terminal. Of a line that was written over, such as a progress bar, it
-// has what stood there last. Bytes that are no text are left out.
+// lastLines returns the last lines of tail as a person saw them: at most n lines and at most size bytes, without
+// blank lines, without colours and other commands to a terminal. Of a line that was written over, such as a progress
+// bar, it has what stood there last. Bytes that are no text are left out.
 func lastLines(tail string, n, size int) string {
 	var lines []string
 	for rest := tail; rest != "" && len(lines) < n; {

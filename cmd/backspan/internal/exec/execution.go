@@ -105,7 +105,7 @@ func (x *execution) attempt(ctx context.Context) error {
 	}
 	x.last = *failure
 	if failure.Result.Held && interrupted(failure.Result) {
-		x.signals.cancel(cli.SignalError{Signal: syscall.SIGINT}) // who typed Ctrl-C does not want another attempt
+		x.signals.cancel(cli.SignalError{Signal: syscall.SIGINT}) // a user who types Ctrl-C wants no other attempt
 	}
 	x.asked = x.signals.ctx.Err() != nil
 	return failure

@@ -73,7 +73,7 @@ func (r *reader) checkOutputs(f *File) {
 	}
 }
 
-// manyProblems ends the search for wrong needs. A suggestion for each would take long, and nobody reads it.
+// manyProblems ends the search for wrong needs: a suggestion for each would take long.
 const manyProblems = 100
 
 // checkNeeds reports whether all needs are other phases, each once.

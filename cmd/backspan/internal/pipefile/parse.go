@@ -43,7 +43,7 @@ func (r *reader) file(text []byte) (file File) {
 	return file
 }
 
-// Pipeline returns the pipeline of f. Its functions do nothing; whoever runs f puts others in their place.
+// Pipeline returns the pipeline of f. Its functions do nothing: package steps replaces them.
 func (f *File) Pipeline() orchestrator.Pipeline {
 	p := orchestrator.Pipeline{Name: f.Name, Phases: make([]orchestrator.Phase, len(f.Phases))}
 	for i, phase := range f.Phases {

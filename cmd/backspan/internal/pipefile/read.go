@@ -14,7 +14,7 @@ import (
 	"github.com/backspan/backspan/internal/nearest"
 )
 
-// The limits of a file. Nobody writes more by hand; a larger file is made to exhaust its reader.
+// The limits of a file. A file that was written by hand stays far below them.
 const (
 	MaxBytes  = 1 << 20
 	maxValues = 100_000 // with all aliases written out

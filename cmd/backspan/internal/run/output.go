@@ -42,10 +42,10 @@ func (s *sharedWriter) lost() error {
 	return fmt.Errorf("writing what the commands wrote: %w", s.failed)
 }
 
-// sharedStreams are the streams of a run, and where its commands write once a watch watches them. On a terminal that is
-// above what the watch draws there. Elsewhere stdout stays stdout and stderr stays stderr; one lock is around them,
-// because both may be the same file, and nothing is to come between the ends of a line. lost says whether some of stdout
-// could not be written.
+// sharedStreams are the streams of a run, and where its commands write once a watch watches them. On a terminal that
+// is above what the watch draws there. Elsewhere stdout stays stdout and stderr stays stderr; one lock is around
+// them, because both may be the same file, and nothing is to come between the ends of a line. lost says whether some
+// of stdout could not be written.
 func (o *Options) sharedStreams() (_ cli.Streams, childOut func(*watch.Watch) (stdout, stderr io.Writer), lost func() error) {
 	std := o.Streams
 	mu := new(sync.Mutex)

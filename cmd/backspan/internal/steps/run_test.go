@@ -3,6 +3,7 @@ package steps
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -102,5 +103,26 @@ func TestAllOutputsTogetherAreBounded(t *testing.T) {
 	own["own"] = "one more"
 	if err := p.tellOutputs(command.Environment{}, own); err == nil {
 		t.Error("no error for more than fits")
+	}
+}
+
+// A command is told the outputs of all phases before its own, also through a phase that was skipped.
+func TestOutputsBefore(t *testing.T) {
+	r := &Runner{
+		before:   map[string][]string{"b": {"a"}, "c": {"b"}, "d": {"b", "c"}, "x": nil},
+		outputs:  map[string]map[string]string{"a": {"A": "1"}, "c": {"C": "3"}, "x": {"X": "4"}}, // b was skipped
+		upstream: map[string]map[string]string{},
+	}
+	for _, c := range []struct {
+		phase string
+		want  map[string]string
+	}{
+		{"a", map[string]string{}},
+		{"c", map[string]string{"A": "1"}},
+		{"d", map[string]string{"A": "1", "C": "3"}},
+	} {
+		if got := r.outputsBefore(c.phase); !maps.Equal(got, c.want) {
+			t.Errorf("outputsBefore(%q) = %v, want %v", c.phase, got, c.want)
+		}
 	}
 }
