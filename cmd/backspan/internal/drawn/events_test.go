@@ -42,3 +42,17 @@ func TestEventsTellTheSameStory(t *testing.T) {
 		t.Errorf("partial %v, session %q from %q", s.Partial, s.ID, s.Source)
 	}
 }
+
+// The list says how each session ended, from either file, without reading it in all.
+func TestListSaysHowSessionsEnded(t *testing.T) {
+	r := recordFiles(t, nightly)
+	for _, path := range []string{r.trace, r.events} {
+		log, err := session.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := log.Sessions[0].Outcome; got != session.Failed || got != openSession(t, path).Outcome() {
+			t.Errorf("%s: the list says %q, the session %q; want both failed", path, got, openSession(t, path).Outcome())
+		}
+	}
+}

@@ -146,7 +146,7 @@ func TestMergeIsTheSameAsOne(t *testing.T) {
 func TestTheExampleIsTheEarliest(t *testing.T) {
 	reason := func(second int, text string) events.Record {
 		r := attempt(second, "load", "retrying", "timeout", 1)
-		r.Details[1] = events.String(events.KeyReason, text)
+		r.Details[4] = events.String(events.KeyError, text)
 		return r
 	}
 	for _, order := range [][]events.Record{

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -26,12 +27,16 @@ func (l *Log) WriteList(w io.Writer) error {
 		return err
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	if _, err := fmt.Fprintf(table, "session\tbegan\ttook\t%s\twhat ran\n", what); err != nil {
+	if _, err := fmt.Fprintf(table, "session\tbegan\ttook\t%s\tended\twhat ran\n", what); err != nil {
 		return err
 	}
 	for _, e := range l.Sessions {
-		_, err := fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\n", text.Line(e.ID), e.began(),
-			text.Duration(e.End.Sub(e.Start)), e.Records, text.Name(e.Name))
+		took := "…"
+		if e.Begun && e.Outcome != Unended {
+			took = text.Duration(e.End.Sub(e.Start))
+		}
+		_, err := fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\n", text.Line(e.ID), e.began(),
+			took, e.Records, cmp.Or(e.Outcome.Word(), "…"), text.Name(e.Name))
 		if err != nil {
 			return err
 		}

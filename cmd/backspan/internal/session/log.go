@@ -43,7 +43,9 @@ type Entry struct {
 	ID         string // session.id; the trace's id for spans without one
 	Name       string // what ran; empty when the log does not say
 	Start, End time.Time
-	Records    int // spans or events
+	Records    int     // spans or events
+	Begun      bool    // its beginning is recorded
+	Outcome    Outcome // how it ended; empty when the log does not say
 }
 
 // Open reads what is in the log at path, plain or gzipped. Lines that cannot be read are skipped and counted; it is an

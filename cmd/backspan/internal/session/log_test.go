@@ -186,3 +186,32 @@ type sick struct{}
 var errSick = errors.New("disk full")
 
 func (sick) Write([]byte) (int, error) { return 0, errSick }
+
+func TestEndings(t *testing.T) {
+	for _, c := range []struct {
+		events [][2]string // type and result
+		want   Outcome
+	}{
+		{[][2]string{{"run_start", ""}}, Unended},
+		{[][2]string{{"run_start", ""}, {"run_end", "success"}}, Succeeded},
+		{[][2]string{{"run_start", ""}, {"recovery_attempt", "success"}, {"run_end", "success"}}, Recovered},
+		{[][2]string{{"autocorrect_recovered", "success"}, {"fallback_attempt", "success"}, {"run_end", "success"}}, FellBack},
+		{[][2]string{{"autocorrect_recovered", "success"}, {"run_end", "cancelled"}}, Cancelled},
+		{[][2]string{{"autocorrect_attempt", "failed"}}, Failed},
+		{[][2]string{{"autocorrect_attempt", "retrying"}, {"autocorrect_recovered", "success"}}, Recovered},
+		{[][2]string{{"autocorrect_attempt", "retrying"}, {"autocorrect_stopped", "deadline"}}, Deadline},
+		{[][2]string{{"autocorrect_attempt", "retrying"}}, ""},
+	} {
+		log := ""
+		for _, e := range c.events {
+			log += fmt.Sprintf(`{"timestamp": "2026-11-23T19:11:43Z", "session_id": "s", "type": %q, "details": {"result": %q}}`+"\n", e[0], e[1])
+		}
+		l, err := Open(write(t, "events.jsonl", log))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := l.Sessions[0].Outcome; got != c.want {
+			t.Errorf("%v: %q, want %q", c.events, got, c.want)
+		}
+	}
+}

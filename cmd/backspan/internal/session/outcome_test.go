@@ -75,8 +75,8 @@ func TestFallbackIsNoRecovery(t *testing.T) {
 		if got, want := s.Roots[0].Said(), "fell back after 1 recovery"; got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
-		if got := s.Outcome(); got != Recovered {
-			t.Errorf("the session is %q, want %q", got, Recovered)
+		if got := s.Outcome(); got != FellBack {
+			t.Errorf("the session is %q, want %q", got, FellBack)
 		}
 	}
 }

@@ -49,7 +49,8 @@ func (s *Session) Name() string {
 	return text.Plural(operations, "operation", "operations")
 }
 
-// Outcome is the worst end of the roots. What had to be retried and ended well has recovered.
+// Outcome is the worst end of the roots. What ended well after a failed try has recovered or
+// fallen back.
 func (s *Session) Outcome() Outcome {
 	ends := map[Outcome]bool{}
 	for _, r := range s.Roots {
@@ -64,12 +65,16 @@ func (s *Session) Outcome() Outcome {
 			return o
 		}
 	}
+	saved := Succeeded
 	for _, n := range flat(s.Roots) {
-		if n.Outcome().Saved() {
-			return Recovered
+		switch n.Outcome() {
+		case FellBack:
+			return FellBack
+		case Recovered:
+			saved = Recovered
 		}
 	}
-	return Succeeded
+	return saved
 }
 
 // Title is what ran and how it ended, in one line that is safe to print.

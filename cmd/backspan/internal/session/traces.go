@@ -34,7 +34,7 @@ func (l *Log) readTraces() error {
 	}
 	for id, members := range l.traces {
 		spans := l.spans.pick(members)
-		e := Entry{ID: id, Records: len(members), Name: nameIn(spans)}
+		e := Entry{ID: id, Records: len(members), Name: nameIn(spans), Begun: true, Outcome: New(spans).Outcome()}
 		e.Start, e.End = extent(spans)
 		l.Sessions = append(l.Sessions, e)
 	}
