@@ -7,6 +7,7 @@ import (
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
+	"github.com/backspan/backspan/cmd/backspan/internal/term"
 	"github.com/backspan/backspan/internal/scope"
 	"github.com/backspan/backspan/internal/semconv"
 
@@ -17,7 +18,7 @@ import (
 const helperVariable = "BACKSPAN_WATERFALL_HELPER"
 
 func helper() {
-	view := live.On(os.Stderr)
+	view := live.New(os.Stderr, live.OptionsFor(term.Of(os.Stderr, os.Getenv)))
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(view))
 	tracer := provider.Tracer(semconv.ScopeName)
 	for range 3 {

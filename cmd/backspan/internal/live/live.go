@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"time"
 
@@ -18,7 +17,7 @@ import (
 	"github.com/backspan/backspan/internal/semconv"
 )
 
-// Options say what the place can show where a Live writes. The zero Options give plain lines.
+// Options say what the writer of a Live can show. The zero Options give plain lines.
 type Options struct {
 	Redraw bool // it is a terminal: draw a few lines again and again in place, instead of printing more and more
 	Reflow bool // the terminal breaks lines anew when it is resized (see term.Terminal)
@@ -39,9 +38,9 @@ func OptionsFor(t term.Terminal) Options {
 // Elsewhere it prints a line when a phase starts or ends, when an attempt failed, and when an operation recovered or was
 // given up.
 //
-// It writes from a goroutine of its own and never holds up the program whose spans it sees: when the place where it
-// writes is slow it shows less, and when that is closed it shows nothing. What else wants to be on the same terminal must
-// go through Write or Printf while a Live runs. Stop ends it.
+// It writes from a goroutine of its own and never holds up the program whose spans it sees: when its writer is
+// slow it shows less, and when its writer is closed it shows nothing. What else is to be on the same terminal must go
+// through Write or Printf while a Live runs. Stop ends it.
 type Live struct {
 	options Options
 	started time.Time
@@ -65,11 +64,6 @@ func New(w io.Writer, o Options) *Live {
 	l := &Live{options: o, started: time.Now(), state: newLiveState()}
 	l.out = newOutlet(w, screen{options: o}, l.frame)
 	return l
-}
-
-// On is New with what f can show.
-func On(f *os.File) *Live {
-	return New(f, OptionsFor(term.Of(f, os.Getenv)))
 }
 
 // OnStart notes that a span of ours runs.
@@ -134,7 +128,7 @@ func (l *Live) Printf(format string, args ...any) {
 	if !bytes.HasSuffix(line, []byte("\n")) {
 		line = append(line, '\n')
 	}
-	// Its error is that of a file where nobody can be told anything.
+	// The writer is where an error would be reported.
 	_, _ = l.Write(line)
 }
 

@@ -205,7 +205,7 @@ func (o *outlet) cutLines(p []byte) (lines []byte, queued bool) {
 	o.partial = append(o.partial, p...)
 	end := bytes.LastIndexByte(o.partial, '\n') + 1
 	if end == 0 && len(o.partial) > maxQueued {
-		o.partial = append(o.partial, '\n') // nobody ends this line
+		o.partial = append(o.partial, '\n') // a line without end
 		end = len(o.partial)
 	}
 	if end == 0 {

@@ -107,7 +107,7 @@ func (st *liveState) hostOf(key session.Key, s sdktrace.ReadOnlySpan, frame scop
 	return nil
 }
 
-// end takes a span away; it returns nil when nobody saw it start.
+// end takes a span away; it returns nil when its start was not seen.
 func (st *liveState) end(s sdktrace.ReadOnlySpan) *liveSpan {
 	key := session.KeyOf(s.SpanContext())
 	n := st.spans[key]
@@ -171,7 +171,7 @@ func (n *liveSpan) tried(s sdktrace.ReadOnlySpan) {
 	}
 }
 
-// allowed is how many attempts an operation may make; ok is false when there is no limit or nobody knows. The attribute
+// allowed is how many attempts an operation may make; ok is false when there is no limit or it is not known. The attribute
 // is set after the start, so it is read when it is needed.
 func (n *liveSpan) allowed() (attempts int, ok bool) {
 	s := session.Span{Attributes: n.span.Attributes()}

@@ -36,8 +36,8 @@ type rebuilt struct {
 	Span
 	tries  []*rebuilt // of an operation or phase
 	number int        // of the last try
-	next   time.Time  // when the next try begins; zero when none does, or nobody knows
-	delay  float64    // the wait before it; NaN when nobody knows
+	next   time.Time  // when the next try begins; zero when none does, or it is not known
+	delay  float64    // the wait before it; NaN when it is not known
 	closed bool       // nothing can follow
 }
 

@@ -81,8 +81,8 @@ func (n *Node) Rows() []*Node {
 	return slices.Concat(n.Children[:i], only.Children, n.Children[i+1:])
 }
 
-// maxLevel is the deepest level of a tree. What lies deeper is put there: nobody reads it, and whoever walks the tree
-// may recurse.
+// maxLevel is the deepest level of a tree. What lies deeper is put there, so that a tree can be walked by
+// recursion.
 const maxLevel = 60
 
 // treesOf builds the trees of spans, the earliest root first. Parents may be missing or go in a circle, a span may come

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/term"
 )
 
-// What Size answers when nobody knows.
+// What Size returns when the size is not known.
 const (
 	DefaultColumns = 80
 	DefaultRows    = 24

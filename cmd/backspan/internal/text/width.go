@@ -47,13 +47,13 @@ func Cut(s string, w int, ellipsis string) string {
 	if Width(s) <= w {
 		return s
 	}
-	room := w - Width(ellipsis)
-	if room < 0 {
+	left := w - Width(ellipsis)
+	if left < 0 {
 		return strings.Repeat(".", max(0, w))
 	}
 	n := 0
 	for i, r := range s {
-		if n += runeWidth(r); n > room {
+		if n += runeWidth(r); n > left {
 			return strings.TrimRight(s[:i], " ") + ellipsis
 		}
 	}
@@ -77,7 +77,7 @@ func Shorten(s string, w int, ellipsis string) string {
 	return s
 }
 
-// leftToRightMark takes no room. It is a letter from left to right for whoever decides about directions.
+// leftToRightMark has no width. It counts as a letter that is written from left to right.
 const leftToRightMark = '\u200e'
 
 // LeftToRight ends text that is written from right to left, so that terminals that know about directions do not turn
