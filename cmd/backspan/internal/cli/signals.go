@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 )
 
@@ -27,39 +28,46 @@ func WithSignals(ctx context.Context) (_ context.Context, stop func()) {
 // OnSignals calls the first function upon the first of EndingSignals, the second upon the second one, and so on. One more
 // signal ends the process at once. stop removes the handler and calls all functions with nil.
 func OnSignals(steps ...context.CancelCauseFunc) (stop func()) {
-	signals := make(chan os.Signal, len(steps)+1)
-	Notify(signals, EndingSignals...)
-	done, over := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(over)
-		for count := 0; ; count++ {
-			select {
-			case s := <-signals:
-				number, _ := s.(syscall.Signal)
-				if count == len(steps) {
-					os.Exit(SignalError{number}.Code())
-				}
-				steps[count](SignalError{number})
-			case <-done:
-				return
-			}
+	count := 0
+	release := HandleSignals(func(s syscall.Signal) {
+		if count == len(steps) {
+			os.Exit(SignalError{s}.Code())
 		}
-	}()
+		steps[count](SignalError{s})
+		count++
+	}, EndingSignals...)
 	return func() {
-		signal.Stop(signals)
-		close(done)
-		<-over
+		release()
 		for _, cancel := range steps {
 			cancel(nil)
 		}
 	}
 }
 
-// Notify sends the signals to c, except those that the process was started to ignore, as under nohup.
-func Notify(c chan<- os.Signal, signals ...os.Signal) {
+// HandleSignals calls handle for each of the signals that arrives, one after the other. A signal that the process was
+// started to ignore, as under nohup, stays ignored. release removes the handler, and waits for a call under way.
+func HandleSignals(handle func(syscall.Signal), signals ...os.Signal) (release func()) {
+	arrived, done := make(chan os.Signal, 16), make(chan struct{})
 	for _, s := range signals {
 		if !signal.Ignored(s) {
-			signal.Notify(c, s)
+			signal.Notify(arrived, s)
 		}
+	}
+	var loop sync.WaitGroup
+	loop.Go(func() {
+		for {
+			select {
+			case s := <-arrived:
+				number, _ := s.(syscall.Signal)
+				handle(number)
+			case <-done:
+				return
+			}
+		}
+	})
+	return func() {
+		signal.Stop(arrived)
+		close(done)
+		loop.Wait()
 	}
 }

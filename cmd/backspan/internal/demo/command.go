@@ -3,7 +3,6 @@ package demo
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"time"
 
@@ -95,7 +94,7 @@ func (o *Options) run(ctx context.Context) error {
 	if o.json {
 		picture = o.Err
 		if err := cli.WriteJSON(o.Out, report); err != nil {
-			return fmt.Errorf("writing the report: %w", err)
+			return err
 		}
 	}
 	if o.dryRun {

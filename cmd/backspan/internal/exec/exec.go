@@ -144,7 +144,7 @@ func (o *Options) run(ctx context.Context, args []string) error {
 	defer signals.stop()
 
 	x := &execution{Options: o, args: args, tracing: tracing, signals: signals}
-	defer x.close()
+	defer func() { x.stdin.close() }()
 	end, err := x.run()
 	if err == nil && x.gaveUp {
 		x.tellFailure(end)

@@ -25,7 +25,7 @@ type execution struct {
 	tracing *tracing
 	signals *signalWatch
 
-	stdin  *os.File            // what every attempt reads from its beginning; nil: this process's stdin
+	stdin  *tempFile           // what every attempt reads from its beginning; nil: this process's stdin
 	made   int                 // attempts
 	env    command.Environment // of the last attempt
 	last   command.Error       // of the last attempt that failed
@@ -98,7 +98,7 @@ func (x *execution) attempt(ctx context.Context) error {
 	x.made++
 	failure, failed := errors.AsType[*command.Error](err)
 	if !failed {
-		if err := held.release(x.Out); err != nil {
+		if err := held.copyTo(x.Out); err != nil {
 			return retry.Permanent(&outputError{err})
 		}
 		return nil
@@ -113,7 +113,7 @@ func (x *execution) attempt(ctx context.Context) error {
 
 // process is the command with its environment and streams. held keeps its stdout back; it is nil without
 // --hold-stdout.
-func (x *execution) process(ctx context.Context) (c child.Command, held *heldOutput, err error) {
+func (x *execution) process(ctx context.Context) (c child.Command, held *tempFile, err error) {
 	x.env = command.NewEnvironment(os.Environ())
 	x.env.SetAttempt(ctx, x.tracing.session, os.Getenv(command.PhaseVariable))
 	c = child.Command{
@@ -122,16 +122,16 @@ func (x *execution) process(ctx context.Context) (c child.Command, held *heldOut
 	}
 	c.Stdin, _ = x.In.(*os.File)
 	if x.stdin != nil {
-		c.Stdin = x.stdin
+		c.Stdin = x.stdin.File
 		if _, err := x.stdin.Seek(0, io.SeekStart); err != nil {
 			return c, nil, fmt.Errorf("replaying stdin: %w", err)
 		}
 	}
 	if x.holdStdout {
-		if held, err = newHeldOutput(); err != nil {
-			return c, nil, err
+		if held, err = newTempFile("backspan-stdout-*"); err != nil {
+			return c, nil, fmt.Errorf("keeping stdout: %w", err)
 		}
-		c.Stdout = held.file
+		c.Stdout = held.File
 	}
 	return c, held, nil
 }

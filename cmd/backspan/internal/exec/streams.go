@@ -14,7 +14,7 @@ import (
 // keepStdin reads stdin to its end into an unnamed file. With a pipe in its place, a command that stops reading early
 // would need a goroutine to feed it.
 func (x *execution) keepStdin(ctx context.Context) error {
-	file, err := unnamedFile("backspan-stdin-*")
+	file, err := newTempFile("backspan-stdin-*")
 	if err != nil {
 		return err
 	}
@@ -33,28 +33,26 @@ func (x *execution) keepStdin(ctx context.Context) error {
 	}
 }
 
-// close removes the file with stdin.
-func (x *execution) close() { (&heldOutput{x.stdin}).close() }
+// A tempFile is a temporary file that vanishes with the process, however that ends. A nil one is none.
+type tempFile struct{ *os.File }
 
-// A heldOutput is the stdout of an attempt, kept back until the attempt has succeeded. It may be nil.
-type heldOutput struct{ file *os.File }
-
-func newHeldOutput() (*heldOutput, error) {
-	file, err := unnamedFile("backspan-stdout-*")
+func newTempFile(pattern string) (*tempFile, error) {
+	file, err := os.CreateTemp("", pattern)
 	if err != nil {
-		return nil, fmt.Errorf("keeping stdout: %w", err)
+		return nil, err
 	}
-	return &heldOutput{file}, nil
+	_ = os.Remove(file.Name()) // some systems remove no open file: then close does
+	return &tempFile{file}, nil
 }
 
-// release writes all of it to w.
-func (h *heldOutput) release(w io.Writer) error {
-	if h == nil {
+// copyTo writes the whole file to w.
+func (f *tempFile) copyTo(w io.Writer) error {
+	if f == nil {
 		return nil
 	}
-	_, err := h.file.Seek(0, io.SeekStart)
+	_, err := f.Seek(0, io.SeekStart)
 	if err == nil {
-		_, err = io.Copy(w, h.file)
+		_, err = io.Copy(w, f.File)
 	}
 	if err != nil {
 		return fmt.Errorf("writing what the command wrote: %w", err)
@@ -62,22 +60,11 @@ func (h *heldOutput) release(w io.Writer) error {
 	return nil
 }
 
-func (h *heldOutput) close() {
-	if h == nil || h.file == nil {
-		return
+func (f *tempFile) close() {
+	if f != nil {
+		_ = f.Close()           // what was wanted of it has been read
+		_ = os.Remove(f.Name()) // where it could not be removed at once
 	}
-	_ = h.file.Close()           // it was read as far as it is needed
-	_ = os.Remove(h.file.Name()) // where an open file cannot be removed
-}
-
-// unnamedFile is a temporary file that vanishes with the process, however that ends.
-func unnamedFile(pattern string) (*os.File, error) {
-	file, err := os.CreateTemp("", pattern)
-	if err != nil {
-		return nil, err
-	}
-	_ = os.Remove(file.Name()) // where an open file cannot be removed, close removes it
-	return file, nil
 }
 
 // An outputError is a failure of exec itself with the command's streams.

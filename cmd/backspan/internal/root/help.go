@@ -63,9 +63,9 @@ func commandNames(c *cobra.Command) (names []string) {
 	return names
 }
 
-// dressUp gives the commands what is the same for all of them: completions for the telemetry flags, and examples to the
+// addCommonParts adds what all commands have alike: no completion for the values of numeric flags, and examples for the
 // completion commands, which cobra makes.
-func dressUp(c *cobra.Command) {
+func addCommonParts(c *cobra.Command) {
 	if parent := c.Parent(); parent != nil && parent.Name() == "completion" {
 		c.Example = completionExamples[c.Name()]
 		c.Long = strings.NewReplacer("#### ", "", "\t", "  ").Replace(c.Long) // cobra writes them for a web page
@@ -83,7 +83,7 @@ func dressUp(c *cobra.Command) {
 		}
 	})
 	for _, below := range c.Commands() {
-		dressUp(below)
+		addCommonParts(below)
 	}
 }
 

@@ -84,6 +84,6 @@ delay and its error, and events.jsonl tells the same story to grep.
 	root.SetHelpCommand(newHelp(std))
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
-	dressUp(root)
+	addCommonParts(root)
 	return root
 }

@@ -3,7 +3,6 @@ package root
 import (
 	"fmt"
 	"runtime/debug"
-	"strings"
 )
 
 // version tells, behind "backspan version", the module's version, the commit and the Go version, as the build recorded them.
@@ -12,17 +11,17 @@ func version() string {
 	if !ok {
 		return "(built without module information)"
 	}
-	parts := []string{info.Main.Version, "module " + info.Main.Path}
 	settings := map[string]string{}
 	for _, s := range info.Settings {
 		settings[s.Key] = s.Value
 	}
-	if commit := settings["vcs.revision"]; commit != "" {
-		if settings["vcs.modified"] == "true" {
-			commit += " (modified)"
-		}
-		parts = append(parts, "commit "+commit)
+	commit := ""
+	if revision := settings["vcs.revision"]; revision != "" {
+		commit = ", commit " + revision
 	}
-	return strings.Join(append(parts, fmt.Sprintf("built with %s for %s/%s",
-		info.GoVersion, settings["GOOS"], settings["GOARCH"])), ", ")
+	if settings["vcs.modified"] == "true" {
+		commit += " (modified)"
+	}
+	return fmt.Sprintf("%s, module %s%s, built with %s for %s/%s",
+		info.Main.Version, info.Main.Path, commit, info.GoVersion, settings["GOOS"], settings["GOARCH"])
 }

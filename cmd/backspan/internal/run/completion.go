@@ -1,8 +1,7 @@
 package run
 
 import (
-	"io"
-	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -36,23 +35,10 @@ func completeFromFile(c *cobra.Command, flag string, how cobra.ShellCompDirectiv
 		if len(args) > 0 {
 			path = args[0]
 		}
-		file, err := parseFile(path)
+		file, err := parse(path, strings.NewReader(""))
 		if err != nil {
 			return nil, how // one that cannot be used has nothing to offer
 		}
 		return list(file), how
 	})
-}
-
-func parseFile(path string) (*pipefile.File, error) {
-	from, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer from.Close() //nolint:errcheck // it was only read
-	text, err := io.ReadAll(io.LimitReader(from, pipefile.MaxBytes+1))
-	if err != nil {
-		return nil, err
-	}
-	return pipefile.Parse(path, text)
 }

@@ -147,28 +147,38 @@ func (o *Options) check(path string) error {
 
 // read reads the pipeline. What is wrong with it is printed a line each, as compilers do, for editors to follow.
 func (o *Options) read(path string) (*pipefile.File, error) {
-	name, dir := path, filepath.Dir(path)
-	var from io.Reader
-	if path == "-" {
-		name, dir, from = "stdin", "", o.In
-	} else {
+	file, err := parse(path, o.In)
+	var problems *pipefile.Error
+	switch {
+	case errors.Is(err, os.ErrNotExist) && path == defaultPipeline:
+		return nil, cli.UsageError(fmt.Errorf("there is no %s here; name a file, or write one with backspan init", path))
+	case errors.As(err, &problems):
+		cli.Printf(o.Err, "%v\n", err)
+		return nil, cli.UsageError(nil)
+	case err != nil:
+		return nil, cli.UsageError(err)
+	}
+	return file, nil
+}
+
+// parse reads the pipeline file at path, - for stdin.
+func parse(path string, stdin io.Reader) (*pipefile.File, error) {
+	name, dir, from := "stdin", "", stdin
+	if path != "-" {
 		opened, err := os.Open(path)
-		if errors.Is(err, os.ErrNotExist) && path == defaultPipeline {
-			return nil, cli.UsageError(fmt.Errorf("there is no %s here; name a file, or write one with backspan init", path))
-		} else if err != nil {
-			return nil, cli.UsageError(err)
+		if err != nil {
+			return nil, err
 		}
 		defer opened.Close() //nolint:errcheck // it was only read
-		from = opened
+		name, dir, from = path, filepath.Dir(path), opened
 	}
 	text, err := io.ReadAll(io.LimitReader(from, pipefile.MaxBytes+1))
 	if err != nil {
-		return nil, cli.UsageError(err)
+		return nil, err
 	}
 	file, err := pipefile.Parse(name, text)
 	if err != nil {
-		cli.Printf(o.Err, "%v\n", err)
-		return nil, cli.UsageError(nil)
+		return nil, err
 	}
 	file.Dir = dir
 	return file, nil

@@ -178,15 +178,16 @@ func (f *configFile) pairs(key string, value *yaml.Node) (list []string, err err
 	}
 	seen := map[string]bool{}
 	for i := 0; i+1 < len(value.Content); i += 2 {
-		name, text := value.Content[i], value.Content[i+1]
-		switch {
-		case seen[name.Value]:
+		name := value.Content[i]
+		if seen[name.Value] {
 			return nil, f.bad(name, "%s stands here again", name.Value)
-		case text.Kind != yaml.ScalarNode || text.Tag == "!!null":
-			return nil, f.bad(text, "%s wants one value", name.Value)
+		}
+		text, err := f.scalar(name.Value, value.Content[i+1])
+		if err != nil {
+			return nil, err
 		}
 		seen[name.Value] = true
-		list = append(list, name.Value+"="+text.Value)
+		list = append(list, name.Value+"="+text[0])
 	}
 	return list, nil
 }
