@@ -31,6 +31,7 @@ type Options struct {
 	page       string
 }
 
+// NewCommand makes the verb demo.
 func NewCommand(std cli.Streams) *cobra.Command {
 	o := &Options{Streams: std, scenario: Flaky}
 	policy := OperationPolicy().WithDefaults()

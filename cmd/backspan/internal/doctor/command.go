@@ -25,6 +25,7 @@ type Options struct {
 	json    bool
 }
 
+// NewCommand makes the verb doctor.
 func NewCommand(std cli.Streams) *cobra.Command {
 	o := &Options{Streams: std}
 	c := &cobra.Command{

@@ -1,3 +1,4 @@
+// Package events is the verb events: it lists, counts, sums up and follows the events in log files.
 package events
 
 import (
@@ -19,6 +20,7 @@ type Options struct {
 	utc          bool
 }
 
+// NewCommand makes the verb events.
 func NewCommand(std cli.Streams) *cobra.Command {
 	o := &Options{Streams: std}
 	c := &cobra.Command{

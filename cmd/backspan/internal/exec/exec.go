@@ -32,7 +32,7 @@ type Options struct {
 	quiet       bool
 }
 
-// NewCommand returns the command with its flags.
+// NewCommand makes the verb exec.
 func NewCommand(std cli.Streams) *cobra.Command {
 	o := &Options{Streams: std, jitter: retry.NoJitter.String()}
 	policy := retry.Policy{}.WithDefaults()

@@ -18,6 +18,7 @@ type reportOptions struct {
 	output string
 }
 
+// NewReportCommand makes the verb report.
 func NewReportCommand(std cli.Streams) *cobra.Command {
 	o := &reportOptions{Streams: std}
 	c := &cobra.Command{

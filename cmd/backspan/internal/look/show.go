@@ -21,6 +21,7 @@ type showOptions struct {
 	width int
 }
 
+// NewShowCommand makes the verb show.
 func NewShowCommand(std cli.Streams) *cobra.Command {
 	o := &showOptions{Streams: std}
 	c := &cobra.Command{

@@ -1,3 +1,4 @@
+// Package look is the verbs that look back at a recorded session: show draws it in the terminal, report makes a page of it.
 package look
 
 import (

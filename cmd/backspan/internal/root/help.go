@@ -27,13 +27,10 @@ func newHelp(std cli.Streams) *cobra.Command {
 			return commandNames(at), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			at := c.Root()
-			for _, name := range args {
-				below, _, err := at.Find([]string{name})
-				if err != nil || below == at {
-					return cli.UsageError(fmt.Errorf("there is no command %q%s", at.CommandPath()+" "+name, nearest.Ask(name, commandNames(at))))
-				}
-				at = below
+			at, rest, _ := c.Root().Find(args) // its error does not say which commands there are
+			if len(rest) > 0 {
+				return cli.UsageError(fmt.Errorf("there is no command %q%s",
+					at.CommandPath()+" "+rest[0], nearest.Ask(rest[0], commandNames(at))))
 			}
 			at.InitDefaultHelpFlag()
 			at.SetOut(std.Out)

@@ -16,6 +16,7 @@ import (
 //go:embed init_starter.yaml
 var starter []byte
 
+// NewInitCommand makes the verb init.
 func NewInitCommand(std cli.Streams) *cobra.Command {
 	schema := false
 	c := &cobra.Command{

@@ -1,3 +1,4 @@
+// Package run is the verbs run, which runs a pipeline file, and init, which writes one to start from.
 package run
 
 import (
@@ -41,6 +42,7 @@ type Options struct {
 	page        string
 }
 
+// NewCommand makes the verb run.
 func NewCommand(std cli.Streams) *cobra.Command {
 	o := &Options{Streams: std}
 	c := &cobra.Command{

@@ -1,3 +1,5 @@
+// Package watch is telemetry around the work of a verb that makes spans: a live view while it runs, and then the waterfall,
+// where the recorded files are, and where Jaeger shows the trace.
 package watch
 
 import (
@@ -23,8 +25,7 @@ import (
 // a collector that never answers costs less than 2 seconds.
 const ExportTimeout = 1500 * time.Millisecond
 
-// A Watch is what a command that makes spans has around its work: telemetry, the live view on stderr, and what the
-// waterfall at the end is drawn from. All of it only reads spans.
+// A Watch is one run of a verb: its telemetry, its live view on stderr, and the spans that it recorded.
 type Watch struct {
 	std       cli.Streams
 	telemetry *telemetry.Telemetry
@@ -33,15 +34,14 @@ type Watch struct {
 	lost      error // what telemetry could not deliver; never a reason to fail
 }
 
-// Start starts it. The error is for the user: what the flags or the environment say cannot be used, or a file
-// cannot be written.
+// Start starts telemetry and the live view. The error says which setting cannot be used, or which file cannot be written.
 func Start(ctx context.Context, std cli.Streams, flags *settings.Flags) (*Watch, error) {
 	w := &Watch{
 		std:      std,
 		recorder: session.NewRecorder(0),
 		Live:     live.New(std.Err, live.OptionsFor(std.Terminal(std.Err))),
 	}
-	// What telemetry complains of goes above what is drawn, not through it.
+	// Telemetry's errors go above what the live view draws, not through it.
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { w.Live.Printf("backspan: %v", err) }))
 	config, err := flags.Config(w.recorder, w.Live)
 	if err == nil {
