@@ -45,8 +45,8 @@ func sameFile(a, b string) bool {
 	return errA == nil && errB == nil && absA == absB
 }
 
-// Writable says that the target has no name or is a directory. What only time can tell (rights, a full disk) is left to
-// the writer.
+// Writable says that the target has no name or is a directory. What only time can tell (rights, a full disk) is
+// left to the writer.
 func (t Target) Writable() error {
 	if t.Path == "" {
 		return BadValue(t.By, "", errors.New("want the name of a file"))
@@ -59,13 +59,16 @@ func (t Target) Writable() error {
 
 // Appendable says that nothing can be appended to the target, which takes a regular file.
 func (t Target) Appendable() error {
-	info, err := os.Lstat(t.Path)
+	var mode fs.FileMode // a regular file's, also where there is none yet
+	if info, err := os.Lstat(t.Path); err == nil {
+		mode = info.Mode()
+	}
 	switch {
-	case err != nil, !t.named(), info.Mode().IsRegular():
+	case !t.named(), mode.IsRegular():
 		return nil
-	case info.IsDir():
+	case mode.IsDir():
 		return t.unfit("a directory", "name a file in it")
-	case info.Mode()&fs.ModeSymlink != 0:
+	case mode&fs.ModeSymlink != 0:
 		return t.unfit("a symbolic link", "name the file that it leads to")
 	}
 	return t.unfit("not a regular file", "want one, or "+telemetry.Off)
