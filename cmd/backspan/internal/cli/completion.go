@@ -20,11 +20,13 @@ func texts[T ~string](values []T) []string {
 
 // CompleteWith offers what offer returns as the completions of a flag. args are the arguments before it, typed is the
 // beginning of its value.
-func CompleteWith(c *cobra.Command, flag string, offer func(args []string, typed string) ([]string, cobra.ShellCompDirective)) {
-	err := c.RegisterFlagCompletionFunc(flag, func(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+func CompleteWith(
+	c *cobra.Command, flag string, offer func(args []string, typed string) ([]string, cobra.ShellCompDirective),
+) {
+	complete := func(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		return offer(args, typed)
-	})
-	if err != nil {
+	}
+	if err := c.RegisterFlagCompletionFunc(flag, complete); err != nil {
 		panic(err) // the flag does not exist: wrong in every run, so the first test finds it
 	}
 }

@@ -33,8 +33,8 @@ func (e *ExitError) Unwrap() error { return e.Err }
 // UsageError says that what was typed cannot be used: exit code 2, and a hint at the command's help.
 func UsageError(err error) error { return &ExitError{Code: ExitUsage, Err: err} }
 
-// ExitOf turns the error of a run into the error that ends the program. When a signal has cancelled ctx, the exit code is
-// the signal's.
+// ExitOf turns the error of a run into the error that ends the program. When a signal has cancelled ctx, the
+// exit code is the signal's.
 func ExitOf(ctx context.Context, err error) error {
 	if err == nil {
 		return nil

@@ -12,13 +12,14 @@ import (
 	"github.com/backspan/backspan/internal/nearest"
 )
 
-// BadValue says that a value cannot be used: --sample is "2", want a share from 0 to 1. from is who gave it: a flag, a
-// variable, or a line of a file. The text of want begins with that word.
+// BadValue says that a value cannot be used: --sample is "2", want a share from 0 to 1. from is who gave it: a
+// flag, a variable, or a line of a file. The text of want begins with that word.
 func BadValue(from, value string, want error) error {
 	return UsageError(fmt.Errorf("%s is %q, %w", from, value, want))
 }
 
-// FlagError says what is wrong with a flag that was typed, and what was most likely meant. It is cobra's FlagErrorFunc.
+// FlagError says what is wrong with a flag that was typed, and what was most likely meant. It is cobra's
+// FlagErrorFunc.
 func FlagError(c *cobra.Command, err error) error {
 	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok && unknown.GetSpecifiedShortnames() == "" {
 		var names []string

@@ -18,15 +18,15 @@ func (e SignalError) Error() string { return fmt.Sprintf("received signal %v", e
 // Code is the exit code that a shell reports for a program that the signal ended.
 func (e SignalError) Code() int { return 128 + int(e.Signal) }
 
-// WithSignals returns a context that the first of EndingSignals cancels, with a SignalError as its cause. The second one
-// ends the process at once. stop removes the handler.
+// WithSignals returns a context that the first of EndingSignals cancels, with a SignalError as its cause. The
+// second one ends the process at once. stop removes the handler.
 func WithSignals(ctx context.Context) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	return ctx, OnSignals(cancel)
 }
 
-// OnSignals calls the first function upon the first of EndingSignals, the second upon the second one, and so on. One more
-// signal ends the process at once. stop removes the handler and calls all functions with nil.
+// OnSignals calls the first function upon the first of EndingSignals, the second upon the second one, and so
+// on. One more signal ends the process at once. stop removes the handler and calls all functions with nil.
 func OnSignals(steps ...context.CancelCauseFunc) (stop func()) {
 	count := 0
 	release := HandleSignals(func(s syscall.Signal) {

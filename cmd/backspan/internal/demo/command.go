@@ -38,9 +38,10 @@ func NewCommand(std cli.Streams) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "Run a small real pipeline against a flaky service and show its retries",
-		Long: `Demo starts a data service on a loopback port and runs a pipeline of three phases against it: data_preparation
-fetches and checks a data set, analysis computes with it, report writes a result file. The service fails as services
-do, for real: answers 503 with Retry-After, connections reset in mid-body, answers that come too late.
+		Long: `Demo starts a data service on a loopback port and runs a pipeline of three phases against it:
+data_preparation fetches and checks a data set, analysis computes with it, report writes a result file. The
+service fails as services do, for real: answers 503 with Retry-After, connections reset in mid-body, answers
+that come too late.
 
   healthy     nothing fails
   flaky       operations retry, one phase is recovered, all ends well

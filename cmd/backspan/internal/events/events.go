@@ -26,9 +26,10 @@ func NewCommand(std cli.Streams) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "events [FILE...]",
 		Short: "Ask events.jsonl what was retried, how often, and at what cost",
-		Long: `Events reads event logs: plain, gzipped, or - for standard input; $BACKSPAN_EVENTS or data/session/events.jsonl when
-none is named. Without a word more it lists them for people; --json hands the lines on as they are. What is wrong with
-one file keeps no other from being read: it is said, and the exit code is 1.
+		Long: `Events reads event logs: plain, gzipped, or - for standard input; $BACKSPAN_EVENTS or
+data/session/events.jsonl when none is named. Without a word more it lists them for people; --json hands the
+lines on as they are. What is wrong with one file keeps no other from being read: it is said, and the exit code
+is 1.
 
 Times: 2026-11-23T17:00:00Z, "2026-11-23 17:00", 2026-11-23, 17:00, or how long ago: 90m, 2d.
 Conditions for --where: key=value, where key is a key of the record or of its details.`,
@@ -102,11 +103,13 @@ func (o *Options) newCount() *cobra.Command {
 
 func (o *Options) newStats() *cobra.Command {
 	return &cobra.Command{
-		Use: "stats [FILE...]", Short: "Sum up each operation: attempts, recoveries, time lost, errors", Args: cobra.ArbitraryArgs,
-		Long: `Stats sums up each operation that had a failed attempt, what hurts most first: how often it was asked for and how
-many calls that became (retry amplification), how many were retried, recovered and given up, the time lost waiting,
-and the commonest errors. Operations that succeed at once write no event and are in no number. Then each phase that
-failed, if only at first: whether a recovery or its fallback saved it, or it was lost.`,
+		Use: "stats [FILE...]", Args: cobra.ArbitraryArgs,
+		Short: "Sum up each operation: attempts, recoveries, time lost, errors",
+		Long: `Stats sums up each operation that had a failed attempt, what hurts most first: how often it was
+asked for and how many calls that became (retry amplification), how many were retried, recovered and given up,
+the time lost waiting, and the commonest errors. Operations that succeed at once write no event and are in no
+number. Then each phase that failed, if only at first: whether a recovery or its fallback saved it, or it was
+lost.`,
 		Example: `  backspan events stats --since 1d
   backspan events stats --json | jq .`,
 		RunE: func(_ *cobra.Command, files []string) error { return o.stats(files) },

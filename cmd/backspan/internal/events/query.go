@@ -47,7 +47,8 @@ func (o *Options) matcher() (*eventquery.Matcher, error) {
 		return nil, cli.UsageError(fmt.Errorf("--%w", err))
 	}
 	if !f.Since.IsZero() && !f.Until.IsZero() && !f.Since.Before(f.Until) {
-		return nil, cli.UsageError(fmt.Errorf("--until %q is not after --since %q, so nothing is in between", o.until, o.since))
+		return nil, cli.UsageError(
+			fmt.Errorf("--until %q is not after --since %q, so nothing is in between", o.until, o.since))
 	}
 	return f.Compile(), nil
 }
@@ -192,7 +193,8 @@ func (o *Options) stats(files []string) error {
 // are not counted.
 func (o *Options) printCounts(list []eventquery.ValueCount, others int64) error {
 	if others > 0 {
-		cli.Printf(o.Err, "backspan: more than %d different values: those that came last are counted together as %s; a filter makes them fewer\n",
+		cli.Printf(o.Err, "backspan: more than %d different values: those that came last are counted together as %s; "+
+			"a filter makes them fewer\n",
 			len(list), eventquery.Others)
 		list = append(list, eventquery.ValueCount{Value: eventquery.Others, Count: others})
 	}

@@ -39,32 +39,36 @@ func NewCommand(std cli.Streams) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "exec [flags] -- COMMAND [ARG…]",
 		Short: "Run a command, retry it when it fails, and trace it",
-		Long: `Exec runs a command until it succeeds or is given up. The whole is one span, every attempt a span below it with its exit
-code or signal, the wait before it, and the last lines of its stderr as the reason of its failure. Nothing is printed
-unless an attempt fails; then it is one line on stderr, with the wait. stdout is the command's alone.
+		Long: `Exec runs a command until it succeeds or is given up. The whole is one span, every attempt a span
+below it with its exit code or signal, the wait before it, and the last lines of its stderr as the reason of its
+failure. Nothing is printed unless an attempt fails; then it is one line on stderr, with the wait. stdout is the
+command's alone.
 
-The command finds TRACEPARENT and TRACESTATE, BACKSPAN_SESSION, BACKSPAN_PHASE (empty outside a phase) and BACKSPAN_ATTEMPT
-(from 1) in its environment, so that a backspan or any instrumented program in it joins the trace; exec itself joins
-that of a TRACEPARENT that it finds.
+The command finds TRACEPARENT and TRACESTATE, BACKSPAN_SESSION, BACKSPAN_PHASE (empty outside a phase) and
+BACKSPAN_ATTEMPT (from 1) in its environment, so that a backspan or any instrumented program in it joins the
+trace; exec itself joins that of a TRACEPARENT that it finds.
 
-Every attempt is a process group of its own. INT, TERM, HUP, QUIT, USR1 and USR2 are handed on to it; the first four also
-end the retrying, and how the command then ends is its own matter. When --attempt-timeout is over the group gets TERM,
-and after --grace KILL; no process of the group survives that, but a descendant that has made a session or group
-of its own (setsid) is out of reach, and lives on. On a terminal the command may read, and Ctrl-C and Ctrl-Z work as
-without backspan. stderr goes through backspan: what a command leaves running in the background loses it when the attempt
-ends, and what a full disk does not take of it is lost. A stream that is closed is the null device for the command.
+Every attempt is a process group of its own. INT, TERM, HUP, QUIT, USR1 and USR2 are handed on to it; the first
+four also end the retrying, and how the command then ends is its own matter. When --attempt-timeout is over the
+group gets TERM, and after --grace KILL; no process of the group survives that, but a descendant that has made a
+session or group of its own (setsid) is out of reach, and lives on. On a terminal the command may read, and
+Ctrl-C and Ctrl-Z work as without backspan. stderr goes through backspan: what a command leaves running in the
+background loses it when the attempt ends, and what a full disk does not take of it is lost. A stream that is
+closed is the null device for the command.
 
 Without --retry-on every failure is retried, but not a command that cannot be started (126, 127). --stop-on wins over
 --retry-on. Nothing is retried when nobody reads stdout any more. In numbers, 0 means zero: --max-retries 0 runs the
 command once, --base-delay 0 does not wait; for timeouts and --max-elapsed it means none.
 
---on-failure runs when the command was given up, not when a signal ended it, with BACKSPAN_EXIT_CODE, BACKSPAN_ERROR,
-BACKSPAN_OPERATION and BACKSPAN_ATTEMPTS in its environment. Its stdout goes to stderr, and its exit code changes nothing.
+--on-failure runs when the command was given up, not when a signal ended it, with BACKSPAN_EXIT_CODE,
+BACKSPAN_ERROR, BACKSPAN_OPERATION and BACKSPAN_ATTEMPTS in its environment. Its stdout goes to stderr, and its
+exit code changes nothing.
 
-Exit code, as that of timeout(1): the command's own from its last attempt; 124 when that timed out, 137 when it had to be
-killed for it; 125 when exec itself failed, also when what was typed cannot be used; 126 when the command cannot be
-executed, 127 when it does not exist; 128+N when signal N ended it (exec then ends by that signal, too). Trouble with
-telemetry never changes it: it is told in a line, and spans wait for a collector for 2 seconds at most.
+Exit code, as that of timeout(1): the command's own from its last attempt; 124 when that timed out, 137 when it
+had to be killed for it; 125 when exec itself failed, also when what was typed cannot be used; 126 when the
+command cannot be executed, 127 when it does not exist; 128+N when signal N ended it (exec then ends by that
+signal, too). Trouble with telemetry never changes it: it is told in a line, and spans wait for a collector for
+2 seconds at most.
 
 ` + settings.Help,
 		Example: `  backspan exec -- curl -fsS https://example.com/data.json

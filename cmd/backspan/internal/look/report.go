@@ -8,7 +8,6 @@ import (
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/cmd/backspan/internal/page"
-	"github.com/backspan/backspan/cmd/backspan/internal/settings"
 )
 
 // reportOptions are what the flags of report say.
@@ -24,14 +23,12 @@ func NewReportCommand(std cli.Streams) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "report [SESSION | trace file | events file]",
 		Short: "Make an HTML page of a run: its waterfall, counts, and where the time went",
-		Long: `Report makes one self-contained HTML page of a session: the waterfall of its run, phases, operations and attempts, with
-waits drawn as waits, what each operation cost, and every error. The page loads nothing and sends nothing: mail it, keep
-it with the build, open it in ten years.
+		Long: `Report makes one self-contained HTML page of a session: the waterfall of its run, phases,
+operations and attempts, with waits drawn as waits, what each operation cost, and every error. The page loads
+nothing and sends nothing: mail it, keep it with the build, open it in ten years.
 
-It reads a trace file (OTLP JSON lines) or an events file, plain or gzipped; an events file knows less, and the page says
-what. A session is named by its id or the beginning of it, and looked for in the trace file and then in the events file that
-the other commands write: ` + settings.DefaultTraceFile + ` and data/session/events.jsonl, unless $BACKSPAN_TRACE_FILE,
-$BACKSPAN_EVENTS or the configuration file say otherwise. Without an argument it is the newest one there.`,
+` + sourceHelp + `
+An events file knows less than a trace file, and the page says what.`,
 		Example: `  backspan demo && backspan report
   backspan report 4786a9a2 -o monday.html
   backspan report build/trace.json --session 4786a9a2
@@ -63,7 +60,8 @@ func (o *reportOptions) run(args []string) error {
 		return write(o.Out)
 	}
 	target := cli.Target{By: "--output", Path: o.output}
-	if err := cmp.Or(target.Writable(), cli.Apart(cli.Target{By: "what the page is made from", Path: s.Source}, target)); err != nil {
+	from := cli.Target{By: "what the page is made from", Path: s.Source}
+	if err := cmp.Or(target.Writable(), cli.Apart(from, target)); err != nil {
 		return err
 	}
 	if err := cli.WriteFile(o.output, write); err != nil {

@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
-	"github.com/backspan/backspan/cmd/backspan/internal/settings"
 	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/cmd/backspan/internal/waterfall"
 )
@@ -27,13 +26,11 @@ func NewShowCommand(std cli.Streams) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "show [SESSION | trace file | events file]",
 		Short: "Draw the waterfall of a run in the terminal",
-		Long: `Show draws the waterfall of a session: its run, phases, operations and attempts, with waits and errors, in colour on a
-terminal and plain elsewhere.
+		Long: `Show draws the waterfall of a session: its run, phases, operations and attempts, with waits and
+errors, in colour on a terminal and plain elsewhere.
 
-It reads a trace file (OTLP JSON lines) or an events file, plain or gzipped. A session is named by its id or the beginning
-of it, and looked for in the trace file and then in the events file that the other commands write: ` + settings.DefaultTraceFile + `
-and data/session/events.jsonl, unless $BACKSPAN_TRACE_FILE, $BACKSPAN_EVENTS or the configuration file say otherwise.
-Without an argument it is the newest one there. Long pictures are folded to what went wrong; --all shows every row.`,
+` + sourceHelp + `
+Long pictures are folded to what went wrong; --all shows every row.`,
 		Example: `  backspan show
   backspan show 4786a9a2
   backspan show build/trace.json --all | less

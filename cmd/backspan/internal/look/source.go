@@ -1,4 +1,5 @@
-// Package look is the verbs that look back at a recorded session: show draws it in the terminal, report makes a page of it.
+// Package look is the verbs that look back at a recorded session: show draws it in the terminal, report makes a
+// page of it.
 package look
 
 import (
@@ -15,6 +16,7 @@ import (
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/cmd/backspan/internal/session"
 	"github.com/backspan/backspan/cmd/backspan/internal/settings"
+	"github.com/backspan/backspan/events"
 	"github.com/backspan/backspan/telemetry"
 )
 
@@ -23,6 +25,13 @@ type source struct {
 	session string
 	list    bool
 }
+
+// sourceHelp is for the Long of the commands that have a source.
+const sourceHelp = `It reads a trace file (OTLP JSON lines) or an events file, plain or gzipped. A session is named by
+its id or the beginning of it, and looked for in the trace file and then in the events file that the other
+commands write: ` + settings.DefaultTraceFile + ` and ` + events.DefaultPath + `, unless
+$BACKSPAN_TRACE_FILE, $BACKSPAN_EVENTS or the configuration file say otherwise. Without an argument it is the
+newest one there.`
 
 func (s *source) register(c *cobra.Command) {
 	f := c.Flags()
@@ -33,7 +42,8 @@ func (s *source) register(c *cobra.Command) {
 
 // defaultLogs are the files where a session is looked for when no file is named.
 func defaultLogs() []string {
-	return slices.DeleteFunc([]string{settings.TraceFile(), settings.EventsFile()}, func(path string) bool { return path == telemetry.Off })
+	logs := []string{settings.TraceFile(), settings.EventsFile()}
+	return slices.DeleteFunc(logs, func(path string) bool { return path == telemetry.Off })
 }
 
 // open finds the session that the arguments and the flags name.
@@ -96,7 +106,8 @@ func findSession(id string) (*session.Session, error) {
 	case id == "":
 		return nil, fmt.Errorf("there is no session in %s", where)
 	}
-	return nil, fmt.Errorf("%q is neither a file nor a session in %s; 'backspan report --list' shows the sessions", id, where)
+	return nil, fmt.Errorf("%q is neither a file nor a session in %s; 'backspan report --list' shows the sessions",
+		id, where)
 }
 
 // printList lists the sessions of the named file, else of the default ones.
@@ -149,7 +160,8 @@ func sessionsIn(logs []string, begin string) (offers []string) {
 			continue // what is not there offers nothing
 		}
 		for _, e := range log.Sessions[:min(len(log.Sessions), 20)] {
-			if strings.HasPrefix(e.ID, begin) && !slices.ContainsFunc(offers, func(o string) bool { return strings.HasPrefix(o, e.ID) }) {
+			known := slices.ContainsFunc(offers, func(o string) bool { return strings.HasPrefix(o, e.ID) })
+			if strings.HasPrefix(e.ID, begin) && !known {
 				offers = append(offers, cobra.CompletionWithDesc(e.ID, e.Title()))
 			}
 		}

@@ -60,8 +60,8 @@ func commandNames(c *cobra.Command) (names []string) {
 	return names
 }
 
-// addCommonParts adds what all commands have alike: no completion for the values of numeric flags, and examples for the
-// completion commands, which cobra makes.
+// addCommonParts adds what all commands have alike: no completion for the values of numeric flags, and examples
+// for the completion commands, which cobra makes.
 func addCommonParts(c *cobra.Command) {
 	if parent := c.Parent(); parent != nil && parent.Name() == "completion" {
 		c.Example = completionExamples[c.Name()]
@@ -90,7 +90,8 @@ func explainShell(c *cobra.Command, args []string) error {
 		return c.Help()
 	}
 	shells := commandNames(c)
-	return cli.UsageError(fmt.Errorf("there is no completion for %q%s, want one of %s", args[0], nearest.Ask(args[0], shells), strings.Join(shells, ", ")))
+	return cli.UsageError(fmt.Errorf("there is no completion for %q%s, want one of %s",
+		args[0], nearest.Ask(args[0], shells), strings.Join(shells, ", ")))
 }
 
 var completionExamples = map[string]string{

@@ -13,8 +13,8 @@ func newMan(std cli.Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "man DIR",
 		Short: "Write the man pages into a directory",
-		Long: `Man writes a man page for each command into a directory, which is made when it is missing. The pages hold what --help
-shows.`,
+		Long: `Man writes a man page for each command into a directory, which is made when it is missing. The
+pages hold what --help shows.`,
 		Example: `  backspan man ~/.local/share/man/man1 && man backspan-events`,
 		Args:    cobra.ExactArgs(1),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {

@@ -1,5 +1,5 @@
-// Package root is the command line of backspan: the root command with its verbs, help, man pages and completion, and how
-// the process ends.
+// Package root is the command line of backspan: the root command with its verbs, help, man pages and
+// completion, and how the process ends.
 package root
 
 import (

@@ -5,7 +5,8 @@ import (
 	"runtime/debug"
 )
 
-// version tells, behind "backspan version", the module's version, the commit and the Go version, as the build recorded them.
+// version tells, behind "backspan version", the module's version, the commit and the Go version, as the build
+// recorded them.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -22,9 +22,11 @@ func NewInitCommand(std cli.Streams) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "init [pipeline.yaml]",
 		Short: "Write a pipeline to start from",
-		Long: `Init writes a small commented pipeline that runs as it is. It never writes over a file. With - it goes to stdout.
+		Long: `Init writes a small commented pipeline that runs as it is. It never writes over a file. With - it
+goes to stdout.
 
-With --schema it prints the JSON Schema of pipeline files, with which editors complete and check them while you type.`,
+With --schema it prints the JSON Schema of pipeline files, with which editors complete and check them while you
+type.`,
 		Example: `  backspan init && backspan run
   backspan init nightly.yaml
   backspan init --schema > pipeline.schema.json`,

@@ -48,24 +48,27 @@ func NewCommand(std cli.Streams) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "run [pipeline.yaml]",
 		Short: "Run a pipeline of commands: retry its steps, recover its phases",
-		Long: `Run runs the phases of a pipeline file (pipeline.yaml when none is named, - for stdin). A phase is a list of steps, which
-run one after the other; a step is a command, and is retried by itself. When a step was given up, its whole phase is tried
-again. Every run, phase, step and attempt is a span. backspan init writes a file to start from.
+		Long: `Run runs the phases of a pipeline file (pipeline.yaml when none is named, - for stdin). A phase
+is a list of steps, which run one after the other; a step is a command, and is retried by itself. When a step
+was given up, its whole phase is tried again. Every run, phase, step and attempt is a span. backspan init writes
+a file to start from.
 
-A command runs in the directory of the file, reads nothing from stdin, and finds in its environment: TRACEPARENT,
-TRACESTATE, BACKSPAN_SESSION, BACKSPAN_PHASE, BACKSPAN_ATTEMPT (of the step, from 1), BACKSPAN_RECOVERY (of the phase, 0
-for its first try), BACKSPAN_IDEMPOTENCY_KEY (the same for all tries of a phase), the vars and env of the file, and
-BACKSPAN_OUTPUT_<PHASE>_<STEP> for each step before it that declares an output (capital letters, _ for all else).
-What it writes goes to stdout and stderr with the step's name in front of each line.
+A command runs in the directory of the file, reads nothing from stdin, and finds in its environment:
+TRACEPARENT, TRACESTATE, BACKSPAN_SESSION, BACKSPAN_PHASE, BACKSPAN_ATTEMPT (of the step, from 1),
+BACKSPAN_RECOVERY (of the phase, 0 for its first try), BACKSPAN_IDEMPOTENCY_KEY (the same for all tries of a
+phase), the vars and env of the file, and BACKSPAN_OUTPUT_<PHASE>_<STEP> for each step before it that declares
+an output (capital letters, _ for all else). What it writes goes to stdout and stderr with the step's name in
+front of each line.
 
 A dry run prints the plan and starts nothing, except that phases with a dry_run command run that one. A plan's worst
 case counts every retry and recovery that the policies allow.
 
-On SIGINT, SIGTERM, SIGHUP or SIGQUIT the commands get TERM, and KILL when the file's grace is over; only phases with
-"if: always" go on and still begin, to clean up. A second signal is KILL for all of them at once. The report is complete
-all the same. Ctrl-Z stops backspan and what it prints, but not the commands that run.
+On SIGINT, SIGTERM, SIGHUP or SIGQUIT the commands get TERM, and KILL when the file's grace is over; only phases
+with "if: always" go on and still begin, to clean up. A second signal is KILL for all of them at once. The
+report is complete all the same. Ctrl-Z stops backspan and what it prints, but not the commands that run.
 
-Exit code: 0 all well, 1 the pipeline failed, 2 usage or a file that cannot be used, 129, 130, 131 or 143 ended by a signal.`,
+Exit code: 0 all well, 1 the pipeline failed, 2 usage or a file that cannot be used, 129, 130, 131 or 143 ended
+by a signal.`,
 		Example: `  backspan run
   backspan run nightly.yaml --var region=eu --report run.html
   backspan run nightly.yaml --dry-run
@@ -90,7 +93,8 @@ Exit code: 0 all well, 1 the pipeline failed, 2 usage or a file that cannot be u
 	f.StringVar(&o.from, "from", "", "run this `phase` and what comes after it, as if what comes before were done")
 	f.IntVar(&o.maxParallel, "max-parallel", 0, "most phases under way at once; 0 for no limit")
 	f.StringArrayVar(&o.vars, "var", nil, "`name=value` for a var of the file; may be repeated")
-	f.BoolVar(&o.json, "json", false, "print the report (in a dry run: the plan) as JSON on stdout, everything else on stderr")
+	f.BoolVar(&o.json, "json", false,
+		"print the report (in a dry run: the plan) as JSON on stdout, everything else on stderr")
 	f.StringVar(&o.reportFile, "report-file", "", "write the report as JSON to this `file`")
 	f.StringVar(&o.page, "report", "", "write the run as a page to look at, an HTML `file`")
 	o.Flags.Register(c, settings.DefaultTraceFile)

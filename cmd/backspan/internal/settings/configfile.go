@@ -148,7 +148,8 @@ func (f *configFile) setting(key, value *yaml.Node) error {
 	}
 	i := slices.Index(keys, key.Value)
 	if i < 0 {
-		return f.bad(key, "unknown key %q%s, want one of %s", key.Value, nearest.Ask(key.Value, keys), strings.Join(keys, ", "))
+		return f.bad(key, "unknown key %q%s, want one of %s",
+			key.Value, nearest.Ask(key.Value, keys), strings.Join(keys, ", "))
 	}
 	if before, ok := f.found[key.Value]; ok {
 		return f.bad(key, "%s stands here again, after %s", key.Value, before.by)

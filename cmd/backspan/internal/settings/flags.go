@@ -17,9 +17,10 @@ type Flags struct {
 }
 
 // Help is for the Long of the commands that have the flags.
-const Help = `Telemetry flags win over their variables ($BACKSPAN_EVENTS for --events, $BACKSPAN_OTLP_ENDPOINT for --otlp-endpoint,
-and so on), these over OpenTelemetry's ($OTEL_…), and these over the configuration file: $BACKSPAN_CONFIG, else
-backspan/config.yaml where the user's configuration is (~/.config on Linux), with the flags' names as keys: otlp_endpoint.`
+const Help = `Telemetry flags win over their variables ($BACKSPAN_EVENTS for --events, $BACKSPAN_OTLP_ENDPOINT
+for --otlp-endpoint, and so on), these over OpenTelemetry's ($OTEL_…), and these over the configuration file:
+$BACKSPAN_CONFIG, else backspan/config.yaml where the user's configuration is (~/.config on Linux), with the
+flags' names as keys: otlp_endpoint.`
 
 // EnvironmentHelp lists what else is read from the environment.
 const EnvironmentHelp = `  BACKSPAN_CONFIG      the configuration file, or off

@@ -83,7 +83,8 @@ func share(v given) error {
 	return nil
 }
 
-// headers checks key=value pairs. An error shows what was typed, but no value of a variable or file: it may be a secret.
+// headers checks key=value pairs. An error shows what was typed, but no value of a variable or file: it may be
+// a secret.
 func headers(v given) error {
 	for _, text := range v.texts {
 		if key, _, ok := strings.Cut(text, "="); ok && key != "" {
@@ -118,8 +119,8 @@ func (s setting) typed(flags *pflag.FlagSet) given {
 	return given{[]string{flag.Value.String()}, "--" + s.flag}
 }
 
-// untyped is what the variable gives, else the configuration file. OpenTelemetry's variables come between the two: where
-// one of them decides, nothing is given.
+// untyped is what the variable gives, else the configuration file. OpenTelemetry's variables come between the
+// two: where one of them decides, nothing is given.
 func (s setting) untyped(file map[string]given) (given, error) {
 	v := given{by: s.variable()}
 	text := strings.TrimSpace(os.Getenv(v.by))

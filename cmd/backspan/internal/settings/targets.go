@@ -28,8 +28,8 @@ func fileOf(flag, otherwise string) string {
 	return otherwise
 }
 
-// Targets says which file cannot be written: of those that flags, variables and configuration file name, and of others. Two
-// of them that are one file cannot, either.
+// Targets says which file cannot be written: of those that flags, variables and configuration file name, and of
+// others. Two of them that are one file cannot, either.
 func (t *Flags) Targets(others ...cli.Target) error {
 	if err := t.resolve(); err != nil {
 		return err

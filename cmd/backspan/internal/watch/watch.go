@@ -1,5 +1,5 @@
-// Package watch is telemetry around the work of a verb that makes spans: a live view while it runs, and then the waterfall,
-// where the recorded files are, and where Jaeger shows the trace.
+// Package watch is telemetry around the work of a verb that makes spans: a live view while it runs, and then
+// the waterfall, where the recorded files are, and where Jaeger shows the trace.
 package watch
 
 import (
@@ -34,7 +34,8 @@ type Watch struct {
 	lost      error // what telemetry could not deliver; never a reason to fail
 }
 
-// Start starts telemetry and the live view. The error says which setting cannot be used, or which file cannot be written.
+// Start starts telemetry and the live view. The error says which setting cannot be used, or which file cannot
+// be written.
 func Start(ctx context.Context, std cli.Streams, flags *settings.Flags) (*Watch, error) {
 	w := &Watch{
 		std:      std,
