@@ -13,7 +13,7 @@ var (
 	codeBlock = regexp.MustCompile("(?ms)^```.*?^```$")
 	link      = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	heading   = regexp.MustCompile(`(?m)^#+ (.*)$`)
-	unlinked  = regexp.MustCompile("[^\\pL\\pN _-]") // what an anchor leaves out of its heading
+	unlinked  = regexp.MustCompile(`[^\pL\pN _-]`) // what an anchor leaves out of its heading
 )
 
 // Every link from one page to another names a file and a heading that are there.
