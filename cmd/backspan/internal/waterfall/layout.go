@@ -22,6 +22,8 @@ const (
 	tookTitle, waitedTitle = "took", "waited"
 
 	between = 2 // columns between two parts
+
+	noErrors = -1 // as layout.maxError: errors are not counted
 )
 
 // measure gives the words what they need up to a limit, the numbers what they need, and the chart the rest.
@@ -42,7 +44,12 @@ func (p *picture) measure(items []*item) layout {
 	case p.Width >= chartWidth:
 		chart = between + p.Width/3
 	}
-	lay.words = min(need(items, &lay, 0, text.Width(p.glyphs.Gap)), p.Width-numbers-chart)
+	gap, most := text.Width(p.glyphs.Gap), p.Width-numbers-chart
+	if !lay.stacked {
+		// Names and outcomes in full, without errors, are worth some columns of the chart.
+		most = max(most, min(need(items, &layout{maxError: noErrors}, 0, gap), most+p.Width/16))
+	}
+	lay.words = min(need(items, &lay, 0, gap), most)
 	lay.tookEnd = lay.words + between + max(took, len(tookTitle))
 	if waited > 0 && !lay.stacked {
 		lay.waitedEnd = lay.words + numbers
@@ -83,7 +90,7 @@ func need(items []*item, lay *layout, level, indent int) int {
 // width is how many columns the note takes when its error gets at most maxError.
 func (n note) width(maxError int) int {
 	w := text.Width(n.said) + text.Width(n.tail)
-	if n.err != "" {
+	if n.err != "" && maxError != noErrors {
 		w += text.Width(n.between()) + text.Width(text.Shorten(n.err, maxError, "..."))
 	}
 	return w
