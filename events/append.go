@@ -3,6 +3,7 @@ package events
 import (
 	"encoding/hex"
 	"math"
+	"os"
 	"strconv"
 	"time"
 )
@@ -13,8 +14,11 @@ const (
 	MaxLine  = 32 << 10 // of a line, its newline included
 )
 
-// tailRoom is kept free behind the details: trace and span id, "truncated", braces and newline.
-const tailRoom = 160
+// maxOrigin bounds service and host, in bytes as they stand in the file.
+const maxOrigin = 128
+
+// tailRoom is kept free behind the details: trace and span id, service, host and pid, "truncated", braces and newline.
+const tailRoom = 160 + 2*maxOrigin + 64
 
 // minField is where shortening the fields of an overlong record ends and dropping details begins.
 const minField = 64
@@ -34,10 +38,16 @@ const minField = 64
 // for "type": "autocorrect_attempt" finds that type and nothing else. NaN and the infinities are written as null.
 // Years outside 0 to 9999 become the nearest of these.
 func (r *Record) Append(line []byte) []byte {
+	var buf [tailRoom]byte
+	return r.append(line, appendOrigin(buf[:0], r.Service, r.Host, r.PID))
+}
+
+// append is Append with origin in place of r's own service, host and pid.
+func (r *Record) append(line, origin []byte) []byte {
 	start := len(line)
 	for limit := MaxField; ; limit /= 2 {
 		e := encoder{out: line[:start], limit: limit, end: start + MaxLine - tailRoom}
-		if e.record(r); !e.over {
+		if e.record(r, origin); !e.over {
 			return e.out
 		}
 	}
@@ -52,7 +62,7 @@ type encoder struct {
 	over  bool // it does not fit under this limit
 }
 
-func (e *encoder) record(r *Record) {
+func (e *encoder) record(r *Record, origin []byte) {
 	e.cut = e.limit < MaxField
 	e.out = append(e.out, `{"timestamp": "`...)
 	e.out = appendTime(e.out, r.Time)
@@ -79,10 +89,36 @@ func (e *encoder) record(r *Record) {
 		e.out = hex.AppendEncode(e.out, r.SpanID[:])
 		e.out = append(e.out, '"')
 	}
+	e.out = append(e.out, origin...)
 	if e.cut {
 		e.out = append(e.out, `, "truncated": true`...)
 	}
 	e.out = append(e.out, '}', '\n')
+}
+
+// appendOrigin appends the members of a line that say who wrote it.
+func appendOrigin(out []byte, service, host string, pid int) []byte {
+	if service != "" {
+		out, _ = appendText(append(out, `, "service": "`...), service, maxOrigin)
+		out = append(out, '"')
+	}
+	if host != "" {
+		out, _ = appendText(append(out, `, "host": "`...), host, maxOrigin)
+		out = append(out, '"')
+	}
+	if pid != 0 {
+		out = strconv.AppendInt(append(out, `, "pid": `...), int64(pid), 10)
+	}
+	return out
+}
+
+// hostName is the name of the machine, empty when the system does not tell.
+func hostName() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return ""
+	}
+	return name
 }
 
 func (e *encoder) details(fields []Field) {
@@ -132,7 +168,8 @@ func (e *encoder) text(s string) {
 // ownKey says whether key is one of the line's own, which no detail may have.
 func ownKey(key string) bool {
 	switch key {
-	case keyTimestamp, keySession, keyType, keyPhase, keyLevel, keyMessage, keyDetails, keyTraceID, keySpanID, keyTruncated:
+	case keyTimestamp, keySession, keyType, keyPhase, keyLevel, keyMessage, keyDetails, keyTraceID, keySpanID,
+		keyService, keyHost, keyPID, keyTruncated:
 		return true
 	}
 	return false

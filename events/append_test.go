@@ -174,7 +174,7 @@ func TestAppendLimits(t *testing.T) {
 			true, MaxField / 2, 3,
 		},
 		{"everything is too large", Record{Session: mega, Type: mega, Phase: mega, Level: mega, Message: mega, Details: many[:3]}, true, MaxField / 2, 3},
-		{"too many details", Record{Message: mega, Details: many}, true, minField, 405},
+		{"too many details", Record{Message: mega, Details: many}, true, minField, 401},
 		{"long keys", Record{Message: "m", Details: []Field{Int(mega, 1), Int("n", 2)}}, true, 1, 2},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -114,6 +116,39 @@ func BenchmarkEncode(b *testing.B) {
 func BenchmarkEncodeAndWrite(b *testing.B) {
 	b.Run("Writer", func(b *testing.B) { repeated(b, writing) })
 	b.Run("json-Marshal-and-Write", func(b *testing.B) { repeated(b, marshallingAndWriting) })
+}
+
+// BenchmarkWrite has goroutines write to one log as fast as they can. What counts is how many records a second are in the
+// file, and which share of them did not fit into the queue.
+func BenchmarkWrite(b *testing.B) {
+	for _, goroutines := range []int{1, 2, 8, 64} {
+		b.Run(fmt.Sprint("goroutines=", goroutines), func(b *testing.B) {
+			w := open(b, logPath(b), Options{})
+			b.ReportAllocs()
+			b.ResetTimer()
+			writeFrom(w, goroutines, b.N)
+			if err := w.Flush(); err != nil && w.Dropped() == 0 {
+				b.Fatal(err)
+			}
+			b.ReportMetric(float64(w.Written())/b.Elapsed().Seconds(), "records/s")
+			b.ReportMetric(100*float64(w.Dropped())/float64(b.N), "%dropped")
+		})
+	}
+}
+
+// writeFrom writes n records from so many goroutines.
+func writeFrom(w *Writer, goroutines, n int) {
+	var all sync.WaitGroup
+	var next atomic.Int64
+	for range goroutines {
+		all.Go(func() {
+			r := sample()
+			for next.Add(1) <= int64(n) {
+				w.Write(r)
+			}
+		})
+	}
+	all.Wait()
 }
 
 // Encoding takes at most half of what encoding/json takes, encoding and writing at most 0.8 of json.Marshal and Write.

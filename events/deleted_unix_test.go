@@ -18,14 +18,12 @@ import (
 func TestDeletedFile(t *testing.T) {
 	for _, what := range []string{"file", "directory"} {
 		for _, noticed := range []string{"at the next look", "at Reopen", "at Close"} {
-			for _, queue := range []int{0, 100} {
-				synctest.Test(t, func(t *testing.T) { deletedFile(t, what, noticed, queue) })
-			}
+			synctest.Test(t, func(t *testing.T) { deletedFile(t, what, noticed) })
 		}
 	}
 }
 
-func deletedFile(t *testing.T, what, noticed string, queue int) {
+func deletedFile(t *testing.T, what, noticed string) {
 	path := filepath.Join(t.TempDir(), "session", "events.jsonl")
 	remove := func() {
 		victim := path
@@ -37,7 +35,7 @@ func deletedFile(t *testing.T, what, noticed string, queue int) {
 		}
 	}
 	var told []error
-	w := open(t, path, Options{Queue: queue, OnError: func(err error) { told = append(told, err) }})
+	w := open(t, path, Options{OnError: func(err error) { told = append(told, err) }})
 	offered := 0
 	write := func(n int) {
 		for range n {

@@ -145,31 +145,29 @@ func TestFullDiskUnderConcurrentUse(t *testing.T) {
 	if !inNamespace(t) {
 		return
 	}
-	for _, queue := range []int{0, 64} {
-		dir := tmpfs(t, 128<<10)
-		path := filepath.Join(dir, "events.jsonl")
-		var told sync.Map
-		w := open(t, path, Options{Queue: queue, OnError: func(err error) { told.Store(err.Error(), true) }})
-		const writers, n = 4, 400
-		var all sync.WaitGroup
-		for writer := range writers {
-			all.Go(func() {
-				for i := range n {
-					w.Write(numbered(writer, i, 700))
-					runtime.Gosched()
-				}
-			})
-		}
-		all.Wait()
-		if err := w.Flush(); w.Dropped() == 0 {
-			t.Errorf("queue %d: nothing was lost (%v), so nothing was tested", queue, err)
-		}
-		if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_REMOUNT, "size=1m"); err != nil {
-			t.Fatal(err)
-		}
-		w.Write(numbered(writers, 0, 0))
-		balanced(t, w, writers*n+1, path)
+	dir := tmpfs(t, 128<<10)
+	path := filepath.Join(dir, "events.jsonl")
+	var told sync.Map
+	w := open(t, path, Options{OnError: func(err error) { told.Store(err.Error(), true) }})
+	const writers, n = 4, 400
+	var all sync.WaitGroup
+	for writer := range writers {
+		all.Go(func() {
+			for i := range n {
+				w.Write(numbered(writer, i, 700))
+				runtime.Gosched()
+			}
+		})
 	}
+	all.Wait()
+	if err := w.Flush(); w.Dropped() == 0 {
+		t.Errorf("nothing was lost (%v), so nothing was tested", err)
+	}
+	if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_REMOUNT, "size=1m"); err != nil {
+		t.Fatal(err)
+	}
+	w.Write(numbered(writers, 0, 0))
+	balanced(t, w, writers*n+1, path)
 }
 
 // The one link that is followed: root's, directly below /. One level further down it is a link like any other.

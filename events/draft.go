@@ -5,14 +5,15 @@ import "sync"
 // A draft is one encoded record on its way to the file.
 type draft struct {
 	text    []byte  // a newline to close a torn line with, then the record and its own newline
+	end     [1]int  // where the line ends in text
 	session string  // of the record
 	fields  []Field // the redacted details; kept to be used again
 }
 
 var drafts = sync.Pool{New: func() any { return &draft{text: make([]byte, 0, 1024)} }}
 
-// encode makes d the line of r. It runs outside all locks, because redact is the user's code.
-func (d *draft) encode(r *Record, redact func(string) string) {
+// encode makes d the line of r, written by origin. The caller owns nothing meanwhile, because redact is the user's code.
+func (d *draft) encode(r *Record, redact func(string) string, origin []byte) {
 	d.session = r.Session
 	if redact != nil {
 		clean := *r
@@ -27,7 +28,8 @@ func (d *draft) encode(r *Record, redact func(string) string) {
 		}
 		r = &clean
 	}
-	d.text = r.Append(append(d.text[:0], '\n'))
+	d.text = r.append(append(d.text[:0], '\n'), origin)
+	d.end[0] = len(d.text)
 	clear(d.fields) // the pool must not keep the host's texts alive
 }
 

@@ -3,105 +3,217 @@ package events
 import (
 	"errors"
 	"io"
+	"slices"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// slowest is the longest that Write took for one of n records.
-func slowest(w *Writer, from, n int) (longest time.Duration) {
-	for i := range n {
-		r := numbered(0, from+i, 700)
-		start := time.Now()
-		w.Write(r)
-		longest = max(longest, time.Since(start))
-	}
-	return longest
-}
-
-// The disk freezes: a write to it does not return. With a queue the caller waits less than 10 ms for each of 1,000 records;
-// what does not fit is dropped, counted and told once. When the disk comes back all is well again.
+// The disk freezes: a write to it does not return. One caller waits for it, and no other for as long as 1 ms: 16 goroutines
+// write 200 records each. (On a busy machine one Write of 100 may wait longer, for a processor.) What does not fit into the queue is dropped, counted and told once. When the disk comes back,
+// what was in the queue is written, in order.
 func TestFrozenDisk(t *testing.T) {
 	if !inNamespace(t) {
 		return
 	}
 	d := mountFaulty(t)
-	const queue, n = 64, 1000
 	told := make(chan error, 10)
-	w := open(t, d.path, Options{Queue: queue, OnError: func(err error) { told <- err }})
+	w := open(t, d.path, Options{Service: "billing", OnError: func(err error) { told <- err }})
+	const writers, n = 16, 200
 	offered := 0
-	for round := 1; ; round++ {
+	for round := 1; round <= 2; round++ {
 		d.tell(t, "freeze")
-		w.Write(numbered(0, offered, 700))
+		var stuck sync.WaitGroup
+		stuck.Go(func() { w.Write(numbered(writers, round, 700)) })
 		d.tell(t, "hangs")
-		longest := slowest(w, offered+1, n)
-		offered += n + 1
-		if dropped := w.Dropped(); dropped != uint64(round*(n-queue)) || len(told) != round {
-			t.Errorf("%d dropped and told %d times, want %d and %d", dropped, len(told), round*(n-queue), round)
+		before := w.Dropped()
+		took, fit := writeFrozen(w, writers, n, (round-1)*n)
+		offered += 1 + writers*n
+		if dropped := int(w.Dropped() - before); dropped != writers*n-fit || len(told) != round {
+			t.Errorf("%d dropped and told %d times, want %d and %d", dropped, len(told), writers*n-fit, round)
 		}
 		d.tell(t, "thaw")
+		stuck.Wait()
 		if err := w.Flush(); err != nil {
 			t.Error("Flush:", err)
 		}
-		t.Logf("the slowest Write took %v", longest)
-		if longest < 10*time.Millisecond {
-			break
-		}
-		if round == 3 { // a busy machine may hold up a caller for reasons of its own, but not in every round
-			t.Errorf("the slowest Write took %v, want less than 10ms", longest)
-			break
+		slices.Sort(took)
+		t.Logf("the slowest of %d Writes took %v", len(took), took[len(took)-1])
+		if most := took[len(took)*99/100]; most >= time.Millisecond {
+			t.Errorf("99 of 100 Writes took up to %v, want less than 1ms", most)
 		}
 	}
 	balanced(t, w, offered, d.path)
+	inOrder(t, d.path)
 }
 
-// Every write takes 20 ms, which is none of the caller's business either.
+// writeFrozen writes n records of each writer, one after another. It returns how long each Write took, and how many
+// lines fit into the queue.
+func writeFrozen(w *Writer, writers, n, from int) (took []time.Duration, fit int) {
+	free := maxQueue
+	for i := range n {
+		for writer := range writers {
+			r := numbered(writer, from+i, 700)
+			if size := len(lineOf(w, r)); size <= free {
+				free -= size
+				fit++
+			}
+			start := time.Now()
+			w.Write(r)
+			took = append(took, time.Since(start))
+		}
+	}
+	return took, fit
+}
+
+// While the disk is frozen, goroutines that write at the same time all come back but for one.
+func TestAFrozenDiskHoldsUpOneCaller(t *testing.T) {
+	if !inNamespace(t) {
+		return
+	}
+	d := mountFaulty(t)
+	w := open(t, d.path, Options{})
+	d.tell(t, "freeze")
+	const writers = 64
+	back := make(chan int, writers)
+	var all sync.WaitGroup
+	for writer := range writers {
+		all.Go(func() {
+			w.Write(numbered(writer, 0, 0))
+			back <- writer
+		})
+	}
+	d.tell(t, "hangs")
+	for range writers - 1 {
+		<-back
+	}
+	select {
+	case writer := <-back:
+		t.Errorf("all callers came back from a frozen disk, writer %d last", writer)
+	default:
+	}
+	d.tell(t, "thaw")
+	all.Wait()
+	balanced(t, w, writers, d.path)
+	if w.Dropped() != 0 {
+		t.Errorf("%d dropped, want 0", w.Dropped())
+	}
+}
+
+// Every write takes 20 ms. 8 goroutines write 50 records each in far less than 400 writes would take, and in order.
 func TestSlowDisk(t *testing.T) {
 	if !inNamespace(t) {
 		return
 	}
 	d := mountFaulty(t)
 	d.tell(t, "slow", 20)
-	w := open(t, d.path, Options{Queue: 8})
-	best, offered := time.Hour, 0
-	for range 3 {
-		best = min(best, slowest(w, offered, 100))
-		offered += 100
+	w := open(t, d.path, Options{})
+	const writers, n = 8, 50
+	start := time.Now()
+	var all sync.WaitGroup
+	for writer := range writers {
+		all.Go(func() {
+			for i := range n {
+				w.Write(numbered(writer, i, 0))
+			}
+		})
 	}
-	if best >= 10*time.Millisecond || w.Dropped() == 0 {
-		t.Errorf("the slowest Write took %v, want less than 10ms; %d dropped", best, w.Dropped())
+	all.Wait()
+	if err := w.Flush(); err != nil {
+		t.Error("Flush:", err)
 	}
-	balanced(t, w, offered, d.path)
+	if took, most := time.Since(start), writers*n*20*time.Millisecond/2; took > most {
+		t.Errorf("it took %v, want less than %v", took, most)
+	}
+	balanced(t, w, writers*n, d.path)
+	inOrder(t, d.path)
+	if w.Dropped() != 0 {
+		t.Errorf("%d dropped, want 0", w.Dropped())
+	}
 }
 
-// Close waits for a frozen disk no longer than DrainTimeout, and counts what it gives up.
+// Flush and Close wait for a frozen disk no longer than DrainTimeout. Close counts what it gives up, and the log owns up
+// to it when the disk comes back.
 func TestCloseOnAFrozenDisk(t *testing.T) {
 	if !inNamespace(t) {
 		return
 	}
 	d := mountFaulty(t)
 	d.tell(t, "freeze")
-	w := open(t, d.path, Options{Queue: 64, DrainTimeout: 50 * time.Millisecond})
-	w.Write(numbered(0, 0, 0))
+	const limit = 50 * time.Millisecond
+	w := open(t, d.path, Options{DrainTimeout: limit})
+	var stuck sync.WaitGroup
+	stuck.Go(func() { w.Write(numbered(0, 0, 0)) })
 	d.tell(t, "hangs")
 	for i := range 10 {
 		w.Write(numbered(0, i+1, 0))
 	}
-	if err := w.Flush(); err == nil {
-		t.Error("Flush said nothing")
+	within := func(what string, do func() error) {
+		start := time.Now()
+		err := do()
+		if took := time.Since(start); !errors.Is(err, errSlow) || !strings.Contains(err.Error(), ": 10") || took > limit+time.Second {
+			t.Errorf("%s took %v and said %v, want %v and that 10 lines are left", what, took, err, limit)
+		}
 	}
-	start := time.Now()
-	err := w.Close()
-	if took := time.Since(start); err == nil || took > 5*time.Second {
-		t.Errorf("Close took %v and said %v", took, err)
-	}
-	if w.Dropped() != 10 {
-		t.Errorf("%d dropped, want 10", w.Dropped())
+	within("Flush", w.Flush)
+	within("Close", w.Close)
+	if w.Write(sample()); w.Dropped() != 11 {
+		t.Errorf("%d dropped, want 10 and one that came too late", w.Dropped())
 	}
 	d.tell(t, "thaw")
-	<-w.queue.done
+	stuck.Wait()
+	<-w.closed
 	if w.Written() != 1 {
-		t.Errorf("%d written, want the one that the disk had in its hands", w.Written())
+		t.Errorf("%d written, want the one that was given to the disk", w.Written())
+	}
+	balanced(t, w, 12, d.path)
+}
+
+// Close also comes back when it is the forcing of the file to the disk that hangs.
+func TestCloseOnADiskThatDoesNotSync(t *testing.T) {
+	if !inNamespace(t) {
+		return
+	}
+	d := mountFaulty(t)
+	w := open(t, d.path, Options{DrainTimeout: 50 * time.Millisecond})
+	w.Write(numbered(0, 0, 0))
+	d.tell(t, "freezesync")
+	if err := w.Close(); !errors.Is(err, errSlow) {
+		t.Errorf("Close said %v, want %v", err, errSlow)
+	}
+	d.tell(t, "thaw")
+	<-w.closed
+	balanced(t, w, 1, d.path)
+}
+
+// A batch of which the disk takes a part: each line is counted on its own, and the lines behind the one that was cut are
+// written after all.
+func TestABatchThatIsCut(t *testing.T) {
+	if !inNamespace(t) {
+		return
+	}
+	d := mountFaulty(t)
+	var told []error
+	w := open(t, d.path, Options{OnError: func(err error) { told = append(told, err) }})
+	d.tell(t, "freeze")
+	var stuck sync.WaitGroup
+	stuck.Go(func() { w.Write(numbered(0, 0, 0)) })
+	d.tell(t, "hangs")
+	const waiting = 50
+	for i := range waiting {
+		w.Write(numbered(1, i, 0))
+	}
+	d.tell(t, "thawhalf") // the batch is cut in two, and all is well behind it
+	stuck.Wait()
+	if err := w.Flush(); err != nil && !errors.Is(err, io.ErrShortWrite) {
+		t.Error("Flush:", err)
+	}
+	w.Write(numbered(2, 0, 0))
+	balanced(t, w, waiting+2, d.path)
+	if w.Dropped() != 1 || len(told) != 1 || !errors.Is(told[0], io.ErrShortWrite) {
+		t.Errorf("%d dropped, told %v, want one line, cut by a short write", w.Dropped(), told)
 	}
 }
 
@@ -111,47 +223,45 @@ func TestDiskErrors(t *testing.T) {
 	if !inNamespace(t) {
 		return
 	}
-	for _, queue := range []int{0, 1000} {
-		d := mountFaulty(t)
-		var told []error
-		w := open(t, d.path, Options{Queue: queue, CheckInterval: time.Nanosecond, OnError: func(err error) { told = append(told, err) }})
-		offered := 0
-		write := func(n int) {
-			for range n {
-				w.Write(numbered(0, offered, 0))
-				offered++
-			}
+	d := mountFaulty(t)
+	var told []error
+	w := open(t, d.path, Options{CheckInterval: time.Nanosecond, OnError: func(err error) { told = append(told, err) }})
+	offered := 0
+	write := func(n int) {
+		for range n {
+			w.Write(numbered(0, offered, 0))
+			offered++
 		}
-		for _, fault := range []struct {
-			order string
-			arg   syscall.Errno
-			err   error
-		}{
-			{"half", 0, io.ErrShortWrite},
-			{"one", 0, io.ErrShortWrite}, // often of the newline that closes a torn line
-			{"fail", syscall.ENOSPC, syscall.ENOSPC},
-			{"fail", syscall.EIO, syscall.EIO},
-			{"fail", syscall.EDQUOT, syscall.EDQUOT},
-		} {
-			write(2)
-			if err := w.Flush(); err != nil {
-				t.Errorf("before %v: %v", fault.err, err)
-			}
-			_, before := d.tell(t, fault.order, int(fault.arg))
-			write(5)
-			if err := w.Flush(); !errors.Is(err, fault.err) {
-				t.Errorf("Flush said %v, want %v", err, fault.err)
-			}
-			_, after := d.tell(t, "work")
-			if anew := after > before; anew != (fault.err == syscall.EIO) {
-				t.Errorf("%v: the file was opened %d times", fault.err, after-before)
-			}
-		}
+	}
+	for _, fault := range []struct {
+		order string
+		arg   syscall.Errno
+		err   error
+	}{
+		{"half", 0, io.ErrShortWrite},
+		{"one", 0, io.ErrShortWrite}, // often of the newline that closes a torn line
+		{"fail", syscall.ENOSPC, syscall.ENOSPC},
+		{"fail", syscall.EIO, syscall.EIO},
+		{"fail", syscall.EDQUOT, syscall.EDQUOT},
+	} {
 		write(2)
-		balanced(t, w, offered, d.path)
-		if w.Dropped() != 25 || len(told) != 5 {
-			t.Errorf("%d dropped, want 25; told %v, want it 5 times", w.Dropped(), told)
+		if err := w.Flush(); err != nil {
+			t.Errorf("before %v: %v", fault.err, err)
 		}
+		_, before := d.tell(t, fault.order, int(fault.arg))
+		write(5)
+		if err := w.Flush(); !errors.Is(err, fault.err) {
+			t.Errorf("Flush said %v, want %v", err, fault.err)
+		}
+		_, after := d.tell(t, "work")
+		if anew := after > before; anew != (fault.err == syscall.EIO) {
+			t.Errorf("%v: the file was opened %d times", fault.err, after-before)
+		}
+	}
+	write(2)
+	balanced(t, w, offered, d.path)
+	if w.Dropped() != 25 || len(told) != 5 {
+		t.Errorf("%d dropped, want 25; told %v, want it 5 times", w.Dropped(), told)
 	}
 }
 

@@ -32,6 +32,12 @@ func (l *Line) foreign() bool {
 			l.traceID = value
 		case keySpanID:
 			l.spanID = value
+		case keyService:
+			l.service = value
+		case keyHost:
+			l.host = value
+		case keyPID:
+			l.pid = value
 		case keyTruncated:
 			l.truncated = string(value) == "true"
 		case keyDetails:

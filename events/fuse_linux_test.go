@@ -74,6 +74,7 @@ type diskServer struct {
 	taken   bool // onWrite has seen to data itself
 	syncs   int
 	opens   int
+	onSync  chan struct{}                                // not nil: what an fsync waits for
 	onWrite func(line []byte) (n int, err syscall.Errno) // how much of a write to take; runs without mu
 }
 
@@ -102,10 +103,21 @@ func serveDisk() error {
 				<-ice
 				return len(line), 0
 			})
+		case "freezesync": // do not answer fsyncs until "thaw"
+			thaw = make(chan struct{})
+			d.mu.Lock()
+			d.onSync = thaw
+			d.mu.Unlock()
 		case "hangs": // answer when a write hangs
 			<-hangs
 		case "thaw":
 			d.fault(takeAll)
+			close(thaw)
+		case "thawhalf": // thaw, and take half of the next write
+			d.fault(func(line []byte) (int, syscall.Errno) {
+				d.fault(takeAll)
+				return len(line) / 2, 0
+			})
 			close(thaw)
 		case "slow": // answer a write after so many milliseconds
 			d.fault(func(line []byte) (int, syscall.Errno) {
@@ -194,6 +206,14 @@ func (d *diskServer) answer(request []byte) {
 }
 
 func (d *diskServer) handle(opcode uint32, node uint64, body []byte) ([]byte, syscall.Errno) {
+	if opcode == fuseFsync {
+		d.mu.Lock()
+		ice := d.onSync
+		d.mu.Unlock()
+		if ice != nil {
+			<-ice
+		}
+	}
 	if opcode == fuseWrite {
 		return d.write(body[40:][:wire.Uint32(body[16:])])
 	}

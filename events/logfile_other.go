@@ -35,8 +35,11 @@ func (f *logFile) torn() bool {
 	return err != nil || last[0] != '\n'
 }
 
-// vain says whether something was written to the file after it was deleted. Windows deletes no file that is open.
-func (f *logFile) vain() bool { return false }
+// writtenAfterDeletion says whether something was written to the file after it was deleted. Windows deletes no file that is open.
+func (f *logFile) writtenAfterDeletion() bool { return false }
+
+// mode is of no use here: where it matters, there is no rotation below an open file.
+func (f *logFile) mode() uint32 { return 0 }
 
 func (f *logFile) sync() error { return f.file.Sync() }
 

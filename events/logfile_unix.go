@@ -25,7 +25,7 @@ func (f *logFile) write(line []byte) (int, error) {
 	}
 }
 
-// torn says whether the file ends in the middle of a line. It looks twice, because a neighbour may be writing just
+// torn says whether the file ends in the middle of a line. It looks twice, because another process may be writing just
 // now. What cannot be read is taken to: an empty line too many does less harm than two records in one.
 func (f *logFile) torn() bool {
 	var size int64 = -1
@@ -48,11 +48,20 @@ func (f *logFile) torn() bool {
 	}
 }
 
-// vain says whether something was written to the file after its last name was removed, where nobody can find it.
+// writtenAfterDeletion says whether something was written to the file after its last name was removed, where nobody can find it.
 // Removing a name sets the ctime alone, and writing sets both times: where the ctime is later, the removing came last.
-func (f *logFile) vain() bool {
+func (f *logFile) writtenAfterDeletion() bool {
 	var st unix.Stat_t
 	return unix.Fstat(f.fd, &st) == nil && st.Nlink == 0 && st.Ctim.Nano() <= st.Mtim.Nano()
+}
+
+// mode is the file's permission bits; 0 when they cannot be read.
+func (f *logFile) mode() uint32 {
+	var st unix.Stat_t
+	if unix.Fstat(f.fd, &st) != nil {
+		return 0
+	}
+	return uint32(st.Mode) & 0o777
 }
 
 func (f *logFile) sync() error {

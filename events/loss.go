@@ -2,6 +2,7 @@ package events
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 )
@@ -10,7 +11,7 @@ var (
 	errClosed  = errors.New("events: the event log is closed")
 	errFull    = errors.New("events: the queue of the event log is full")
 	errDeleted = errors.New("the file was deleted")
-	errSlow    = errors.New("the disk did not take the queue")
+	errSlow    = errors.New("the disk did not answer")
 )
 
 // A loss keeps account of lines that could not be written. An outage begins with the first of them and is over when
@@ -34,12 +35,7 @@ func (l *loss) add(n uint64, why error) {
 	}
 	l.dropped.Add(n)
 	l.back(n, why)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.outage == nil {
-		l.outage, l.untold = why, why
-		l.news.Store(true)
-	}
+	l.begin(why)
 }
 
 // say tells the host that an outage has begun, if one has since the last time.
@@ -80,6 +76,26 @@ func (l *loss) owes() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.unsaid > 0
+}
+
+// begin says that lines are going to be lost, before any was.
+func (l *loss) begin(why error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.outage == nil {
+		l.outage, l.untold = why, why
+		l.news.Store(true)
+	}
+}
+
+// unmended is the error of lost lines that the log does not own up to, or nil.
+func (l *loss) unmended() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.unsaid == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w; events lost: %d", l.why, l.unsaid)
 }
 
 // take returns how many lost lines are still to be owned up to, and why the first of them was lost.

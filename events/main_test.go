@@ -48,6 +48,9 @@ func open(t testing.TB, path string, opts Options) *Writer {
 	return w
 }
 
+// lineOf is the line that w writes of r.
+func lineOf(w *Writer, r *Record) string { return string(r.append(nil, w.out.origin)) }
+
 // numbered is a record that can be told from all others: writer's n-th, with a line of about size bytes.
 func numbered(writer, n, size int) *Record {
 	r := sample()
@@ -127,6 +130,25 @@ func balanced(t *testing.T, w *Writer, offered int, paths ...string) {
 	}
 	if got := ownedUp(t, paths...); got != int(w.Dropped()) {
 		t.Errorf("the log owns up to %d lost records, want %d", got, w.Dropped())
+	}
+}
+
+// inOrder fails the test unless the records of each writer are in the file in the order in which it wrote them.
+func inOrder(t *testing.T, path string) {
+	t.Helper()
+	r, err := OpenFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close() //nolint:errcheck // it was only read
+	last := map[float64]float64{}
+	for l := range r.All() {
+		writer, isNumbered := l.Detail("writer").Float()
+		n, _ := l.Detail("n").Float()
+		if before, seen := last[writer]; isNumbered && seen && n <= before {
+			t.Fatalf("writer %v: record %v comes after %v", writer, n, before)
+		}
+		last[writer] = n
 	}
 }
 

@@ -9,33 +9,38 @@ import (
 // DefaultPath is where the event log is when nobody says otherwise, relative to the working directory.
 const DefaultPath = "data/session/events.jsonl"
 
-// Options says how a Writer behaves. The zero value is right for most programs: every line is written before
-// Write returns, and lines reach the disk when the operating system sees fit, at the latest on Close.
+// Options says how a Writer behaves. The zero value is right for most programs: a line is written before Write
+// returns unless another one is being written, and reaches the disk when the operating system sees fit, at the latest on
+// Close.
 type Options struct {
 	// Redact may change the texts that come from outside (Message, Phase and the text details, but not "result")
 	// before they are cut to size. It is called from many goroutines at once and sees the whole text. A text on
 	// which it panics is replaced, never written as it was. Nil: texts are written as they are.
 	Redact func(string) string
 
-	// Queue is how many lines may wait for a slow disk. 0: none do, and Write takes as long as the disk.
-	// With a queue Write never waits: it drops and counts what does not fit. A line takes up to MaxLine bytes.
-	Queue int
+	// Service names the program in every record. Empty: records name none. The host's name and the process's id are in
+	// every record anyway. Of a name, 128 bytes are written.
+	Service string
 
-	// Sync has every line forced to the disk (fsync) before the next one, so that it survives a power cut; hundreds
+	// Lazy leaves file and directories unmade until the first record is written. Open still refuses a path that can never
+	// be an event log.
+	Lazy bool
+
+	// Sync has every write forced to the disk (fsync) before the next one, so that it survives a power cut; hundreds
 	// of times slower. Without it lines survive the death of the process, not that of the machine. A record that the
 	// disk would not make last counts as dropped.
 	Sync bool
 
-	// OnError is called once when lines begin to be lost, with the reason, and not again before writing works again.
-	// It runs on a goroutine that calls Write or Close (with a queue: also on the Writer's own) and holds no lock. Nil:
-	// nobody is told; Dropped and the record of type TypeEventsDropped still say it.
+	// OnError is called once when lines begin to be lost, or when Open finds that they will be, with the reason; and not
+	// again before writing works again. It runs on a goroutine that calls Open, Write, Flush or Close, or on the Writer's
+	// own, which holds no lock then. Nil: nobody is told; Dropped and the record of type TypeEventsDropped still say it.
 	OnError func(error)
 
 	// CheckInterval is how often at most, while lines are written, the path is looked at: has the file been rotated away,
 	// did another process leave a torn line, can a file that could not be opened be opened now. 0 means 100ms.
 	CheckInterval time.Duration
 
-	// DrainTimeout is how long Flush and Close wait for the queue. 0 means 5s. It has no meaning without a queue.
+	// DrainTimeout is how long Flush and Close wait for a slow disk. 0 means 5s.
 	DrainTimeout time.Duration
 
 	// ReopenOnSIGHUP has SIGHUP open the path anew, as logrotate's postrotate scripts expect. The process then no
@@ -45,8 +50,6 @@ type Options struct {
 
 func (o Options) withDefaults() (Options, error) {
 	switch {
-	case o.Queue < 0:
-		return o, fmt.Errorf("events: Options.Queue is %d; 0 means no queue, more is its length in lines", o.Queue)
 	case o.CheckInterval < 0:
 		return o, fmt.Errorf("events: Options.CheckInterval is %v; 0 means 100ms, more is the interval", o.CheckInterval)
 	case o.DrainTimeout < 0:

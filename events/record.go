@@ -13,6 +13,12 @@ type Record struct {
 	Details []Field  // in the order they are written; each key once
 	TraceID [16]byte // zero: not written
 	SpanID  [8]byte  // zero: not written
+
+	// Who wrote the record; at most 128 bytes of each text are written. Options.Service, the host's name and the process's
+	// id take their place in what a Writer writes.
+	Service string // empty: not written
+	Host    string // empty: not written
+	PID     int    // 0: not written
 }
 
 // The types of records.
@@ -66,5 +72,8 @@ const (
 	keyDetails   = "details"
 	keyTraceID   = "trace_id"
 	keySpanID    = "span_id"
+	keyService   = "service"
+	keyHost      = "host"
+	keyPID       = "pid"
 	keyTruncated = "truncated"
 )

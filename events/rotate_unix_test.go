@@ -169,6 +169,37 @@ func TestRotationByRename(t *testing.T) {
 	}
 }
 
+// A new file has the mode of the one before, and the first one is its owner's alone.
+func TestTheModeSurvivesARotation(t *testing.T) {
+	old := syscall.Umask(0o077)
+	defer syscall.Umask(old)
+	path := logPath(t)
+	w := open(t, path, Options{CheckInterval: time.Nanosecond})
+	check := func(want os.FileMode) {
+		t.Helper()
+		w.Write(sample())
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := info.Mode(); got != want {
+			t.Errorf("mode %v, want %v", got, want)
+		}
+	}
+	check(0o600)
+	for i, mode := range []os.FileMode{0o640, 0o664, 0o600} {
+		if err := errors.Join(os.Chmod(path, mode), os.Rename(path, fmt.Sprint(path, ".", i))); err != nil {
+			t.Fatal(err)
+		}
+		check(mode)
+	}
+	// Whoever rotates may make the new file: its mode is that one's choice.
+	if err := errors.Join(os.Rename(path, path+".9"), os.WriteFile(path, nil, 0o600), os.Chmod(path, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	check(0o644)
+}
+
 // A log that is emptied under the Writer (logrotate's copytruncate) goes on at its new end.
 func TestTruncatedUnderTheWriter(t *testing.T) {
 	path := logPath(t)
@@ -178,7 +209,7 @@ func TestTruncatedUnderTheWriter(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.Write(sample())
-	if got := content(t, path); got != string(sample().Append(nil)) {
+	if got := content(t, path); got != lineOf(w, sample()) {
 		t.Errorf("got %q", got)
 	}
 }

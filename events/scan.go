@@ -23,6 +23,9 @@ func (s *scanner) whole(l *Line) bool {
 	s.details(l)
 	l.traceID = s.optional(`, "trace_id": `)
 	l.spanID = s.optional(`, "span_id": `)
+	l.service = s.optional(`, "service": `)
+	l.host = s.optional(`, "host": `)
+	l.pid = s.optionalNumber(`, "pid": `)
 	l.truncated = s.at >= 0 && s.try(`, "truncated": true`)
 	s.skip(`}`)
 	return s.at == len(s.raw)
@@ -40,6 +43,18 @@ func (s *scanner) optional(text string) Value {
 		return nil
 	}
 	return s.str()
+}
+
+// optionalNumber is optional for a number.
+func (s *scanner) optionalNumber(text string) Value {
+	if s.at < 0 || !s.try(text) {
+		return nil
+	}
+	start := s.at
+	if s.number(); s.at < 0 {
+		return nil
+	}
+	return s.raw[start:s.at]
 }
 
 func (s *scanner) skip(text string) {

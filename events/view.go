@@ -16,7 +16,7 @@ type Line struct {
 	offset int64
 	number int64
 
-	timestamp, session, kind, phase, level, message, traceID, spanID Value
+	timestamp, session, kind, phase, level, message, traceID, spanID, service, host, pid Value
 
 	details   []Detail
 	truncated bool
@@ -60,6 +60,15 @@ func (l *Line) TraceID() Value { return l.traceID }
 
 // SpanID is the span's id in 16 hex digits; nil when there is none.
 func (l *Line) SpanID() Value { return l.spanID }
+
+// Service is the name of the program that wrote the record; nil when it is not said.
+func (l *Line) Service() Value { return l.service }
+
+// Host is the name of the machine that the record was written on; nil when it is not said.
+func (l *Line) Host() Value { return l.host }
+
+// PID is the id of the process that wrote the record, a number; nil when it is not said.
+func (l *Line) PID() Value { return l.pid }
 
 // Truncated says whether the Writer had to cut something.
 func (l *Line) Truncated() bool { return l.truncated }
@@ -121,6 +130,11 @@ func (l *Line) Record() Record {
 		Phase:   l.Phase().Text(),
 		Level:   l.Level().Text(),
 		Message: l.Message().Text(),
+		Service: l.Service().Text(),
+		Host:    l.Host().Text(),
+	}
+	if pid, err := strconv.Atoi(string(l.PID())); err == nil {
+		r.PID = pid
 	}
 	for _, d := range l.Details() {
 		r.Details = append(r.Details, d.Value.field(d.Key.Text()))

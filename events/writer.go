@@ -3,67 +3,50 @@ package events
 import (
 	"errors"
 	"fmt"
-	"io"
-	"sync"
+	"os"
 	"sync/atomic"
 	"time"
 )
 
 // A Writer appends records to one event log. All its methods may be called from many goroutines, and on a nil
 // Writer, which drops everything.
+//
+// One goroutine at a time owns the file: the one that set owned. Nobody waits to become the owner, so that a disk that
+// does not answer holds up one caller. The others leave their lines in the queue. Whoever gives the file up looks into
+// the queue once more, and whoever has left a line tries once more to become the owner; so no line is left behind.
 type Writer struct {
-	opts  Options
-	place *place
-	born  time.Time
+	out    output
+	loss   loss
+	queue  queue
+	owned  atomic.Bool
+	closed chan struct{} // closed when the file has been closed
+	err    error         // what closing the file said; to be read after closed
 
-	mu      sync.Mutex // guards what follows; held during a write, never while foreign code runs
-	file    *logFile   // nil: to be opened when checkAt has come
-	openErr error      // why file is nil
-	dirty   bool       // file may end in the middle of a line
-	unsure  unsure     // what was written to file since it was last seen in its place
-	closed  bool
-	checkAt time.Duration // since born: when the path is looked at again
-	session string        // of the last record
-	note    []byte        // for records of type events_dropped
-
-	reopen  atomic.Bool // the path is to be opened anew
-	written atomic.Uint64
-	loss    loss
-	queue   *queue // nil: direct
 	unwatch func() // ends the watch for SIGHUP
 }
 
-// unsure is what is lost when the file turns out to have been deleted in the meantime.
-type unsure struct {
-	records uint64 // given to Write
-	owned   uint64 // lost records that a record of type events_dropped owned up to
-}
-
 // Open opens the event log at path for appending, and makes the file (0600) and the directories above it (0700) when
-// they are missing. It refuses what will never be an event log: a path with a symbolic link in it (except one of root's
-// directly below /, as macOS's /tmp), a device, a FIFO, a directory, a path without the rights to write it.
+// they are missing. It refuses a path that can never be an event log: one with a symbolic link in it (except one of
+// root's directly below /, as macOS's /tmp), a device, a FIFO, a directory.
 //
-// What may pass, such as a full or read-only disk, is no error: the Writer then begins by losing records, says so through
-// Options.OnError at the first one, and writes as soon as it can.
+// What may pass is no error: a full or read-only disk, missing rights, a file where a directory should be. Open then tells
+// Options.OnError, and the Writer drops and counts records until the path can be opened, which it tries again every
+// Options.CheckInterval.
 func Open(path string, opts Options) (*Writer, error) {
 	opts, err := opts.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	place, err := newPlace(path)
+	safe, err := newSafePath(path)
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer{opts: opts, place: place, born: time.Now()}
+	w := &Writer{closed: make(chan struct{})}
 	w.loss.tell = opts.OnError
-	w.mu.Lock()
-	err = w.ready()
-	w.mu.Unlock()
-	if err != nil && lasting(err) {
-		return nil, errors.Join(err, place.close())
-	}
-	if opts.Queue > 0 {
-		w.queue = newQueue(w, opts.Queue)
+	w.out.opts, w.out.path, w.out.born, w.out.loss = opts, safe, time.Now(), &w.loss
+	w.out.origin = appendOrigin(nil, opts.Service, hostName(), os.Getpid())
+	if err := w.prepare(); err != nil {
+		return nil, errors.Join(err, safe.close())
 	}
 	if opts.ReopenOnSIGHUP {
 		w.unwatch = w.watchHangups()
@@ -71,12 +54,28 @@ func Open(path string, opts Options) (*Writer, error) {
 	return w, nil
 }
 
+// prepare opens the file, or with Options.Lazy only looks whether it could be. The error is one that lasts.
+func (w *Writer) prepare() error {
+	if w.out.opts.Lazy {
+		return w.out.path.check()
+	}
+	err := w.out.ready()
+	if err != nil && lasting(err) {
+		return err
+	}
+	if err != nil {
+		w.loss.begin(err)
+		w.loss.say()
+	}
+	return nil
+}
+
 // Path is the path that the Writer was opened with.
 func (w *Writer) Path() string {
 	if w == nil {
 		return ""
 	}
-	return w.place.path
+	return w.out.path.given
 }
 
 // Written is how many records given to Write were put into the log. Records of type events_dropped are not among them.
@@ -90,11 +89,11 @@ func (w *Writer) Written() uint64 {
 	if w == nil {
 		return 0
 	}
-	return w.written.Load()
+	return w.out.written.Load()
 }
 
-// Dropped is how many records given to Write are lost: Written and Dropped, and with a queue those still in it,
-// make up all that Write was ever called with.
+// Dropped is how many records given to Write are lost. Written, Dropped and the records that wait for the disk make up
+// all that Write was ever called with. After Flush and Close none wait, unless they returned an error.
 func (w *Writer) Dropped() uint64 {
 	if w == nil {
 		return 0
@@ -103,228 +102,186 @@ func (w *Writer) Dropped() uint64 {
 }
 
 // Write appends r as one line. It never fails its caller: what cannot be written is dropped and counted. It keeps
-// nothing of r, which may be used again at once. Without a queue it takes as long as the disk takes for a write.
+// nothing of r, which may be used again at once.
+//
+// When no other goroutine is writing, the line is with the kernel before Write returns: it survives the death of the
+// process. Otherwise Write leaves the line in a queue of 1 MiB and returns; whoever is writing writes it next, in order. A
+// line that does not fit is dropped. So a disk that does not answer holds up one caller and no other.
 func (w *Writer) Write(r *Record) {
 	if w == nil || r == nil {
 		return
 	}
 	d := drafts.Get().(*draft)
-	d.encode(r, w.opts.Redact)
-	if w.queue != nil {
-		w.queue.offer(d)
-		return
+	d.encode(r, w.out.opts.Redact, w.out.origin)
+	var lost int
+	var why error
+	if w.own() {
+		lost, why = w.writeOwned(d)
+	} else {
+		lost, why = w.leave(d)
 	}
-	w.mu.Lock()
-	err := w.put(d, true)
-	w.mu.Unlock()
-	w.done(d, err)
-}
-
-// done counts d if it is lost, and gives it back to the pool.
-func (w *Writer) done(d *draft, lost error) {
-	if lost != nil {
-		w.loss.add(1, lost)
-	}
+	w.loss.add(uint64(lost), why)
 	w.loss.say()
 	drafts.Put(d)
+}
+
+// own makes the caller the owner of the file, if it has none.
+func (w *Writer) own() bool { return w.owned.CompareAndSwap(false, true) }
+
+// writeOwned writes d and one batch of what waits, and gives the file up. What waits already goes first.
+func (w *Writer) writeOwned(d *draft) (lost int, why error) {
+	if w.queue.work.Load() {
+		if why = w.queue.add(d); why != nil {
+			lost = 1
+		}
+	} else {
+		lost, why = w.out.put(d.text, d.end[:], d.session, true)
+	}
+	if w.queue.work.Load() {
+		w.writeBatch()
+	}
+	w.release()
+	return lost, why
+}
+
+// leave leaves d to the owner of the file. If that has given it up meanwhile, the caller becomes the owner.
+func (w *Writer) leave(d *draft) (lost int, why error) {
+	if why = w.queue.add(d); why != nil {
+		return 1, why
+	}
+	if w.own() {
+		w.writeBatch()
+		w.release()
+	}
+	return 0, nil
+}
+
+// writeBatch writes the oldest batch of the queue. The caller owns the file. It returns false when there is none, and
+// whether there will be no other.
+func (w *Writer) writeBatch() (more, ended bool) {
+	b, ended := w.queue.take()
+	if b == nil {
+		return false, ended
+	}
+	if len(b.ends) > 0 {
+		lost, why := w.out.put(b.text, b.ends, b.session, !w.queue.work.Load())
+		w.loss.add(uint64(lost), why)
+	}
+	w.queue.giveBack(b)
+	return true, false
+}
+
+// release gives the file up. While there is more to write than one batch, a goroutine becomes the owner.
+func (w *Writer) release() {
+	if !w.queue.work.Load() {
+		w.owned.Store(false)
+		if !w.queue.work.Load() || !w.own() {
+			return
+		}
+	}
+	go w.drain()
+}
+
+// wake has the queue dealt with when nobody owns the file.
+func (w *Writer) wake() {
+	if w.own() {
+		go w.drain()
+	}
+}
+
+// drain writes the queue until it is empty, and gives the file up. After Close it closes the file and stays its owner.
+func (w *Writer) drain() {
+	defer w.loss.say()
+	for {
+		more, ended := w.writeBatch()
+		switch {
+		case more:
+			continue
+		case ended:
+			w.err = w.out.finish()
+			close(w.closed)
+			return
+		}
+		w.owned.Store(false)
+		if !w.queue.work.Load() || !w.own() {
+			return
+		}
+	}
 }
 
 // Reopen has the next line open the path anew, for what moved the file away and will not wait for CheckInterval.
 func (w *Writer) Reopen() {
 	if w != nil {
-		w.reopen.Store(true)
+		w.out.reopen.Store(true)
 	}
 }
 
-// put writes one line. last says that no other line is waiting, which is when losses are owned up to: doing so
-// while a queue overflows would only make it worse.
-func (w *Writer) put(d *draft, last bool) error {
-	if w.closed {
-		return errClosed
-	}
-	w.session = d.session
-	if err := w.ready(); err != nil {
-		return err
-	}
-	if last {
-		if err := w.confess(); err != nil {
-			return err
-		}
-	}
-	if err := w.append(d.text); err != nil {
-		return err
-	}
-	w.written.Add(1)
-	w.unsure.records++
-	if last {
-		w.loss.over()
-	}
-	return nil
-}
-
-// ready sees to it that the file is open and is the one that the path leads to.
-func (w *Writer) ready() error {
-	now := time.Since(w.born)
-	anew := w.reopen.Swap(false)
-	if !anew && now < w.checkAt {
-		return w.openErr
-	}
-	w.checkAt = now + w.opts.CheckInterval
-	if w.file != nil && !anew && w.place.holds(w.file) {
-		w.dirty = w.file.torn() // a neighbour that was killed leaves a torn line, too
-		w.unsure = unsure{}
-		return nil
-	}
-	w.drop()
-	w.file, w.openErr = w.place.open()
-	w.dirty = w.openErr == nil && w.file.torn()
-	return w.openErr
-}
-
-// drop closes the file, if there is one. What close says is of no use: what was written has been counted as
-// written, and the next line goes elsewhere.
-func (w *Writer) drop() {
-	if w.file != nil {
-		w.disown()
-		w.file.close() //nolint:errcheck // see above
-		w.file = nil
-	}
-}
-
-// disown counts as lost what was written to a deleted file.
-func (w *Writer) disown() {
-	if w.unsure != (unsure{}) && w.file.vain() {
-		err := fmt.Errorf("events: write %s: %w", w.place.path, errDeleted)
-		w.written.Add(-w.unsure.records)
-		w.loss.add(w.unsure.records, err)
-		w.loss.back(w.unsure.owned, err)
-	}
-	w.unsure = unsure{}
-}
-
-// append writes one line with one write. The line begins with a newline, which is only written to close a torn one.
-func (w *Writer) append(line []byte) error {
-	if !w.dirty {
-		line = line[1:]
-	}
-	n, err := w.file.write(line)
-	if n > 0 {
-		w.dirty = line[n-1] != '\n'
-	}
-	switch {
-	case n < len(line) && err == nil:
-		err = w.short()
-	case n == len(line) && w.opts.Sync:
-		err = w.file.sync()
-	}
-	if err == nil {
-		return nil
-	}
-	err = fmt.Errorf("events: write %s: %w", w.place.path, err)
-	if broken(err) {
-		w.drop()
-		w.openErr = err
-	}
-	return err
-}
-
-// short is why a write was cut short. What is missing of the line must not follow: another process may have appended
-// in the meantime. A newline may, and if it cannot be written either, that says why.
-func (w *Writer) short() error {
-	n, err := w.file.write(newline)
-	if n > 0 {
-		w.dirty = false
-	}
-	if err == nil {
-		err = io.ErrShortWrite
-	}
-	return err
-}
-
-var newline = []byte{'\n'}
-
-// confess writes a record of the lines lost so far, if there are any.
-func (w *Writer) confess() error {
-	count, cause := w.loss.take()
-	if count == 0 {
-		return nil
-	}
-	r := Record{
-		Time:    time.Now(),
-		Session: w.session,
-		Type:    TypeEventsDropped,
-		Level:   LevelError,
-		Message: fmt.Sprintf("%d events were lost: %v", count, cause),
-		Details: []Field{
-			Int(KeyCount, int64(count)), String(KeyReason, cause.Error()), String(KeyErrorType, errorType(cause)),
-		},
-	}
-	w.note = r.Append(append(w.note[:0], '\n'))
-	if err := w.append(w.note); err != nil {
-		w.loss.back(count, cause)
-		return err
-	}
-	w.unsure.owned += count
-	return nil
-}
-
-// Flush waits until every record that Write has taken so far has been written or dropped. Without a queue that is
-// always so. It does not force anything to the disk. The error says that lines are being lost just now, or that the
-// queue did not drain within Options.DrainTimeout.
+// Flush waits until every record that Write has taken so far has been written or dropped, and no longer than
+// Options.DrainTimeout. It does not force anything to the disk. The error says that lines are being lost just now, or how
+// many still wait.
 func (w *Writer) Flush() error {
 	if w == nil {
 		return nil
 	}
-	if w.queue != nil {
-		if err := w.queue.flush(w.opts.DrainTimeout); err != nil {
-			return err
-		}
+	defer w.loss.say()
+	if !w.owned.Load() && !w.queue.work.Load() {
+		return w.loss.cause()
+	}
+	flushed := w.queue.mark()
+	if flushed == nil {
+		flushed = w.closed
+	}
+	w.wake()
+	if !w.wait(flushed) {
+		return w.tooSlow(w.queue.waiting(), "waiting")
 	}
 	return w.loss.cause()
 }
 
 // Close writes what is in the queue, forces the file to the disk and closes it. Records that come later are dropped
-// and counted. With a queue it takes Options.DrainTimeout at most, and what is left in the queue then is lost.
-// The error is the first of: lines are being lost just now, the queue did not drain, the disk did not take the
-// file. Closing again does nothing.
+// and counted. It takes Options.DrainTimeout at most; what is left in the queue then is dropped, and the file is closed
+// when the disk answers. The error says that lines are lost which the log could not own up to, that the disk did not answer
+// in time, or why the file could not be forced to the disk. Closing again does nothing.
 func (w *Writer) Close() error {
 	if w == nil {
 		return nil
 	}
-	if w.queue != nil {
-		return w.queue.close(w.opts.DrainTimeout)
-	}
-	return w.finish()
-}
-
-// finish is Close without the queue.
-func (w *Writer) finish() error {
 	defer w.loss.say()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.closed {
-		return nil
-	}
-	w.closed = true
-	if w.unwatch != nil {
+	first := w.queue.close()
+	if first && w.unwatch != nil {
 		w.unwatch()
 	}
-	err := w.loss.cause()
-	if w.file != nil {
-		w.disown()
+	w.wake()
+	if !w.wait(w.closed) {
+		lines := w.queue.abandon()
+		err := w.tooSlow(lines, "given up")
+		w.loss.add(uint64(lines), err)
+		return err
 	}
-	if w.loss.owes() {
-		w.checkAt = 0 // the disk may be well again, and nobody has written since
-		if err = w.ready(); err == nil {
-			err = w.confess()
-		}
-		if err == nil {
-			w.loss.over()
-		}
+	if first {
+		return w.err
 	}
-	if w.file != nil {
-		err = errors.Join(err, w.file.sync(), w.file.close())
-		w.file = nil
+	return nil
+}
+
+// wait waits until done is closed, and no longer than Options.DrainTimeout.
+func (w *Writer) wait(done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
 	}
-	return errors.Join(err, w.place.close())
+	timer := time.NewTimer(w.out.opts.DrainTimeout)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// tooSlow is the error of a queue that was not empty within Options.DrainTimeout.
+func (w *Writer) tooSlow(lines int, fate string) error {
+	return fmt.Errorf("events: %s: %w within %v; lines %s: %d", w.out.path.given, errSlow, w.out.opts.DrainTimeout, fate, lines)
 }

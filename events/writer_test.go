@@ -41,7 +41,7 @@ func records(t testing.TB, path string) []Record {
 func TestWriterWritesEachRecordAtOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "data", "session", "events.jsonl")
 	w := open(t, path, Options{})
-	line := string(sample().Append(nil))
+	line := lineOf(w, sample())
 	for n := 1; n <= 3; n++ {
 		w.Write(sample())
 		if got := content(t, path); got != strings.Repeat(line, n) {
@@ -93,9 +93,7 @@ func TestOpenRefusesBadInput(t *testing.T) {
 		{"..", Options{}, []string{"names a directory"}},
 		{"/", Options{}, []string{"names a directory"}},
 		{dir, Options{}, []string{dir, "a directory", "name a file in it"}},
-		{filepath.Join(file, "events.jsonl"), Options{}, []string{file, "not a directory"}},
 		{filepath.Join(dir, strings.Repeat("x", 300)), Options{}, []string{"name too long"}},
-		{file, Options{Queue: -1}, []string{"Options.Queue", "-1", "0 means no queue"}},
 		{file, Options{CheckInterval: -1}, []string{"Options.CheckInterval", "-1ns", "100ms"}},
 		{file, Options{DrainTimeout: -time.Second}, []string{"Options.DrainTimeout", "-1s", "5s"}},
 	} {
@@ -113,6 +111,29 @@ func TestOpenRefusesBadInput(t *testing.T) {
 	}
 }
 
+// Lazy makes nothing before there is something to write, and refuses at Open what Open refuses otherwise.
+func TestLazy(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "data", "session", "events.jsonl")
+	for _, records := range []int{0, 2} {
+		var told []error
+		w := open(t, path, Options{Lazy: true, OnError: func(err error) { told = append(told, err) }})
+		for range records {
+			w.Write(sample())
+		}
+		if err := w.Close(); err != nil || len(told) > 0 || w.Written() != uint64(records) {
+			t.Errorf("Close said %v, told %v, %d written, want %d", err, told, w.Written(), records)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "data")); errors.Is(err, os.ErrNotExist) != (records == 0) {
+			t.Errorf("with %d records the directory: %v", records, err)
+		}
+	}
+	if w, err := Open(dir, Options{Lazy: true}); !errors.Is(err, ErrNotRegular) {
+		w.Close() //nolint:errcheck // it should be nil
+		t.Errorf("of a directory Open said %v, want %v", err, ErrNotRegular)
+	}
+}
+
 // A file that ends in a torn line is continued on a new one, in the same write.
 func TestWriterClosesATornLine(t *testing.T) {
 	for _, torn := range []string{`{"timestamp": "20`, "\x00\x00", "x"} {
@@ -126,7 +147,7 @@ func TestWriterClosesATornLine(t *testing.T) {
 		}
 		w.Write(sample())
 		w.Write(sample())
-		line := string(sample().Append(nil))
+		line := lineOf(w, sample())
 		if got := content(t, path); got != torn+"\n"+line+line {
 			t.Errorf("got %q", got)
 		}
@@ -149,7 +170,7 @@ func TestWriterClosesANeighboursTornLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.Write(sample())
-	line := string(sample().Append(nil))
+	line := lineOf(w, sample())
 	if got := content(t, path); got != line+"torn\n"+line {
 		t.Errorf("got %q", got)
 	}
@@ -185,38 +206,35 @@ func TestRedact(t *testing.T) {
 
 // Many goroutines, each with a record that it uses again at once.
 func TestWriterIsSafeForConcurrentUse(t *testing.T) {
-	for _, queue := range []int{0, 10_000} {
-		t.Run(fmt.Sprint("queue ", queue), func(t *testing.T) {
-			const writers, n = 8, 500
-			path := logPath(t)
-			w := open(t, path, Options{Queue: queue, Redact: strings.ToUpper})
-			var all sync.WaitGroup
-			for writer := range writers {
-				all.Go(func() {
-					r := numbered(writer, 0, 0)
-					for i := range n {
-						r.Details[8] = Int("n", int64(i))
-						w.Write(r)
-						if i%100 == 0 {
-							w.Reopen()
-						}
-					}
-				})
-			}
-			all.Wait()
-			if err := w.Close(); err != nil {
-				t.Fatal(err)
-			}
-			seen, tally := found(t, path)
-			for writer := range writers {
-				if missing, doubled := lost(seen, writer, n); missing+doubled > 0 {
-					t.Errorf("writer %d: %d lost, %d doubled", writer, missing, doubled)
+	const writers, n = 8, 250 // they all fit into the queue
+	path := logPath(t)
+	w := open(t, path, Options{Redact: strings.ToUpper})
+	var all sync.WaitGroup
+	for writer := range writers {
+		all.Go(func() {
+			r := numbered(writer, 0, 0)
+			for i := range n {
+				r.Details[8] = Int("n", int64(i))
+				w.Write(r)
+				if i%100 == 0 {
+					w.Reopen()
 				}
 			}
-			if w.Written() != writers*n || w.Dropped() != 0 || tally.Unreadable > 0 {
-				t.Errorf("%d written, %d dropped, %+v", w.Written(), w.Dropped(), tally)
-			}
 		})
+	}
+	all.Wait()
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	seen, tally := found(t, path)
+	for writer := range writers {
+		if missing, doubled := lost(seen, writer, n); missing+doubled > 0 {
+			t.Errorf("writer %d: %d lost, %d doubled", writer, missing, doubled)
+		}
+	}
+	inOrder(t, path)
+	if w.Written() != writers*n || w.Dropped() != 0 || tally.Unreadable > 0 {
+		t.Errorf("%d written, %d dropped, %+v", w.Written(), w.Dropped(), tally)
 	}
 }
 

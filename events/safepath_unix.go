@@ -11,27 +11,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A place is where the log belongs: a path that is walked anew at every opening, one directory at a time, and on
+// A safePath is the path of a log that is walked anew at every opening, one directory at a time, and on
 // which no component may be a symbolic link. Otherwise whoever can write to one of its directories (or wrote the
 // archive that they were unpacked from) could have us create and append to files elsewhere. The one exception is a
 // link of root's directly below /, such as macOS's /tmp and /var: nobody else could have put it there.
 //
 // A relative path is walked from the working directory at Open, so that a later chdir does not move the log.
-type place struct {
-	path   string
-	anchor int // a descriptor of the working directory, or of /
+type safePath struct {
+	given  string // as it was given, for messages
+	anchor int    // a descriptor of the working directory, or of /
 	dirs   []string
 	name   string
 	rel    string // dirs and name, to be looked up from anchor
 	abs    bool
+	mode   uint32 // of the file that was open last; 0: none was
 }
 
-func newPlace(path string) (*place, error) {
+func newSafePath(path string) (*safePath, error) {
 	dirs, name, err := splitPath(path)
 	if err != nil {
 		return nil, err
 	}
-	p := &place{path: path, dirs: dirs, name: name, abs: filepath.IsAbs(path)}
+	p := &safePath{given: path, dirs: dirs, name: name, abs: filepath.IsAbs(path)}
 	p.rel = filepath.Join(append(append([]string{}, dirs...), name)...)
 	start := "."
 	if p.abs {
@@ -44,33 +45,55 @@ func newPlace(path string) (*place, error) {
 	return p, nil
 }
 
-func (p *place) close() error { return unix.Close(p.anchor) }
+func (p *safePath) close() error { return unix.Close(p.anchor) }
 
-// open opens the log for appending. Directories and file are made when they are missing, with modes 0700 and 0600.
-func (p *place) open() (*logFile, error) {
+// open opens the log for appending. Directories are made when they are missing, with mode 0700, and the file with the
+// mode of the one that was open last, else 0600.
+func (p *safePath) open() (f *logFile, err error) {
+	err = p.walk(true, func(dir int) (err error) {
+		f, err = openFile(dir, p.name, p.mode)
+		return err
+	})
+	return f, err
+}
+
+// check says why the path can never be an event log, or nil. It makes nothing.
+func (p *safePath) check() error {
+	err := p.walk(false, func(dir int) error {
+		_, err := lookAt(dir, p.name)
+		return err
+	})
+	if err != nil && lasting(err) {
+		return err
+	}
+	return nil
+}
+
+// walk calls do with a descriptor of the directory that the file is in.
+func (p *safePath) walk(mkdir bool, do func(dir int) error) error {
 	dir := p.anchor
 	for i, name := range p.dirs {
-		next, err := p.enter(dir, name, i)
+		next, err := p.enter(dir, name, i, mkdir)
 		if dir != p.anchor {
 			unix.Close(dir) //nolint:errcheck // it was only passed through
 		}
 		if err != nil {
-			return nil, fmt.Errorf("events: %s: the directory %s: %w", p.path, p.upTo(i), err)
+			return fmt.Errorf("events: %s: the directory %s: %w", p.given, p.upTo(i), err)
 		}
 		dir = next
 	}
-	f, err := openFile(dir, p.name)
+	err := do(dir)
 	if dir != p.anchor {
 		unix.Close(dir) //nolint:errcheck // it was only passed through
 	}
 	if err != nil {
-		return nil, fmt.Errorf("events: %s: %w", p.path, err)
+		return fmt.Errorf("events: %s: %w", p.given, err)
 	}
-	return f, nil
+	return nil
 }
 
 // upTo is the path of the i-th directory, for messages.
-func (p *place) upTo(i int) string {
+func (p *safePath) upTo(i int) string {
 	path := filepath.Join(p.dirs[:i+1]...)
 	if p.abs {
 		return "/" + path
@@ -78,11 +101,11 @@ func (p *place) upTo(i int) string {
 	return path
 }
 
-// enter opens the directory called name, the i-th of the path, and makes it when it is missing.
-func (p *place) enter(dir int, name string, i int) (int, error) {
+// enter opens the directory called name, the i-th of the path. With mkdir it makes one that is missing.
+func (p *safePath) enter(dir int, name string, i int, mkdir bool) (int, error) {
 	const flags = searchOnly | unix.O_DIRECTORY | unix.O_NOFOLLOW
 	fd, err := openat(dir, name, flags, 0)
-	if err == unix.ENOENT {
+	if err == unix.ENOENT && mkdir {
 		if err = unix.Mkdirat(dir, name, 0o700); err == nil || err == unix.EEXIST {
 			fd, err = openat(dir, name, flags, 0)
 		}
@@ -102,20 +125,26 @@ func (p *place) enter(dir int, name string, i int) (int, error) {
 
 // openFile opens the file itself. It looks before it opens, because opening alone can do things (to a tape, to the
 // other end of a FIFO), and again afterwards, because the name may have changed hands in between.
-func openFile(dir int, name string) (*logFile, error) {
-	var st unix.Stat_t
-	err := unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW)
-	if err == nil {
-		err = checkMode(uint32(st.Mode), dir, name)
-	}
-	if err != nil && err != unix.ENOENT {
+//
+// A file that it makes gets the permission bits of mode, unless they are 0.
+func openFile(dir int, name string, mode uint32) (*logFile, error) {
+	there, err := lookAt(dir, name)
+	if err != nil {
 		return nil, err
 	}
-	const flags = unix.O_APPEND | unix.O_CREAT | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY
-	// Reading is for the last byte only; a file that we may just write to will do.
-	fd, err := openat(dir, name, unix.O_RDWR|flags, 0o600)
-	if err == unix.EACCES {
-		fd, err = openat(dir, name, unix.O_WRONLY|flags, 0o600)
+	const flags = unix.O_APPEND | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY
+	fd, err := -1, error(unix.ENOENT)
+	if !there {
+		if fd, err = openat(dir, name, unix.O_RDWR|flags|unix.O_CREAT|unix.O_EXCL, 0o600); err == nil && mode != 0 {
+			_ = unix.Fchmod(fd, mode) // where it cannot be had, the file stays its owner's alone
+		}
+	}
+	if there || err == unix.EEXIST {
+		// Reading is for the last byte only; a file that we may just write to will do.
+		fd, err = openat(dir, name, unix.O_RDWR|flags|unix.O_CREAT, 0o600)
+		if err == unix.EACCES {
+			fd, err = openat(dir, name, unix.O_WRONLY|flags|unix.O_CREAT, 0o600)
+		}
 	}
 	if err != nil {
 		if target, _, isLink := readLink(dir, name); isLink {
@@ -123,6 +152,7 @@ func openFile(dir int, name string) (*logFile, error) {
 		}
 		return nil, os.NewSyscallError("open", err)
 	}
+	var st unix.Stat_t
 	if err = unix.Fstat(fd, &st); err == nil {
 		err = checkMode(uint32(st.Mode), dir, name)
 	}
@@ -130,6 +160,19 @@ func openFile(dir int, name string) (*logFile, error) {
 		return nil, errors.Join(err, unix.Close(fd))
 	}
 	return &logFile{fd: fd, dev: uint64(st.Dev), ino: uint64(st.Ino)}, nil
+}
+
+// lookAt says whether there is a file called name, and what is wrong with it.
+func lookAt(dir int, name string) (there bool, err error) {
+	var st unix.Stat_t
+	err = unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW)
+	if err == unix.ENOENT {
+		return false, nil
+	}
+	if err == nil {
+		err = checkMode(uint32(st.Mode), dir, name)
+	}
+	return true, err
 }
 
 // checkMode takes regular files only.
@@ -164,8 +207,8 @@ func readLink(dir int, name string) (target string, owner uint32, isLink bool) {
 	return string(buf[:n]), st.Uid, true
 }
 
-// holds says whether the path still leads to f.
-func (p *place) holds(f *logFile) bool {
+// leadsTo says whether the path still leads to f.
+func (p *safePath) leadsTo(f *logFile) bool {
 	var st unix.Stat_t
 	err := unix.Fstatat(p.anchor, p.rel, &st, unix.AT_SYMLINK_NOFOLLOW)
 	return err == nil && uint64(st.Dev) == f.dev && uint64(st.Ino) == f.ino

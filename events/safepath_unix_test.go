@@ -55,7 +55,7 @@ func TestRelativePathsStayWhereTheyWere(t *testing.T) {
 func TestSymbolicLinksAreNotFollowed(t *testing.T) {
 	for _, where := range []string{"events.jsonl", "session", "data"} {
 		for _, relative := range []bool{false, true} {
-			for _, dangling := range []bool{false, true} {
+			for _, dangling := range []bool{false, true} { // and with Options.Lazy
 				dir, elsewhere := t.TempDir(), t.TempDir()
 				t.Chdir(dir)
 				path := filepath.Join("data", "session", "events.jsonl")
@@ -79,7 +79,7 @@ func TestSymbolicLinksAreNotFollowed(t *testing.T) {
 					path = filepath.Join(dir, path)
 				}
 				before := tree(t, elsewhere)
-				w, err := Open(path, Options{})
+				w, err := Open(path, Options{Lazy: dangling})
 				if !errors.Is(err, ErrSymlink) || !strings.Contains(err.Error(), target) {
 					w.Close() //nolint:errcheck // it should be nil
 					t.Errorf("%s is a link, relative=%v dangling=%v: Open said %v", where, relative, dangling, err)
@@ -137,6 +137,26 @@ func TestALinkPlantedAtARotationIsNotFollowed(t *testing.T) {
 	w.Write(sample())
 	if got := records(t, path); len(got) != 2 || got[0].Type != TypeEventsDropped {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// What may pass does not keep the host from starting: it is told once, at Open, and what is lost is counted.
+func TestOpenPutsUpWithWhatMayPass(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(file, "session", "events.jsonl")
+	var told []error
+	w := open(t, path, Options{CheckInterval: time.Nanosecond, OnError: func(err error) { told = append(told, err) }})
+	if len(told) != 1 || !errors.Is(told[0], unix.ENOTDIR) || !strings.Contains(told[0].Error(), path) {
+		t.Errorf("Open told %v, want that %s is not a directory", told, file)
+	}
+	for range 3 {
+		w.Write(sample())
+	}
+	if err := w.Close(); !errors.Is(err, unix.ENOTDIR) || !strings.Contains(err.Error(), "events lost: 3") || len(told) != 1 {
+		t.Errorf("Close said %v, told %v, want it once and that 3 are lost", err, told)
 	}
 }
 
