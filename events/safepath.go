@@ -9,11 +9,17 @@ import (
 	"syscall"
 )
 
-// Why a path cannot be an event log, whatever the state of the disk. Open's error wraps one of these.
+// Why Open refuses a path. Its error then matches ErrPath, and ErrSymlink or ErrNotRegular when that is what is wrong.
 var (
+	ErrPath       = errors.New("can never be an event log")
 	ErrSymlink    = errors.New("is a symbolic link, which the event log does not follow")
 	ErrNotRegular = errors.New("is not a regular file")
 )
+
+// A pathError is an error that matches ErrPath.
+type pathError struct{ error }
+
+func (e pathError) Unwrap() []error { return []error{e.error, ErrPath} }
 
 // splitPath cuts a path into the directories to walk through and the file's name.
 func splitPath(path string) (dirs []string, name string, err error) {

@@ -39,14 +39,14 @@ func Open(path string, opts Options) (*Writer, error) {
 	}
 	safe, err := newSafePath(path)
 	if err != nil {
-		return nil, err
+		return nil, pathError{err}
 	}
 	w := &Writer{closed: make(chan struct{})}
 	w.loss.tell = opts.OnError
 	w.out.opts, w.out.path, w.out.born, w.out.loss = opts, safe, time.Now(), &w.loss
 	w.out.origin = appendOrigin(nil, opts.Service, hostName(), os.Getpid())
 	if err := w.prepare(); err != nil {
-		return nil, errors.Join(err, safe.close())
+		return nil, errors.Join(pathError{err}, safe.close())
 	}
 	if opts.ReopenOnSIGHUP {
 		w.unwatch = w.watchHangups()

@@ -18,8 +18,10 @@ import (
 	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	_ "google.golang.org/grpc/encoding/gzip" // to read what clients compress
 	"google.golang.org/grpc/metadata"
+	grpcstatus "google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 )
@@ -28,6 +30,7 @@ import (
 type collector struct {
 	coltracepb.UnimplementedTraceServiceServer
 	answer func(call int) (*coltracepb.ExportTraceServiceResponse, int, error) // nil: takes everything
+	most   int                                                                 // bytes that it takes at once; 0: no bound
 
 	mu       sync.Mutex
 	calls    int
@@ -47,6 +50,9 @@ func (c *collector) receive(request *coltracepb.ExportTraceServiceRequest, heade
 	response, status, err := &coltracepb.ExportTraceServiceResponse{}, http.StatusOK, error(nil)
 	if c.answer != nil {
 		response, status, err = c.answer(c.calls)
+	}
+	if c.most > 0 && proto.Size(request) > c.most {
+		status, err = http.StatusRequestEntityTooLarge, grpcstatus.Error(codes.ResourceExhausted, "too large")
 	}
 	if err == nil && status == http.StatusOK {
 		c.requests = append(c.requests, request)

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,70 @@ import (
 
 	"github.com/backspan/backspan/events"
 )
+
+// What may pass keeps no program from starting: it is told once, what is lost is counted, and Shutdown says so.
+func TestAnEventLogThatCannotBeWritten(t *testing.T) {
+	handler := collectErrors(t)
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg := quiet(t)
+	cfg.Events = filepath.Join(file, "session", "events.jsonl")
+	tel := run(t, cfg)
+	for range 3 {
+		operation(t.Context(), tel.TracerProvider(), "data_load")
+	}
+	lostAllOf(t, tel, handler, cfg.Events, 3*linesOfOperation)
+}
+
+// lostAllOf fails the test unless all lines were lost, which was told once, and Shutdown says how many.
+func lostAllOf(t *testing.T, tel *Telemetry, handler *handled, path string, lines int) {
+	t.Helper()
+	if got := tel.EventsDropped(); got != uint64(lines) {
+		t.Errorf("%d lines dropped, want %d", got, lines)
+	}
+	err := tel.Shutdown(t.Context())
+	if want := fmt.Sprint("events lost: ", lines); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
+		t.Errorf("Shutdown said %v, want %s and %q", err, path, want)
+	}
+	if errs := handler.list(); len(errs) != 1 || !strings.Contains(errs[0].Error(), path) {
+		t.Errorf("told %v, want what is wrong with %s, once", errs, path)
+	}
+}
+
+// A path that can never be an event log is refused when somebody named it. The default path nobody named: the program goes
+// on without.
+func TestAPathThatCanNeverBeAnEventLog(t *testing.T) {
+	for _, lazy := range []bool{false, true} {
+		for name, spoil := range map[string]func(path string) error{
+			"directory":     func(path string) error { return os.MkdirAll(path, 0o700) },
+			"symbolic link": func(path string) error { return os.Symlink("elsewhere", path) },
+			"symbolic link above it": func(path string) error {
+				return errors.Join(os.Remove(filepath.Dir(path)), os.Symlink(os.TempDir(), filepath.Dir(path)))
+			},
+		} {
+			t.Run(fmt.Sprint(name, ", lazy ", lazy), func(t *testing.T) {
+				handler := collectErrors(t)
+				t.Chdir(t.TempDir())
+				if err := errors.Join(os.MkdirAll(filepath.Dir(events.DefaultPath), 0o700), spoil(events.DefaultPath)); err != nil {
+					t.Fatal(err)
+				}
+				cfg := Config{NoExport: true, Local: true, Events: events.DefaultPath}
+				cfg.EventOptions.Lazy = lazy
+				_, err := Start(t.Context(), cfg)
+				var bad *FieldError
+				if !errors.As(err, &bad) || bad.Name != "Config.Events" || bad.Value != cfg.Events || !errors.Is(err, events.ErrPath) {
+					t.Errorf("Start said %v, want that Config.Events cannot be used", err)
+				}
+				cfg.Events = ""
+				tel := run(t, cfg)
+				operation(t.Context(), tel.TracerProvider(), "data_load")
+				lostAllOf(t, tel, handler, filepath.FromSlash(events.DefaultPath), linesOfOperation)
+			})
+		}
+	}
+}
 
 // Lines that cannot be written are told to OpenTelemetry's error handler once, and once more when they are lost again after
 // it worked in between.

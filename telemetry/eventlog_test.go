@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -81,6 +83,11 @@ func checkLines(t *testing.T, got []string, want ...string) {
 
 // The line of the design, byte for byte.
 func TestALineIsTheSchemas(t *testing.T) {
+	t.Setenv("OTEL_SERVICE_NAME", "billing")
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
 	got := eventsOf(t, func(ctx context.Context, tp trace.TracerProvider) {
 		ctx = scope.With(ctx, scope.Frame{Phase: "data_phase"})
 		ctx, op := begin(ctx, tp, semconv.KindOperation, "data_load")
@@ -92,7 +99,8 @@ func TestALineIsTheSchemas(t *testing.T) {
 		`"type": "autocorrect_attempt", "phase": "data_phase", "level": "warning", ` +
 		`"message": "Autocorrect attempt 1: Error in data_load: Connection timeout", "details": {"attempt_number": 1, ` +
 		`"reason": "Error in data_load: Connection timeout", "result": "retrying", "operation": "data_load", ` +
-		`"error": "Connection timeout", "error_type": "timeout", "delay": 0, "next_delay": 1}, "trace_id": "00000000000000000000000000000001", "span_id": "0000000000000003"}`
+		`"error": "Connection timeout", "error_type": "timeout", "delay": 0, "next_delay": 1}, "trace_id": "00000000000000000000000000000001", "span_id": "0000000000000003", ` +
+		`"service": "billing", "host": "` + host + `", "pid": ` + strconv.Itoa(os.Getpid()) + `}`
 	if len(got) != 1 || got[0] != want {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), want)
 	}

@@ -50,25 +50,35 @@ func oneLine(err error) string {
 
 var errQueueFull = errors.New("the export queue was full (OTEL_BSP_MAX_QUEUE_SIZE)")
 
-// exportPipeline is the SDK's batch processor with a count. The batch processor drops spans when its queue is full, and
+// An exportPipeline is the SDK's batch processor with a count. The batch processor drops spans when its queue is full, and
 // Shutdown does not return export errors. So the spans that went in are compared with those that the collector took.
 type exportPipeline struct {
 	batch    sdktrace.SpanProcessor
 	exporter *countingExporter
+	room     int64        // how many spans the batch processor can hold
 	ended    atomic.Int64 // sampled spans handed to batch
 	closed   atomic.Bool
-	once     sync.Once
-	err      error // what the first Shutdown returned
+
+	overflow atomic.Int64 // how many spans were lost to a full queue, at least
+	told     atomic.Int64 // how many of them somebody was told of
+	tellNext atomic.Int64 // when somebody may be told again, in nanoseconds since 1970
+
+	once sync.Once
+	err  error // what the first Shutdown returned
 }
 
 var _ sdktrace.SpanProcessor = (*exportPipeline)(nil)
 
-func newExportPipeline(
-	next sdktrace.SpanExporter, closeIdle func(), endpoint string, redact func(string) string,
-) *exportPipeline {
-	e := &countingExporter{next: next, closeIdle: closeIdle, endpoint: endpoint, redact: redact}
-	return &exportPipeline{batch: sdktrace.NewBatchSpanProcessor(e), exporter: e}
+func newExportPipeline(e *countingExporter, limits batchLimits) *exportPipeline {
+	e.closing = make(chan struct{})
+	p := &exportPipeline{exporter: e, room: int64(limits.queue + limits.batch)}
+	e.afterExport = p.tellOverflow
+	p.batch = sdktrace.NewBatchSpanProcessor(e, sdktrace.WithMaxQueueSize(limits.queue), sdktrace.WithMaxExportBatchSize(limits.batch))
+	return p
 }
+
+// batchLimits are how many spans wait in the batch processor, and how many it exports at once.
+type batchLimits struct{ queue, batch int }
 
 // OnStart does nothing.
 func (p *exportPipeline) OnStart(context.Context, sdktrace.ReadWriteSpan) {}
@@ -78,8 +88,30 @@ func (p *exportPipeline) OnEnd(s sdktrace.ReadOnlySpan) {
 	if p.closed.Load() || !s.SpanContext().IsSampled() {
 		return
 	}
-	p.ended.Add(1)
+	ended := p.ended.Add(1)
 	p.batch.OnEnd(s)
+	// What went in and did not come out is in the batch processor, as far as it fits.
+	if lost := ended - p.exporter.taken.Load() - p.exporter.failed.Load() - p.room; lost > p.overflow.Load() {
+		p.overflow.Store(lost)
+		p.tellOverflow()
+	}
+}
+
+// overflowEvery is how often at most somebody is told that the queue is full. Shutdown tells, too, but for a server that
+// may be weeks away.
+const overflowEvery = time.Minute
+
+func (p *exportPipeline) tellOverflow() {
+	lost := p.overflow.Load()
+	if lost <= p.told.Load() {
+		return
+	}
+	now, next := time.Now().UnixNano(), p.tellNext.Load()
+	if now < next || !p.tellNext.CompareAndSwap(next, now+int64(overflowEvery)) {
+		return
+	}
+	p.told.Store(lost)
+	report(fmt.Errorf("telemetry: at least %d spans were not exported to %s so far: %w", lost, p.exporter.endpoint, errQueueFull))
 }
 
 // ForceFlush exports what is queued. It returns an *ExportError when spans were lost during the call.
@@ -103,7 +135,7 @@ func (p *exportPipeline) shutdown(ctx context.Context) error {
 	ctx, cancel := withDefaultTimeout(ctx)
 	defer cancel()
 	p.closed.Store(true)
-	p.exporter.closing.Store(true)
+	p.exporter.close()
 	// The batch processor does not get ctx. After ctx's deadline it would go on in the background until every batch in
 	// its queue had timed out. The exporter is stopped instead.
 	done := make(chan struct{})
@@ -136,103 +168,4 @@ func withDefaultTimeout(ctx context.Context) (context.Context, context.CancelFun
 		return ctx, func() {}
 	}
 	return context.WithTimeout(ctx, shutdownTimeout)
-}
-
-// countingExporter counts what the collector took and keeps the last error. It reports the first of several failed
-// exports in a row.
-type countingExporter struct {
-	next      sdktrace.SpanExporter
-	closeIdle func()
-	endpoint  string
-	redact    func(string) string
-
-	closing atomic.Bool  // Shutdown has begun; errors are returned by it and not reported
-	failing atomic.Bool  // the last export failed and was reported
-	taken   atomic.Int64 // spans
-	failed  atomic.Int64 // spans
-
-	mu      sync.Mutex
-	last    error                   // why an export failed
-	stopped error                   // why no more exports are made; nil: they are
-	running context.CancelCauseFunc // cancels the export that runs; nil: none does
-}
-
-// ExportSpans always returns nil: the batch processor would do nothing but report each error.
-func (e *countingExporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
-	answer := &reply{last: e.closing.Load()}
-	err := e.export(withReply(ctx, answer), spans)
-	rejected := 0
-	switch {
-	case answer.taken:
-		rejected = min(answer.rejected, len(spans))
-	case err != nil:
-		rejected = len(spans)
-	}
-	e.taken.Add(int64(len(spans) - rejected))
-	e.failed.Add(int64(rejected))
-	if err == nil {
-		e.failing.Store(false)
-		return nil
-	}
-	e.keep(err)
-	if !e.closing.Load() && !e.failing.Swap(true) {
-		report(fmt.Errorf("telemetry: spans are not exported to %s: %w", e.endpoint, err))
-	}
-	return nil
-}
-
-// export runs on the batch processor's goroutine, where a panic would end the program.
-func (e *countingExporter) export(ctx context.Context, spans []sdktrace.ReadOnlySpan) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("the exporter panicked: %v", r)
-		}
-	}()
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	if err := e.begin(cancel); err != nil {
-		return err
-	}
-	err = e.next.ExportSpans(ctx, presentable(spans, e.redact))
-	if stopped := e.begin(nil); err != nil && stopped != nil {
-		return fmt.Errorf("%w (%v)", stopped, err)
-	}
-	return err
-}
-
-// begin sets how the export that runs is cancelled, and returns why no more exports are made.
-func (e *countingExporter) begin(cancel context.CancelCauseFunc) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.running = cancel
-	return e.stopped
-}
-
-// stop cancels the export that runs, and makes all later ones fail at once.
-func (e *countingExporter) stop(why error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.stopped = why
-	if e.running != nil {
-		e.running(why)
-	}
-}
-
-// Shutdown closes the connection to the collector.
-func (e *countingExporter) Shutdown(ctx context.Context) error { return e.next.Shutdown(ctx) }
-
-func (e *countingExporter) keep(err error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.last = err
-}
-
-func (e *countingExporter) lost(n int) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	err := e.last
-	if err == nil {
-		err = errQueueFull
-	}
-	return &ExportError{NotExported: n, Endpoint: e.endpoint, Err: err}
 }

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
 	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 
 	"github.com/backspan/backspan/internal/otelenv"
@@ -106,15 +107,15 @@ func TestABlackholeCostsItsBoundAndNoLine(t *testing.T) {
 	}
 }
 
-// At its end a program does not wait for a collector that does not run.
-func TestACollectorThatIsDownCostsNoTime(t *testing.T) {
+// A program that ends waits a moment for a collector that somebody named, and no longer.
+func TestACollectorThatIsDownCostsTwoSeconds(t *testing.T) {
 	for _, protocol := range []string{otelenv.GRPC, otelenv.HTTPProtobuf} {
 		t.Run(protocol, func(t *testing.T) {
 			cfg := quiet(t)
 			cfg.Endpoint, cfg.Protocol = closedPort(t), protocol
 			lost, took := lossOf(t, cfg, time.Minute)
-			if took > slack {
-				t.Errorf("Shutdown took %v", took)
+			if took < exitPatience || took > exitPatience+slack {
+				t.Errorf("Shutdown took %v, want about %v", took, exitPatience)
 			}
 			if !strings.Contains(lost.Error(), "connection refused") {
 				t.Errorf("%q does not say what was wrong", lost)
@@ -297,7 +298,7 @@ func (brokenExporter) Shutdown(context.Context) error { return errors.New("no do
 
 // The exporter runs on a goroutine of the SDK, where a panic would end the program.
 func TestAPanicOfTheExporterIsAnExportError(t *testing.T) {
-	p := newExportPipeline(brokenExporter{}, func() {}, "nowhere", nil)
+	p := newExportPipeline(&countingExporter{next: brokenExporter{}, closeIdle: func() {}, endpoint: "nowhere"}, batchLimits{100, 100})
 	tp := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(p))
 	operation(t.Context(), tp, "data_load")
 	err := p.Shutdown(t.Context())
@@ -323,11 +324,12 @@ func TestOneBadByteDoesNotCostABatch(t *testing.T) {
 			} else {
 				cfg.Endpoint = httpCollector(t, c)
 			}
-			cfg.NoExport, cfg.Protocol = false, protocol
+			cfg.NoExport, cfg.Protocol, cfg.Service = false, protocol, "bill\xff"
 			tel := run(t, cfg)
 			tp := tel.TracerProvider()
 			attempt(t.Context(), tp, "data_load", 1, semconv.ResultFailed, "row 3: \xff\xfe")
-			_, other := foreign(t.Context(), tp, "GET /\xff")
+			_, other := tp.Tracer("example.com/\xff", trace.WithInstrumentationVersion("\xff"), trace.WithSchemaURL("\xff"),
+				trace.WithInstrumentationAttributes(semconv.ReasonKey.String("\xff"))).Start(t.Context(), "GET /\xff")
 			other.SetAttributes(semconv.ReasonKey.String("\xc3"))
 			other.SetAttributes(semconv.OperationKey.StringSlice([]string{"a", "\xff"}))
 			other.End()

@@ -74,31 +74,34 @@ func (m *mirror) Shutdown(context.Context) error { return nil }
 // close makes the mirror deaf, so that what is behind it can be closed.
 func (m *mirror) close() { m.closed.Store(true) }
 
-// shutdownAll begins to shut processors down in order, and returns what waits for them until ctx is done, and a moment
-// longer. One that does not come back by then is left alone.
-func shutdownAll(ctx context.Context, processors []*guarded) (wait func() error) {
+// shutdownAll shuts processors down in order.
+func shutdownAll(ctx context.Context, processors []*guarded) error {
+	var errs []error
+	for _, p := range processors {
+		errs = append(errs, p.Shutdown(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// inBackground begins to do something, and returns what waits for it until ctx is done, and a moment longer. What does not
+// come back by then is left alone.
+func inBackground(ctx context.Context, what string, do func() error) (wait func() error) {
 	done := make(chan error, 1)
-	go func() {
-		var errs []error
-		for _, p := range processors {
-			errs = append(errs, p.Shutdown(ctx))
-		}
-		done <- errors.Join(errs...)
-	}()
+	go func() { done <- do() }()
 	return func() error {
 		select {
 		case err := <-done:
 			return err
 		case <-ctx.Done():
 		}
-		// ctx may have been done from the first, or the export has used it up: neither is the processors' fault.
+		// ctx may have been done from the first, or the export has used it up: neither is the fault of what is waited for.
 		grace := time.NewTimer(shutdownGrace)
 		defer grace.Stop()
 		select {
 		case err := <-done:
 			return err
 		case <-grace.C:
-			return fmt.Errorf("telemetry: shutting down the processors: %w", ctx.Err())
+			return fmt.Errorf("telemetry: %s: %w", what, ctx.Err())
 		}
 	}
 }

@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"crypto/tls"
+	"math"
 	"net"
 	"net/http"
 	"time"
@@ -17,12 +18,6 @@ import (
 	"github.com/backspan/backspan/internal/otelenv"
 )
 
-// exportRetry is for the exporters' own retries. Their default for the first is 5s, and programs do not wait as long in
-// Shutdown.
-var exportRetry = otlptracegrpc.RetryConfig{
-	Enabled: true, InitialInterval: 300 * time.Millisecond, MaxInterval: 5 * time.Second, MaxElapsedTime: time.Minute,
-}
-
 func newGRPCExporter(ctx context.Context, env otelenv.Settings) (sdktrace.SpanExporter, error) {
 	creds := insecure.NewCredentials()
 	if env.Target.TLS {
@@ -33,7 +28,8 @@ func newGRPCExporter(ctx context.Context, env otelenv.Settings) (sdktrace.SpanEx
 		otlptracegrpc.WithTLSCredentials(creds),
 		otlptracegrpc.WithHeaders(env.Headers),
 		otlptracegrpc.WithTimeout(env.Timeout),
-		otlptracegrpc.WithRetry(exportRetry),
+		otlptracegrpc.WithRetry(otlptracegrpc.RetryConfig{}), // countingExporter tries again
+		otlptracegrpc.WithMaxRequestSize(math.MaxInt32),      // the collector says what is too large
 		otlptracegrpc.WithDialOption(grpc.WithChainUnaryInterceptor(noteGRPCReply)),
 	}
 	if env.Gzip {
@@ -66,7 +62,9 @@ func newHTTPExporter(ctx context.Context, env otelenv.Settings) (sdktrace.SpanEx
 		otlptracehttp.WithHeaders(env.Headers),
 		otlptracehttp.WithCompression(compression),
 		otlptracehttp.WithEncoding(encoding),
-		otlptracehttp.WithRetry(otlptracehttp.RetryConfig(exportRetry)))
+		otlptracehttp.WithRetry(otlptracehttp.RetryConfig{}), // countingExporter tries again
+		otlptracehttp.WithMaxRequestSize(math.MaxInt32),      // that is the collector's to say
+	)
 	return exporter, transport.CloseIdleConnections, err
 }
 

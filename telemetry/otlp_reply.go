@@ -3,12 +3,18 @@ package telemetry
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
+	"net"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -18,9 +24,15 @@ import (
 // A reply is what the collector answered to one export. The SDK's exporters do not return it: their error does not say
 // whether the collector refused 3 of 512 spans or all of them.
 type reply struct {
-	last     bool // Shutdown waits for this export
+	again bool // the same spans were sent before
+
 	taken    bool // the collector took the batch, or a part of it
 	rejected int  // how many spans of the batch the collector refused
+
+	tooLarge    bool          // it refused the batch for its size
+	temporary   bool          // the same batch may be taken later
+	unreachable bool          // nobody answered
+	after       time.Duration // how long the collector wants to be left alone first
 }
 
 type replyKey struct{}
@@ -45,25 +57,34 @@ func (r *reply) note(response *coltracepb.ExportTraceServiceResponse) {
 func noteGRPCReply(ctx context.Context, method string, request, response any, conn *grpc.ClientConn,
 	invoke grpc.UnaryInvoker, options ...grpc.CallOption,
 ) error {
-	err := invoke(ctx, method, request, response, conn, options...)
 	r := replyFrom(ctx)
+	if r.again && conn.GetState() == connectivity.TransientFailure {
+		conn.ResetConnectBackoff() // or gRPC would not connect again for a second and more
+	}
+	err := invoke(ctx, method, request, response, conn, options...)
 	if err == nil {
 		if export, ok := response.(*coltracepb.ExportTraceServiceResponse); ok {
 			r.note(export)
 		}
 		return nil
 	}
-	if r.last && conn.GetState() == connectivity.TransientFailure {
-		return unreachableError{status.Convert(err).Message()}
+	s := status.Convert(err)
+	wantsRetry := false
+	for _, detail := range s.Details() {
+		if info, ok := detail.(*errdetails.RetryInfo); ok {
+			wantsRetry, r.after = true, info.GetRetryDelay().AsDuration()
+		}
+	}
+	switch s.Code() {
+	case codes.ResourceExhausted: // a quota or a size: OTLP's servers give a hint when it is the first
+		r.temporary, r.tooLarge = wantsRetry, !wantsRetry
+	case codes.Canceled, codes.DeadlineExceeded, codes.Aborted, codes.OutOfRange, codes.Unavailable, codes.DataLoss:
+		r.temporary = ctx.Err() == nil
+		r.unreachable = s.Code() == codes.Unavailable && conn.GetState() != connectivity.Ready
+	default:
 	}
 	return err
 }
-
-// unreachableError has no gRPC status, so that the exporter does not try again. gRPC does not connect again for a
-// second, and Shutdown would wait all that time for a collector that does not run.
-type unreachableError struct{ text string }
-
-func (e unreachableError) Error() string { return e.text }
 
 // replyNoter is the http.RoundTripper of OTLP over HTTP.
 type replyNoter struct{ next http.RoundTripper }
@@ -71,13 +92,25 @@ type replyNoter struct{ next http.RoundTripper }
 const maxNotedReply = 64 << 10
 
 func (t replyNoter) RoundTrip(request *http.Request) (*http.Response, error) {
+	r := replyFrom(request.Context())
 	response, err := t.next.RoundTrip(request)
-	if err != nil || response.StatusCode < 200 || response.StatusCode > 299 {
+	if err != nil {
+		r.unreachable = isConnectionError(err)
+		r.temporary = r.unreachable && request.Context().Err() == nil
 		return response, err
+	}
+	switch response.StatusCode {
+	case http.StatusRequestEntityTooLarge:
+		r.tooLarge = true
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		r.temporary, r.after = true, retryAfter(response.Header)
+	}
+	if response.StatusCode < 200 || response.StatusCode > 299 {
+		return response, nil
 	}
 	head, broken := io.ReadAll(io.LimitReader(response.Body, maxNotedReply))
 	if broken == nil {
-		replyFrom(request.Context()).note(parseReply(response.Header.Get("Content-Type"), head))
+		r.note(parseReply(response.Header.Get("Content-Type"), head))
 	}
 	// The exporter reads the same body again, with the same error if there was one.
 	rest := response.Body
@@ -86,6 +119,24 @@ func (t replyNoter) RoundTrip(request *http.Request) (*http.Response, error) {
 		io.Closer
 	}{io.MultiReader(bytes.NewReader(head), rest), rest}
 	return response, nil
+}
+
+// isConnectionError says whether err is one of the connection, which another one may not have, and not of a certificate.
+func isConnectionError(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// retryAfter is how long a Retry-After header says to wait; 0 when it says nothing.
+func retryAfter(header http.Header) time.Duration {
+	text := header.Get("Retry-After")
+	if seconds, err := strconv.Atoi(text); err == nil && seconds > 0 {
+		return time.Duration(min(seconds, 24*60*60)) * time.Second
+	}
+	if at, err := http.ParseTime(text); err == nil {
+		return max(0, time.Until(at))
+	}
+	return 0
 }
 
 func parseReply(contentType string, body []byte) *coltracepb.ExportTraceServiceResponse {

@@ -6,6 +6,8 @@ import (
 	"unicode/utf8"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/instrumentation"
+	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/backspan/backspan/internal/semconv"
@@ -16,7 +18,7 @@ import (
 func presentable(spans []sdktrace.ReadOnlySpan, redact func(string) string) []sdktrace.ReadOnlySpan {
 	var changed []sdktrace.ReadOnlySpan
 	for i, span := range spans {
-		if shown := presentableSpan(span, redact); shown != span {
+		if shown, other := presentableSpan(span, redact); other {
 			if changed == nil {
 				changed = slices.Clone(spans)
 			}
@@ -29,14 +31,15 @@ func presentable(spans []sdktrace.ReadOnlySpan, redact func(string) string) []sd
 	return changed
 }
 
-func presentableSpan(span sdktrace.ReadOnlySpan, redact func(string) string) sdktrace.ReadOnlySpan {
+// presentableSpan returns span as it may leave the process, and whether that is another one.
+func presentableSpan(span sdktrace.ReadOnlySpan, redact func(string) string) (shown sdktrace.ReadOnlySpan, other bool) {
 	if !isBackspan(span) {
 		redact = nil
 	}
 	if redact == nil && valid(span) {
-		return span
+		return span, false
 	}
-	return newShownSpan(span, texts{redact})
+	return newShownSpan(span, texts{redact}), true
 }
 
 // isBackspan reports whether span is one of Backspan's, by its instrumentation scope.
@@ -46,7 +49,13 @@ func isBackspan(span sdktrace.ReadOnlySpan) bool {
 
 // valid reports whether every text of span is UTF-8. It returns false for nested values, which are rare.
 func valid(span sdktrace.ReadOnlySpan) bool {
-	if !utf8.ValidString(span.Name()) || !utf8.ValidString(span.Status().Description) || !validAll(span.Attributes()) {
+	scope := span.InstrumentationScope()
+	for _, text := range []string{span.Name(), span.Status().Description, scope.Name, scope.Version, scope.SchemaURL} {
+		if !utf8.ValidString(text) {
+			return false
+		}
+	}
+	if !validAll(span.Attributes()) || !validAll(scope.Attributes.ToSlice()) {
 		return false
 	}
 	for _, event := range span.Events() {
@@ -83,6 +92,7 @@ func validAll(attributes []attribute.KeyValue) bool {
 // shownSpan is a span with other texts.
 type shownSpan struct {
 	sdktrace.ReadOnlySpan
+	scope      instrumentation.Scope
 	name       string
 	status     sdktrace.Status
 	attributes []attribute.KeyValue
@@ -90,15 +100,17 @@ type shownSpan struct {
 	links      []sdktrace.Link
 }
 
-func (s *shownSpan) Name() string                     { return s.name }
-func (s *shownSpan) Status() sdktrace.Status          { return s.status }
-func (s *shownSpan) Attributes() []attribute.KeyValue { return s.attributes }
-func (s *shownSpan) Events() []sdktrace.Event         { return s.events }
-func (s *shownSpan) Links() []sdktrace.Link           { return s.links }
+func (s *shownSpan) InstrumentationScope() instrumentation.Scope { return s.scope }
+func (s *shownSpan) Name() string                                { return s.name }
+func (s *shownSpan) Status() sdktrace.Status                     { return s.status }
+func (s *shownSpan) Attributes() []attribute.KeyValue            { return s.attributes }
+func (s *shownSpan) Events() []sdktrace.Event                    { return s.events }
+func (s *shownSpan) Links() []sdktrace.Link                      { return s.links }
 
 func newShownSpan(span sdktrace.ReadOnlySpan, t texts) *shownSpan {
 	shown := &shownSpan{
 		ReadOnlySpan: span,
+		scope:        validScope(span.InstrumentationScope()),
 		name:         toUTF8(span.Name()),
 		status:       span.Status(),
 		attributes:   t.attributes(span.Attributes()),
@@ -114,6 +126,23 @@ func newShownSpan(span sdktrace.ReadOnlySpan, t texts) *shownSpan {
 		shown.links[i].Attributes = t.attributes(shown.links[i].Attributes)
 	}
 	return shown
+}
+
+// validScope is scope with texts that are UTF-8.
+func validScope(scope instrumentation.Scope) instrumentation.Scope {
+	scope.Name, scope.Version, scope.SchemaURL = toUTF8(scope.Name), toUTF8(scope.Version), toUTF8(scope.SchemaURL)
+	if list := scope.Attributes.ToSlice(); !validAll(list) {
+		scope.Attributes = attribute.NewSet(texts{}.attributes(list)...)
+	}
+	return scope
+}
+
+// validResource is r with texts that are UTF-8.
+func validResource(r *resource.Resource) *resource.Resource {
+	if validAll(r.Attributes()) {
+		return r
+	}
+	return resource.NewWithAttributes(toUTF8(r.SchemaURL()), texts{}.attributes(r.Attributes())...)
 }
 
 // texts makes the texts of a span presentable.

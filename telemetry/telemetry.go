@@ -24,7 +24,8 @@ import (
 	"github.com/backspan/backspan/internal/otelenv"
 )
 
-// Telemetry is what Start set up. Its methods may be called from several goroutines at once.
+// Telemetry is what Start set up. Its methods may be called from several goroutines at once. A nil *Telemetry makes spans
+// that do nothing.
 type Telemetry struct {
 	session     string
 	destination Destination
@@ -33,6 +34,7 @@ type Telemetry struct {
 	mirror      *mirror
 	export      *exportPipeline // nil when nothing is exported
 	events      *events.Writer  // nil: no event log
+	noEvents    *noEventLog     // nil: there is an event log, or none is wanted
 	traceFile   *TraceFile      // nil: none
 	users       []*guarded      // Config.Processors
 
@@ -44,8 +46,12 @@ type Telemetry struct {
 // cfg.Local it also sets OpenTelemetry's global TracerProvider and propagator. It does not wait for a collector: one
 // that is away is no error, here or later. It does not change the environment.
 //
-// It returns a *FieldError for a setting that cannot be used, and an error when the event log or the trace
-// file cannot be opened; nothing is left open or set then. Call Shutdown before the program ends.
+// An event log that cannot be written just now (missing rights, a full or read-only disk) is no error either:
+// OpenTelemetry's error handler is told once, and lines are dropped and counted until it can be written.
+//
+// Start returns a *FieldError for a setting that cannot be used, such as a Config.Events that is a directory or a symbolic
+// link, and an error when the trace file cannot be opened; nothing is left open or set then. Call Shutdown before the
+// program ends.
 func Start(ctx context.Context, cfg Config) (*Telemetry, error) {
 	env := otelenv.Read(cfg.program())
 	t := new(Telemetry)
@@ -101,12 +107,14 @@ func (t *Telemetry) open(ctx context.Context, cfg Config, env otelenv.Settings) 
 	if err != nil {
 		return fmt.Errorf("telemetry: resource: %w", err)
 	}
+	r = validResource(r)
 	var own []sdktrace.SpanProcessor
 	if cfg.Events != Off {
-		if t.events, err = openEvents(cfg); err != nil {
+		out, err := t.openEvents(cfg, env)
+		if err != nil {
 			return err
 		}
-		own = append(own, newEventLog(t.events, t.session, false))
+		own = append(own, newEventLog(out, t.session, false))
 	}
 	if cfg.TraceFile != "" {
 		if t.traceFile, err = NewTraceFile(cfg.TraceFile, cfg.Redact); err != nil {
@@ -127,7 +135,10 @@ func (t *Telemetry) open(ctx context.Context, cfg Config, env otelenv.Settings) 
 		if err != nil {
 			return fmt.Errorf("telemetry: exporter for %s: %w", t.destination.Endpoint, err)
 		}
-		t.export = newExportPipeline(exporter, closeIdle, t.destination.Endpoint, cfg.Redact)
+		t.export = newExportPipeline(&countingExporter{
+			next: exporter, closeIdle: closeIdle, endpoint: t.destination.Endpoint, redact: cfg.Redact,
+			timeout: env.Timeout, configured: env.Endpoint.From != "",
+		}, batchLimits{env.QueueSize, env.BatchSize})
 		options = append(options, sdktrace.WithSpanProcessor(t.export))
 	}
 	t.provider = sdktrace.NewTracerProvider(options...)
@@ -145,20 +156,6 @@ func newResource(ctx context.Context, version string, env otelenv.Settings) (*re
 		list = append(list, attribute.String("service.version", version))
 	}
 	return resource.New(ctx, resource.WithTelemetrySDK(), resource.WithAttributes(list...))
-}
-
-func openEvents(cfg Config) (*events.Writer, error) {
-	path, options := cfg.Events, cfg.EventOptions
-	if path == "" {
-		path = events.DefaultPath
-	}
-	if options.Redact == nil {
-		options.Redact = cfg.Redact
-	}
-	if options.OnError == nil {
-		options.OnError = report
-	}
-	return events.Open(path, options)
 }
 
 func newExporter(ctx context.Context, cfg Config, env otelenv.Settings) (sdktrace.SpanExporter, func(), error) {
@@ -179,40 +176,68 @@ func newExporter(ctx context.Context, cfg Config, env otelenv.Settings) (sdktrac
 }
 
 // Session is the UUID that is session.id of every span outside a run.
-func (t *Telemetry) Session() string { return t.session }
+func (t *Telemetry) Session() string {
+	if t == nil {
+		return ""
+	}
+	return t.session
+}
 
 // TracerProvider makes the spans; none when OTEL_SDK_DISABLED is true. Unless Config.Local it is the global one too.
 func (t *Telemetry) TracerProvider() trace.TracerProvider {
-	if t.provider == nil {
+	if t == nil || t.provider == nil {
 		return noop.NewTracerProvider()
 	}
 	return t.provider
 }
 
 // Propagator carries trace context between processes. Unless Config.Local it is the global one too.
-func (t *Telemetry) Propagator() propagation.TextMapPropagator { return t.propagator }
+func (t *Telemetry) Propagator() propagation.TextMapPropagator {
+	if t == nil {
+		return propagation.NewCompositeTextMapPropagator()
+	}
+	return t.propagator
+}
 
 // Destination says where spans are exported to, or why they are not.
-func (t *Telemetry) Destination() Destination { return t.destination }
+func (t *Telemetry) Destination() Destination {
+	if t == nil {
+		return Destination{State: ExportDeclined}
+	}
+	return t.destination
+}
 
 // Exported is how many spans the collector took so far. After Flush or Shutdown, 0 means that the backend does not have
 // the trace.
 func (t *Telemetry) Exported() int {
-	if t.export == nil {
+	if t == nil || t.export == nil {
 		return 0
 	}
 	return int(t.export.exporter.taken.Load())
 }
 
 // EventsPath is the path of the event log; empty when there is none.
-func (t *Telemetry) EventsPath() string { return t.events.Path() }
+func (t *Telemetry) EventsPath() string {
+	if t == nil {
+		return ""
+	}
+	return t.events.Path()
+}
 
 // EventsDropped is how many lines of the event log could not be written.
-func (t *Telemetry) EventsDropped() uint64 { return t.events.Dropped() }
+func (t *Telemetry) EventsDropped() uint64 {
+	switch {
+	case t == nil:
+		return 0
+	case t.noEvents != nil:
+		return t.noEvents.dropped.Load()
+	}
+	return t.events.Dropped()
+}
 
 // TraceFilePath is the path of the trace file; empty when there is none.
 func (t *Telemetry) TraceFilePath() string {
-	if t.traceFile == nil {
+	if t == nil || t.traceFile == nil {
 		return ""
 	}
 	return t.traceFile.path
@@ -221,7 +246,7 @@ func (t *Telemetry) TraceFilePath() string {
 // Flush exports the spans that have ended, within ctx, and flushes Config.Processors. It returns an *ExportError when
 // spans were lost meanwhile, or ctx's error when the time was up.
 func (t *Telemetry) Flush(ctx context.Context) error {
-	if t.provider == nil {
+	if t == nil || t.provider == nil {
 		return nil
 	}
 	var exportErr error
@@ -231,13 +256,19 @@ func (t *Telemetry) Flush(ctx context.Context) error {
 	return errors.Join(exportErr, t.mirror.ForceFlush(ctx))
 }
 
-// Shutdown ends telemetry: it closes the event log and the trace file, and then exports what is queued. The export ends
-// when ctx is done, or after 10 s if ctx has no deadline. A program that ends because its context was cancelled passes
+// Shutdown ends telemetry: it closes the event log and the trace file, and exports what is queued. It takes until ctx is
+// done at most, or 10 s if ctx has no deadline. A program that ends because its context was cancelled passes
 // context.WithoutCancel of it, or nothing would be exported.
 //
-// The error matches *ExportError when spans were lost since Start. Show it to the user, and do not fail for it. Spans
-// that end after Shutdown are lost. Calling it again does nothing and returns the same error.
+// A collector that cannot be reached is tried again for 2 s if its endpoint was configured or if it took spans before.
+//
+// The error matches *ExportError when spans were lost since Start. It also says how many lines of the event log were lost,
+// unless the log itself has a record of that. Show it to the user, and do not fail for it. Spans that end after Shutdown are
+// lost. Calling it again does nothing and returns the same error.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
+	if t == nil {
+		return nil
+	}
 	t.once.Do(func() { t.err = t.shutdown(ctx) })
 	return t.err
 }
@@ -249,21 +280,29 @@ func (t *Telemetry) shutdown(ctx context.Context) error {
 	if t.mirror != nil {
 		t.mirror.close()
 	}
-	if t.events != nil {
-		errs = append(errs, t.events.Close())
-	}
-	if t.traceFile != nil {
-		errs = append(errs, t.traceFile.Shutdown(ctx))
-	}
-	// The processors shut down beside the export, which may take all the time there is.
-	users := shutdownAll(ctx, t.users)
+	// Neither a disk that does not answer nor a slow processor takes the time of the export, nor the other way round.
+	files := inBackground(ctx, "closing the event log and the trace file", t.closeFiles)
+	users := inBackground(ctx, "shutting down the processors", func() error { return shutdownAll(ctx, t.users) })
 	if t.export != nil {
 		errs = append(errs, t.export.Shutdown(ctx))
 	}
-	errs = append(errs, users())
+	errs = append([]error{files()}, append(errs, users())...)
 	if t.provider != nil {
 		// Everything is closed. This makes the provider return tracers that do nothing; its error is the export's.
 		_ = t.provider.Shutdown(context.WithoutCancel(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// closeFiles closes what Backspan writes itself.
+func (t *Telemetry) closeFiles() error {
+	var errs []error
+	if t.noEvents != nil {
+		errs = append(errs, t.noEvents.Close())
+	}
+	errs = append(errs, t.events.Close())
+	if t.traceFile != nil {
+		errs = append(errs, t.traceFile.Shutdown(context.Background()))
 	}
 	return errors.Join(errs...)
 }

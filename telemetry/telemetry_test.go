@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -104,8 +105,7 @@ func TestAFailedStartLeavesNothing(t *testing.T) {
 	before := otel.GetTracerProvider()
 	cfg := quiet(t)
 	cfg.Local = false
-	cfg.TraceFile = t.TempDir()  // a directory: the event log is open by then
-	cfg.EventOptions.Queue = 100 // and has a goroutine, which goleak would find
+	cfg.TraceFile = t.TempDir() // a directory: the event log is open by then
 	if _, err := Start(t.Context(), cfg); err == nil {
 		t.Fatal("no error")
 	}
@@ -118,24 +118,39 @@ func TestAFailedStartLeavesNothing(t *testing.T) {
 		t.Errorf("an event log that is a directory: %v", err)
 	}
 	cfg = quiet(t)
-	cfg.EventOptions.Queue = -1
+	cfg.EventOptions.DrainTimeout = -1
 	if _, err := Start(t.Context(), cfg); err == nil {
-		t.Error("a queue of -1: no error")
+		t.Error("a DrainTimeout of -1: no error")
 	}
 }
 
 func TestShutdownWritesTheQueueOfTheEventLog(t *testing.T) {
 	cfg := quiet(t)
-	cfg.EventOptions.Queue = 1000
 	tel := run(t, cfg)
+	var all sync.WaitGroup
 	for range 100 {
-		operation(t.Context(), tel.TracerProvider(), "data_load")
+		all.Go(func() { operation(t.Context(), tel.TracerProvider(), "data_load") })
 	}
+	all.Wait()
 	if err := tel.Shutdown(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if n := len(lines(t, tel.EventsPath())); n != 100*linesOfOperation || tel.EventsDropped() != 0 {
 		t.Errorf("%d lines and %d dropped, want %d and 0", n, tel.EventsDropped(), 100*linesOfOperation)
+	}
+}
+
+// A program that failed to start telemetry, or was told not to, may call everything all the same.
+func TestNilTelemetry(t *testing.T) {
+	var tel *Telemetry
+	if err := errors.Join(tel.Flush(t.Context()), tel.Shutdown(t.Context())); err != nil {
+		t.Error(err)
+	}
+	operation(t.Context(), tel.TracerProvider(), "data_load")
+	tel.Propagator().Inject(t.Context(), propagation.MapCarrier{})
+	got := fmt.Sprint(tel.Session(), tel.EventsPath(), tel.TraceFilePath(), tel.EventsDropped(), tel.Exported(), tel.Destination())
+	if want := "0 0 spans are not exported"; got != want {
+		t.Errorf("a nil Telemetry says %q, want %q", got, want)
 	}
 }
 

@@ -79,7 +79,8 @@ func (f *TraceFile) OnEnd(span sdktrace.ReadOnlySpan) {
 	if !isBackspan(span) {
 		return
 	}
-	line, err := marshalOTLP(presentableSpan(span, f.redact))
+	shown, _ := presentableSpan(span, f.redact)
+	line, err := marshalOTLP(shown)
 	if err := f.write(line, err); err != nil {
 		report(fmt.Errorf("telemetry: trace file: %w", err))
 	}

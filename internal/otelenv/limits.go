@@ -27,7 +27,14 @@ var limits = []struct {
 	{"OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", -1, math.MaxInt32, 0},
 }
 
+// What the SDK's batch processor takes when nothing is configured.
+const (
+	defaultQueueSize = 2048
+	defaultBatchSize = 512
+)
+
 func (s *Settings) readLimits() {
+	s.QueueSize, s.BatchSize = defaultQueueSize, defaultBatchSize
 	for _, limit := range limits {
 		v := fromEnv(limit.name)
 		if !v.isSet() {
@@ -40,6 +47,14 @@ func (s *Settings) readLimits() {
 		}
 		if err != nil {
 			s.SDKErrs = append(s.SDKErrs, err)
+			continue
+		}
+		switch limit.name {
+		case "OTEL_BSP_MAX_QUEUE_SIZE":
+			s.QueueSize = n
+		case "OTEL_BSP_MAX_EXPORT_BATCH_SIZE":
+			s.BatchSize = n
 		}
 	}
+	s.BatchSize = min(s.BatchSize, s.QueueSize)
 }

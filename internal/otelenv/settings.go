@@ -60,6 +60,8 @@ type Settings struct {
 	Gzip         bool
 	Timeout      time.Duration // of one export; 0: no bound
 
+	QueueSize, BatchSize int // how many spans wait in the batch processor, and how many it exports at once
+
 	// Schemeless has an Error for each endpoint variable that OpenTelemetry's own exporters misread because it has no
 	// scheme, whether or not Endpoint comes from it. Want is the URL that everybody reads alike.
 	Schemeless []*Error

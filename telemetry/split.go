@@ -1,0 +1,156 @@
+package telemetry
+
+import (
+	"context"
+	"fmt"
+
+	"go.opentelemetry.io/otel/attribute"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+)
+
+// Sizes of what is sent at once, in bytes as protobuf encodes it.
+const (
+	mostBytes  = 7 << 19  // 3.5 MiB: gRPC receivers take 4 MiB unless told otherwise
+	smallBytes = 64 << 10 // what any collector takes: when it refuses that, the size is not why
+)
+
+// mostRefusals is how many parts in a row a collector may refuse for their size. Then the rest is given up, because it
+// may be a quota that was refused, which more requests would only make worse.
+const mostRefusals = 12
+
+// A delivery is one batch of the batch processor on its way to the collector, in as many parts as it takes.
+type delivery struct {
+	ctx      context.Context
+	exporter *countingExporter
+	taken    int   // spans that the collector took
+	refusals int   // parts refused for their size since the collector last took one
+	over     bool  // the rest is given up
+	err      error // why spans were lost, but for those that are too large
+	tooLarge error // names the first span that is too large by itself
+}
+
+// send sends spans in parts of mostBytes.
+func (d *delivery) send(spans []sdktrace.ReadOnlySpan) {
+	if len(spans) == 0 {
+		return
+	}
+	common := attributesSize(spans[0].Resource().Attributes())
+	begin, size := 0, common
+	for i, span := range spans {
+		n := spanSize(span)
+		if i > begin && size+n > mostBytes {
+			d.sendPart(spans[begin:i], size)
+			begin, size = i, common
+		}
+		size += n
+	}
+	d.sendPart(spans[begin:], size)
+}
+
+// sendPart sends spans of about size bytes, and halves them while the collector refuses them for their size.
+func (d *delivery) sendPart(spans []sdktrace.ReadOnlySpan, size int) {
+	if d.over {
+		return
+	}
+	answer, err := d.exporter.export(d.ctx, spans)
+	switch {
+	case answer.taken:
+		d.taken += max(0, len(spans)-answer.rejected)
+	case err == nil:
+		d.taken += len(spans)
+	}
+	if !answer.tooLarge {
+		d.refusals = 0
+		if err != nil {
+			d.err, d.over = err, answer.temporary // it has been tried for long enough
+		}
+		return
+	}
+	d.refusals++
+	switch {
+	case size <= smallBytes:
+		d.over = true
+		d.err = fmt.Errorf("the collector refuses as too large what has %d KiB (%d of the spans, the first is %.100q): %w",
+			size>>10, len(spans), spans[0].Name(), err)
+	case d.refusals >= mostRefusals:
+		d.over = true
+		d.err = fmt.Errorf("the collector refuses batches of any size as too large: %w", err)
+	case len(spans) == 1:
+		if d.tooLarge == nil {
+			d.tooLarge = fmt.Errorf("the span %.100q of %.1f MiB is too large for the collector: %w", spans[0].Name(), float64(size)/(1<<20), err)
+		}
+	default:
+		half, first := halve(spans, size)
+		d.sendPart(spans[:half], first)
+		d.sendPart(spans[half:], size-first)
+	}
+}
+
+// halve returns how many of spans, which have size bytes, make up about half of it, and the bytes of these. Both parts
+// hold one span at least.
+func halve(spans []sdktrace.ReadOnlySpan, size int) (half, first int) {
+	for half < len(spans)-1 && (half == 0 || first < size/2) {
+		first += spanSize(spans[half])
+		half++
+	}
+	return half, first
+}
+
+// What a span, an attribute and so on take besides their texts, at most: tags, lengths, ids and times.
+const (
+	spanOverhead      = 160
+	eventOverhead     = 40
+	linkOverhead      = 64
+	attributeOverhead = 16
+	numberSize        = 12
+)
+
+// spanSize is about what span takes in OTLP, rather more than less.
+func spanSize(span sdktrace.ReadOnlySpan) int {
+	scope := span.InstrumentationScope() // once a batch, but many scopes may be in it
+	size := spanOverhead + len(span.Name()) + len(span.Status().Description) + len(scope.Name) + len(scope.Version) +
+		attributesSize(span.Attributes())
+	for _, event := range span.Events() {
+		size += eventOverhead + len(event.Name) + attributesSize(event.Attributes)
+	}
+	for _, link := range span.Links() {
+		size += linkOverhead + link.SpanContext.TraceState().Len()*64 + attributesSize(link.Attributes)
+	}
+	return size
+}
+
+func attributesSize(list []attribute.KeyValue) (size int) {
+	for _, kv := range list {
+		size += attributeOverhead + len(kv.Key) + valueSize(kv.Value)
+	}
+	return size
+}
+
+func valueSize(v attribute.Value) (size int) {
+	switch v.Type() {
+	case attribute.STRING:
+		return len(v.AsString())
+	case attribute.STRINGSLICE:
+		for _, text := range v.AsStringSlice() {
+			size += numberSize + len(text)
+		}
+		return size
+	case attribute.BOOLSLICE:
+		return numberSize * len(v.AsBoolSlice())
+	case attribute.INT64SLICE:
+		return numberSize * len(v.AsInt64Slice())
+	case attribute.FLOAT64SLICE:
+		return numberSize * len(v.AsFloat64Slice())
+	case attribute.BYTESLICE:
+		return len(v.AsByteSlice())
+	case attribute.SLICE:
+		for _, inner := range v.AsSlice() {
+			size += numberSize + valueSize(inner)
+		}
+		return size
+	case attribute.MAP:
+		return attributesSize(v.AsMap())
+	default:
+		return numberSize
+	}
+}
