@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 )
 
 // A child is a process in one of the roles.
@@ -85,18 +84,3 @@ func (c *child) end(t *testing.T) {
 
 // parent waits until the test closes the child's input.
 func parent() { io.Copy(io.Discard, os.Stdin) } //nolint:errcheck // whatever happens to it, the wait is over
-
-// eventually waits until ok is true.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(30 * time.Second)
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("waited 30s for: %s", what)
-		}
-	}
-}
