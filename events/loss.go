@@ -95,7 +95,7 @@ func (l *loss) unmended() error {
 	if l.unsaid == 0 {
 		return nil
 	}
-	return fmt.Errorf("%w; events lost: %d", l.why, l.unsaid)
+	return fmt.Errorf("events lost: %d (%w)", l.unsaid, l.why)
 }
 
 // take returns how many lost lines are still to be owned up to, and why the first of them was lost.

@@ -54,6 +54,18 @@ func Open(path string, opts Options) (*Writer, error) {
 	return w, nil
 }
 
+// CheckPath says why Open would refuse path, or nil. It makes nothing.
+func CheckPath(path string) error {
+	safe, err := newSafePath(path)
+	if err != nil {
+		return pathError{err}
+	}
+	if err = safe.check(); err != nil {
+		err = pathError{err}
+	}
+	return errors.Join(err, safe.close())
+}
+
 // prepare opens the file, or with Options.Lazy only looks whether it could be. The error is one that lasts.
 func (w *Writer) prepare() error {
 	if w.out.opts.Lazy {

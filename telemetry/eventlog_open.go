@@ -48,7 +48,7 @@ func (l *noEventLog) Write(*events.Record) { l.dropped.Add(1) }
 // Close returns how many records were lost.
 func (l *noEventLog) Close() error {
 	if n := l.dropped.Load(); n > 0 {
-		return fmt.Errorf("%w; events lost: %d", l.why, n)
+		return fmt.Errorf("events lost: %d (%w)", n, l.why)
 	}
 	return nil
 }

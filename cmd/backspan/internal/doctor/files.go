@@ -41,9 +41,13 @@ func (e *exam) readEvents(path string) {
 		return
 	}
 	defer reader.Close() //nolint:errcheck // it was only read
-	last := ""
+	last, lost, why := "", 0.0, ""
 	for reader.Next() {
 		last = reader.Line().Message().Text()
+		if reader.Line().Type().Is(events.TypeEventsDropped) {
+			n, _ := reader.Line().Detail(events.KeyCount).Float()
+			lost, why = lost+n, reader.Line().Detail(events.KeyReason).Text()
+		}
 		if at, ok := reader.Line().Time(); ok {
 			e.lastEvent = at
 		}
@@ -62,6 +66,10 @@ func (e *exam) readEvents(path string) {
 	case tally.Records > 0:
 		e.found("events", OK, "", "%s has %s, the last %s: %s",
 			path, count(tally.Records, "event"), e.ago(e.lastEvent), oneLine(last))
+	}
+	if lost > 0 {
+		e.found("events", Note, "", "%s tells of %s that could not be written, the last because of: %s", path,
+			count(int64(lost), "event"), oneLine(why))
 	}
 	if tally.Unreadable > 0 {
 		advice := fmt.Sprintf("tail -c +%d %s | head -n 1 shows the first; a process that was killed, a full disk or "+

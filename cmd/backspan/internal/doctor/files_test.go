@@ -20,6 +20,15 @@ func record(t *testing.T, at time.Time) string {
 	return string(r.Append(nil))
 }
 
+// dropped is a record that says that n others were lost.
+func dropped(t *testing.T, n int64, why string) string {
+	t.Helper()
+	r := events.Record{Time: wroteAt, Type: events.TypeEventsDropped, Details: []events.Field{
+		events.Int(events.KeyCount, n), events.String(events.KeyReason, why),
+	}}
+	return string(r.Append(nil))
+}
+
 func write(t *testing.T, path, text string, mode os.FileMode) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(text), mode); err != nil {
@@ -54,6 +63,7 @@ func TestTheEventLog(t *testing.T) {
 		{"garbled, and yet", line + "nonsense\n" + line, 0o600, OK, []string{"2 events"}},
 		{"nothing but garbage", "nonsense\n", 0o600, Problem, []string{"1 line cannot be read", "tail -c +1 log.jsonl"}},
 		{"cut off", line + line[:40], 0o600, Note, []string{"ends within a line (40 bytes)"}},
+		{"with losses", line + dropped(t, 3, "closed") + line + dropped(t, 4, "disk full"), 0o600, Note, []string{"7 events that could not be written", "disk full"}},
 		{"a damaged archive", "\x1f\x8b\x08\x00damaged", 0o600, Problem, []string{"log.jsonl"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -2,11 +2,13 @@ package settings
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/events"
+	"github.com/backspan/backspan/telemetry"
 )
 
 // DefaultTraceFile is where demo and run write their spans unless told otherwise.
@@ -36,8 +38,16 @@ func (t *Flags) Targets(others ...cli.Target) error {
 	}
 	list := t.targets()
 	for _, file := range list {
+		if file.Path == events.DefaultPath && t.values["events"].by == "" {
+			continue // nobody named it: telemetry tells what is wrong with it, and goes on without
+		}
 		if err := file.Appendable(); err != nil {
 			return err
+		}
+	}
+	if v := t.values["events"]; v.by != "" && t.text("events") != telemetry.Off {
+		if err := events.CheckPath(t.text("events")); err != nil {
+			return cli.UsageError(fmt.Errorf("%s is %q, want the name of a file (%w)", v.by, t.text("events"), err))
 		}
 	}
 	for _, file := range others {
