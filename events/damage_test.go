@@ -130,7 +130,7 @@ func TestReaderOnEndlessLines(t *testing.T) {
 }
 
 // Random pieces of records glued, torn and mixed: whole records on lines of their own are never lost, whatever the
-// neighbourhood. (The seed is printed when it fails.)
+// other processhood. (The seed is printed when it fails.)
 func TestReaderFindsWholeRecordsInAnyMess(t *testing.T) {
 	for range scaled(300, 5_000) {
 		seed := rand.Uint64()

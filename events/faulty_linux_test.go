@@ -11,9 +11,10 @@ import (
 	"time"
 )
 
-// The disk freezes: a write to it does not return. One caller waits for it, and no other for as long as 1 ms: 16 goroutines
-// write 200 records each. (On a busy machine one Write of 100 may wait longer, for a processor.) What does not fit into the queue is dropped, counted and told once. When the disk comes back,
-// what was in the queue is written, in order.
+// The disk freezes: a write to it does not return. One caller waits for it, and no other for as long as 1 ms: 16
+// goroutines write 200 records each. (On a busy machine one Write of 100 may wait longer, for a processor.) What does
+// not fit into the queue is dropped, counted and told once. When the disk comes back, what was in the queue is
+// written, in order.
 func TestFrozenDisk(t *testing.T) {
 	if !inNamespace(t) {
 		return
@@ -134,8 +135,8 @@ func TestSlowDisk(t *testing.T) {
 	}
 }
 
-// Flush and Close wait for a frozen disk no longer than DrainTimeout. Close counts what it gives up, and the log owns up
-// to it when the disk comes back.
+// Flush and Close wait for a frozen disk no longer than DrainTimeout. Close counts what it gives up, and the log
+// reports it when the disk comes back.
 func TestCloseOnAFrozenDisk(t *testing.T) {
 	if !inNamespace(t) {
 		return
@@ -188,8 +189,8 @@ func TestCloseOnADiskThatDoesNotSync(t *testing.T) {
 	balanced(t, w, 1, d.path)
 }
 
-// A batch of which the disk takes a part: each line is counted on its own, and the lines behind the one that was cut are
-// written after all.
+// A batch of which the disk takes a part: each line is counted on its own, and the lines behind the one that was cut
+// are written after all.
 func TestABatchThatIsCut(t *testing.T) {
 	if !inNamespace(t) {
 		return
@@ -282,7 +283,7 @@ func TestShortWriteWithANeighbour(t *testing.T) {
 	}
 	seen, tally := found(t, d.path)
 	if seen[[2]int{1, 0}] != 1 || seen[[2]int{0, 2}] != 1 || len(seen) != 3 || w.Dropped() != 1 || tally.Unreadable != 1 {
-		t.Errorf("%v, %d dropped, %+v: want the neighbour's record and all but one of ours", seen, w.Dropped(), tally)
+		t.Errorf("%v, %d dropped, %+v: want the other process's record and all but one of ours", seen, w.Dropped(), tally)
 	}
 }
 

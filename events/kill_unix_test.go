@@ -130,8 +130,8 @@ func TestKilledWriterLosesNothing(t *testing.T) {
 	}
 }
 
-// A neighbour on the same file is killed again and again (200 times; short form: 10): a Writer that writes all the while
-// loses 0 lines, those included that are glued to a fragment of the neighbour's.
+// A other process on the same file is killed again and again (200 times; short form: 10): a Writer that writes all the while
+// loses 0 lines, those included that are glued to a fragment of the other process's.
 func TestKilledNeighbourHurtsNoInnocents(t *testing.T) {
 	path := logPath(t)
 	w := open(t, path, Options{})

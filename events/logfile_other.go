@@ -35,7 +35,8 @@ func (f *logFile) torn() bool {
 	return err != nil || last[0] != '\n'
 }
 
-// writtenAfterDeletion says whether something was written to the file after it was deleted. Windows deletes no file that is open.
+// writtenAfterDeletion says whether something was written to the file after it was deleted. Windows deletes no file
+// that is open.
 func (f *logFile) writtenAfterDeletion() bool { return false }
 
 // mode is of no use here: where it matters, there is no rotation below an open file.

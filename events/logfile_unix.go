@@ -48,8 +48,9 @@ func (f *logFile) torn() bool {
 	}
 }
 
-// writtenAfterDeletion says whether something was written to the file after its last name was removed, where nobody can find it.
-// Removing a name sets the ctime alone, and writing sets both times: where the ctime is later, the removing came last.
+// writtenAfterDeletion says whether something was written to the file after its last name was removed, where nobody
+// can find it. Removing a name sets the ctime alone, and writing sets both times: where the ctime is later, the
+// removing came last.
 func (f *logFile) writtenAfterDeletion() bool {
 	var st unix.Stat_t
 	return unix.Fstat(f.fd, &st) == nil && st.Nlink == 0 && st.Ctim.Nano() <= st.Mtim.Nano()

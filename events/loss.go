@@ -21,11 +21,11 @@ type loss struct {
 	dropped atomic.Uint64
 	news    atomic.Bool // there is something to tell
 
-	mu     sync.Mutex
-	unsaid uint64 // dropped, and not yet in a record of type events_dropped
-	why    error  // of the first of them
-	outage error  // nil: all is well
-	untold error  // what began an outage, and tell has not been called with
+	mu         sync.Mutex
+	unreported uint64 // dropped, and not yet in a record of type events_dropped
+	why        error  // of the first of them
+	outage     error  // nil: all is well
+	untold     error  // what began an outage, and tell has not been called with
 }
 
 // add counts n lost lines. Who calls it calls say as soon as it holds no lock.
@@ -71,11 +71,11 @@ func (l *loss) cause() error {
 	return l.outage
 }
 
-// owes says whether lost lines are still to be owned up to.
-func (l *loss) owes() bool {
+// hasUnreported says whether there are lost lines that no record of type events_dropped counts.
+func (l *loss) hasUnreported() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.unsaid > 0
+	return l.unreported > 0
 }
 
 // begin says that lines are going to be lost, before any was.
@@ -88,30 +88,30 @@ func (l *loss) begin(why error) {
 	}
 }
 
-// unmended is the error of lost lines that the log does not own up to, or nil.
-func (l *loss) unmended() error {
+// unreportedError is the error of lost lines that no record of type events_dropped counts, or nil.
+func (l *loss) unreportedError() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.unsaid == 0 {
+	if l.unreported == 0 {
 		return nil
 	}
-	return fmt.Errorf("events lost: %d (%w)", l.unsaid, l.why)
+	return fmt.Errorf("events lost: %d (%w)", l.unreported, l.why)
 }
 
-// take returns how many lost lines are still to be owned up to, and why the first of them was lost.
+// take returns how many lost lines no record of type events_dropped counts yet, and why the first of them was lost.
 func (l *loss) take() (count uint64, why error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	count, why = l.unsaid, l.why
-	l.unsaid, l.why = 0, nil
+	count, why = l.unreported, l.why
+	l.unreported, l.why = 0, nil
 	return count, why
 }
 
-// back adds lost lines to those that are still to be owned up to: new ones, and those whose record was lost as well.
+// back adds lost lines to those that take returns: new ones, and those whose record was lost as well.
 func (l *loss) back(count uint64, why error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.unsaid += count
+	l.unreported += count
 	if l.why == nil {
 		l.why = why
 	}

@@ -104,8 +104,8 @@ func lost(seen map[[2]int]int, writer, n int) (missing, doubled int) {
 	return missing, doubled
 }
 
-// balanced fails the test unless all that was offered is written or dropped, what was written is in the files once, and
-// what was dropped is owned up to.
+// balanced fails the test unless all that was offered is written or dropped, what was written is in the files once,
+// and what was dropped is reported.
 func balanced(t *testing.T, w *Writer, offered int, paths ...string) {
 	t.Helper()
 	if err := w.Close(); err != nil {
@@ -129,8 +129,8 @@ func balanced(t *testing.T, w *Writer, offered int, paths ...string) {
 	if tally.Unreadable > int64(w.Dropped()) {
 		t.Errorf("%d unreadable lines, want at most one for each of the %d dropped", tally.Unreadable, w.Dropped())
 	}
-	if got := ownedUp(t, paths...); got != int(w.Dropped()) {
-		t.Errorf("the log owns up to %d lost records, want %d", got, w.Dropped())
+	if got := reportedLost(t, paths...); got != int(w.Dropped()) {
+		t.Errorf("the log reports %d lost records, want %d", got, w.Dropped())
 	}
 }
 
@@ -153,8 +153,8 @@ func inOrder(t *testing.T, path string) {
 	}
 }
 
-// ownedUp adds up what the records of type events_dropped say.
-func ownedUp(t *testing.T, paths ...string) (sum int) {
+// reportedLost adds up what the records of type events_dropped say.
+func reportedLost(t *testing.T, paths ...string) (sum int) {
 	t.Helper()
 	for _, path := range paths {
 		r, err := OpenFile(path)

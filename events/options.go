@@ -10,8 +10,8 @@ import (
 const DefaultPath = "data/session/events.jsonl"
 
 // Options says how a Writer behaves. The zero value is right for most programs: a line is written before Write
-// returns unless another one is being written, and reaches the disk when the operating system sees fit, at the latest on
-// Close.
+// returns unless another one is being written, and reaches the disk when the operating system sees fit, at the latest
+// on Close.
 type Options struct {
 	// Redact may change the texts that come from outside (Message, Phase and the text details, but not "result")
 	// before they are cut to size. It is called from many goroutines at once and sees the whole text. A text on
@@ -22,8 +22,8 @@ type Options struct {
 	// every record anyway. Of a name, 128 bytes are written.
 	Service string
 
-	// Lazy leaves file and directories unmade until the first record is written. Open still refuses a path that can never
-	// be an event log.
+	// Lazy leaves file and directories unmade until the first record is written. Open still refuses a path that can
+	// never be an event log.
 	Lazy bool
 
 	// Sync has every write forced to the disk (fsync) before the next one, so that it survives a power cut; hundreds
@@ -31,20 +31,22 @@ type Options struct {
 	// disk would not make last counts as dropped.
 	Sync bool
 
-	// OnError is called once when lines begin to be lost, or when Open finds that they will be, with the reason; and not
-	// again before writing works again. It runs on a goroutine that calls Open, Write, Flush or Close, or on the Writer's
-	// own, which holds no lock then. Nil: nobody is told; Dropped and the record of type TypeEventsDropped still say it.
+	// OnError is called once when lines begin to be lost, or when Open finds that they will be, with the reason; and
+	// not again before writing works again. It runs on a goroutine that calls Open, Write, Flush or Close, or on the
+	// Writer's own, which holds no lock then. Nil: nobody is told; Dropped and the record of type TypeEventsDropped
+	// still say it.
 	OnError func(error)
 
-	// CheckInterval is how often at most, while lines are written, the path is looked at: has the file been rotated away,
-	// did another process leave a torn line, can a file that could not be opened be opened now. 0 means 100ms.
+	// CheckInterval is how often at most, while lines are written, the path is looked at: has the file been rotated
+	// away, did another process leave a torn line, can a file that could not be opened be opened now. 0 means 100ms.
 	CheckInterval time.Duration
 
 	// DrainTimeout is how long Flush and Close wait for a slow disk. 0 means 5s.
 	DrainTimeout time.Duration
 
 	// ReopenOnSIGHUP has SIGHUP open the path anew, as logrotate's postrotate scripts expect. The process then no
-	// longer dies of a SIGHUP until Close. It is not needed for rotation by rename, which is noticed anyway. Unix only.
+	// longer dies of a SIGHUP until Close. It is not needed for rotation by rename, which is noticed anyway. Unix
+	// only.
 	ReopenOnSIGHUP bool
 }
 

@@ -26,7 +26,8 @@ func TestEveryLineSaysWhoWroteIt(t *testing.T) {
 		w.Write(r)
 		got := records(t, path)[0]
 		if got.Service != test.want || got.Host != host || got.PID != os.Getpid() {
-			t.Errorf("%q: got %q, %q, %d, want %q, %q, %d", test.service, got.Service, got.Host, got.PID, test.want, host, os.Getpid())
+			t.Errorf("%q: got %q, %q, %d, want %q, %q, %d",
+				test.service, got.Service, got.Host, got.PID, test.want, host, os.Getpid())
 		}
 		if again := string(got.Append(nil)); again != content(t, path) {
 			t.Errorf("%q: the record does not give the same line again:\n%s%s", test.service, again, content(t, path))
@@ -36,8 +37,9 @@ func TestEveryLineSaysWhoWroteIt(t *testing.T) {
 
 // The last keys of a line are service, host, pid and truncated, in this order.
 func TestOriginIsLastInTheLine(t *testing.T) {
-	r := Record{Message: strings.Repeat("x", MaxField+1), SpanID: [8]byte{1}, Service: "billing", Host: "web-1", PID: 4711}
-	const end = `"span_id": "0100000000000000", "service": "billing", "host": "web-1", "pid": 4711, "truncated": true}` + "\n"
+	r := Record{SpanID: [8]byte{1}, Service: "billing", Host: "web-1", PID: 4711}
+	r.Message = strings.Repeat("x", MaxField+1)
+	const end = `"0100000000000000", "service": "billing", "host": "web-1", "pid": 4711, "truncated": true}` + "\n"
 	if got := string(r.Append(nil)); !strings.HasSuffix(got, end) {
 		t.Errorf("got …%s, want …%s", got[len(got)-2*len(end):], end)
 	}

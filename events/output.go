@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// An output is the file of a Writer with all that is known about it. Only the goroutine that owns the Writer uses it, but
-// for the atomic fields.
+// An output is the file of a Writer with all that is known about it. Only the goroutine that owns the Writer uses it,
+// but for the atomic fields.
 type output struct {
 	opts Options
 	path *safePath
@@ -31,21 +31,22 @@ type output struct {
 
 // unsure is what is lost when the file turns out to have been deleted in the meantime.
 type unsure struct {
-	records uint64 // given to Write
-	ownedUp uint64 // lost records that a record of type events_dropped told of
+	records  uint64 // given to Write
+	reported uint64 // lost records that a record of type events_dropped counts
 }
 
-// put writes lines; they end in text where ends says, and text begins with a newline to close a torn line with. lost is
-// how many of them are not in the file, and why says why not.
+// put writes lines; they end in text where ends says, and text begins with a newline to close a torn line with. lost
+// is how many of them are not in the file, and why says why not.
 //
-// last says that no other line waits. Only then are earlier losses owned up to: that would make an overflow worse.
+// last says that no other line waits. Only then are earlier losses reported: while a queue overflows, more lines
+// would make it worse.
 func (o *output) put(text []byte, ends []int, session string, last bool) (lost int, why error) {
 	o.session = session
 	if err := o.ready(); err != nil {
 		return len(ends), err
 	}
 	if last {
-		if err := o.ownUp(); err != nil {
+		if err := o.reportLosses(); err != nil {
 			return len(ends), err
 		}
 	}
@@ -95,13 +96,13 @@ func (o *output) countDeleted() {
 		err := fmt.Errorf("events: write %s: %w", o.path.given, errDeleted)
 		o.written.Add(-o.unsure.records)
 		o.loss.add(o.unsure.records, err)
-		o.loss.back(o.unsure.ownedUp, err)
+		o.loss.back(o.unsure.reported, err)
 	}
 	o.unsure = unsure{}
 }
 
-// append writes lines with one write. When the disk takes a part of them, the line that was cut is lost and those behind
-// it are written with another write.
+// append writes lines with one write. When the disk takes a part of them, the line that was cut is lost and those
+// behind it are written with another write.
 func (o *output) append(text []byte, ends []int) (lost int, why error) {
 	first, begin := 0, 0 // the first line that is left, and the newline in front of it
 	for first < len(ends) {
@@ -150,8 +151,8 @@ func (o *output) write(text []byte, begin int) (end int, err error) {
 	return begin + n, err
 }
 
-// closeTorn ends a line that was cut, and returns why it was. What is missing of the line must not follow: another process
-// may have appended in the meantime. A newline may, and if it cannot be written either, that says why.
+// closeTorn ends a line that was cut, and returns why it was. What is missing of the line must not follow: another
+// process may have appended in the meantime. A newline may, and if it cannot be written either, that says why.
 func (o *output) closeTorn() error {
 	n, err := o.file.write(newline)
 	if n > 0 {
@@ -175,8 +176,8 @@ func (o *output) failure(err error) error {
 	return err
 }
 
-// ownUp writes a record of the lines lost so far, if there are any.
-func (o *output) ownUp() error {
+// reportLosses writes a record of the lines lost so far, if there are any.
+func (o *output) reportLosses() error {
 	count, cause := o.loss.take()
 	if count == 0 {
 		return nil
@@ -195,18 +196,18 @@ func (o *output) ownUp() error {
 		o.loss.back(count, cause)
 		return err
 	}
-	o.unsure.ownedUp += count
+	o.unsure.reported += count
 	return nil
 }
 
-// finish owns up to what is lost, forces the file to the disk and closes it.
+// finish reports what is lost, forces the file to the disk and closes it.
 func (o *output) finish() error {
 	if o.file != nil {
 		o.countDeleted()
 	}
-	if o.loss.owes() {
+	if o.loss.hasUnreported() {
 		o.checkAt = 0 // the disk may be well again, and nobody has written since
-		if err := o.ready(); err == nil && o.ownUp() == nil {
+		if err := o.ready(); err == nil && o.reportLosses() == nil {
 			o.loss.over()
 		}
 	}
@@ -215,5 +216,5 @@ func (o *output) finish() error {
 		err = errors.Join(o.file.sync(), o.file.close())
 		o.file = nil
 	}
-	return errors.Join(o.loss.unmended(), err, o.path.close())
+	return errors.Join(o.loss.unreportedError(), err, o.path.close())
 }

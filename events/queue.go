@@ -33,24 +33,26 @@ func (b *batch) settled() {
 	}
 }
 
-// A queue holds the lines of callers that found the writer busy, oldest first. Nobody waits for the disk under its lock.
+// A queue holds the lines of callers that found the writer busy, oldest first. Nobody waits for the disk under its
+// lock.
 type queue struct {
 	work atomic.Bool // there is something to take, or the queue was closed
 	half atomic.Bool // more than half of the room is taken
 
-	mu      sync.Mutex
-	batches []*batch // lines are added to the last one
-	bytes   int      // of all lines
-	lines   int
-	spare   *batch // for the next batch
-	closed  bool   // no more lines are taken
+	mu        sync.Mutex
+	batches   []*batch // lines are added to the last one
+	bytes     int      // of all lines
+	lines     int
+	spare     *batch // for the next batch
+	closed    bool   // no more lines are taken
+	abandoned bool   // Close has given up waiting
 }
 
 // add puts d at the end. The error says why it did not.
 //
-// While half of the room is taken, add lets other goroutines run first: the owner of the file may be one that waits for a
-// processor and not for the disk. (Measured: of what 64 goroutines write as fast as they can, 99% is lost without it, and
-// nothing with it.)
+// While half of the room is taken, add lets other goroutines run first: the owner of the file may be one that waits
+// for a processor and not for the disk. (Measured: of what 64 goroutines write as fast as they can, 99% is lost
+// without it, and nothing with it.)
 func (q *queue) add(d *draft) error {
 	if q.half.Load() {
 		runtime.Gosched()
@@ -144,8 +146,14 @@ func (q *queue) abandon() (lines int) {
 	for _, b := range q.batches {
 		b.settled()
 	}
-	q.batches, q.bytes, q.lines = nil, 0, 0
+	q.batches, q.bytes, q.lines, q.abandoned = nil, 0, 0, true
 	return lines
+}
+
+func (q *queue) wasAbandoned() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.abandoned
 }
 
 // waiting is how many lines are in the queue.

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// However goroutines meet at the file: what they left is written without anybody writing, flushing or closing afterwards.
+// However goroutines meet at the file: what they left is written without anybody writing, flushing or closing
+// afterwards.
 func TestNoRecordIsLeftBehind(t *testing.T) {
 	w := open(t, logPath(t), Options{})
 	const writers = 4

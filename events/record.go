@@ -14,8 +14,8 @@ type Record struct {
 	TraceID [16]byte // zero: not written
 	SpanID  [8]byte  // zero: not written
 
-	// Who wrote the record; at most 128 bytes of each text are written. Options.Service, the host's name and the process's
-	// id take their place in what a Writer writes.
+	// Who wrote the record; at most 128 bytes of each text are written. Options.Service, the host's name and the
+	// process's id take their place in what a Writer writes.
 	Service string // empty: not written
 	Host    string // empty: not written
 	PID     int    // 0: not written

@@ -43,8 +43,8 @@ func splitPath(path string) (dirs []string, name string, err error) {
 	return dirs[:len(dirs)-1], name, nil
 }
 
-// lasting says whether err means that the path can never be an event log. What may pass does not count: a full or broken
-// disk, missing rights, or a file where a directory should be must not keep the host from starting.
+// lasting says whether err means that the path can never be an event log. What may pass does not count: a full or
+// broken disk, missing rights, or a file where a directory should be must not keep the host from starting.
 func lasting(err error) bool {
 	for _, wrong := range []error{
 		ErrSymlink, ErrNotRegular, os.ErrInvalid, syscall.EISDIR, syscall.ENAMETOOLONG, syscall.EINVAL,

@@ -38,8 +38,8 @@ func ordinary(t *testing.T) string {
 	return dir
 }
 
-// Somebody exchanges the file and something else again and again, so that this is often there only after Open has looked.
-// A link must not be followed even then, and a FIFO neither block nor be taken for a log.
+// Somebody exchanges the file and something else again and again, so that this is often there only after Open has
+// looked. A link must not be followed even then, and a FIFO neither block nor be taken for a log.
 func TestWhatIsSwappedInIsNotOpened(t *testing.T) {
 	fifo := func(mode uint32) func(*testing.T, string) {
 		return func(t *testing.T, path string) {
@@ -74,8 +74,8 @@ func TestWhatIsSwappedInIsNotOpened(t *testing.T) {
 	}
 }
 
-// openWhileSwapped opens path again and again while it is exchanged with other: every error must be one of allowed, and
-// what is opened must not be what other was.
+// openWhileSwapped opens path again and again while it is exchanged with other: every error must be one of allowed,
+// and what is opened must not be what other was.
 func openWhileSwapped(t *testing.T, path, other string, allowed []error) {
 	var st unix.Stat_t
 	p, err := newSafePath(path)

@@ -10,8 +10,9 @@ import (
 	"path/filepath"
 )
 
-// A safePath is the path of a log on which no component may be a symbolic link. Without openat the check for links and the opening are two steps here: a link
-// that was there before is refused, one that is put there in between is not. A relative path is made absolute at Open.
+// A safePath is the path of a log on which no component may be a symbolic link. Without openat the check for links
+// and the opening are two steps here: a link that was there before is refused, one that is put there in between is
+// not. A relative path is made absolute at Open.
 //
 // On Windows a file that is open cannot be renamed, so rotation has to stop the program first.
 type safePath struct {

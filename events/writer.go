@@ -29,9 +29,9 @@ type Writer struct {
 // they are missing. It refuses a path that can never be an event log: one with a symbolic link in it (except one of
 // root's directly below /, as macOS's /tmp), a device, a FIFO, a directory.
 //
-// What may pass is no error: a full or read-only disk, missing rights, a file where a directory should be. Open then tells
-// Options.OnError, and the Writer drops and counts records until the path can be opened, which it tries again every
-// Options.CheckInterval.
+// What may pass is no error: a full or read-only disk, missing rights, a file where a directory should be. Open then
+// tells Options.OnError, and the Writer drops and counts records until the path can be opened, which it tries again
+// every Options.CheckInterval.
 func Open(path string, opts Options) (*Writer, error) {
 	opts, err := opts.withDefaults()
 	if err != nil {
@@ -92,11 +92,12 @@ func (w *Writer) Path() string {
 
 // Written is how many records given to Write were put into the log. Records of type events_dropped are not among them.
 //
-// What is written to a file after somebody deleted it is lost. The next look finds that out: that of the first Write after
-// Options.CheckInterval, or of Close. Then all that was written since the look before counts as dropped and no longer as
-// written. It is not found out when the process ends without another look, nor for what is written to a renamed file
-// between its being read by somebody (gzip) and its being deleted: a rotation that compresses at once has to wait for
-// longer than CheckInterval first, or leave it to the next rotation, which logrotate calls delaycompress.
+// What is written to a file after somebody deleted it is lost. The next look finds that out: that of the first Write
+// after Options.CheckInterval, or of Close. Then all that was written since the look before counts as dropped and no
+// longer as written. It is not found out when the process ends without another look, nor for what is written to a
+// renamed file between its being read by somebody (gzip) and its being deleted: a rotation that compresses at once
+// has to wait for longer than CheckInterval first, or leave it to the next rotation, which logrotate calls
+// delaycompress.
 func (w *Writer) Written() uint64 {
 	if w == nil {
 		return 0
@@ -117,8 +118,8 @@ func (w *Writer) Dropped() uint64 {
 // nothing of r, which may be used again at once.
 //
 // When no other goroutine is writing, the line is with the kernel before Write returns: it survives the death of the
-// process. Otherwise Write leaves the line in a queue of 1 MiB and returns; whoever is writing writes it next, in order. A
-// line that does not fit is dropped. So a disk that does not answer holds up one caller and no other.
+// process. Otherwise Write leaves the line in a queue of 1 MiB and returns; whoever is writing writes it next, in
+// order. A line that does not fit is dropped. So a disk that does not answer holds up one caller and no other.
 func (w *Writer) Write(r *Record) {
 	if w == nil || r == nil {
 		return
@@ -203,7 +204,6 @@ func (w *Writer) wake() {
 
 // drain writes the queue until it is empty, and gives the file up. After Close it closes the file and stays its owner.
 func (w *Writer) drain() {
-	defer w.loss.say()
 	for {
 		more, ended := w.writeBatch()
 		switch {
@@ -212,10 +212,14 @@ func (w *Writer) drain() {
 		case ended:
 			w.err = w.out.finish()
 			close(w.closed)
+			if w.queue.wasAbandoned() { // else Close tells, before it returns
+				w.loss.say()
+			}
 			return
 		}
 		w.owned.Store(false)
 		if !w.queue.work.Load() || !w.own() {
+			w.loss.say()
 			return
 		}
 	}
@@ -229,8 +233,8 @@ func (w *Writer) Reopen() {
 }
 
 // Flush waits until every record that Write has taken so far has been written or dropped, and no longer than
-// Options.DrainTimeout. It does not force anything to the disk. The error says that lines are being lost just now, or how
-// many still wait.
+// Options.DrainTimeout. It does not force anything to the disk. The error says that lines are being lost just now, or
+// how many still wait.
 func (w *Writer) Flush() error {
 	if w == nil {
 		return nil
@@ -251,9 +255,9 @@ func (w *Writer) Flush() error {
 }
 
 // Close writes what is in the queue, forces the file to the disk and closes it. Records that come later are dropped
-// and counted. It takes Options.DrainTimeout at most; what is left in the queue then is dropped, and the file is closed
-// when the disk answers. The error says that lines are lost which the log could not own up to, that the disk did not answer
-// in time, or why the file could not be forced to the disk. Closing again does nothing.
+// and counted. It takes Options.DrainTimeout at most; what is left in the queue then is dropped, and the file is
+// closed when the disk answers. The error says that lines are lost which the log could not report, that the disk did
+// not answer in time, or why the file could not be forced to the disk. Closing again does nothing.
 func (w *Writer) Close() error {
 	if w == nil {
 		return nil
@@ -295,5 +299,6 @@ func (w *Writer) wait(done <-chan struct{}) bool {
 
 // tooSlow is the error of a queue that was not empty within Options.DrainTimeout.
 func (w *Writer) tooSlow(lines int, fate string) error {
-	return fmt.Errorf("events: %s: %w within %v; lines %s: %d", w.out.path.given, errSlow, w.out.opts.DrainTimeout, fate, lines)
+	return fmt.Errorf("events: %s: %w within %v; lines %s: %d",
+		w.out.path.given, errSlow, w.out.opts.DrainTimeout, fate, lines)
 }

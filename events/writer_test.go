@@ -248,8 +248,8 @@ func TestWriteDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// What was lost is owned up to on Close when nobody has written since.
-func TestCloseOwnsUpToLosses(t *testing.T) {
+// What was lost is reported on Close when nobody has written since.
+func TestCloseReportsLosses(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "d")
 	path := filepath.Join(dir, "events.jsonl")
 	w := open(t, path, Options{CheckInterval: time.Nanosecond})

@@ -43,8 +43,8 @@ func lostAllOf(t *testing.T, tel *Telemetry, handler *handled, path string, line
 	}
 }
 
-// A path that can never be an event log is refused when somebody named it. The default path nobody named: the program goes
-// on without.
+// A path that can never be an event log is refused when somebody named it. The default path nobody named: the program
+// goes on without.
 func TestAPathThatCanNeverBeAnEventLog(t *testing.T) {
 	for _, lazy := range []bool{false, true} {
 		for name, spoil := range map[string]func(path string) error{
@@ -76,8 +76,8 @@ func TestAPathThatCanNeverBeAnEventLog(t *testing.T) {
 	}
 }
 
-// Lines that cannot be written are told to OpenTelemetry's error handler once, and once more when they are lost again after
-// it worked in between.
+// Lines that cannot be written are told to OpenTelemetry's error handler once, and once more when they are lost again
+// after it worked in between.
 func TestLostLinesAreToldOnceAnOutage(t *testing.T) {
 	handler := collectErrors(t)
 	cfg := quiet(t)
@@ -106,7 +106,7 @@ func TestLostLinesAreToldOnceAnOutage(t *testing.T) {
 	}
 	got := lines(t, cfg.Events)
 	if len(got) != 2*(1+linesOfOperation) || !strings.Contains(got[0], `"type": "`+events.TypeEventsDropped+`"`) {
-		t.Errorf("%d lines, want each outage owned up to in front of two lines:\n%s", len(got), strings.Join(got, "\n"))
+		t.Errorf("%d lines, want a record of each outage in front of two lines:\n%s", len(got), strings.Join(got, "\n"))
 	}
 	if errs := handler.list(); len(errs) != 2 {
 		t.Errorf("told %v after all was well again", errs)

@@ -10,8 +10,8 @@ import (
 	"github.com/backspan/backspan/internal/otelenv"
 )
 
-// openEvents opens the event log. A path that can never be one is an error if the program named it. If it is the default
-// path, the error is reported and the program goes on without an event log.
+// openEvents opens the event log. A path that can never be one is an error if the program named it. If it is the
+// default path, the error is reported and the program goes on without an event log.
 func (t *Telemetry) openEvents(cfg Config, env otelenv.Settings) (recordWriter, error) {
 	options := cfg.EventOptions
 	if options.Redact == nil {

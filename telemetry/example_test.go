@@ -17,8 +17,8 @@ import (
 	"github.com/backspan/backspan/telemetry"
 )
 
-// A program starts telemetry first and shuts it down last. Spans that were lost on the way to the collector are worth a
-// line to the user, and no reason to fail.
+// A program starts telemetry first and shuts it down last. Spans that were lost on the way to the collector are worth
+// a line to the user, and no reason to fail.
 func Example() {
 	dir, err := os.MkdirTemp("", "example")
 	if err != nil {
@@ -76,9 +76,9 @@ func ExampleFieldError() {
 	// Output: Config.Sampler: "sometimes"
 }
 
-// A program that has a TracerProvider of its own puts the event log into it. At the end the provider is shut down before
-// the Writer is closed, because spans that end until then still write. The bound is for the exporter: a collector that is
-// away must not hold up the program, nor keep the event log from being closed.
+// A program that has a TracerProvider of its own puts the event log into it. At the end the provider is shut down
+// before the Writer is closed, because spans that end until then still write. The bound is for the exporter: a
+// collector that is away must not hold up the program, nor keep the event log from being closed.
 func ExampleNewEventLog() {
 	dir, err := os.MkdirTemp("", "example")
 	if err != nil {

@@ -50,8 +50,9 @@ func oneLine(err error) string {
 
 var errQueueFull = errors.New("the export queue was full (OTEL_BSP_MAX_QUEUE_SIZE)")
 
-// An exportPipeline is the SDK's batch processor with a count. The batch processor drops spans when its queue is full, and
-// Shutdown does not return export errors. So the spans that went in are compared with those that the collector took.
+// An exportPipeline is the SDK's batch processor with a count. The batch processor drops spans when its queue is
+// full, and Shutdown does not return export errors. So the spans that went in are compared with those that the
+// collector took.
 type exportPipeline struct {
 	batch    sdktrace.SpanProcessor
 	exporter *countingExporter
@@ -73,7 +74,8 @@ func newExportPipeline(e *countingExporter, limits batchLimits) *exportPipeline 
 	e.closing = make(chan struct{})
 	p := &exportPipeline{exporter: e, room: int64(limits.queue + limits.batch)}
 	e.afterExport = p.tellOverflow
-	p.batch = sdktrace.NewBatchSpanProcessor(e, sdktrace.WithMaxQueueSize(limits.queue), sdktrace.WithMaxExportBatchSize(limits.batch))
+	p.batch = sdktrace.NewBatchSpanProcessor(e,
+		sdktrace.WithMaxQueueSize(limits.queue), sdktrace.WithMaxExportBatchSize(limits.batch))
 	return p
 }
 
@@ -97,8 +99,8 @@ func (p *exportPipeline) OnEnd(s sdktrace.ReadOnlySpan) {
 	}
 }
 
-// overflowEvery is how often at most somebody is told that the queue is full. Shutdown tells, too, but for a server that
-// may be weeks away.
+// overflowEvery is how often at most somebody is told that the queue is full. Shutdown tells, too, but for a server
+// that may be weeks away.
 const overflowEvery = time.Minute
 
 func (p *exportPipeline) tellOverflow() {
@@ -111,7 +113,8 @@ func (p *exportPipeline) tellOverflow() {
 		return
 	}
 	p.told.Store(lost)
-	report(fmt.Errorf("telemetry: at least %d spans were not exported to %s so far: %w", lost, p.exporter.endpoint, errQueueFull))
+	report(fmt.Errorf("telemetry: at least %d spans were not exported to %s so far: %w",
+		lost, p.exporter.endpoint, errQueueFull))
 }
 
 // ForceFlush exports what is queued. It returns an *ExportError when spans were lost during the call.
@@ -124,8 +127,8 @@ func (p *exportPipeline) ForceFlush(ctx context.Context) error {
 	return err
 }
 
-// Shutdown exports what is queued, within ctx or shutdownTimeout, and closes the connection. It returns an *ExportError
-// when any span since the start was lost.
+// Shutdown exports what is queued, within ctx or shutdownTimeout, and closes the connection. It returns an
+// *ExportError when any span since the start was lost.
 func (p *exportPipeline) Shutdown(ctx context.Context) error {
 	p.once.Do(func() { p.err = p.shutdown(ctx) })
 	return p.err

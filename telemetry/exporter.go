@@ -72,13 +72,13 @@ func (e *countingExporter) ExportSpans(ctx context.Context, spans []sdktrace.Rea
 
 // deliver sends spans. It runs on the batch processor's goroutine, where a panic would end the host.
 func (e *countingExporter) deliver(ctx context.Context, spans []sdktrace.ReadOnlySpan) (d delivery) {
-	d.ctx, d.exporter = ctx, e
+	d.exporter = e
 	defer func() {
 		if r := recover(); r != nil {
 			d.err = fmt.Errorf("the exporter panicked: %v", r)
 		}
 	}()
-	d.send(presentable(spans, e.redact))
+	d.send(ctx, presentable(spans, e.redact))
 	return d
 }
 
@@ -130,8 +130,8 @@ func (e *countingExporter) wait(ctx context.Context, began time.Time, pause time
 	}
 }
 
-// isExpected says whether the collector is one that somebody named, or that has taken spans before. One that was merely
-// found, or looked for where it usually is, may be gone for good.
+// isExpected says whether the collector is one that somebody named, or that has taken spans before. One that was
+// merely found, or looked for where it usually is, may be gone for good.
 func (e *countingExporter) isExpected() bool { return e.configured || e.taken.Load() > 0 }
 
 // close says that the program ends.

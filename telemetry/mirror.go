@@ -83,8 +83,8 @@ func shutdownAll(ctx context.Context, processors []*guarded) error {
 	return errors.Join(errs...)
 }
 
-// inBackground begins to do something, and returns what waits for it until ctx is done, and a moment longer. What does not
-// come back by then is left alone.
+// inBackground begins to do something, and returns what waits for it until ctx is done, and a moment longer. What
+// does not come back by then is left alone.
 func inBackground(ctx context.Context, what string, do func() error) (wait func() error) {
 	done := make(chan error, 1)
 	go func() { done <- do() }()
@@ -94,7 +94,8 @@ func inBackground(ctx context.Context, what string, do func() error) (wait func(
 			return err
 		case <-ctx.Done():
 		}
-		// ctx may have been done from the first, or the export has used it up: neither is the fault of what is waited for.
+		// ctx may have been done from the first, or the export has used it up: neither is the fault of what is waited
+		// for.
 		grace := time.NewTimer(shutdownGrace)
 		defer grace.Stop()
 		select {

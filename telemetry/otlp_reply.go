@@ -121,7 +121,8 @@ func (t replyNoter) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// isConnectionError says whether err is one of the connection, which another one may not have, and not of a certificate.
+// isConnectionError says whether err is one of the connection, which another one may not have, and not of a
+// certificate.
 func isConnectionError(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)

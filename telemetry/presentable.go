@@ -13,8 +13,8 @@ import (
 	"github.com/backspan/backspan/internal/semconv"
 )
 
-// presentable returns spans as they may leave the process: the texts of Backspan's spans redacted, and the texts of all
-// spans valid UTF-8. A collector refuses a whole batch for one text that is not.
+// presentable returns spans as they may leave the process: the texts of Backspan's spans redacted, and the texts of
+// all spans valid UTF-8. A collector refuses a whole batch for one text that is not.
 func presentable(spans []sdktrace.ReadOnlySpan, redact func(string) string) []sdktrace.ReadOnlySpan {
 	var changed []sdktrace.ReadOnlySpan
 	for i, span := range spans {
@@ -32,7 +32,9 @@ func presentable(spans []sdktrace.ReadOnlySpan, redact func(string) string) []sd
 }
 
 // presentableSpan returns span as it may leave the process, and whether that is another one.
-func presentableSpan(span sdktrace.ReadOnlySpan, redact func(string) string) (shown sdktrace.ReadOnlySpan, other bool) {
+func presentableSpan(span sdktrace.ReadOnlySpan, redact func(string) string) (
+	shown sdktrace.ReadOnlySpan, other bool,
+) {
 	if !isBackspan(span) {
 		redact = nil
 	}

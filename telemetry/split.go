@@ -20,7 +20,6 @@ const mostRefusals = 12
 
 // A delivery is one batch of the batch processor on its way to the collector, in as many parts as it takes.
 type delivery struct {
-	ctx      context.Context
 	exporter *countingExporter
 	taken    int   // spans that the collector took
 	refusals int   // parts refused for their size since the collector last took one
@@ -30,7 +29,7 @@ type delivery struct {
 }
 
 // send sends spans in parts of mostBytes.
-func (d *delivery) send(spans []sdktrace.ReadOnlySpan) {
+func (d *delivery) send(ctx context.Context, spans []sdktrace.ReadOnlySpan) {
 	if len(spans) == 0 {
 		return
 	}
@@ -39,20 +38,20 @@ func (d *delivery) send(spans []sdktrace.ReadOnlySpan) {
 	for i, span := range spans {
 		n := spanSize(span)
 		if i > begin && size+n > mostBytes {
-			d.sendPart(spans[begin:i], size)
+			d.sendPart(ctx, spans[begin:i], size)
 			begin, size = i, common
 		}
 		size += n
 	}
-	d.sendPart(spans[begin:], size)
+	d.sendPart(ctx, spans[begin:], size)
 }
 
 // sendPart sends spans of about size bytes, and halves them while the collector refuses them for their size.
-func (d *delivery) sendPart(spans []sdktrace.ReadOnlySpan, size int) {
+func (d *delivery) sendPart(ctx context.Context, spans []sdktrace.ReadOnlySpan, size int) {
 	if d.over {
 		return
 	}
-	answer, err := d.exporter.export(d.ctx, spans)
+	answer, err := d.exporter.export(ctx, spans)
 	switch {
 	case answer.taken:
 		d.taken += max(0, len(spans)-answer.rejected)
@@ -70,19 +69,20 @@ func (d *delivery) sendPart(spans []sdktrace.ReadOnlySpan, size int) {
 	switch {
 	case size <= smallBytes:
 		d.over = true
-		d.err = fmt.Errorf("the collector refuses as too large what has %d KiB (%d of the spans, the first is %.100q): %w",
-			size>>10, len(spans), spans[0].Name(), err)
+		d.err = fmt.Errorf("the collector refuses %d spans of %d KiB, the first of them %.100q, as too large: %w",
+			len(spans), size>>10, spans[0].Name(), err)
 	case d.refusals >= mostRefusals:
 		d.over = true
 		d.err = fmt.Errorf("the collector refuses batches of any size as too large: %w", err)
 	case len(spans) == 1:
 		if d.tooLarge == nil {
-			d.tooLarge = fmt.Errorf("the span %.100q of %.1f MiB is too large for the collector: %w", spans[0].Name(), float64(size)/(1<<20), err)
+			d.tooLarge = fmt.Errorf("the span %.100q of %.1f MiB is too large for the collector: %w",
+				spans[0].Name(), float64(size)/(1<<20), err)
 		}
 	default:
 		half, first := halve(spans, size)
-		d.sendPart(spans[:half], first)
-		d.sendPart(spans[half:], size-first)
+		d.sendPart(ctx, spans[:half], first)
+		d.sendPart(ctx, spans[half:], size-first)
 	}
 }
 

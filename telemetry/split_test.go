@@ -40,8 +40,8 @@ func longOperation(t *testing.T, tp trace.TracerProvider, size int) {
 
 const spansOfLongOperation = 4
 
-// A receiver with gRPC's default limit of 4 MiB gets every span of 200 operations with long texts, foreign spans too, and
-// all but the one that is too large by itself, which is named.
+// A receiver with gRPC's default limit of 4 MiB gets every span of 200 operations with long texts, foreign spans too,
+// and all but the one that is too large by itself, which is named.
 func TestLongTextsDoNotCostABatch(t *testing.T) {
 	for _, size := range []int{6_000, 30_000} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
@@ -162,12 +162,17 @@ func TestSpanSize(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := []attribute.KeyValue{
-		attribute.String("string", long), attribute.Bool("bool", true), attribute.Int("int", -1), attribute.Float64("float", 1.5),
+		attribute.String("string", long), attribute.Bool("bool", true), attribute.Int("int", -1),
+		attribute.Float64("float", 1.5),
 		attribute.StringSlice("strings", []string{long, "", long}), attribute.BoolSlice("bools", make([]bool, 300)),
 		attribute.Int64Slice("ints", []int64{-1, -2, -3}), attribute.Float64Slice("floats", make([]float64, 100)),
 		attribute.Slice("slice", attribute.StringValue(long), attribute.Int64Value(-1)),
 		attribute.Map("map", attribute.String("inner", long)),
 	}
+	remote := trace.NewSpanContext(trace.SpanContextConfig{TraceState: state})
+	own := trace.NewSpanContext(trace.SpanContextConfig{
+		TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}, TraceFlags: trace.FlagsSampled,
+	})
 	for name, stub := range map[string]tracetest.SpanStub{
 		"empty":      {},
 		"name":       {Name: long},
@@ -175,14 +180,14 @@ func TestSpanSize(t *testing.T) {
 		"scope":      {InstrumentationScope: instrumentation.Scope{Name: long, Version: long}},
 		"attributes": {Attributes: all},
 		"events":     {Events: []sdktrace.Event{{Name: long, Attributes: all}, {Name: "e"}}},
-		"links":      {Links: []sdktrace.Link{{Attributes: all, SpanContext: trace.NewSpanContext(trace.SpanContextConfig{TraceState: state})}, {}}},
+		"links":      {Links: []sdktrace.Link{{Attributes: all, SpanContext: remote}, {}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := &collector{}
 			cfg := quiet(t)
 			cfg.NoExport, cfg.Protocol, cfg.Endpoint = false, otelenv.GRPC, collectorAt(t, c, otelenv.GRPC)
 			tel := run(t, cfg)
-			stub.SpanContext = trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}, TraceFlags: trace.FlagsSampled})
+			stub.SpanContext = own
 			span := stub.Snapshot()
 			tel.export.OnEnd(span)
 			if err := tel.Shutdown(t.Context()); err != nil {

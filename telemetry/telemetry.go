@@ -24,8 +24,8 @@ import (
 	"github.com/backspan/backspan/internal/otelenv"
 )
 
-// Telemetry is what Start set up. Its methods may be called from several goroutines at once. A nil *Telemetry makes spans
-// that do nothing.
+// Telemetry is what Start set up. Its methods may be called from several goroutines at once. A nil *Telemetry makes
+// spans that do nothing.
 type Telemetry struct {
 	session     string
 	destination Destination
@@ -49,9 +49,9 @@ type Telemetry struct {
 // An event log that cannot be written just now (missing rights, a full or read-only disk) is no error either:
 // OpenTelemetry's error handler is told once, and lines are dropped and counted until it can be written.
 //
-// Start returns a *FieldError for a setting that cannot be used, such as a Config.Events that is a directory or a symbolic
-// link, and an error when the trace file cannot be opened; nothing is left open or set then. Call Shutdown before the
-// program ends.
+// Start returns a *FieldError for a setting that cannot be used, such as a Config.Events that is a directory or a
+// symbolic link, and an error when the trace file cannot be opened; nothing is left open or set then. Call Shutdown
+// before the program ends.
 func Start(ctx context.Context, cfg Config) (*Telemetry, error) {
 	env := otelenv.Read(cfg.program())
 	t := new(Telemetry)
@@ -207,8 +207,8 @@ func (t *Telemetry) Destination() Destination {
 	return t.destination
 }
 
-// Exported is how many spans the collector took so far. After Flush or Shutdown, 0 means that the backend does not have
-// the trace.
+// Exported is how many spans the collector took so far. After Flush or Shutdown, 0 means that the backend does not
+// have the trace.
 func (t *Telemetry) Exported() int {
 	if t == nil || t.export == nil {
 		return 0
@@ -256,15 +256,15 @@ func (t *Telemetry) Flush(ctx context.Context) error {
 	return errors.Join(exportErr, t.mirror.ForceFlush(ctx))
 }
 
-// Shutdown ends telemetry: it closes the event log and the trace file, and exports what is queued. It takes until ctx is
-// done at most, or 10 s if ctx has no deadline. A program that ends because its context was cancelled passes
+// Shutdown ends telemetry: it closes the event log and the trace file, and exports what is queued. It takes until ctx
+// is done at most, or 10 s if ctx has no deadline. A program that ends because its context was cancelled passes
 // context.WithoutCancel of it, or nothing would be exported.
 //
 // A collector that cannot be reached is tried again for 2 s if its endpoint was configured or if it took spans before.
 //
-// The error matches *ExportError when spans were lost since Start. It also says how many lines of the event log were lost,
-// unless the log itself has a record of that. Show it to the user, and do not fail for it. Spans that end after Shutdown are
-// lost. Calling it again does nothing and returns the same error.
+// The error matches *ExportError when spans were lost since Start. It also says how many lines of the event log were
+// lost, unless the log itself has a record of that. Show it to the user, and do not fail for it. Spans that end after
+// Shutdown are lost. Calling it again does nothing and returns the same error.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
 	if t == nil {
 		return nil

@@ -56,7 +56,8 @@ func (t *tracing) start(ctx context.Context, flags *settings.Flags) error {
 	if err != nil {
 		return err
 	}
-	// Most commands succeed at their first attempt: they need no file, and no directory for it where they happen to run.
+	// Most commands succeed at their first attempt: they need no file, and no directory for it wherever they happen
+	// to run.
 	config.EventOptions.Lazy = true
 	t.telemetry, err = telemetry.Start(ctx, config)
 	if err != nil && config.TraceFile != "" {
