@@ -13,7 +13,7 @@ func TestNoRecordIsLeftBehind(t *testing.T) {
 	w := open(t, logPath(t), Options{})
 	const writers = 4
 	written := uint64(0)
-	for round := range scaled(500, 20_000) {
+	for round := range scaled(2_000, 50_000) {
 		start := make(chan struct{})
 		var all sync.WaitGroup
 		for writer := range writers {
@@ -27,6 +27,29 @@ func TestNoRecordIsLeftBehind(t *testing.T) {
 		written += writers
 		eventually(t, fmt.Sprint("records to be written in round ", round), func() bool { return w.Written() == written })
 	}
+}
+
+// A line that waits when a caller finds the file free goes first, and giving the file up has the queue written.
+func TestALineThatWaitsGoesFirst(t *testing.T) {
+	path := logPath(t)
+	w := open(t, path, Options{})
+	if !w.own() {
+		t.Fatal("a new Writer is owned")
+	}
+	w.Write(numbered(0, 0, 0))
+	w.Write(numbered(0, 1, 0))
+	if w.Written() != 0 {
+		t.Error("a line was written by somebody who does not own the file")
+	}
+	w.owned.Store(false) // as the owner has just done, before it looks again
+	w.Write(numbered(0, 2, 0))
+	if !w.own() {
+		t.Fatal("the file was not given up")
+	}
+	w.Write(numbered(0, 3, 0))
+	w.release()
+	eventually(t, "4 records", func() bool { return w.Written() == 4 })
+	inOrder(t, path)
 }
 
 // The queue takes 1 MiB of lines, and gives them back in batches of 64 KiB at most, in order.
