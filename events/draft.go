@@ -12,7 +12,8 @@ type draft struct {
 
 var drafts = sync.Pool{New: func() any { return &draft{text: make([]byte, 0, 1024)} }}
 
-// encode makes d the line of r, written by origin. The caller owns nothing meanwhile, because redact is the user's code.
+// encode makes d the line of r, written by origin. The caller owns nothing meanwhile, because redact is the user's
+// code.
 func (d *draft) encode(r *Record, redact func(string) string, origin []byte) {
 	d.session = r.Session
 	if redact != nil {

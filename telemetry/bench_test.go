@@ -179,7 +179,8 @@ func BenchmarkProcessorSuccess(b *testing.B) {
 	}
 }
 
-// success is an operation that succeeds at its first attempt: 2 spans, with the attributes that package retry gives them.
+// success is an operation that succeeds at its first attempt: 2 spans, with the attributes that package retry gives
+// them.
 func success(ctx context.Context, tp trace.TracerProvider) {
 	ctx, span := begin(ctx, tp, semconv.KindOperation, "data_load")
 	attempt(ctx, tp, "data_load", 1, semconv.ResultSuccess, "")

@@ -55,8 +55,9 @@ type Config struct {
 	// Backspan's spans.
 	Sampler, SamplerArg string
 
-	// Discover is for programs that people run by hand: when no endpoint is configured, spans are exported to localhost
-	// (port 4317, or 4318 for HTTP) only if something listens there. [Telemetry.Destination] says whether it does.
+	// Discover is for programs that people run by hand: when no endpoint is configured, spans are exported to
+	// localhost (port 4317, or 4318 for HTTP) only if something listens there. [Telemetry.Destination] says whether
+	// it does.
 	Discover bool
 
 	// NoExport turns the export off, whatever the variables say.
@@ -70,8 +71,8 @@ type Config struct {
 	// Processors see the spans unchanged.
 	Redact func(string) string
 
-	// Processors see each of Backspan's spans, also unsampled ones, before the exporter, and no other spans. They run on
-	// the goroutine of the span and must not block. A panic in one is reported to OpenTelemetry's error handler.
+	// Processors see each of Backspan's spans, also unsampled ones, before the exporter, and no other spans. They run
+	// on the goroutine of the span and must not block. A panic in one is reported to OpenTelemetry's error handler.
 	Processors []sdktrace.SpanProcessor
 
 	// IDGenerator makes trace and span ids. Nil: random ones.

@@ -13,8 +13,8 @@ import (
 	"github.com/backspan/backspan/internal/otelenv"
 )
 
-// Each value must be refused by an error that names the variable, the value and what would be right, and nothing may be
-// left behind.
+// Each value must be refused by an error that names the variable, the value and what would be right, and nothing may
+// be left behind.
 func TestABadVariableIsAClearError(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing.pem")
 	noPEM := filepath.Join(t.TempDir(), "no.pem")

@@ -207,7 +207,8 @@ func phaseAttempt(ctx context.Context, tp trace.TracerProvider, kind string, num
 
 const runSession = "11111111-2222-4333-8444-555555555555"
 
-// pipelineRun is a run with one phase that is recovered at its second recovery, one that fails, and one that is skipped.
+// pipelineRun is a run with one phase that is recovered at its second recovery, one that fails, and one that is
+// skipped.
 func pipelineRun(ctx context.Context, tp trace.TracerProvider) {
 	ctx = scope.With(ctx, scope.Frame{Session: runSession})
 	session := semconv.SessionIDKey.String(runSession)
@@ -362,7 +363,8 @@ func TestTwoRunsWriteTheSameBytes(t *testing.T) {
 	}
 }
 
-// The same story under every sampler leaves the same lines, ids aside only because the samplers are asked in the same order.
+// The same story under every sampler leaves the same lines, ids aside only because the samplers are asked in the same
+// order.
 func TestTheSamplerDoesNotChangeTheLog(t *testing.T) {
 	story := func(ctx context.Context, tp trace.TracerProvider) {
 		pipelineRun(ctx, tp)

@@ -48,8 +48,8 @@ func (h *handled) list() []error {
 	return append([]error(nil), h.errs...)
 }
 
-// lossOf runs three operations against endpoint and shuts down within bound. The event log must be complete whatever the
-// collector does, and Shutdown must return the loss.
+// lossOf runs three operations against endpoint and shuts down within bound. The event log must be complete whatever
+// the collector does, and Shutdown must return the loss.
 func lossOf(t *testing.T, cfg Config, bound time.Duration) (*ExportError, time.Duration) {
 	t.Helper()
 	cfg.NoExport = false

@@ -16,8 +16,8 @@ import (
 
 // marshalOTLP returns span as a {"resourceSpans":[…]} object in OTLP's JSON, with a newline.
 //
-// protojson does not write OTLP's JSON: it encodes trace and span ids in base64, where OTLP demands hexadecimal, and it
-// puts in blanks at random.
+// protojson does not write OTLP's JSON: it encodes trace and span ids in base64, where OTLP demands hexadecimal, and
+// it puts in blanks at random.
 func marshalOTLP(span sdktrace.ReadOnlySpan) ([]byte, error) {
 	var collected protoCollector
 	// The only public function that makes OTLP's message of an SDK span is the exporter itself.
