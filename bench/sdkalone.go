@@ -16,13 +16,14 @@ var (
 	wholeAttributes = []attribute.KeyValue{
 		attribute.String("backspan.kind", "operation"),
 		attribute.String("retry.operation", operationName),
-		attribute.Int("retry.max_retries", maxAttempts-1),
-		attribute.String("retry.outcome", "success"),
+		attribute.String("retry.outcome", "recovered"),
 		attribute.Int("retry.attempts", 1),
-		attribute.Bool("retry.retried", false),
+		attribute.Int("retry.max_retries", maxAttempts-1),
+		attribute.Bool("retry.retried", true),
 		attribute.Float64("retry.total_delay_seconds", 0),
 	}
-	failedAttributes = []attribute.KeyValue{
+	atFirstAttributes = wholeAttributes[:4]
+	failedAttributes  = []attribute.KeyValue{
 		attribute.String("backspan.kind", "attempt"),
 		attribute.String("retry.operation", operationName),
 		attribute.Int("retry.attempt", 1),
@@ -30,6 +31,7 @@ var (
 		attribute.String("retry.result", "retrying"),
 		attribute.String("error.type", "*errors.errorString"),
 		attribute.Float64("retry.next_delay_seconds", 0),
+		attribute.Int("retry.max_retries", maxAttempts-1),
 	}
 	succeededAttributes = failedAttributes[:5]
 	scheduled           = []trace.EventOption{trace.WithAttributes(
@@ -61,14 +63,16 @@ func spansOf(described bool) func(context.Context, *flaky) func() error {
 		return func() error {
 			ctx, span := tracer.Start(ctx, operationName)
 			err := attempt(ctx)
+			attributes := atFirstAttributes
 			for n := 1; err != nil && n < maxAttempts; n++ {
+				attributes = wholeAttributes
 				if described {
 					span.AddEvent("retry.scheduled", scheduled...)
 				}
 				err = attempt(ctx)
 			}
 			if described {
-				span.SetAttributes(wholeAttributes...)
+				span.SetAttributes(attributes...)
 			}
 			span.End()
 			return err
@@ -83,7 +87,7 @@ func wholeSpan(ctx context.Context, f *flaky) func() error {
 	return func() error {
 		ctx, span := tracer.Start(ctx, operationName)
 		err := op(ctx)
-		span.SetAttributes(wholeAttributes...)
+		span.SetAttributes(atFirstAttributes...)
 		span.End()
 		return err
 	}

@@ -61,7 +61,10 @@ type crowd struct {
 // waitingOperations starts n operations that fail and wait an hour, and cancels them.
 func waitingOperations(n int) (crowd, error) {
 	return gather(n, func(ctx context.Context, waits func()) error {
-		policy := retry.Policy{BaseDelay: time.Hour, MaxDelay: time.Hour, OnRetry: func(retry.Attempt) { waits() }}
+		policy := retry.Policy{
+			BaseDelay: time.Hour, MaxDelay: time.Hour,
+			AfterAttempt: func(context.Context, retry.Attempt) { waits() },
+		}
 		err := retry.Do(ctx, operationName, policy, func(context.Context) error { return errRefused })
 		if !errors.Is(err, retry.ErrCancelled) || !errors.Is(err, errRefused) {
 			return fmt.Errorf("a cancelled operation returned %w", err)

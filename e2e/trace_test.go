@@ -187,16 +187,33 @@ func checkOperation(t *testing.T, s *jaeger.Span) {
 	case last.Failed:
 		outcome = "permanent"
 	}
-	for key, want := range map[string]any{
-		"retry.operation": s.Name, "retry.attempts": int64(len(attempts)), "retry.retried": retried,
-		"retry.outcome": outcome, "retry.total_delay_seconds": waited,
-	} {
+	want := map[string]any{
+		"retry.operation": s.Name, "retry.attempts": int64(len(attempts)), "retry.outcome": outcome,
+		"retry.retried": retried, "retry.total_delay_seconds": waited,
+	}
+	if outcome == "success" { // what went well at first says no more
+		want["retry.retried"], want["retry.total_delay_seconds"], want["retry.max_retries"] = nil, nil, nil
+	}
+	for key, want := range want {
 		if got := s.Attributes[key]; got != want {
 			t.Errorf("operation %q: %s = %v, want %v", s.Name, key, got, want)
 		}
 	}
+	checkGaveUp(t, s, outcome)
 	if s.Failed != (outcome == "exhausted" || outcome == "permanent") {
 		t.Errorf("operation %q: %s, failed %v", s.Name, outcome, s.Failed)
+	}
+}
+
+// checkGaveUp checks that the log of a failed operation ends with its last failure, and only that of a failed one.
+func checkGaveUp(t *testing.T, s *jaeger.Span, outcome string) {
+	t.Helper()
+	last := ""
+	for _, e := range s.Events {
+		last = e.Name
+	}
+	if gaveUp := last == "retry.gave_up"; gaveUp != s.Failed {
+		t.Errorf("operation %q: %s, failed %v, its last event is %q", s.Name, outcome, s.Failed, last)
 	}
 }
 

@@ -10,8 +10,10 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/backspan/backspan/internal/decide"
 	"github.com/backspan/backspan/internal/scope"
 	"github.com/backspan/backspan/internal/semconv"
 	"github.com/backspan/backspan/orchestrator/engine"
@@ -162,7 +164,7 @@ func (a *attempt) settle(phase context.Context) {
 	}
 	d := a.done(a.err, a.output, phase.Err() != nil)
 	// Deferred, because the functions of a policy may panic too.
-	defer a.finish(d, a.panicked)
+	defer a.finish(phase, d, a.panicked)
 	if d.Err != nil {
 		a.decide(phase, d)
 	}
@@ -192,19 +194,16 @@ func (a *attempt) decide(phase context.Context, d *engine.Done) {
 	if a.stopped != nil && a.stopped() != nil {
 		policy.MaxRetries = retry.Never
 	}
-	decision := policy.Decide(a.ended(phase, d.Err))
-	if decision.Retry && a.policy.OnRetry != nil {
-		a.policy.OnRetry(a.describe(d.Err, decision.Delay))
-	}
-	d.Decision = decided(decision)
+	d.Decision = decided(decide.For(policy, a.ended(phase, d.Err)), d.Err)
 }
 
 // ended gathers what the decision needs.
-func (a *attempt) ended(phase context.Context, err error) retry.Ended {
-	e := retry.Ended{
+func (a *attempt) ended(phase context.Context, err error) decide.Ended {
+	e := decide.Ended{
 		Attempt:  a.task.Attempt + 1,
 		Err:      err,
 		Context:  phase.Err(),
+		Cause:    context.Cause(phase),
 		Elapsed:  a.task.Elapsed + a.skipped + time.Since(a.started),
 		Previous: a.task.Delay,
 	}
@@ -231,15 +230,31 @@ func spread(task engine.Task) float64 {
 	return float64(x>>11) / (1 << 53)
 }
 
-func (a *attempt) describe(err error, next time.Duration) retry.Attempt {
-	left := a.policy.MaxRetries - a.task.Attempt
-	if a.policy.MaxRetries == retry.Unlimited {
-		left = -1
+// tell calls the policy's AfterAttempt. What was decided is on the attempt's span already, so a panic there changes
+// nothing.
+func (a *attempt) tell(phase context.Context, d *engine.Done, took time.Duration) {
+	if a.policy.AfterAttempt == nil || a.task.Fallback {
+		return
 	}
-	return retry.Attempt{
-		Operation: a.task.Phase, Number: a.task.Attempt + 1, RetriesLeft: left, Depth: a.frame.Depth - 1,
-		Delay: a.task.Delay, Err: err, NextDelay: next,
+	defer func() {
+		if value := recover(); value != nil {
+			otel.Handle(fmt.Errorf("orchestrator: phase %q: panic in AfterAttempt: %v", a.task.Phase, value))
+		}
+	}()
+	told := retry.Attempt{
+		Operation:   a.task.Phase,
+		Number:      a.task.Attempt + 1,
+		RetriesLeft: decide.RetriesLeft(a.policy.MaxRetries, a.task.Attempt+1),
+		Depth:       scope.From(phase).Depth,
+		Delay:       a.task.Delay,
+		Err:         d.Err,
+		Duration:    took,
+		NextDelay:   d.Decision.Delay,
 	}
+	if d.Err != nil && !d.Decision.Retry {
+		told.Stop = reasonError(d.Decision.Reason)
+	}
+	a.policy.AfterAttempt(phase, told)
 }
 
 // claim reports whether the caller is the one to end the attempt.
@@ -269,14 +284,17 @@ func (a *attempt) abandonAfterGrace(phase context.Context, cause error) {
 			return
 		}
 		d := a.done(&abandonedError{a.grace, cause}, nil, true)
-		d.Decision = decided(a.policy.Decide(retry.Ended{Err: retry.Permanent(d.Err), Context: phase.Err()}))
-		a.finish(d, nil)
+		ended := decide.Ended{Err: retry.Permanent(d.Err), Context: phase.Err(), Cause: context.Cause(phase)}
+		d.Decision = decided(decide.For(a.policy, ended), d.Err)
+		a.finish(phase, d, nil)
 	})
 }
 
-func (a *attempt) finish(d *engine.Done, panicked *panicError) {
+func (a *attempt) finish(phase context.Context, d *engine.Done, panicked *panicError) {
+	took := time.Since(a.started)
+	defer a.deliver(d) // AfterAttempt may call runtime.Goexit
 	a.endSpan(d, panicked)
-	a.deliver(d)
+	a.tell(phase, d, took)
 }
 
 // timeoutError is the cause of a context that a timeout of the pipeline ended. It says which timeout.

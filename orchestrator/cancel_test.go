@@ -212,7 +212,7 @@ func TestGhostReturnsLater(t *testing.T) {
 		t.Run(last.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, rec := retrytest.Record(t, t.Context())
-				var retried atomic.Int32
+				var told atomic.Int32
 				report, err := pipeline(orchestrator.Phase{
 					Name: "a",
 					Run: func(context.Context, orchestrator.Input) (any, error) {
@@ -221,7 +221,11 @@ func TestGhostReturnsLater(t *testing.T) {
 					},
 					Recovery: &retry.Policy{
 						AttemptTimeout: time.Second, Retryable: func(error) bool { return true },
-						OnRetry: func(retry.Attempt) { retried.Add(1) },
+						AfterAttempt: func(_ context.Context, a retry.Attempt) {
+							if told.Add(1); a.Stop == nil || !errors.Is(a.Err, orchestrator.ErrAbandoned) {
+								t.Errorf("stop %v, error %v", a.Stop, a.Err)
+							}
+						},
 					},
 				}).Run(ctx, recovering)
 				if !errors.Is(err, orchestrator.ErrAbandoned) {
@@ -231,7 +235,7 @@ func TestGhostReturnsLater(t *testing.T) {
 				<-time.After(time.Hour)
 				synctest.Wait()
 				equal(t, "spans after the abandoned call's end", spanTree(rec), before)
-				equal(t, "calls of OnRetry", retried.Load(), 0)
+				equal(t, "calls of AfterAttempt", told.Load(), 1)
 				checkSpans(t, report, rec)
 			})
 		})

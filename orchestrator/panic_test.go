@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -106,10 +107,11 @@ func TestPanicIsPermanentUnlessThePolicyThinksOtherwise(t *testing.T) {
 		retryable func(error) bool
 		calls     int
 		status    orchestrator.Status
+		is        error
 	}{
-		{"no Retryable", nil, 1, failed},
-		{"retryable", func(err error) bool { return strings.HasPrefix(err.Error(), "panic: ") }, 3, success},
-		{"not retryable", func(error) bool { return false }, 1, failed},
+		{"no Retryable", nil, 1, failed, retry.ErrPermanent},
+		{"retryable", func(err error) bool { return strings.HasPrefix(err.Error(), "panic: ") }, 3, success, nil},
+		{"not retryable", func(error) bool { return false }, 1, failed, retry.ErrNotRetryable},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			calls := 0
@@ -125,8 +127,8 @@ func TestPanicIsPermanentUnlessThePolicyThinksOtherwise(t *testing.T) {
 			report, err := p.Run(retrytest.NoWait(t.Context()), recovering)
 			equal(t, "calls", calls, c.calls)
 			equal(t, "status", report.Status, c.status)
-			if c.status == failed && !errors.Is(err, retry.ErrPermanent) {
-				t.Errorf("error %v, want %v", err, retry.ErrPermanent)
+			if !errors.Is(err, c.is) {
+				t.Errorf("error %v, want %v", err, c.is)
 			}
 		})
 	}
@@ -156,22 +158,34 @@ func TestStackIsOnTheSpan(t *testing.T) {
 }
 
 // The functions of a policy are the user's too.
-func TestPolicyThatPanics(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		policy retry.Policy
-		error  string
-	}{
-		{"Retryable", retry.Policy{Retryable: func(error) bool { panic("oh") }}, "Connection refused (and a function of its retry.Policy panicked: oh)"},
-		{"OnRetry", retry.Policy{OnRetry: func(retry.Attempt) { panic("oh") }}, "Connection refused (and a function of its retry.Policy panicked: oh)"},
-		{"Goexit", retry.Policy{OnRetry: func(retry.Attempt) { runtime.Goexit() }}, "Connection refused"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			p := pipeline(orchestrator.Phase{Name: "a", Run: fails(errRefused), Recovery: &c.policy})
-			report, err := p.Run(t.Context(), recovering)
-			equal(t, "error", report.Phases[0].Error, c.error)
-			if !errors.Is(err, errRefused) || !errors.Is(err, retry.ErrPermanent) {
-				t.Errorf("error %v, want %v and %v", err, errRefused, retry.ErrPermanent)
+func TestRetryableThatPanics(t *testing.T) {
+	p := pipeline(orchestrator.Phase{Name: "a", Run: fails(errRefused), Recovery: &retry.Policy{Retryable: func(error) bool { panic("oh") }}})
+	report, err := p.Run(t.Context(), recovering)
+	equal(t, "error", report.Phases[0].Error, "Connection refused (and a function of its retry.Policy panicked: oh)")
+	if !errors.Is(err, errRefused) || !errors.Is(err, retry.ErrPermanent) {
+		t.Errorf("error %v, want %v and %v", err, errRefused, retry.ErrPermanent)
+	}
+}
+
+// What was decided is on the attempt's span when AfterAttempt is called, so it stands.
+func TestAfterAttemptThatPanicsChangesNothing(t *testing.T) {
+	for name, leave := range map[string]func(){"panic": func() { panic("oh") }, "goexit": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			var told []string
+			before := otel.GetErrorHandler()
+			otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { told = append(told, err.Error()) }))
+			defer otel.SetErrorHandler(before)
+			ctx, rec := retrytest.Record(t, retrytest.NoWait(t.Context()))
+			hook := func(context.Context, retry.Attempt) { leave() }
+			p := pipeline(orchestrator.Phase{Name: "a", Run: flaky(1, errRefused), Recovery: &retry.Policy{AfterAttempt: hook}})
+			report, err := p.Run(ctx, recovering)
+			if err != nil || !report.Phases[0].Recovery.Success {
+				t.Errorf("error %v, report %+v", err, report)
+			}
+			checkSpans(t, report, rec)
+			const want = `orchestrator: phase "a": panic in AfterAttempt: oh`
+			if name == "panic" && !slices.Equal(told, []string{want, want}) {
+				t.Errorf("told %q, want %q twice", told, want)
 			}
 		})
 	}

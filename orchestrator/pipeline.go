@@ -49,9 +49,10 @@ type Phase struct {
 	// A phase whose named input failed is skipped.
 	Uses []string
 
-	// Recovery says how the phase is retried after its first try; nil means Pipeline.Recovery. A BaseDelay of 0
-	// is DefaultBaseDelay. Its AttemptTimeout bounds each attempt, its OnRetry is called before each wait. Its Spans
-	// changes nothing: every try of a phase is a span.
+	// Recovery says how the phase is retried after its first try; nil means Pipeline.Recovery. A BaseDelay of 0 is
+	// DefaultBaseDelay, or MaxDelay if that is less. Its AttemptTimeout bounds each attempt. Its AfterAttempt is
+	// called after each one, but not after the fallback, with the phase's context; a panic there goes to
+	// OpenTelemetry's error handler. Its Spans changes nothing: every try of a phase is a span.
 	Recovery *retry.Policy
 
 	// Timeout bounds the whole phase, recovery and its waits included. 0 means no bound.

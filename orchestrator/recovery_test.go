@@ -100,7 +100,7 @@ func TestRecovery(t *testing.T) {
 			phase: orchestrator.Phase{Run: fails(unavailable), Recovery: policy(retry.Policy{
 				Retryable: func(err error) bool { return !errors.Is(err, unavailable) },
 			})},
-			status: failed, error: "unavailable", reason: "permanent error", is: retry.ErrPermanent,
+			status: failed, error: "unavailable", reason: "not retryable", is: retry.ErrNotRetryable,
 		},
 		{
 			name: "explicit fields win", options: recovering,
@@ -300,27 +300,6 @@ func TestFallback(t *testing.T) {
 			})
 		})
 	}
-}
-
-func TestOnRetryIsCalledBeforeEachWait(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var got []string
-		started := time.Now()
-		p := pipeline(orchestrator.Phase{Name: "a", Run: flaky(2, errRefused), Recovery: &retry.Policy{OnRetry: func(a retry.Attempt) {
-			got = append(got, fmt.Sprintf("%v: %s %d, %d left, depth %d, after %v, next %v: %v",
-				time.Since(started), a.Operation, a.Number, a.RetriesLeft, a.Depth, a.Delay, a.NextDelay, a.Err))
-		}}})
-		if _, err := p.Run(t.Context(), recovering); err != nil {
-			t.Fatal(err)
-		}
-		want := []string{
-			"0s: a 1, 3 left, depth 0, after 0s, next 2s: Connection refused",
-			"2s: a 2, 2 left, depth 0, after 2s, next 4s: Connection refused",
-		}
-		if !slices.Equal(got, want) {
-			t.Errorf("got  %q\nwant %q", got, want)
-		}
-	})
 }
 
 // Jitter comes from the run's id, the phase and the attempt: it spreads, and repeats.

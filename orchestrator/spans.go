@@ -34,9 +34,11 @@ func start(
 ) (below context.Context, span trace.Span) {
 	below = scope.With(ctx, frame) // returned when tracing panics
 	defer recoverTracing()
+	tracer, provider := tracer.For(ctx)
+	frame.Provider = provider
 	starting := frame
 	starting.Starting = kind
-	started, span := tracer.For(ctx).Start(scope.With(ctx, starting), name, options...)
+	started, span := tracer.Start(scope.With(ctx, starting), name, options...)
 	return scope.With(started, frame), span
 }
 
@@ -47,9 +49,12 @@ const maxSpanOutput = 4 << 10
 func (d *local) startRun(ctx context.Context, runID string) {
 	around := scope.From(ctx)
 	// A new frame: if a retry loop is around the run, its attempt is not an attempt of the phases.
-	d.frame = scope.Frame{Session: runID, Phase: around.Phase, Depth: around.Depth, NoWait: around.NoWait}
+	d.frame = scope.Frame{
+		Session: runID, Phase: around.Phase, Depth: around.Depth, Provider: around.Provider, NoWait: around.NoWait,
+	}
 	below, span := start(ctx, d.frame, semconv.KindRun, d.plan.pipeline.Name)
 	d.ctx = below
+	d.frame.Provider = scope.Provider(below)
 	if span != nil && span.IsRecording() {
 		d.span = span
 		span.SetAttributes(common(d.frame, semconv.KindRun)...)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/codes"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
@@ -196,7 +197,8 @@ func TestWhatPhasesCallHangsBelowTheirAttempts(t *testing.T) {
 	ctx, rec := retrytest.Record(t, t.Context())
 	p := pipeline(orchestrator.Phase{Name: "a", Run: func(ctx context.Context, in orchestrator.Input) (any, error) {
 		frame := scope.From(ctx)
-		equal(t, "frame", frame, scope.Frame{Session: in.RunID, Phase: "a", Depth: 1, NoWait: true})
+		provider := trace.SpanFromContext(ctx).TracerProvider()
+		equal(t, "frame", frame, scope.Frame{Session: in.RunID, Phase: "a", Depth: 1, Provider: provider, NoWait: true})
 		return nil, retry.Do(ctx, "data_load", retry.Policy{MaxRetries: 1}, func(context.Context) error { return nil })
 	}})
 	report, err := p.Run(retrytest.NoWait(ctx), orchestrator.Options{EnableRecovery: true, RunID: "4786a9a2-c5bf-41ca-a26e-e1ae5d01f41c"})
@@ -213,6 +215,26 @@ func TestWhatPhasesCallHangsBelowTheirAttempts(t *testing.T) {
 	}
 	equal(t, "the operation's parent", byName["data_load"].Parent().SpanID(), byName["attempt 1"].SpanContext().SpanID())
 	equal(t, "the operation's phase", attributeOf(byName["data_load"].Attributes(), semconv.PhaseNameKey).AsString(), "a")
+}
+
+// Libraries start spans with the global tracer. The run's spans went elsewhere, and what is retried below goes there too.
+func TestASpanOfTheGlobalTracerBetweenTakesNothingAway(t *testing.T) {
+	ctx, rec := retrytest.Record(t, t.Context())
+	inner := pipeline(orchestrator.Phase{Name: "b", Run: ok(1)})
+	p := pipeline(orchestrator.Phase{Name: "a", Run: func(ctx context.Context, _ orchestrator.Input) (any, error) {
+		ctx, span := otel.Tracer("library").Start(ctx, "handler")
+		defer span.End()
+		if err := retry.Do(ctx, "data_load", retry.Policy{}, func(context.Context) error { return nil }); err != nil {
+			return nil, err
+		}
+		_, err := inner.Run(ctx, recovering)
+		return nil, err
+	}})
+	if _, err := p.Run(ctx, recovering); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "attempts", rec.Attempts("data_load"), 1)
+	equal(t, "spans", len(rec.Spans()), 8)
 }
 
 // startedKinds keeps what a span processor can know of our spans when they start.
@@ -237,10 +259,10 @@ func TestProcessorsKnowOurSpansFromTheFirst(t *testing.T) {
 	}
 	want := map[string]scope.Frame{
 		"parent":     {},
-		"nightly":    {Session: "id", Starting: semconv.KindRun},
-		"a":          {Session: "id", Phase: "a", Starting: semconv.KindPhase},
-		"attempt 1":  {Session: "id", Phase: "a", Depth: 1, Starting: semconv.KindAttempt},
-		"recovery 1": {Session: "id", Phase: "a", Depth: 1, Starting: semconv.KindRecovery},
+		"nightly":    {Session: "id", Provider: provider, Starting: semconv.KindRun},
+		"a":          {Session: "id", Phase: "a", Provider: provider, Starting: semconv.KindPhase},
+		"attempt 1":  {Session: "id", Phase: "a", Depth: 1, Provider: provider, Starting: semconv.KindAttempt},
+		"recovery 1": {Session: "id", Phase: "a", Depth: 1, Provider: provider, Starting: semconv.KindRecovery},
 	}
 	if !reflect.DeepEqual(processor.got, want) {
 		t.Errorf("got  %v\nwant %v", processor.got, want)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/backspan/backspan/internal/decide"
 	"github.com/backspan/backspan/internal/semconv"
 	"github.com/backspan/backspan/orchestrator/engine"
 	"github.com/backspan/backspan/retry"
@@ -18,6 +19,7 @@ type tries struct {
 	delay    time.Duration // before the attempt under way
 	made     int           // attempts that ended, without the fallback
 	first    string        // the failure of the first try
+	firstErr error         // the same as an error
 	recovery []RecoveryAttempt
 	fallback *Fallback
 	last     engine.Decision // what was decided after the last attempt
@@ -33,7 +35,7 @@ func (t *tries) add(d *engine.Done) {
 	t.made++
 	t.last, t.err = d.Decision, errorOf(d)
 	if d.Attempt == 0 {
-		t.first = d.Error
+		t.first, t.firstErr = d.Error, t.err
 		return
 	}
 	t.recovery = append(t.recovery, RecoveryAttempt{
@@ -104,37 +106,58 @@ func (t *tries) why(recovery bool, stop *engine.Stop) string {
 // failure is the error of a phase that was given up.
 func (t *tries) failure(phase string, elapsed time.Duration, stop *engine.Stop) *retry.Error {
 	reason := t.reason(stop)
-	e := &retry.Error{Operation: phase, Attempts: t.made, Elapsed: elapsed, Reason: reasonError(reason), Err: t.err}
+	e := &retry.Error{
+		Operation: phase, Attempts: t.made, Elapsed: elapsed,
+		Reason: reasonError(reason), Err: t.err, First: t.firstErr,
+	}
 	switch {
 	case endedBy(stop, reason):
 		e.Cause = causeOf(stop)
+	case t.last.Cause == "":
 	case reason == engine.ReasonDeadline:
-		e.Cause = context.DeadlineExceeded
+		e.Cause = &remoteError{text: t.last.Cause, standard: context.DeadlineExceeded}
+	default:
+		e.Cause = &remoteError{text: t.last.Cause}
 	}
 	return e
 }
 
 // reasons are the names of package retry's reasons that survive JSON.
 var reasons = map[engine.Reason]error{
-	engine.ReasonExhausted: retry.ErrExhausted,
-	engine.ReasonPermanent: retry.ErrPermanent,
-	engine.ReasonCancelled: retry.ErrCancelled,
-	engine.ReasonDeadline:  retry.ErrDeadline,
+	engine.ReasonExhausted:    retry.ErrExhausted,
+	engine.ReasonPermanent:    retry.ErrPermanent,
+	engine.ReasonNotRetryable: retry.ErrNotRetryable,
+	engine.ReasonRetryLater:   retry.ErrRetryLater,
+	engine.ReasonCancelled:    retry.ErrCancelled,
+	engine.ReasonDeadline:     retry.ErrDeadline,
 }
 
 // reasonError is package retry's error for r. A name that is not known comes from a newer engine, and ends the
 // phase too.
 func reasonError(r engine.Reason) error { return cmp.Or(reasons[r], retry.ErrExhausted) }
 
-// decided is d in the form that survives JSON.
-func decided(d retry.Decision) engine.Decision {
+// decided is d in the form that survives JSON. The cause is left out when err, the attempt's, tells it already.
+func decided(d decide.Decision, err error) engine.Decision {
 	e := engine.Decision{Retry: d.Retry, Delay: d.Delay}
 	for name, reason := range reasons {
-		if reason == d.Reason { //nolint:errorlint // one of the four, by its contract
+		if reason == d.Reason {
 			e.Reason = name
 		}
 	}
+	if d.Cause != nil && !tells(err, d.Cause) {
+		e.Cause = errorText(d.Cause)
+	}
 	return e
+}
+
+// tells reports whether cause is err or in it.
+func tells(err, cause error) (told bool) {
+	defer func() { _ = recover() }() // Unwrap of a nil pointer, or a cause that cannot be compared
+	semconv.Walk(err, func(err error) bool {
+		told = err == cause //nolint:errorlint // Walk unwraps
+		return told
+	})
+	return told
 }
 
 // errorOf is the attempt's error, or one with its text and type when d comes from another process; nil for a success.

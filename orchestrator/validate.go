@@ -55,7 +55,7 @@ func (p *Plan) checkPhase(i int, phase Phase) error {
 		}
 	}
 	if policy.BaseDelay == 0 {
-		policy.BaseDelay = DefaultBaseDelay
+		policy.BaseDelay = min(DefaultBaseDelay, policy.WithDefaults().MaxDelay)
 	}
 	p.policies[i] = policy.WithDefaults()
 	return nil

@@ -7,7 +7,7 @@ import (
 	"github.com/backspan/backspan/internal/scope"
 )
 
-// An Attempt describes one call of an operation: to the operation itself by AttemptFromContext, and to OnRetry.
+// An Attempt describes one call of an operation: to the operation itself by AttemptFromContext, and to AfterAttempt.
 type Attempt struct {
 	Operation   string
 	Number      int           // from 1
@@ -15,8 +15,12 @@ type Attempt struct {
 	Depth       int           // how many retry loops are around this one; 0 for the outermost
 	Delay       time.Duration // what was waited before this attempt; 0 for the first
 
-	Err       error         // OnRetry only: what the attempt returned
-	NextDelay time.Duration // OnRetry only: the wait that is about to begin
+	// The rest is for AfterAttempt only.
+
+	Err       error         // what the attempt returned; nil when it succeeded
+	Duration  time.Duration // how long it took
+	NextDelay time.Duration // the wait that is about to begin; 0 when no attempt follows
+	Stop      error         // why a failed attempt is the last one, such as ErrExhausted; nil when another one follows
 }
 
 // AttemptFromContext returns the innermost attempt that ctx belongs to; ok is false outside of Do and Value.
@@ -32,15 +36,4 @@ func AttemptFromContext(ctx context.Context) (a Attempt, ok bool) {
 		Depth:       f.Depth - 1, // the frame counts this loop too
 		Delay:       f.Delay,
 	}, true
-}
-
-func (p *Policy) retriesLeft(attempt int) int {
-	switch p.MaxRetries {
-	case Unlimited:
-		return -1
-	case Never:
-		return 0
-	default:
-		return max(0, p.MaxRetries-(attempt-1))
-	}
 }

@@ -14,7 +14,7 @@ import (
 type attributeSet struct{ list []attribute.KeyValue }
 
 var attributePool = sync.Pool{New: func() any {
-	return &attributeSet{make([]attribute.KeyValue, 0, 12)}
+	return &attributeSet{make([]attribute.KeyValue, 0, 16)}
 }}
 
 func attributes() *attributeSet { return attributePool.Get().(*attributeSet) }
@@ -22,12 +22,12 @@ func attributes() *attributeSet { return attributePool.Get().(*attributeSet) }
 func (s *attributeSet) add(kv attribute.KeyValue) { s.list = append(s.list, kv) }
 
 // place adds the session and the phase, as far as there are any.
-func (s *attributeSet) place(p place) {
-	if p.session != "" {
-		s.add(semconv.SessionIDKey.String(p.session))
+func (s *attributeSet) place(c *common) {
+	if c.session != "" {
+		s.add(semconv.SessionIDKey.String(c.session))
 	}
-	if p.phase != "" {
-		s.add(semconv.PhaseNameKey.String(p.phase))
+	if c.phase != "" {
+		s.add(semconv.PhaseNameKey.String(c.phase))
 	}
 }
 
@@ -39,15 +39,23 @@ func (s *attributeSet) on(span trace.Span) {
 	attributePool.Put(s)
 }
 
-// A schedule is what a retry.scheduled event is added with. Made anew for each event it would take four allocations:
-// the attributes, the option, and the slices around both. AddEvent copies them, so a schedule can be used again.
-type schedule struct {
+// An event is what an event of an operation is added with. Made anew for each it would take four allocations: the
+// attributes, the option, and the slices around both. AddEvent copies them, so an event can be used again.
+type event struct {
 	attributes [3]attribute.KeyValue
 	options    [1]trace.EventOption // these attributes
 }
 
-var schedules = sync.Pool{New: func() any {
-	s := &schedule{}
-	s.options[0] = trace.WithAttributes(s.attributes[:]...)
-	return s
+var events = sync.Pool{New: func() any {
+	e := &event{}
+	e.options[0] = trace.WithAttributes(e.attributes[:]...)
+	return e
 }}
+
+// addEvent adds an event with three attributes to span.
+func addEvent(span trace.Span, name string, one, two, three attribute.KeyValue) {
+	e := events.Get().(*event)
+	e.attributes = [3]attribute.KeyValue{one, two, three}
+	span.AddEvent(name, e.options[:]...)
+	events.Put(e)
+}

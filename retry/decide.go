@@ -3,70 +3,64 @@ package retry
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
+
+	"github.com/backspan/backspan/internal/decide"
 )
 
-// Ended is all that a decision needs to know of an attempt that ended.
-type Ended struct {
-	Attempt     int           // its number, from 1
-	Err         error         // what it returned
-	Context     error         // Err() of the context around the operation; nil while that is alive
-	Elapsed     time.Duration // since the operation began
-	Remaining   time.Duration // until the deadline of the context around the operation
-	HasDeadline bool          // whether that context has a deadline; Remaining means nothing without
-	Previous    time.Duration // what was waited before this attempt
-	Random      float64       // a number in [0,1) for the jitter
+func init() {
+	decide.For = func(policy any, e decide.Ended) decide.Decision {
+		p := policy.(Policy).WithDefaults()
+		return p.decide(e)
+	}
 }
 
-// A Decision says what follows an attempt: nothing more to do (Reason nil, Retry false), another attempt after
-// Delay, or the end for a Reason.
-type Decision struct {
-	Retry  bool
-	Delay  time.Duration
-	Reason error // ErrExhausted, ErrPermanent, ErrCancelled or ErrDeadline
-}
-
-// Decide is the one place where it is decided whether an attempt is followed by another. It is pure, so every
-// engine that runs attempts (the loop of this package, the orchestrator's, one that replays its history) comes to
-// the same decision.
-func (p Policy) Decide(e Ended) Decision {
-	p = p.WithDefaults()
-	return p.decide(e)
-}
-
-// decide is Decide for a policy whose defaults are filled in.
-func (p *Policy) decide(e Ended) Decision {
+// decide is the one place where it is decided whether an attempt is followed by another. It is pure, so every engine
+// that runs attempts (the loop of this package, the orchestrator's, one that replays its history) comes to the same
+// decision. The policy's defaults must be filled in.
+func (p *Policy) decide(e decide.Ended) decide.Decision {
+	if e.Err == nil {
+		return decide.Decision{}
+	}
+	permanent, asked := marks(e.Err)
+	d := decide.Decision{Asked: asked}
 	switch {
-	case e.Err == nil:
-		return Decision{}
 	// The context comes first, and by its own word: an operation's error may look like a cancellation and be
 	// none (its own inner timeout), or be one and look like something else.
 	case e.Context != nil:
-		return Decision{Reason: contextReason(e.Context)}
-	case isPermanent(e.Err):
-		return Decision{Reason: ErrPermanent}
+		d.Reason, d.Cause = contextReason(e.Context), e.Cause
+	case permanent:
+		d.Reason = ErrPermanent
 	case p.Retryable != nil && !p.Retryable(e.Err):
-		return Decision{Reason: ErrPermanent}
-	case p.MaxRetries == Never, p.MaxRetries != Unlimited && e.Attempt > p.MaxRetries:
-		return Decision{Reason: ErrExhausted}
+		d.Reason = ErrNotRetryable
+	case e.Attempt > p.MaxRetries:
+		d.Reason = ErrExhausted
+	default:
+		p.fit(&d, e)
 	}
-	delay := p.nextDelay(e)
-	// A wait that ends at the context's deadline leaves no time for the attempt after it.
-	if e.HasDeadline && delay >= e.Remaining {
-		return Decision{Reason: ErrDeadline}
-	}
-	if p.MaxElapsed > 0 && delay > p.MaxElapsed-e.Elapsed {
-		return Decision{Reason: ErrDeadline}
-	}
-	return Decision{Retry: true, Delay: delay}
+	return d
 }
 
-// nextDelay is what the server asked for, within MaxAfter, else the backoff.
-func (p *Policy) nextDelay(e Ended) time.Duration {
-	if asked, ok := afterHint(e.Err); ok {
-		return min(asked, p.MaxAfter)
+// fit decides for another attempt if the wait before it fits into every limit.
+func (p *Policy) fit(d *decide.Decision, e decide.Ended) {
+	backoff := p.jitteredDelay(e.Attempt, e.Previous, e.Random)
+	wait := max(backoff, d.Asked)
+	if p.Jitter != NoJitter && d.Asked > 0 {
+		// Whoever was told at the same moment comes back spread, and nobody too early.
+		wait = d.Asked + min(backoff, math.MaxInt64-d.Asked)
 	}
-	return p.jitteredDelay(e.Attempt, e.Previous, e.Random)
+	switch {
+	case d.Asked > p.MaxAfter && d.Asked > backoff:
+		d.Reason, d.Cause = ErrRetryLater, misfit{d.Asked, "MaxAfter", p.MaxAfter}
+	// A wait that ends at the context's deadline leaves no time for the attempt after it.
+	case e.HasDeadline && wait >= e.Remaining:
+		d.Reason, d.Cause = ErrDeadline, misfit{wait, "the context's deadline in", max(0, e.Remaining)}
+	case p.MaxElapsed > 0 && wait > p.MaxElapsed-e.Elapsed:
+		d.Reason, d.Cause = ErrDeadline, misfit{wait, "MaxElapsed", p.MaxElapsed}
+	default:
+		d.Retry, d.Delay = true, wait
+	}
 }
 
 // contextReason turns the Err() of a context that is done into the reason of a stop.
@@ -75,4 +69,15 @@ func contextReason(err error) error {
 		return ErrDeadline
 	}
 	return ErrCancelled
+}
+
+// A misfit is a wait that does not fit into a limit.
+type misfit struct {
+	wait  time.Duration
+	limit string
+	size  time.Duration
+}
+
+func (m misfit) Error() string {
+	return "waiting " + brief(m.wait) + " would pass " + m.limit + " " + brief(m.size)
 }

@@ -15,9 +15,9 @@
 // Two words matter. An attempt is one call, counted from 1. A retry is an attempt after the first. MaxRetries: 3
 // therefore allows 4 calls.
 //
-// What an operation can say: Permanent(err) ends the loop (and every loop around it), After(d, err) passes on what a
-// server asked for. What comes back is nil or an *Error: its Reason says why the loop stopped, errors.Is finds the
-// reason, the last error and the context's cause.
+// What an operation can say: Permanent(err) ends the loop and every loop around it, After(d, err) passes on what a
+// server asked for. What comes back is nil or an *Error: its Reason says why the loop stopped, and errors.Is finds what
+// the operation returned. Policy.AfterAttempt is called after each attempt, for logs and metrics of your own.
 //
 // Spans go to the provider of the span in the context, else to the global one; without a provider they cost next to
 // nothing, and with one Policy.Spans saves half of their cost on hot paths (docs/performance.md has the numbers). The

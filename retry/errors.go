@@ -6,36 +6,52 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/backspan/backspan/internal/boundtext"
 	"github.com/backspan/backspan/internal/semconv"
 )
 
-// The reasons why an operation is given up, for errors.Is.
+// The reasons why an operation is given up: what Error.Reason and Attempt.Stop are.
 var (
-	ErrExhausted = errors.New("retries exhausted")   // every allowed attempt failed
-	ErrPermanent = errors.New("permanent error")     // the error is not worth another attempt
-	ErrCancelled = errors.New("operation cancelled") // the context was cancelled
-	ErrDeadline  = errors.New("deadline reached")    // the next wait would pass the deadline or MaxElapsed
+	ErrExhausted    = errors.New("retries exhausted")   // every allowed attempt failed
+	ErrPermanent    = errors.New("permanent error")     // the error was marked with Permanent
+	ErrNotRetryable = errors.New("not retryable")       // Policy.Retryable said no
+	ErrRetryLater   = errors.New("told to retry later") // the server asked for a wait beyond Policy.MaxAfter
+	ErrCancelled    = errors.New("operation cancelled") // the context was cancelled
+	ErrDeadline     = errors.New("deadline reached")    // the next wait would pass the deadline or MaxElapsed
+	ErrPanic        = errors.New("panic")               // Attempt.Stop only: a panic or runtime.Goexit
 )
 
 // An Error tells why an operation was given up. Do and Value return nothing else, apart from a *FieldError for
-// unusable arguments. It matches its Reason, the operation's last error and the context's cause:
+// unusable arguments. To ask which loop stopped and why, take the outermost Error and look at its Reason:
 //
-//	var e *retry.Error
-//	switch {
-//	case errors.Is(err, retry.ErrCancelled): // somebody gave up waiting for us
-//	case errors.Is(err, sql.ErrNoRows):      // what the last attempt returned
-//	case errors.As(err, &e):                 // e.Attempts, e.Elapsed
+//	if e, ok := errors.AsType[*retry.Error](err); ok {
+//		switch e.Reason {
+//		case retry.ErrExhausted: // e.Attempts, e.Elapsed, e.First
+//		case retry.ErrRetryLater: // come back after e.After
+//		case retry.ErrCancelled: // somebody gave up waiting for us
+//		}
 //	}
+//
+// errors.Is finds the Reason, the last error and the context's cause, but those of loops within this one too: an inner
+// loop may be exhausted and the outer one cancelled, and then both match. It is right for what an operation returned:
+// errors.Is(err, sql.ErrNoRows).
 type Error struct {
 	Operation string
 	Attempts  int           // how many were made; 0 when the context was done before the first
 	Elapsed   time.Duration // from the start to the last attempt's end, waits included
-	Reason    error         // ErrExhausted, ErrPermanent, ErrCancelled or ErrDeadline
+	Reason    error         // one of the reasons above, but for ErrPanic
 	Err       error         // what the last attempt returned; nil when none was made
-	Cause     error         // context.Cause when the context ended it; context.DeadlineExceeded for every ErrDeadline
+	First     error         // what the first attempt returned, often the cause; errors.Is does not look into it
+	After     time.Duration // what the server asked for with Err, as given to After; 0 when it asked for nothing
+
+	// Cause is context.Cause when the context ended the operation. For an ErrDeadline or ErrRetryLater without that, it
+	// tells which wait did not fit into which limit.
+	Cause error
 }
 
-// Error reads like "data_load: gave up after 4 attempts: connection refused", without the name when Operation is empty.
+// Error reads like "data_load: gave up after 4 attempts: 503 (first: connection refused)", without the name when
+// Operation is empty. For ErrDeadline, ErrRetryLater and ErrCancelled it tells the cause: "out of time after 1
+// attempt (waiting 30m would pass MaxElapsed 15m): 503".
 func (e *Error) Error() string {
 	if e == nil {
 		return nilError
@@ -49,25 +65,42 @@ func (e *Error) Error() string {
 // nilError is the message of a nil *Error, which careless code returns as an error that is not nil.
 const nilError = "a nil *retry.Error"
 
+// word begins the message. A reason from elsewhere reads like ErrExhausted.
+func (e *Error) word() string {
+	switch e.Reason {
+	case ErrPermanent:
+		return "permanent error"
+	case ErrNotRetryable:
+		return "not retryable"
+	case ErrRetryLater:
+		return "told to retry later"
+	case ErrCancelled:
+		return "cancelled"
+	case ErrDeadline:
+		return "out of time"
+	}
+	return "gave up"
+}
+
 // description is the message without the operation's name, which the span has already.
 func (e *Error) description() string {
+	if e.Attempts == 0 {
+		return "not started: " + semconv.ErrorText(e.Cause)
+	}
 	made := fmt.Sprintf("%d attempts", e.Attempts)
 	if e.Attempts == 1 {
 		made = "1 attempt"
 	}
-	last := semconv.ErrorText(e.Err)
-	switch {
-	case e.Attempts == 0:
-		return fmt.Sprintf("not started: %s", semconv.ErrorText(e.Cause))
-	case e.Reason == ErrPermanent:
-		return fmt.Sprintf("permanent error after %s: %s", made, last)
-	case e.Reason == ErrCancelled:
-		return fmt.Sprintf("cancelled after %s (%s): %s", made, semconv.ErrorText(e.Cause), last)
-	case e.Reason == ErrDeadline:
-		return fmt.Sprintf("out of time after %s: %s", made, last)
-	default:
-		return fmt.Sprintf("gave up after %s: %s", made, last)
+	text := e.word() + " after " + made
+	if e.Cause != nil {
+		text += " (" + semconv.ErrorText(e.Cause) + ")"
 	}
+	last := semconv.ErrorText(e.Err)
+	text += ": " + last
+	if e.First != nil && semconv.ErrorText(e.First) != last {
+		text += " (first: " + boundtext.Error(e.First, boundtext.MaxFirst) + ")"
+	}
+	return text
 }
 
 // ErrorType is what error.type says of it: the type of the last error, or of the cause when there is none.
@@ -86,13 +119,13 @@ func (e *Error) lastOrCause() error {
 	return e.Cause
 }
 
-// Unwrap returns the reason, the last error and the cause, so that errors.Is and errors.As find each.
+// Unwrap returns the last error, the cause and the reason, so that errors.Is and errors.As find each.
 func (e *Error) Unwrap() []error {
 	if e == nil {
 		return nil
 	}
 	tree := make([]error, 0, 4)
-	for _, err := range [...]error{e.Reason, e.Err, e.Cause} {
+	for _, err := range [...]error{e.Err, e.Cause, e.Reason} { // the innermost error is found through the first
 		if err != nil {
 			tree = append(tree, err)
 		}
@@ -107,8 +140,9 @@ func (e *Error) Unwrap() []error {
 	return tree
 }
 
-// Permanent marks err as not worth another attempt, here and in every retry loop around. The mark survives
-// fmt.Errorf("…: %w") and errors.Join; the message and what errors.Is finds stay as they were. Permanent(nil) is nil.
+// Permanent marks err as not worth another attempt, here and in every retry loop around, the recovery of a pipeline's
+// phase included. Where only one loop should stop, use Policy.Retryable. The mark survives fmt.Errorf("…: %w") and
+// errors.Join; the message and what errors.Is finds stay as they were. Permanent(nil) is nil.
 func Permanent(err error) error {
 	if err == nil {
 		return nil
@@ -123,9 +157,11 @@ func (e *permanentError) Unwrap() error        { return e.err }
 func (e *permanentError) Is(target error) bool { return target == ErrPermanent }
 func (e *permanentError) BackspanWrapper()     {} // see semconv.ErrorType
 
-// After marks err with the wait that a server asked for, a Retry-After header most often. It takes the place of the
-// computed delay before the next attempt, jitter included, and is capped by Policy.MaxAfter. A d below zero (a date
-// that has passed) means at once. After(d, nil) is nil.
+// After marks err with the wait that a server asked for, a Retry-After header most often. The loop waits at least d
+// before the next attempt: the longer one of d and the computed delay, or with jitter both together, so that callers
+// that were told at the same moment do not come back together. A d above Policy.MaxAfter ends the loop at once with
+// ErrRetryLater, because asking earlier is known to fail. A d of 0 or less (a date that has passed) asks for nothing.
+// Of several After in one error the longest counts. After(d, nil) is nil.
 func After(d time.Duration, err error) error {
 	if err == nil {
 		return nil
@@ -142,35 +178,21 @@ func (e *afterError) Error() string    { return e.err.Error() }
 func (e *afterError) Unwrap() error    { return e.err }
 func (e *afterError) BackspanWrapper() {}
 
-// afterHint finds the wait that the last attempt's server asked for, also below the *Error of an inner loop that gave
-// up on that server: the outer loop should not come back earlier either.
-func afterHint(err error) (wait time.Duration, ok bool) {
-	defer sound(&ok)
+// marks finds what Permanent and After said of err: whether it is permanent, also as the stop of an inner loop for that
+// reason, and the longest wait that was asked for, also from an inner loop that gave up on that server: the outer loop
+// should not come back earlier either.
+func marks(err error) (permanent bool, asked time.Duration) {
+	// Is, As and Unwrap of a nil pointer in an interface may panic (those of *url.Error do), and a failure must not
+	// bring its host down for being looked at. What was found before counts.
+	defer func() { _ = recover() }()
 	semconv.Walk(err, func(err error) bool {
-		hint, found := semconv.As[*afterError](err)
-		if found {
-			wait, ok = hint.delay, true
+		if hint, ok := semconv.As[*afterError](err); ok {
+			asked = max(asked, hint.delay)
 		}
-		return found
-	})
-	return wait, ok
-}
-
-// isPermanent reports whether err carries the mark of Permanent or is a stop for that reason.
-func isPermanent(err error) (permanent bool) {
-	defer sound(&permanent)
-	semconv.Walk(err, func(err error) bool {
 		alike, _ := err.(interface{ Is(error) bool })
-		permanent = err == ErrPermanent || alike != nil && alike.Is(ErrPermanent) //nolint:errorlint // Walk unwraps
-		return permanent
+		permanent = permanent || err == ErrPermanent || //nolint:errorlint // Walk unwraps
+			alike != nil && alike.Is(ErrPermanent)
+		return false
 	})
-	return permanent
-}
-
-// sound is deferred around a look into an error of the user's. Is, As and Unwrap of a nil pointer in an interface may
-// panic (those of *url.Error do), and a failure must not bring its host down for being looked at.
-func sound(answer *bool) {
-	if recover() != nil {
-		*answer = false
-	}
+	return permanent, asked
 }

@@ -34,16 +34,18 @@ func ExampleError() {
 	err := retry.Do(context.Background(), "data_load", retry.Policy{MaxRetries: 1, BaseDelay: retry.NoDelay},
 		func(context.Context) error { return down })
 
-	var e *retry.Error
-	if errors.As(err, &e) {
-		fmt.Println(e)
-		fmt.Println("attempts:", e.Attempts)
+	if e, ok := errors.AsType[*retry.Error](err); ok {
+		switch e.Reason {
+		case retry.ErrExhausted:
+			fmt.Println("given up after", e.Attempts, "attempts")
+		case retry.ErrCancelled:
+			fmt.Println("stopped:", e.Cause)
+		}
 	}
-	fmt.Println(errors.Is(err, retry.ErrExhausted), errors.Is(err, down))
+	fmt.Println(err, errors.Is(err, down))
 	// Output:
-	// data_load: gave up after 2 attempts: connection refused
-	// attempts: 2
-	// true true
+	// given up after 2 attempts
+	// data_load: gave up after 2 attempts: connection refused true
 }
 
 func ExamplePermanent() {
@@ -56,15 +58,38 @@ func ExamplePermanent() {
 
 func ExampleAfter() {
 	calls := 0
-	err := retry.Do(context.Background(), "call_api", retry.Policy{}, func(context.Context) error {
+	err := retry.Do(context.Background(), "call_api", retry.Policy{BaseDelay: time.Millisecond}, func(context.Context) error {
 		if calls++; calls == 1 {
-			// What an answer 429 with "Retry-After: 0" becomes.
-			return retry.After(0, errors.New("429 Too Many Requests"))
+			// A server's Retry-After header, here a short one.
+			return retry.After(5*time.Millisecond, errors.New("429 Too Many Requests"))
 		}
 		return nil
 	})
 	fmt.Println(calls, err)
 	// Output: 2 <nil>
+}
+
+func ExamplePolicy_afterAttempt() {
+	p := retry.Policy{BaseDelay: time.Millisecond, AfterAttempt: func(_ context.Context, a retry.Attempt) {
+		switch {
+		case a.Err == nil:
+			fmt.Printf("%s: attempt %d succeeded\n", a.Operation, a.Number)
+		case a.Stop != nil:
+			fmt.Printf("%s: attempt %d failed: %v; %v\n", a.Operation, a.Number, a.Err, a.Stop)
+		default:
+			fmt.Printf("%s: attempt %d failed: %v; next in %v\n", a.Operation, a.Number, a.Err, a.NextDelay)
+		}
+	}}
+	calls := 0
+	_ = retry.Do(context.Background(), "data_load", p, func(context.Context) error {
+		if calls++; calls < 2 {
+			return errors.New("connection refused")
+		}
+		return nil
+	})
+	// Output:
+	// data_load: attempt 1 failed: connection refused; next in 1ms
+	// data_load: attempt 2 succeeded
 }
 
 func ExamplePolicy_Delay() {

@@ -12,6 +12,7 @@ import (
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
+	"github.com/backspan/backspan/internal/decide"
 	"github.com/backspan/backspan/internal/semconv"
 	"github.com/backspan/backspan/retry"
 	"github.com/backspan/backspan/retry/retrytest"
@@ -54,13 +55,13 @@ func TestMarksAreHeardThroughIsAndAs(t *testing.T) {
 	mark := func(err error) error { return fmt.Errorf("call: %w", librarian{err}) }
 	for name, c := range map[string]struct {
 		err  error
-		want retry.Decision
+		want decide.Decision
 	}{
-		"permanent": {mark(retry.Permanent(errRefused)), retry.Decision{Reason: retry.ErrPermanent}},
-		"after":     {mark(retry.After(5*time.Second, errRefused)), retry.Decision{Retry: true, Delay: 5 * time.Second}},
-		"neither":   {mark(errRefused), retry.Decision{Retry: true, Delay: time.Second}},
+		"permanent": {mark(retry.Permanent(errRefused)), decide.Decision{Reason: retry.ErrPermanent}},
+		"after":     {mark(retry.After(5*time.Second, errRefused)), decide.Decision{Retry: true, Delay: 5 * time.Second, Asked: 5 * time.Second}},
+		"neither":   {mark(errRefused), decide.Decision{Retry: true, Delay: time.Second}},
 	} {
-		if got := (retry.Policy{}).Decide(retry.Ended{Attempt: 1, Err: c.err}); got != c.want {
+		if got := decide.For(retry.Policy{}, decide.Ended{Attempt: 1, Err: c.err}); got != c.want {
 			t.Errorf("%s: %+v, want %+v", name, got, c.want)
 		}
 	}

@@ -35,7 +35,7 @@ func TestFromFirstFailureASuccessIsOneSpan(t *testing.T) {
 	spans := rec.Spans()
 	checkSpans(t, spans,
 		"GET /rows | Unset |  | ",
-		"data_load | Unset |  | backspan.kind=operation retry.attempts=1 retry.max_retries=3 retry.operation=data_load retry.outcome=success retry.retried=false retry.total_delay_seconds=0",
+		"data_load | Unset |  | backspan.kind=operation retry.attempts=1 retry.operation=data_load retry.outcome=success",
 	)
 	if spans[0].Parent().SpanID() != spans[1].SpanContext().SpanID() {
 		t.Error("what the first attempt calls does not hang below the operation")
@@ -116,7 +116,7 @@ func TestFromFirstFailureAPanicInTheFirstAttemptIsAFailure(t *testing.T) {
 				}
 				spans := rec.Spans()
 				checkSpans(t, spans,
-					"attempt 1 | Error | "+c.text+" | backspan.kind=attempt error.type="+c.kind+" retry.attempt=1 retry.delay_seconds=0 retry.operation=print retry.result=failed",
+					"attempt 1 | Error | "+c.text+" | backspan.kind=attempt error.type="+c.kind+" retry.attempt=1 retry.delay_seconds=0 retry.max_retries=3 retry.operation=print retry.outcome=panic retry.result=failed",
 					"print | Error | "+c.text+" | backspan.kind=operation error.type="+c.kind+" retry.attempts=1 retry.max_retries=3 retry.operation=print retry.outcome=panic retry.retried=false retry.total_delay_seconds=0",
 				)
 				if took := spans[0].EndTime().Sub(spans[0].StartTime()); took != time.Second || !spans[0].StartTime().Equal(spans[1].StartTime()) {
@@ -130,10 +130,10 @@ func TestFromFirstFailureAPanicInTheFirstAttemptIsAFailure(t *testing.T) {
 	}
 }
 
-func TestFromFirstFailureAPanicInOnRetryComesAfterTheAttempt(t *testing.T) {
+func TestFromFirstFailureAPanicInAfterAttemptComesAfterTheAttempt(t *testing.T) {
 	ctx, rec := retrytest.Record(t, t.Context())
 	p := late
-	p.OnRetry = func(retry.Attempt) { panic("hook") }
+	p.AfterAttempt = func(context.Context, retry.Attempt) { panic("hook") }
 	func() {
 		defer func() { _ = recover() }()
 		_ = retry.Do(ctx, "data_load", p, func(context.Context) error { return errRefused })

@@ -1,6 +1,8 @@
 package retry
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"math"
 	"strings"
@@ -16,10 +18,11 @@ type Policy struct {
 	// attempt only; Unlimited goes on until the operation succeeds, fails for good, or the context ends.
 	MaxRetries int
 
-	// BaseDelay is the wait before the first retry. 0 means DefaultBaseDelay; NoDelay retries at once.
+	// BaseDelay is the wait before the first retry, at most MaxDelay. 0 means DefaultBaseDelay, or MaxDelay if that is
+	// less; NoDelay retries at once.
 	BaseDelay time.Duration
 
-	// MaxDelay caps every computed wait, jitter included. 0 means DefaultMaxDelay.
+	// MaxDelay caps every computed wait, jitter included. 0 means DefaultMaxDelay. Only After can ask for a longer one.
 	MaxDelay time.Duration
 
 	// Multiplier is the growth of the wait from one retry to the next, at least 1. 0 means DefaultMultiplier.
@@ -29,23 +32,32 @@ type Policy struct {
 	Jitter Jitter
 
 	// AttemptTimeout bounds each attempt by a deadline on its context. An attempt that ran into it is retried
-	// like any other failure. 0 means no bound, and then the attempt's context does not end with the attempt.
+	// like any other failure. 0 means no bound.
+	//
+	// What the last attempt hands out (the body of a response, rows, a stream) may go on using its context: when the
+	// attempt has ended, the timeout no longer holds, and the context ends when that of Do does. Two limits: a
+	// protocol that took over the context's Deadline, as gRPC does, still ends then. And a goroutine that only waits
+	// for ctx.Done(), and keeps neither ctx nor a context derived from it, may miss the end of Do's context.
 	AttemptTimeout time.Duration
 
 	// MaxElapsed bounds the whole operation: a wait that would end later than this after the start is not
 	// begun. It does not interrupt a running attempt; a context deadline does. 0 means no bound.
 	MaxElapsed time.Duration
 
-	// MaxAfter caps what a server asks for with After. 0 means MaxDelay.
+	// MaxAfter is the longest wait that a server may ask for with After; beyond it the loop ends with ErrRetryLater.
+	// 0 means the larger of DefaultMaxAfter and MaxDelay.
 	MaxAfter time.Duration
 
-	// Retryable says whether an error is worth another attempt. nil means that every error is, and an error
-	// marked with Permanent never is, whatever Retryable answers. It must be safe for concurrent use.
+	// Retryable says whether this loop may make another attempt after an error. nil means after every error. A loop
+	// that it stops ends with ErrNotRetryable; loops around decide for themselves. An error marked with Permanent is
+	// not retried, whatever Retryable answers. It must be safe for concurrent use.
 	Retryable func(error) bool
 
-	// OnRetry is called before each wait with the attempt that just failed, for what spans, metrics and logs do
-	// not cover. The wait starts when it returns. It must be safe for concurrent use.
-	OnRetry func(Attempt)
+	// AfterAttempt is called after every attempt, the last one included, with the context given to Do plus the
+	// operation's span: for logs and metrics of your own. The attempt's span has ended, and the wait before the next
+	// attempt begins when it returns. It is called after a panic too, and not again for an operation that stops
+	// during a wait. It must be safe for concurrent use.
+	AfterAttempt func(context.Context, Attempt)
 
 	// Spans says which attempts are spans. The default, EveryAttempt, shows all. A phase of a pipeline always does.
 	Spans Spans
@@ -57,13 +69,14 @@ const (
 	DefaultBaseDelay  = 1 * time.Second
 	DefaultMaxDelay   = 30 * time.Second
 	DefaultMultiplier = 2.0
+	DefaultMaxAfter   = 2 * time.Minute // not the guide's
 )
 
-// Values with a meaning of their own.
+// Values with a meaning of their own. Each has the type of its field, so that one in the wrong field does not compile.
 const (
-	Never     = -1                // MaxRetries: no retry at all
-	Unlimited = -2                // MaxRetries: no limit
-	NoDelay   = time.Duration(-1) // BaseDelay: retry at once
+	Never     int           = math.MinInt   // MaxRetries: no retry at all
+	Unlimited int           = math.MaxInt   // MaxRetries: no limit
+	NoDelay   time.Duration = math.MinInt64 // BaseDelay: retry at once
 )
 
 // A Jitter is a way to spread waits, so that callers that failed together do not come back together.
@@ -143,12 +156,18 @@ func (p *Policy) validate() error {
 		return &FieldError{field, fmt.Sprint(value), want}
 	}
 	switch {
-	case p.MaxRetries < 0 && p.MaxRetries != Never && p.MaxRetries != Unlimited:
+	case p.MaxRetries < 0 && p.MaxRetries != Never:
 		return bad("Policy.MaxRetries", p.MaxRetries, "0 or more, retry.Never or retry.Unlimited")
 	case p.BaseDelay < 0 && p.BaseDelay != NoDelay:
 		return bad("Policy.BaseDelay", p.BaseDelay, "0 or more, or retry.NoDelay")
 	case p.MaxDelay < 0:
 		return bad("Policy.MaxDelay", p.MaxDelay, "0 or more")
+	case p.BaseDelay > cmp.Or(p.MaxDelay, DefaultMaxDelay):
+		most := "Policy.MaxDelay, which is " + brief(p.MaxDelay)
+		if p.MaxDelay == 0 {
+			most = brief(DefaultMaxDelay) + " unless Policy.MaxDelay is set too"
+		}
+		return bad("Policy.BaseDelay", brief(p.BaseDelay), "at most "+most)
 	case p.Multiplier != 0 && !(p.Multiplier >= 1 && p.Multiplier <= math.MaxFloat64): // NaN fails every comparison
 		return bad("Policy.Multiplier", p.Multiplier, "a finite number of at least 1")
 	case p.Jitter > DecorrelatedJitter:
@@ -175,17 +194,17 @@ func (p *Policy) fillDefaults() {
 	if p.MaxRetries == 0 {
 		p.MaxRetries = DefaultMaxRetries
 	}
-	if p.BaseDelay == 0 {
-		p.BaseDelay = DefaultBaseDelay
-	}
 	if p.MaxDelay == 0 {
 		p.MaxDelay = DefaultMaxDelay
+	}
+	if p.BaseDelay == 0 {
+		p.BaseDelay = min(DefaultBaseDelay, p.MaxDelay)
 	}
 	if p.Multiplier == 0 {
 		p.Multiplier = DefaultMultiplier
 	}
 	if p.MaxAfter == 0 {
-		p.MaxAfter = p.MaxDelay
+		p.MaxAfter = max(DefaultMaxAfter, p.MaxDelay)
 	}
 }
 
@@ -206,16 +225,16 @@ func (p Policy) String() string {
 	if p.BaseDelay == NoDelay {
 		b.WriteString(", no delay")
 	} else {
-		fmt.Fprintf(&b, ", %v ×%v up to %v", p.BaseDelay, p.Multiplier, p.MaxDelay)
+		fmt.Fprintf(&b, ", %s ×%v up to %s", brief(p.BaseDelay), p.Multiplier, brief(p.MaxDelay))
 	}
 	if p.Jitter != NoJitter {
 		fmt.Fprintf(&b, ", %v jitter", p.Jitter)
 	}
 	if p.AttemptTimeout > 0 {
-		fmt.Fprintf(&b, ", %v per attempt", p.AttemptTimeout)
+		fmt.Fprintf(&b, ", %s per attempt", brief(p.AttemptTimeout))
 	}
 	if p.MaxElapsed > 0 {
-		fmt.Fprintf(&b, ", %v in all", p.MaxElapsed)
+		fmt.Fprintf(&b, ", %s in all", brief(p.MaxElapsed))
 	}
 	if p.Spans != EveryAttempt {
 		fmt.Fprintf(&b, ", spans %v", p.Spans)

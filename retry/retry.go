@@ -7,12 +7,14 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/backspan/backspan/internal/decide"
 	"github.com/backspan/backspan/internal/scope"
 )
 
-// Do calls op until it succeeds, until p gives it up, or until ctx ends, and returns nil or an *Error that tells
-// why. The operation is a span called name, each attempt a child span with its delay and its error, and the
-// context that op gets carries the attempt's span.
+// Do calls op until it succeeds, until p gives it up, or until ctx ends, and returns nil or an *Error that tells why.
+// The operation is a span called name, each attempt a child span with its delay and its error, and the context that
+// op gets carries the attempt's span. What goes on spans is bounded: a name to 128 bytes, the text of an error to
+// 2,048, without cutting through a word.
 //
 // op is not called when ctx is already done. A panic in op is not retried: the spans are ended with it and it goes
 // on. Unusable arguments give a *FieldError before the first attempt.
@@ -24,18 +26,14 @@ func Do(ctx context.Context, name string, p Policy, op func(context.Context) err
 	ctx = o.begin(ctx, name, &p)
 	defer o.endPanic(ctx)
 
-	if ctx.Err() != nil {
-		return o.end(ctx, contextReason(ctx.Err()))
-	}
-	for {
-		d := o.attempt(ctx, op)
-		if !d.Retry {
-			return o.end(ctx, d.Reason)
+	for ctx.Err() == nil {
+		if !o.attempt(ctx, op) {
+			return o.end()
 		}
-		if !o.wait(ctx) {
-			return o.end(ctx, contextReason(ctx.Err()))
-		}
+		o.wait(ctx)
 	}
+	o.next.Reason, o.next.Cause = contextReason(ctx.Err()), context.Cause(ctx)
+	return o.end()
 }
 
 // Value is Do for an operation with a result. Together with an error it returns what the last attempt did.
@@ -70,7 +68,14 @@ type operation struct {
 	started time.Duration // on clock
 	waited  time.Duration // all waits together
 	skipped time.Duration // of these, what passed at once because of scope.Frame.NoWait; it counts as elapsed
-	current Attempt       // the one that runs, or ran last
+
+	current Attempt         // the one that runs, or ran last
+	running bool            // it runs, or it is decided what follows it
+	began   time.Duration   // when, on clock; only known when somebody asks
+	bounded *attemptContext // its context; nil without an AttemptTimeout
+
+	next  decide.Decision // what follows the attempt that ended last
+	first error           // what the first attempt returned
 }
 
 func (o *operation) begin(ctx context.Context, name string, p *Policy) context.Context {
@@ -81,40 +86,69 @@ func (o *operation) begin(ctx context.Context, name string, p *Policy) context.C
 	return o.startOperation(ctx)
 }
 
-// attempt makes one attempt and decides what follows it.
-func (o *operation) attempt(ctx context.Context, op func(context.Context) error) Decision {
+// attempt makes one attempt, decides what follows it, and reports whether that is another attempt.
+func (o *operation) attempt(ctx context.Context, op func(context.Context) error) (again bool) {
 	o.current.Number++
-	o.current.RetriesLeft = o.policy.retriesLeft(o.current.Number)
+	o.current.RetriesLeft = decide.RetriesLeft(o.policy.MaxRetries, o.current.Number)
 	o.current.Delay = o.current.NextDelay
 
-	err := within(o.startAttempt(ctx), o.policy.AttemptTimeout, op)
-
-	d := Decision{}
-	if err != nil {
-		d = o.policy.decide(o.ended(ctx, err))
+	o.running = true
+	o.current.Err = op(o.startAttempt(ctx))
+	switch {
+	case o.current.Err != nil:
+		o.next = o.policy.decide(o.ended(ctx))
+	case o.current.Number > 1: // else it is zero
+		o.next = decide.Decision{}
 	}
-	o.current.Err, o.current.NextDelay = err, d.Delay
-	o.endAttempt(ctx, d)
-	return d
+	o.running = false
+	o.endAttempt(ctx)
+	return o.next.Retry
 }
 
-// within calls op, with a deadline on its context when there is a timeout.
-func within(ctx context.Context, timeout time.Duration, op func(context.Context) error) error {
-	if timeout == 0 {
-		return op(ctx)
+// startAttempt starts the span and the clocks of the current attempt and returns the context that the operation gets.
+func (o *operation) startAttempt(ctx context.Context) context.Context {
+	ctx = o.startAttemptSpan(ctx)
+	if o.policy.AfterAttempt != nil {
+		o.began = clock()
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	return op(ctx)
+	if o.policy.AttemptTimeout > 0 {
+		o.bounded = withTimeout(ctx, o.policy.AttemptTimeout)
+		ctx = o.bounded
+	}
+	return ctx
+}
+
+// endAttempt ends the current attempt, after which o.next follows. ctx is the operation's.
+func (o *operation) endAttempt(ctx context.Context) {
+	o.current.NextDelay = o.next.Delay
+	if o.current.Number == 1 && o.current.Err != nil {
+		o.first = o.current.Err
+	}
+	if o.policy.AfterAttempt != nil {
+		o.current.Duration = clock() - o.began
+	}
+	if o.bounded != nil {
+		o.bounded.release(!o.next.Retry)
+	}
+	if o.spans.recording {
+		o.endAttemptSpan(ctx)
+	}
+	if o.policy.AfterAttempt != nil {
+		o.current.Depth, o.current.Stop = scope.From(ctx).Depth, o.next.Reason
+		o.policy.AfterAttempt(ctx, o.current)
+	}
 }
 
 // ended gathers what the decision needs.
-func (o *operation) ended(ctx context.Context, err error) Ended {
-	e := Ended{
+func (o *operation) ended(ctx context.Context) decide.Ended {
+	e := decide.Ended{
 		Attempt:  o.current.Number,
-		Err:      err,
+		Err:      o.current.Err,
 		Context:  ctx.Err(),
 		Previous: o.current.Delay,
+	}
+	if e.Context != nil {
+		e.Cause = context.Cause(ctx)
 	}
 	if o.policy.MaxElapsed > 0 { // nobody else asks, and clocks are slow
 		e.Elapsed = o.elapsed()
@@ -137,23 +171,18 @@ func clock() time.Duration { return time.Since(epoch) }
 
 var epoch = time.Now()
 
-// wait lets the delay before the next attempt pass, and reports whether there should be one: false when ctx ended.
-func (o *operation) wait(ctx context.Context) bool {
+// wait lets the delay before the next attempt pass, or ends earlier when ctx does.
+func (o *operation) wait(ctx context.Context) {
 	o.scheduled()
-	around := scope.From(ctx)
-	if o.policy.OnRetry != nil {
-		o.current.Depth = around.Depth
-		o.policy.OnRetry(o.current)
-	}
 	delay := o.current.NextDelay
 	switch {
-	case around.NoWait:
+	case delay <= 0: // a timer would cost more than all the rest of a retry without delay
+	case scope.From(ctx).NoWait:
 		o.skipped += delay
 		o.waited += delay
-	case delay > 0: // a timer would cost more than all the rest of a retry without delay
+	default:
 		o.waited += sleep(ctx, delay)
 	}
-	return ctx.Err() == nil
 }
 
 // sleep returns after d, or earlier when ctx ends, and says how long it took.
@@ -170,8 +199,8 @@ func sleep(ctx context.Context, d time.Duration) time.Duration {
 }
 
 // end closes the operation and returns what Do returns.
-func (o *operation) end(ctx context.Context, reason error) error {
-	if reason == nil {
+func (o *operation) end() error {
+	if o.next.Reason == nil {
 		o.endOperation(nil)
 		return nil
 	}
@@ -179,29 +208,38 @@ func (o *operation) end(ctx context.Context, reason error) error {
 		Operation: o.current.Operation,
 		Attempts:  o.current.Number,
 		Elapsed:   o.elapsed(),
-		Reason:    reason,
+		Reason:    o.next.Reason,
 		Err:       o.current.Err,
-	}
-	switch {
-	case ctx.Err() != nil && (reason == ErrCancelled || reason == ErrDeadline):
-		e.Cause = context.Cause(ctx)
-	case reason == ErrDeadline:
-		e.Cause = context.DeadlineExceeded
+		First:     o.first,
+		After:     o.next.Asked,
+		Cause:     o.next.Cause,
 	}
 	o.endOperation(e)
 	return e
 }
 
-// endPanic runs deferred. When the operation panicked or called runtime.Goexit it ends the spans and lets either go
-// on; the stack stays whole, because panicking again in a deferred call adds to it.
+// endPanic runs deferred. When the operation or a function of its policy panicked or called runtime.Goexit, it ends the
+// spans and lets either go on; the stack stays whole, because panicking again in a deferred call adds to it.
 func (o *operation) endPanic(ctx context.Context) {
 	if o.spans.ended {
 		return
 	}
-	r := recover()
-	o.abandon(ctx, r)
-	if r != nil {
-		panic(r)
+	value := recover()
+	o.abandon(ctx, abandonedError{value})
+	if value != nil {
+		panic(value)
+	}
+}
+
+// abandon ends what is open of an operation that did not come to its end. A panic of AfterAttempt comes here after its
+// attempt has ended.
+func (o *operation) abandon(ctx context.Context, err abandonedError) {
+	defer o.abandonSpan(err)
+	if o.running {
+		o.running = false
+		o.addException(ctx, err)
+		o.current.Err, o.next = err, decide.Decision{Reason: ErrPanic}
+		o.endAttempt(ctx)
 	}
 }
 

@@ -6,10 +6,10 @@ import (
 	"runtime/debug"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/backspan/backspan/internal/boundtext"
 	"github.com/backspan/backspan/internal/scope"
 	"github.com/backspan/backspan/internal/semconv"
 	"github.com/backspan/backspan/internal/tracer"
@@ -22,18 +22,24 @@ type spans struct {
 	recording bool       // an operation that is not recorded costs no attempt spans either
 	described bool       // what is known of the operation from its start is on its span
 	ended     bool       // the operation's span is ended
+	waits     int        // how many retry.scheduled events the operation's span has
 
 	late  bool          // the running attempt has no span yet: it gets one if it fails
 	since time.Duration // when that attempt began, on clock
 
-	place place // known when the operation is recorded
+	common common // known when the operation is recorded
 }
 
-// A place is where an operation is, from the frame around it.
-type place struct {
-	session, phase string
-	depth          int
+// common is what the spans of an operation and of its attempts say alike.
+type common struct {
+	name           string // the operation's
+	session, phase string // of the frame around it
+	depth          int    // likewise
 }
+
+// maxScheduled is how many waits of an operation become events. An operation that is retried without limit would have
+// thousands, and each attempt's span has its wait anyway.
+const maxScheduled = 8
 
 // startOperation starts the operation's span and returns its context.
 func (o *operation) startOperation(ctx context.Context) context.Context {
@@ -41,13 +47,13 @@ func (o *operation) startOperation(ctx context.Context) context.Context {
 	if o.spans.whole = span; span != nil && span.IsRecording() {
 		o.spans.recording = true
 		around := scope.From(below) // with the session that a span processor may have given it
-		o.spans.place = place{around.Session, around.Phase, around.Depth}
+		o.spans.common = common{boundtext.Name(o.current.Operation), around.Session, around.Phase, around.Depth}
 	}
 	return below
 }
 
-// startAttempt starts the span of the current attempt and returns the context that the operation gets.
-func (o *operation) startAttempt(ctx context.Context) context.Context {
+// startAttemptSpan starts the span of the current attempt and returns the context below it.
+func (o *operation) startAttemptSpan(ctx context.Context) context.Context {
 	switch {
 	case !o.spans.recording:
 	case o.policy.Spans == FromFirstFailure && o.current.Number == 1:
@@ -77,9 +83,10 @@ func (o *operation) startLate(ctx context.Context) {
 	}
 }
 
-// endAttempt ends the current attempt's span; d says what follows. ctx is the operation's.
-func (o *operation) endAttempt(ctx context.Context, d Decision) {
-	if o.current.Err != nil {
+// endAttemptSpan ends the current attempt's span. ctx is the operation's.
+func (o *operation) endAttemptSpan(ctx context.Context) {
+	err := o.current.Err
+	if err != nil {
 		o.startLate(ctx)
 	}
 	span := o.spans.attempt
@@ -87,31 +94,53 @@ func (o *operation) endAttempt(ctx context.Context, d Decision) {
 		return
 	}
 	o.spans.attempt = nil
-	if o.current.Err != nil {
-		o.describe()
-	}
 	set := attributes()
 	set.add(semconv.KindKey.String(semconv.KindAttempt))
-	set.add(semconv.OperationKey.String(o.current.Operation))
+	set.add(semconv.OperationKey.String(o.spans.common.name))
 	set.add(semconv.AttemptKey.Int(o.current.Number))
 	set.add(semconv.DelayKey.Float64(o.current.Delay.Seconds()))
-	set.place(o.spans.place)
-	switch {
-	case o.current.Err == nil:
+	set.place(&o.spans.common)
+	if err == nil {
 		set.add(semconv.ResultKey.String(semconv.ResultSuccess))
-	case d.Retry:
-		set.add(semconv.ResultKey.String(semconv.ResultRetrying))
-		set.add(semconv.NextDelayKey.Float64(d.Delay.Seconds()))
-	default:
-		set.add(semconv.ResultKey.String(semconv.ResultFailed))
-	}
-	if o.current.Err != nil {
-		set.add(semconv.ErrorTypeKey.String(semconv.ErrorType(o.current.Err)))
+		if o.current.Number > 1 {
+			set.add(semconv.OutcomeKey.String(semconv.OutcomeRecovered))
+		}
+	} else {
+		o.describe()
+		o.addFailure(set)
+		limit := boundtext.MaxAttempt
+		if o.next.Reason == ErrPanic {
+			limit = boundtext.MaxAttemptBeside
+		}
 		// The description carries the message; RecordError would repeat it as an event, for 6 allocations.
-		span.SetStatus(codes.Error, semconv.ErrorText(o.current.Err))
+		span.SetStatus(codes.Error, boundtext.Error(err, limit))
 	}
 	set.on(span)
 	span.End()
+}
+
+// addFailure adds what only a failed attempt says.
+func (o *operation) addFailure(set *attributeSet) {
+	if d := &o.next; d.Retry {
+		set.add(semconv.ResultKey.String(semconv.ResultRetrying))
+		set.add(semconv.NextDelayKey.Float64(d.Delay.Seconds()))
+	} else {
+		set.add(semconv.ResultKey.String(semconv.ResultFailed))
+		set.add(semconv.OutcomeKey.String(outcomes[d.Reason]))
+	}
+	if o.next.Asked > 0 {
+		set.add(semconv.AfterKey.Float64(o.next.Asked.Seconds()))
+	}
+	o.addPolicy(set)
+	set.add(semconv.ErrorTypeKey.String(boundtext.Type(o.current.Err)))
+}
+
+// addPolicy adds what says something about an operation only once it has failed.
+func (o *operation) addPolicy(set *attributeSet) {
+	set.add(semconv.MaxRetriesKey.Int(o.policy.maxRetries()))
+	if o.spans.common.depth > 0 {
+		set.add(semconv.DepthKey.Int(o.spans.common.depth))
+	}
 }
 
 // describe sets what is known of the operation from its start. That is done when an attempt has failed, so that who
@@ -123,103 +152,124 @@ func (o *operation) describe() {
 	}
 	set := attributes()
 	o.addDescription(set)
+	o.addPolicy(set)
 	set.on(o.spans.whole)
+	o.spans.described = true
 }
 
 func (o *operation) addDescription(set *attributeSet) {
-	if o.spans.described {
-		return
-	}
-	o.spans.described = true
 	set.add(semconv.KindKey.String(semconv.KindOperation))
-	set.add(semconv.OperationKey.String(o.current.Operation))
-	set.add(semconv.MaxRetriesKey.Int(o.policy.maxRetries()))
-	set.place(o.spans.place)
-	if o.spans.place.depth > 0 {
-		set.add(semconv.DepthKey.Int(o.spans.place.depth))
-	}
+	set.add(semconv.OperationKey.String(o.spans.common.name))
+	set.place(&o.spans.common)
 }
 
 // scheduled puts an event on the operation's span at the beginning of a wait.
 func (o *operation) scheduled() {
-	if !o.spans.recording {
+	if !o.spans.recording || o.spans.waits >= maxScheduled {
 		return
 	}
-	event := schedules.Get().(*schedule)
-	event.attributes = [3]attribute.KeyValue{
-		semconv.AttemptKey.Int(o.current.Number + 1),
+	o.spans.waits++
+	addEvent(o.spans.whole, semconv.ScheduledEvent,
+		semconv.AttemptKey.Int(o.current.Number+1),
 		semconv.DelayKey.Float64(o.current.NextDelay.Seconds()),
-		semconv.ReasonKey.String(semconv.ErrorText(o.current.Err)),
+		semconv.ReasonKey.String(boundtext.Error(o.current.Err, boundtext.MaxEventReason)),
+	)
+}
+
+// gaveUp puts an event with the last failure on the operation's span: who opens it in a viewer finds it with the waits,
+// which tell of the other failures.
+func (o *operation) gaveUp(err error, outcome string) {
+	if o.current.Number == 0 {
+		return
 	}
-	o.spans.whole.AddEvent(semconv.ScheduledEvent, event.options[:]...)
-	schedules.Put(event)
+	addEvent(o.spans.whole, semconv.GaveUpEvent,
+		semconv.ReasonKey.String(boundtext.Error(err, boundtext.MaxEventReason)),
+		semconv.AttemptKey.Int(o.current.Number),
+		semconv.OutcomeKey.String(outcome),
+	)
 }
 
 // endOperation ends the operation's span; failure is nil when it succeeded.
 func (o *operation) endOperation(failure *Error) {
 	o.spans.ended = true
+	if o.spans.whole == nil {
+		return
+	}
 	if o.spans.recording {
-		outcome := semconv.OutcomeSuccess
 		switch {
 		case failure != nil:
-			outcome = outcomes[failure.Reason]
-			o.spans.whole.SetStatus(codes.Error, failure.description())
+			err := failure.lastOrCause()
+			o.gaveUp(err, outcomes[failure.Reason])
+			o.spans.whole.SetStatus(codes.Error, boundtext.Of(failure.description(), err, boundtext.MaxOperation))
+			o.finish(outcomes[failure.Reason], err)
 		case o.current.Number > 1:
-			outcome = semconv.OutcomeRecovered
+			o.finish(semconv.OutcomeRecovered, nil)
+		default:
+			o.finish(semconv.OutcomeSuccess, nil)
 		}
-		var err error
-		if failure != nil {
-			err = failure.lastOrCause()
-		}
-		o.finish(outcome, err)
 	}
-	if o.spans.whole != nil {
-		o.spans.whole.End()
-	}
+	o.spans.whole.End()
 }
 
 var outcomes = map[error]string{
-	ErrExhausted: semconv.OutcomeExhausted,
-	ErrPermanent: semconv.OutcomePermanent,
-	ErrCancelled: semconv.OutcomeCancelled,
-	ErrDeadline:  semconv.OutcomeDeadline,
+	ErrExhausted:    semconv.OutcomeExhausted,
+	ErrPermanent:    semconv.OutcomePermanent,
+	ErrNotRetryable: semconv.OutcomeNotRetryable,
+	ErrRetryLater:   semconv.OutcomeRetryLater,
+	ErrCancelled:    semconv.OutcomeCancelled,
+	ErrDeadline:     semconv.OutcomeDeadline,
+	ErrPanic:        semconv.OutcomePanic,
 }
 
-// finish sets what is known of an operation only at its end.
+// finish sets what is known of an operation only at its end. A first success has nothing to tell but that.
 func (o *operation) finish(outcome string, err error) {
 	set := attributes()
-	o.addDescription(set)
+	if !o.spans.described {
+		o.addDescription(set)
+	}
 	set.add(semconv.OutcomeKey.String(outcome))
 	set.add(semconv.AttemptsKey.Int(o.current.Number))
-	set.add(semconv.RetriedKey.Bool(o.current.Number > 1))
-	set.add(semconv.TotalDelayKey.Float64(o.waited.Seconds()))
+	if outcome != semconv.OutcomeSuccess {
+		if !o.spans.described {
+			o.addPolicy(set)
+		}
+		set.add(semconv.RetriedKey.Bool(o.current.Number > 1))
+		set.add(semconv.TotalDelayKey.Float64(o.waited.Seconds()))
+	}
 	if err != nil {
-		set.add(semconv.ErrorTypeKey.String(semconv.ErrorType(err)))
+		set.add(semconv.ErrorTypeKey.String(boundtext.Type(err)))
+	}
+	if o.next.Retry { // stopped in the wait, which the last attempt announced
+		set.add(semconv.NextDelayKey.Float64(o.current.NextDelay.Seconds()))
 	}
 	set.on(o.spans.whole)
 }
 
-// abandon ends the spans of an operation that panicked with value, or called runtime.Goexit (value nil).
-func (o *operation) abandon(ctx context.Context, value any) {
-	err := abandonedError{value}
+// addException puts the event of a panic on the current attempt's span.
+func (o *operation) addException(ctx context.Context, err abandonedError) {
+	o.startLate(ctx)
+	if o.spans.attempt == nil {
+		return
+	}
+	o.spans.attempt.AddEvent(semconv.ExceptionEvent, trace.WithAttributes(
+		semconv.ExceptionTypeKey.String(boundtext.Of(fmt.Sprintf("%T", err.value), nil, boundtext.MaxErrorType)),
+		semconv.ExceptionMessageKey.String(boundtext.Error(err, boundtext.MaxException)),
+		semconv.ExceptionStacktraceKey.String(boundtext.Of(string(debug.Stack()), nil, boundtext.MaxStack)),
+	))
+}
+
+// abandonSpan ends the span of an operation that did not come to its end.
+func (o *operation) abandonSpan(err abandonedError) {
 	o.spans.ended = true
+	if o.spans.whole == nil {
+		return
+	}
 	if o.spans.recording {
-		o.startLate(ctx)
-		if o.spans.attempt != nil {
-			o.spans.attempt.AddEvent(semconv.ExceptionEvent, trace.WithAttributes(
-				semconv.ExceptionTypeKey.String(fmt.Sprintf("%T", value)),
-				semconv.ExceptionMessageKey.String(semconv.ErrorText(err)),
-				semconv.ExceptionStacktraceKey.String(string(debug.Stack())),
-			))
-			o.current.Err = err
-			o.endAttempt(ctx, Decision{})
-		}
-		o.spans.whole.SetStatus(codes.Error, semconv.ErrorText(err))
+		o.gaveUp(err, semconv.OutcomePanic)
+		o.spans.whole.SetStatus(codes.Error, boundtext.Error(err, boundtext.MaxOperation))
 		o.finish(semconv.OutcomePanic, err)
 	}
-	if o.spans.whole != nil {
-		o.spans.whole.End()
-	}
+	o.spans.whole.End()
 }
 
 // ErrorType is what error.type says of it.

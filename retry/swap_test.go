@@ -2,6 +2,7 @@ package retry_test
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"testing"
 
@@ -82,4 +83,52 @@ func TestNoSpanIsLostWhenTheGlobalProviderChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	succeed(t.Context())
+}
+
+// A span that is not the global provider's was put into the context on purpose, and so was a global provider that is
+// swapped while an operation is open.
+func TestASpanPutInOnPurposeTakesWhatIsBelow(t *testing.T) {
+	before := otel.GetTracerProvider()
+	defer otel.SetTracerProvider(before)
+	first, atFirst := recorded()
+	second, atSecond := recorded()
+	tenant, atTenant := recorded()
+	otel.SetTracerProvider(first)
+	succeed := func(ctx context.Context) {
+		if err := retry.Do(ctx, "below", retry.Policy{}, func(context.Context) error { return nil }); err != nil {
+			t.Error(err)
+		}
+	}
+	err := retry.Do(t.Context(), "around", retry.Policy{}, func(ctx context.Context) error {
+		ofTenant, span := tenant.Tracer("somebody").Start(ctx, "tenant")
+		succeed(ofTenant)
+		span.End()
+		off, span := noop.NewTracerProvider().Tracer("somebody").Start(ctx, "off")
+		succeed(off)
+		span.End()
+		otel.SetTracerProvider(second)
+		ofSecond, span := otel.Tracer("somebody").Start(ctx, "swapped")
+		succeed(ofSecond)
+		span.End()
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		at   *tracetest.SpanRecorder
+		want []string
+	}{
+		"first":  {atFirst, []string{"attempt 1", "around"}},
+		"second": {atSecond, []string{"attempt 1", "below", "swapped"}},
+		"tenant": {atTenant, []string{"attempt 1", "below", "tenant"}},
+	} {
+		var got []string
+		for _, s := range c.at.Ended() {
+			got = append(got, s.Name())
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: spans %q, want %q", name, got, c.want)
+		}
+	}
 }

@@ -184,7 +184,6 @@ func BenchmarkProcessorSuccess(b *testing.B) {
 func success(ctx context.Context, tp trace.TracerProvider) {
 	ctx, span := begin(ctx, tp, semconv.KindOperation, "data_load")
 	attempt(ctx, tp, "data_load", 1, semconv.ResultSuccess, "")
-	end(span, semconv.KindOperation, "", semconv.OperationKey.String("data_load"), semconv.MaxRetriesKey.Int(3),
-		semconv.AttemptsKey.Int(1), semconv.RetriedKey.Bool(false), semconv.TotalDelayKey.Float64(0),
+	end(span, semconv.KindOperation, "", semconv.OperationKey.String("data_load"), semconv.AttemptsKey.Int(1),
 		semconv.OutcomeKey.String(semconv.OutcomeSuccess))
 }

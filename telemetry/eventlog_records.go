@@ -174,7 +174,7 @@ func (l *EventLog) operationEnded(span sdktrace.ReadOnlySpan, s *seen) {
 	if s.outcome != semconv.OutcomeCancelled && s.outcome != semconv.OutcomeDeadline {
 		return
 	}
-	if s.attempts == 0 || waits(span) < s.attempts {
+	if !s.hasNext { // its last attempt said that it was the last, or there was none
 		return
 	}
 	d := s.draft(span, events.TypeStopped)
@@ -184,18 +184,6 @@ func (l *EventLog) operationEnded(span sdktrace.ReadOnlySpan, s *seen) {
 	d.add(events.String(events.KeyResult, s.outcome), events.String(events.KeyOperation, s.operation))
 	d.error(text, s.errorType)
 	l.write(d)
-}
-
-// waits counts the waits that an operation began. The events that the span's limit dropped are the oldest, all of
-// waits.
-func waits(span sdktrace.ReadOnlySpan) int64 {
-	n := int64(span.DroppedEvents())
-	for _, event := range span.Events() {
-		if event.Name == semconv.ScheduledEvent {
-			n++
-		}
-	}
-	return n
 }
 
 // started writes the start of a run or phase.

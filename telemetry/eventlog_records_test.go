@@ -28,15 +28,15 @@ func TestTheOrderOfAttributesDoesNotMatter(t *testing.T) {
 		{1, []attribute.KeyValue{kind(semconv.KindFallback), number(1), result(semconv.ResultSuccess)}},
 		{0, []attribute.KeyValue{kind(semconv.KindOperation), operation, semconv.AttemptsKey.Int(1), outcome(semconv.OutcomeSuccess)}},
 		{0, []attribute.KeyValue{kind(semconv.KindOperation), operation, semconv.AttemptsKey.Int(1), outcome(semconv.OutcomeExhausted)}},
-		{1, []attribute.KeyValue{kind(semconv.KindOperation), operation, semconv.AttemptsKey.Int(1), outcome(semconv.OutcomeCancelled)}},
-		{1, []attribute.KeyValue{kind(semconv.KindOperation), operation, semconv.AttemptsKey.Int(1), outcome(semconv.OutcomeDeadline)}},
+		{0, []attribute.KeyValue{kind(semconv.KindOperation), operation, semconv.AttemptsKey.Int(1), outcome(semconv.OutcomeCancelled)}},
+		{1, []attribute.KeyValue{kind(semconv.KindOperation), operation, semconv.NextDelayKey.Float64(1), outcome(semconv.OutcomeCancelled)}},
+		{1, []attribute.KeyValue{kind(semconv.KindOperation), operation, semconv.NextDelayKey.Float64(1), outcome(semconv.OutcomeDeadline)}},
 	} {
 		for from := range test.attributes {
 			got := eventsOf(t, func(ctx context.Context, tp trace.TracerProvider) {
 				_, span := tp.Tracer(semconv.ScopeName).Start(ctx, "x")
 				span.SetAttributes(test.attributes[from:]...)
 				span.SetAttributes(test.attributes[:from]...)
-				span.AddEvent(semconv.ScheduledEvent)
 				span.End()
 			})
 			if len(got) != test.want {

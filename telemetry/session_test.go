@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"go.opentelemetry.io/otel"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
@@ -54,6 +57,30 @@ func TestEverySpanHasOneSessionAndTheLogHasTheSame(t *testing.T) {
 		"a run in an operation": {func(ctx context.Context) { failing(ctx, "outer", retry.EveryAttempt, pipeline) }, map[string]int{processSession: 3, runSession: 12}},
 	} {
 		t.Run(name, func(t *testing.T) { checkSessions(t, c.story, c.want) })
+	}
+}
+
+// A library starts a span with the global tracer between an operation and one below it. With Config.Local the span goes
+// elsewhere, and the operation below is written all the same.
+func TestASpanOfTheGlobalTracerDoesNotHideWhatIsBelow(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "events.jsonl")
+	tel, err := telemetry.Start(t.Context(), telemetry.Config{Service: "user", NoExport: true, Local: true, Events: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, root := tel.TracerProvider().Tracer("user").Start(t.Context(), "root")
+	failing(retrytest.NoWait(ctx), "outer", retry.EveryAttempt, func(ctx context.Context) {
+		ctx, span := otel.Tracer("library").Start(ctx, "handler")
+		failing(ctx, "inner", retry.EveryAttempt, nil)
+		span.End()
+	})
+	root.End()
+	if err := tel.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if n := strings.Count(string(text), `"autocorrect_attempt"`); err != nil || n != 6 {
+		t.Errorf("%d attempts in the log, want 6; error %v\n%s", n, err, text)
 	}
 }
 

@@ -23,8 +23,10 @@ func main() {
 	policy := retry.Policy{
 		MaxRetries: 3,
 		BaseDelay:  10 * time.Millisecond, // the default is 1s
-		OnRetry: func(a retry.Attempt) {
-			fmt.Printf("attempt %d failed (%v), next in %v\n", a.Number, a.Err, a.NextDelay)
+		AfterAttempt: func(_ context.Context, a retry.Attempt) { // the context is for a logger that wants the trace
+			if a.Err != nil {
+				fmt.Printf("attempt %d failed (%v), next in %v\n", a.Number, a.Err, a.NextDelay)
+			}
 		},
 	}
 	data, err := retry.Value(context.Background(), "market_data_fetch", policy, fetchMarketData)

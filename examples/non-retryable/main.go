@@ -18,14 +18,14 @@ func main() {
 	ctx := context.Background()
 	calls := 0
 
-	// 1. The operation says so itself. The mark survives wrapping.
+	// 1. The operation says so itself, to this loop and every one around it. The mark survives wrapping.
 	err := retry.Do(ctx, "read_config", retry.Policy{}, func(context.Context) error {
 		calls++
 		return fmt.Errorf("config.yaml: %w", retry.Permanent(errConfig))
 	})
 	fmt.Printf("%v (calls: %d)\n", err, calls)
 
-	// 2. The policy tells the errors apart.
+	// 2. The policy of this loop tells the errors apart. A loop around decides for itself.
 	calls = 0
 	policy := retry.Policy{
 		BaseDelay: retry.NoDelay,
@@ -39,11 +39,15 @@ func main() {
 	})
 	fmt.Printf("%v (calls: %d)\n", err, calls)
 
-	// 3. The caller asks afterwards why it stopped.
-	switch {
-	case errors.Is(err, retry.ErrPermanent):
-		fmt.Println("mend the cause, do not try again")
-	case errors.Is(err, retry.ErrExhausted):
-		fmt.Println("try again later")
+	// 3. The caller asks afterwards why the loop stopped.
+	if e, ok := errors.AsType[*retry.Error](err); ok {
+		switch e.Reason {
+		case retry.ErrPermanent, retry.ErrNotRetryable:
+			fmt.Println("mend the cause, do not try again")
+		case retry.ErrExhausted:
+			fmt.Println("try again later")
+		case retry.ErrRetryLater:
+			fmt.Println("try again after", e.After)
+		}
 	}
 }

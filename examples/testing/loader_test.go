@@ -35,7 +35,8 @@ func TestRetryWithSimulatedFailure(t *testing.T) {
 func TestTheStoryOfTheRetries(t *testing.T) {
 	ctx, rec := retrytest.Record(t, t.Context())
 	calls := 0
-	if _, err := loader.Load(retrytest.NoWait(ctx), flaky(9, &calls)); !errors.Is(err, retry.ErrExhausted) {
+	_, err := loader.Load(retrytest.NoWait(ctx), flaky(9, &calls))
+	if e, ok := errors.AsType[*retry.Error](err); !ok || e.Reason != retry.ErrExhausted {
 		t.Errorf("error %v, want it to be exhausted", err)
 	}
 	want := `load: exhausted after 4 attempts

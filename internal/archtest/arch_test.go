@@ -32,7 +32,8 @@ var (
 	}
 	sdk = with(api, "go.opentelemetry.io/otel/sdk", "github.com/google/uuid", "golang.org/x/sys")
 
-	ground   = []string{"internal/semconv", "internal/scope", "internal/tracer"}
+	ground   = []string{"internal/semconv", "internal/scope", "internal/boundtext", "internal/tracer"}
+	loop     = with(ground, "internal/decide")
 	anything = []string{"**"}
 )
 
@@ -43,15 +44,17 @@ var rooms = []room{
 	{"internal/archtest", nil, nil},
 	{"internal/semconv", nil, api},
 	{"internal/scope", []string{"internal/semconv"}, api},
-	{"internal/tracer", []string{"internal/semconv", "internal/scope"}, api},
+	{"internal/boundtext", []string{"internal/semconv"}, api},
+	{"internal/tracer", []string{"internal/semconv", "internal/scope", "internal/boundtext"}, api},
+	{"internal/decide", nil, nil},
 	{"internal/nearest", nil, nil},
 	{"internal/wholefile", nil, nil},
 	{"internal/otelenv", nil, []string{"golang.org/x/net", "golang.org/x/text"}},
-	{"retry", ground, api},
-	{"retry/retrytest", with(ground, "retry"), sdk},
-	{"retry/retryhttp", with(ground, "retry"), api},
-	{"orchestrator", with(ground, "internal/nearest", "retry", "orchestrator/engine"), with(api, "github.com/google/uuid")},
-	{"orchestrator/engine", with(ground, "retry"), api},
+	{"retry", loop, api},
+	{"retry/retrytest", with(loop, "retry"), sdk},
+	{"retry/retryhttp", with(loop, "retry"), api},
+	{"orchestrator", with(loop, "internal/nearest", "retry", "orchestrator/engine"), with(api, "github.com/google/uuid")},
+	{"orchestrator/engine", with(loop, "retry"), api},
 
 	// Beside the floors.
 	{"events", nil, []string{"golang.org/x/sys"}},

@@ -8,6 +8,8 @@ package scope
 import (
 	"context"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 // A Frame is one layer. A new frame starts from the one around it (see From), so the innermost is complete.
@@ -21,6 +23,10 @@ type Frame struct {
 	// the instrumentation scope nor attributes set later, and attributes at Start cost allocations. The next frame
 	// below must not have it, because the user's code runs there.
 	Starting string
+
+	// Provider is the provider of the enclosing Backspan span when that is not the global one. It gets the spans
+	// below a span of the global provider too; see package tracer.
+	Provider trace.TracerProvider
 
 	// NoWait makes waits pass at once; tests set it (see retrytest.NoWait).
 	NoWait bool
@@ -96,18 +102,22 @@ func (c *attempt) Value(key any) any {
 }
 
 // ToStart returns the context to hand to Tracer.Start for a Backspan span of the given kind: ctx with its innermost
-// frame marked as Starting.
-func ToStart(ctx context.Context, kind string) context.Context { return &starting{ctx, kind, ""} }
+// frame marked as Starting. provider is the frame's Provider.
+func ToStart(ctx context.Context, kind string, provider trace.TracerProvider) context.Context {
+	return &starting{ctx, kind, provider, ""}
+}
 
 type starting struct {
 	context.Context
-	kind    string
-	session string // see Adopt
+	kind     string
+	provider trace.TracerProvider
+	session  string // see Adopt
 }
 
 func (c *starting) frame() Frame {
 	f := From(c.Context)
 	f.Starting = c.kind
+	f.Provider = c.provider
 	if c.session != "" {
 		f.Session = c.session
 	}
@@ -135,6 +145,23 @@ func (c *starting) Value(key any) any {
 		return c
 	}
 	return c.Context.Value(key)
+}
+
+// Provider returns the Provider of ctx's innermost frame. It costs no allocation and builds no frame: it is asked for
+// every Backspan span whose parent does not say where it goes.
+func Provider(ctx context.Context) trace.TracerProvider {
+	for {
+		switch l := ctx.Value(frameKey{}).(type) {
+		case *starting:
+			return l.provider
+		case *whole:
+			return l.f.Provider
+		case *attempt:
+			ctx = l.Context
+		default:
+			return nil
+		}
+	}
 }
 
 // Starting returns the kind of the Backspan span that is started with parent context ctx, and "" for every

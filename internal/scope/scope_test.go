@@ -5,6 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
 	"github.com/backspan/backspan/internal/scope"
 )
 
@@ -52,10 +55,10 @@ func TestLayersAddToWhatIsAround(t *testing.T) {
 		lay  func(context.Context) context.Context
 		want scope.Frame
 	}{
-		{"operation starts", func(c context.Context) context.Context { return scope.ToStart(c, "operation") }, marked(around, "operation")},
-		{"attempt starts", func(c context.Context) context.Context { return scope.ToStart(c, "attempt") }, marked(around, "attempt")},
+		{"operation starts", func(c context.Context) context.Context { return scope.ToStart(c, "operation", nil) }, marked(around, "operation")},
+		{"attempt starts", func(c context.Context) context.Context { return scope.ToStart(c, "attempt", nil) }, marked(around, "attempt")},
 		{"attempt runs", func(c context.Context) context.Context { return scope.WithAttempt(c, first) }, inFirst},
-		{"inner operation starts", func(c context.Context) context.Context { return scope.ToStart(c, "operation") }, marked(inFirst, "operation")},
+		{"inner operation starts", func(c context.Context) context.Context { return scope.ToStart(c, "operation", nil) }, marked(inFirst, "operation")},
 		{"inner attempt runs", func(c context.Context) context.Context { return scope.WithAttempt(c, second) }, inSecond},
 	} {
 		ctx = step.lay(ctx)
@@ -72,7 +75,7 @@ func TestLayersAddToWhatIsAround(t *testing.T) {
 }
 
 func TestLayersNeedNothingAround(t *testing.T) {
-	ctx := scope.ToStart(t.Context(), "operation")
+	ctx := scope.ToStart(t.Context(), "operation", nil)
 	if got := scope.From(ctx); got != (scope.Frame{Starting: "operation"}) {
 		t.Errorf("starting: %+v", got)
 	}
@@ -82,13 +85,38 @@ func TestLayersNeedNothingAround(t *testing.T) {
 	}
 }
 
+// Each layer but that of an attempt says where the spans below it go.
+func TestTheProviderIsHandedDown(t *testing.T) {
+	one, two := noop.NewTracerProvider(), trace.SpanFromContext(t.Context()).TracerProvider()
+	ctx := scope.With(t.Context(), scope.Frame{Provider: one})
+	for _, step := range []struct {
+		name string
+		lay  func(context.Context) context.Context
+		want trace.TracerProvider
+	}{
+		{"as it is", func(c context.Context) context.Context { return c }, one},
+		{"attempt runs", func(c context.Context) context.Context { return scope.WithAttempt(c, scope.Attempt{}) }, one},
+		{"another starts", func(c context.Context) context.Context { return scope.ToStart(c, "attempt", two) }, two},
+		{"its attempt runs", func(c context.Context) context.Context { return scope.WithAttempt(c, scope.Attempt{}) }, two},
+		{"new frame", func(c context.Context) context.Context { return scope.With(c, scope.Frame{}) }, nil},
+	} {
+		ctx = step.lay(ctx)
+		if got := scope.Provider(ctx); got != step.want || scope.From(ctx).Provider != step.want {
+			t.Errorf("%s: provider %T, in the frame %T, want %T", step.name, got, scope.From(ctx).Provider, step.want)
+		}
+	}
+	if got := scope.Provider(t.Context()); got != nil {
+		t.Errorf("without a frame: %T", got)
+	}
+}
+
 func TestAskingAllocatesNothing(t *testing.T) {
 	for name, ctx := range map[string]context.Context{
 		"frame":    scope.With(t.Context(), scope.Frame{Starting: "attempt"}),
-		"starting": scope.ToStart(t.Context(), "attempt"),
+		"starting": scope.ToStart(t.Context(), "attempt", nil),
 		"attempt":  scope.WithAttempt(t.Context(), scope.Attempt{Number: 1}),
 	} {
-		if n := testing.AllocsPerRun(100, func() { scope.Starting(ctx); scope.From(ctx) }); n != 0 {
+		if n := testing.AllocsPerRun(100, func() { scope.Starting(ctx); scope.From(ctx); scope.Provider(ctx) }); n != 0 {
 			t.Errorf("%s: %v allocations", name, n)
 		}
 	}
@@ -98,7 +126,7 @@ func TestALayerIsOneAllocation(t *testing.T) {
 	var ctx context.Context
 	for name, lay := range map[string]func(){
 		"frame":    func() { ctx = scope.With(t.Context(), scope.Frame{}) },
-		"starting": func() { ctx = scope.ToStart(t.Context(), "attempt") },
+		"starting": func() { ctx = scope.ToStart(t.Context(), "attempt", nil) },
 		"attempt":  func() { ctx = scope.WithAttempt(t.Context(), scope.Attempt{Number: 1}) },
 	} {
 		if n := testing.AllocsPerRun(100, lay); n != 1 || ctx == nil {
@@ -108,11 +136,11 @@ func TestALayerIsOneAllocation(t *testing.T) {
 }
 
 func TestASpanProcessorGivesASessionToWhatHasNone(t *testing.T) {
-	starting := scope.ToStart(scope.With(t.Context(), scope.Frame{Phase: "p"}), "operation")
+	starting := scope.ToStart(scope.With(t.Context(), scope.Frame{Phase: "p"}), "operation", nil)
 	if !scope.Adopt(starting, "process") {
 		t.Error("not taken by a span that is started")
 	}
-	below := scope.ToStart(scope.WithAttempt(starting, scope.Attempt{Operation: "o", Number: 1}), "attempt")
+	below := scope.ToStart(scope.WithAttempt(starting, scope.Attempt{Operation: "o", Number: 1}), "attempt", nil)
 	if !scope.Adopt(below, "another") {
 		t.Error("not taken for granted by a span that has a session")
 	}
@@ -121,7 +149,7 @@ func TestASpanProcessorGivesASessionToWhatHasNone(t *testing.T) {
 			t.Errorf("%s: session %q and phase %q, want process and p", name, f.Session, f.Phase)
 		}
 	}
-	inRun := scope.ToStart(scope.With(t.Context(), scope.Frame{Session: "run"}), "operation")
+	inRun := scope.ToStart(scope.With(t.Context(), scope.Frame{Session: "run"}), "operation", nil)
 	if !scope.Adopt(inRun, "process") || scope.From(inRun).Session != "run" {
 		t.Errorf("session %q in a run, want the run's", scope.From(inRun).Session)
 	}

@@ -38,19 +38,22 @@ const SessionIDKey = attribute.Key("session.id")
 // ErrorTypeKey is OpenTelemetry's own key for the class of an error, on every Backspan span that failed.
 const ErrorTypeKey = attribute.Key("error.type")
 
-// Attributes of operations and attempts.
+// Attributes of operations and attempts. An operation that succeeded at the first attempt has of its own only
+// OperationKey, OutcomeKey and AttemptsKey, and that attempt has no OutcomeKey: what says nothing costs time in the
+// host and a line in every viewer. NextDelayKey on an operation is the wait that it stopped in.
 const (
 	OperationKey  = attribute.Key("retry.operation")           // operation, attempt: the operation's name
 	AttemptKey    = attribute.Key("retry.attempt")             // attempt, recovery, fallback: int from 1
 	DelayKey      = attribute.Key("retry.delay_seconds")       // attempt, recovery, fallback: what was waited before it
 	NextDelayKey  = attribute.Key("retry.next_delay_seconds")  // attempt, recovery: what will be waited after it
+	AfterKey      = attribute.Key("retry.after_seconds")       // attempt: the wait that the server asked for
 	ResultKey     = attribute.Key("retry.result")              // attempt, recovery, fallback: a Result constant
-	MaxRetriesKey = attribute.Key("retry.max_retries")         // operation: int; -1 means without limit
+	MaxRetriesKey = attribute.Key("retry.max_retries")         // failed attempt, operation: int; -1 means without limit
 	AttemptsKey   = attribute.Key("retry.attempts")            // operation: int, how many were made
 	RetriedKey    = attribute.Key("retry.retried")             // operation: bool, more than one attempt
 	TotalDelayKey = attribute.Key("retry.total_delay_seconds") // operation: float, the sum of the waits
-	OutcomeKey    = attribute.Key("retry.outcome")             // operation: an Outcome constant
-	DepthKey      = attribute.Key("retry.depth")               // operation: int, only when nested
+	OutcomeKey    = attribute.Key("retry.outcome")             // operation, and its last attempt: an Outcome constant
+	DepthKey      = attribute.Key("retry.depth")               // failed attempt, operation: int, only when nested
 )
 
 // Attributes of attempts that are processes. All but the last are OpenTelemetry's own names.
@@ -70,14 +73,16 @@ const (
 
 // The values of OutcomeKey.
 const (
-	OutcomeSuccess   = "success"   // at the first attempt
-	OutcomeRecovered = "recovered" // at a later one
-	OutcomeExhausted = "exhausted"
-	OutcomePermanent = "permanent"
-	OutcomeCancelled = "cancelled"
-	OutcomeDeadline  = "deadline"
-	OutcomeBudget    = "budget"
-	OutcomePanic     = "panic"
+	OutcomeSuccess      = "success"   // at the first attempt
+	OutcomeRecovered    = "recovered" // at a later one
+	OutcomeExhausted    = "exhausted"
+	OutcomePermanent    = "permanent"
+	OutcomeNotRetryable = "not_retryable"
+	OutcomeRetryLater   = "retry_later"
+	OutcomeCancelled    = "cancelled"
+	OutcomeDeadline     = "deadline"
+	OutcomeBudget       = "budget"
+	OutcomePanic        = "panic"
 )
 
 // Attributes of phases and runs.
@@ -101,11 +106,14 @@ const (
 	StatusCancelled = "cancelled"
 )
 
-// ScheduledEvent stands on the operation or phase span at the beginning of each wait, with AttemptKey (the
-// attempt that is scheduled), DelayKey (what is waited before it) and ReasonKey (why the last one failed).
-// Jaeger shows events open while attributes are folded away.
+// The events of operation and phase spans. Jaeger shows events open while attributes are folded away.
+//
+// ScheduledEvent stands at the beginning of each of the first 8 waits, with AttemptKey (the attempt that is
+// scheduled), DelayKey (what is waited before it) and ReasonKey (why the last one failed). GaveUpEvent stands at the
+// end of what was given up, with ReasonKey (why the last attempt failed), AttemptKey (its number) and OutcomeKey.
 const (
 	ScheduledEvent = "retry.scheduled"
+	GaveUpEvent    = "retry.gave_up"
 	ReasonKey      = attribute.Key("retry.reason")
 )
 

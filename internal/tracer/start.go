@@ -8,6 +8,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/backspan/backspan/internal/boundtext"
 	"github.com/backspan/backspan/internal/scope"
 )
 
@@ -17,11 +18,11 @@ import (
 // When the provider makes no spans, Start returns ctx as it is, and nil. Such a provider still allocates a no-op
 // span, 1 to 3 allocations, which is more than the rest of an operation that succeeds. Start skips that call.
 func Start(ctx context.Context, now time.Duration, kind, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
-	e := find(ctx)
+	e, handed := find(ctx)
 	if e.noop.holds(now) {
 		return ctx, nil
 	}
-	below, span := e.tracer.Start(scope.ToStart(ctx, kind), name, options...)
+	below, span := e.tracer.Start(scope.ToStart(ctx, kind, handed), boundtext.Name(name), options...)
 	e.noop.learn(ctx, now, span)
 	return below, span
 }

@@ -151,7 +151,7 @@ func TestTheNoOpProviderIsNeverAsked(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { begin(want, time.Second) }); n != 0 {
 		t.Errorf("%v allocations, want 0", n)
 	}
-	if For(want) == nil {
+	if tracer, _ := For(want); tracer == nil {
 		t.Error("no tracer")
 	}
 }

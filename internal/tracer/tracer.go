@@ -10,21 +10,35 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
+	"github.com/backspan/backspan/internal/scope"
 	"github.com/backspan/backspan/internal/semconv"
 )
 
-// For returns the tracer of Backspan's instrumentation scope from the provider that made the span in ctx, so that
-// children go where their parent went. Without a span, or with one of another process (whose provider can only be a
-// no-op), it is the global provider's.
-func For(ctx context.Context) trace.Tracer { return find(ctx).tracer }
+// For returns the tracer of Backspan's instrumentation scope for a span below ctx, and the provider to hand down in
+// the frame (see scope.Frame), nil when that is the global one.
+//
+//   - The provider that made the span in ctx comes first, so that children go where their parent went.
+//   - A span of the global provider says nothing: any library starts spans with that. Nor does no span, one of another
+//     process, or a bare span context. Then the provider of the enclosing Backspan span comes first.
+//   - Without one it is the global provider.
+func For(ctx context.Context) (trace.Tracer, trace.TracerProvider) {
+	e, handed := find(ctx)
+	return e.tracer, handed
+}
 
-func find(ctx context.Context) *entry {
+func find(ctx context.Context) (e *entry, handed trace.TracerProvider) {
 	if span := trace.SpanFromContext(ctx); local(span.SpanContext()) {
-		if provider := span.TracerProvider(); provider != nil && provider != detached {
-			return of(provider)
+		provider := span.TracerProvider()
+		if provider != nil && provider != detached && !equal(provider, otel.GetTracerProvider()) {
+			if e := of(provider); !e.noop.placeholder {
+				return e, provider
+			}
 		}
 	}
-	return of(otel.GetTracerProvider())
+	if provider := scope.Provider(ctx); provider != nil {
+		return of(provider), provider
+	}
+	return of(otel.GetTracerProvider()), nil
 }
 
 // detached is the provider of a span that is only a span context, as trace.ContextWithSpanContext makes one for a
@@ -32,6 +46,16 @@ func find(ctx context.Context) *entry {
 var detached = trace.SpanFromContext(context.Background()).TracerProvider()
 
 func local(sc trace.SpanContext) bool { return sc.IsValid() && !sc.IsRemote() }
+
+// equal compares two providers. Values that cannot be compared are not equal.
+func equal(a, b trace.TracerProvider) (same bool) {
+	defer func() {
+		if recover() != nil {
+			same = false
+		}
+	}()
+	return a == b
+}
 
 type entry struct {
 	provider trace.TracerProvider

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
+	"github.com/backspan/backspan/internal/scope"
 	"github.com/backspan/backspan/internal/semconv"
 )
 
@@ -20,7 +21,8 @@ func recorded() (*sdktrace.TracerProvider, *tracetest.InMemoryExporter) {
 
 // start starts and ends a span with the tracer that For finds, and returns how many spans arrived.
 func start(ctx context.Context, exporter *tracetest.InMemoryExporter) int {
-	_, span := For(ctx).Start(ctx, "child")
+	tracer, _ := For(ctx)
+	_, span := tracer.Start(ctx, "child")
 	span.End()
 	return len(exporter.GetSpans())
 }
@@ -32,9 +34,9 @@ func TestProviderOfTheLocalParentComesFirst(t *testing.T) {
 	if got := start(ctx, exporter); got != 1 {
 		t.Errorf("spans at the parent's provider = %d, want 1", got)
 	}
-	scope := exporter.GetSpans()[0].InstrumentationScope
-	if scope.Name != semconv.ScopeName || scope.Version != semconv.ScopeVersion {
-		t.Errorf("scope = %s %s, want %s %s", scope.Name, scope.Version, semconv.ScopeName, semconv.ScopeVersion)
+	library := exporter.GetSpans()[0].InstrumentationScope
+	if library.Name != semconv.ScopeName || library.Version != semconv.ScopeVersion {
+		t.Errorf("scope = %s %s, want %s %s", library.Name, library.Version, semconv.ScopeName, semconv.ScopeVersion)
 	}
 }
 
@@ -73,6 +75,56 @@ func TestGlobalProviderForDetachedParents(t *testing.T) {
 	}
 }
 
+// The code under test, or a library, starts a span with the global tracer. The span of the enclosing operation went to
+// another provider, and what is below goes there too.
+func TestTheFramesProviderComesBeforeTheGlobalOne(t *testing.T) {
+	ours, atOurs := recorded()
+	global, atGlobal := recorded()
+	before := otel.GetTracerProvider()
+	otel.SetTracerProvider(global)
+	defer otel.SetTracerProvider(before)
+	tenant, atTenant := recorded()
+
+	framed := scope.With(t.Context(), scope.Frame{Provider: ours})
+	in := func(tp trace.TracerProvider) context.Context {
+		ctx, span := tp.Tracer("somebody").Start(framed, "parent")
+		t.Cleanup(func() { span.End() })
+		return ctx
+	}
+	remote := trace.NewSpanContext(trace.SpanContextConfig{
+		TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled, Remote: true,
+	})
+	for name, c := range map[string]struct {
+		ctx  context.Context
+		want trace.TracerProvider
+		at   *tracetest.InMemoryExporter
+	}{
+		"no span":               {framed, ours, atOurs},
+		"a global span":         {in(global), ours, atOurs},
+		"a global span, framed": {scope.WithAttempt(in(global), scope.Attempt{Number: 1}), ours, atOurs},
+		"the placeholder's":     {in(before), ours, atOurs},
+		"a remote span":         {trace.ContextWithRemoteSpanContext(framed, remote), ours, atOurs},
+		"a bare span context":   {trace.ContextWithSpanContext(framed, remote.WithRemote(false)), ours, atOurs},
+		"a tenant's span":       {in(tenant), tenant, atTenant},
+		"an explicit no-op":     {in(noop.NewTracerProvider()), ours, atOurs}, // without a parent it is no span
+		"outside":               {t.Context(), nil, atGlobal},
+	} {
+		tracer, handed := For(c.ctx)
+		n := len(c.at.GetSpans())
+		_, span := tracer.Start(c.ctx, "child")
+		span.End()
+		if handed != c.want || len(c.at.GetSpans()) != n+1 {
+			t.Errorf("%s: handed down %p, want %p; %d spans arrived", name, handed, c.want, len(c.at.GetSpans())-n)
+		}
+	}
+	// Below a span of somebody's, a no-op is there on purpose.
+	ctx, span := noop.NewTracerProvider().Tracer("somebody").Start(in(ours), "off")
+	defer span.End()
+	if tracer, _ := For(ctx); tracer != (noop.Tracer{}) {
+		t.Errorf("below an explicit no-op: %T", tracer)
+	}
+}
+
 func TestLastProviderIsCached(t *testing.T) {
 	first, _ := recorded()
 	second, _ := recorded()
@@ -104,6 +156,9 @@ func TestUncomparableProvidersAreSafe(t *testing.T) {
 		} {
 			if of(provider).tracer == nil {
 				t.Errorf("no tracer from %T", provider)
+			}
+			if equal(provider, sliceProvider{}) {
+				t.Errorf("%T is equal to what cannot be compared", provider)
 			}
 		}
 	}

@@ -83,6 +83,7 @@ type Decision struct {
 	Retry  bool          `json:"retry,omitempty"`
 	Delay  time.Duration `json:"delay,omitempty"` // in nanoseconds
 	Reason Reason        `json:"reason,omitempty"`
+	Cause  string        `json:"cause,omitempty"` // why time was up or which wait did not fit, if the error does not tell
 }
 
 // A Reason says why no attempt follows a failed one.
@@ -90,10 +91,12 @@ type Reason string
 
 // The reasons, one for each of package retry's.
 const (
-	ReasonExhausted Reason = "exhausted"
-	ReasonPermanent Reason = "permanent"
-	ReasonCancelled Reason = "cancelled"
-	ReasonDeadline  Reason = "deadline"
+	ReasonExhausted    Reason = "exhausted"
+	ReasonPermanent    Reason = "permanent"
+	ReasonNotRetryable Reason = "not_retryable"
+	ReasonRetryLater   Reason = "retry_later"
+	ReasonCancelled    Reason = "cancelled"
+	ReasonDeadline     Reason = "deadline"
 )
 
 // A Completion is one thing that happened. Exactly one of its fields is set.

@@ -10,9 +10,9 @@ import (
 	"github.com/backspan/backspan/internal/scope"
 )
 
-// NoWait returns a context below which waits between attempts pass at once. Spans, errors and OnRetry still tell the
-// delays, and each loop's own MaxElapsed and deadline count its own waits as if they had passed. A loop around does not
-// know of the waits that a loop within it passed over: where that matters, use a testing/synctest bubble.
+// NoWait returns a context below which waits between attempts pass at once. Spans, errors and AfterAttempt still tell
+// the delays, and each loop's own MaxElapsed and deadline count its own waits as if they had passed. A loop around
+// does not know of the waits that a loop within it passed over: where that matters, use a testing/synctest bubble.
 func NoWait(ctx context.Context) context.Context {
 	f := scope.From(ctx)
 	f.NoWait = true
@@ -25,7 +25,8 @@ type Recorder struct {
 }
 
 // Record returns a context whose retries are recorded, and the recorder. The context holds a span called after the
-// test, which ends with it.
+// test, which ends with it. Retries are recorded also below a span that the code under test starts with the global
+// tracer; that span itself goes to the global provider.
 func Record(t testing.TB, ctx context.Context) (context.Context, *Recorder) { //nolint:revive // t comes first, as in every helper
 	t.Helper()
 	recorder := &Recorder{tracetest.NewSpanRecorder()}
@@ -35,7 +36,9 @@ func Record(t testing.TB, ctx context.Context) (context.Context, *Recorder) { //
 	)
 	ctx, span := provider.Tracer("retrytest").Start(ctx, t.Name(), newRoot)
 	t.Cleanup(func() { span.End() })
-	return ctx, recorder
+	frame := scope.From(ctx)
+	frame.Provider = provider
+	return scope.With(ctx, frame), recorder
 }
 
 // Spans returns the spans that have ended so far, in the order in which they ended: attempts before their operation.
@@ -54,7 +57,7 @@ func (r *Recorder) Attempts(operation string) int {
 }
 
 // Outcomes returns the retry.outcome of each ended call of the named operation, in the order in which they ended:
-// success, recovered, exhausted, permanent, cancelled, deadline, or panic.
+// success, recovered, exhausted, permanent, not_retryable, retry_later, cancelled, deadline, or panic.
 func (r *Recorder) Outcomes(operation string) []string {
 	var outcomes []string
 	for _, span := range r.Spans() {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/goleak"
 
@@ -85,6 +86,36 @@ func TestRecordersAreApart(t *testing.T) {
 				t.Errorf("%d spans, %d attempts, want 100 and 50", n, rec.Attempts(name))
 			}
 		})
+	}
+}
+
+// The code under test, or a library that it uses, starts spans with the global tracer. An assertion that counts attempts
+// must not pass because none was recorded.
+func TestRetriesBelowASpanOfTheGlobalTracerAreRecorded(t *testing.T) {
+	ctx, rec := retrytest.Record(t, retrytest.NoWait(t.Context()))
+	serve := func(ctx context.Context) error {
+		ctx, span := otel.Tracer("svc").Start(ctx, "GET /rows")
+		defer span.End()
+		return retry.Do(ctx, "data_load", retry.Policy{MaxRetries: 1}, func(ctx context.Context) error {
+			ctx, span := otel.Tracer("svc").Start(ctx, "query")
+			defer span.End()
+			_ = retry.Do(ctx, "inner", retry.Policy{MaxRetries: retry.Never}, func(context.Context) error { return errRefused })
+			return errRefused
+		})
+	}
+	if err := serve(ctx); !errors.Is(err, retry.ErrExhausted) {
+		t.Fatal(err)
+	}
+	want := `data_load: exhausted after 2 attempts
+  attempt 1: retrying in 1s: connection refused
+    inner: exhausted
+      attempt 1: failed: connection refused
+  attempt 2: failed: connection refused
+    inner: exhausted
+      attempt 1: failed: connection refused
+`
+	if got := rec.Tree(); got != want {
+		t.Errorf("got:\n%swant:\n%s", got, want)
 	}
 }
 

@@ -88,6 +88,22 @@ func NotNegative(f *pflag.FlagSet, names ...string) error {
 	return nil
 }
 
+// NotAbove says that a duration that was given is longer than that of the flag limit, unless the limit is 0.
+func NotAbove(f *pflag.FlagSet, name, limit string) error {
+	if !f.Changed(name) {
+		return nil
+	}
+	given, err := f.GetDuration(name)
+	most, limitErr := f.GetDuration(limit)
+	if err := errors.Join(err, limitErr); err != nil {
+		return err
+	}
+	if most > 0 && given > most {
+		return BadValue("--"+name, given.String(), fmt.Errorf("want at most --%s, which is %v", limit, most))
+	}
+	return nil
+}
+
 // A choice is the value of a flag that takes one of a few words.
 type choice[T ~string] struct {
 	value *T

@@ -38,7 +38,8 @@ func (p Policy) Or(outer Policy) Policy {
 }
 
 // Resolve returns p as package retry takes it, with all defaults filled in; that of the base delay is baseDelay, or
-// package retry's when that is 0. The result's Retryable is not set: see [Policy.Retryable].
+// package retry's when that is 0, but never more than the longest delay. The result's Retryable is not set: see
+// [Policy.Retryable].
 func (p Policy) Resolve(baseDelay time.Duration) retry.Policy {
 	out := retry.Policy{
 		MaxRetries:     value(p.MaxRetries),
@@ -52,6 +53,7 @@ func (p Policy) Resolve(baseDelay time.Duration) retry.Policy {
 	if p.MaxRetries != nil && *p.MaxRetries == 0 {
 		out.MaxRetries = retry.Never
 	}
+	out.BaseDelay = min(out.BaseDelay, out.WithDefaults().MaxDelay)
 	if p.BaseDelay != nil {
 		out.BaseDelay = *p.BaseDelay
 	}

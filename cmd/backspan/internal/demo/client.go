@@ -96,7 +96,7 @@ func (c *client) get(ctx context.Context, path string) ([]byte, error) {
 	if err != nil {
 		return nil, failure(path, err)
 	}
-	return body, statusError(path, response)
+	return body, statusError(path, response, c.policy.WithDefaults().MaxDelay)
 }
 
 // failure names the request and drops what is different each time, the ports.
@@ -134,7 +134,9 @@ func (e httpError) Error() string {
 // ErrorType follows OpenTelemetry's HTTP convention: the status code.
 func (e httpError) ErrorType() string { return strconv.Itoa(e.status) }
 
-func statusError(path string, response *http.Response) error {
+// statusError asks for what the service asks for, but never for more than most: a demonstration should not take
+// minutes.
+func statusError(path string, response *http.Response, most time.Duration) error {
 	if response.StatusCode == http.StatusOK {
 		return nil
 	}
@@ -142,7 +144,7 @@ func statusError(path string, response *http.Response) error {
 	switch {
 	case response.StatusCode == http.StatusTooManyRequests || response.StatusCode >= http.StatusInternalServerError:
 		if wait, ok := retryAfterHeader(response.Header.Get("Retry-After")); ok {
-			return retry.After(wait, err)
+			return retry.After(min(wait, most), err)
 		}
 		return err
 	default: // we asked for the wrong thing, and would again

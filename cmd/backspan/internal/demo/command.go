@@ -121,6 +121,12 @@ func (o *Options) policy() (retry.Policy, error) {
 	if err := cli.NotNegative(o.FlagSet, "max-retries", "base-delay", "max-delay"); err != nil {
 		return p, err
 	}
+	if err := cli.NotAbove(o.FlagSet, "base-delay", "max-delay"); err != nil {
+		return p, err
+	}
+	if !o.FlagSet.Changed("base-delay") { // its default gives way to a smaller --max-delay
+		p.BaseDelay = min(p.BaseDelay, p.MaxDelay)
+	}
 	if o.maxRetries == 0 {
 		p.MaxRetries = retry.Never
 	}
@@ -128,7 +134,7 @@ func (o *Options) policy() (retry.Policy, error) {
 		p.BaseDelay = retry.NoDelay
 	}
 	if o.maxDelay == 0 {
-		p.MaxAfter = time.Nanosecond // no wait either when the server asks for one; 0 would mean the default
+		p.MaxDelay = time.Nanosecond // 0 would mean the default
 	}
 	return p, nil
 }

@@ -191,5 +191,11 @@ func (o *Options) checkPolicy() error {
 	if m := *o.policy.Multiplier; m == 0 || (retry.Policy{Multiplier: m}).Validate() != nil {
 		return cli.BadValue("--multiplier", fmt.Sprint(m), errors.New("want a finite number of at least 1"))
 	}
+	if err := cli.NotAbove(o.FlagSet, "base-delay", "max-delay"); err != nil {
+		return err
+	}
+	if !o.FlagSet.Changed("base-delay") { // its default gives way to a smaller --max-delay
+		o.policy.BaseDelay = nil
+	}
 	return o.policy.Resolve(0).Validate()
 }

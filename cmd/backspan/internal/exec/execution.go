@@ -46,7 +46,7 @@ func (x *execution) run() (ending, error) {
 	}
 	policy := x.policy.Resolve(0)
 	policy.Retryable = func(err error) bool { return !x.unread() && x.policy.Retryable(err) }
-	policy.OnRetry = x.tellRetry
+	policy.AfterAttempt = x.tellRetry
 	ctx = scope.With(settings.ParentTrace(ctx), scope.Frame{Phase: os.Getenv(command.PhaseVariable)})
 	err := retry.Do(ctx, x.name, policy, x.attempt)
 

@@ -15,7 +15,7 @@ const unlimited = "unlimited"
 
 // String is the value as Set takes it.
 func (n *retryCount) String() string {
-	if *n == retry.Unlimited {
+	if int(*n) == retry.Unlimited {
 		return unlimited
 	}
 	return strconv.Itoa(int(*n))
@@ -27,7 +27,7 @@ func (n *retryCount) Type() string { return "number|" + unlimited }
 // Set takes a number, 0 included, or unlimited.
 func (n *retryCount) Set(text string) error {
 	if text == unlimited {
-		*n = retry.Unlimited
+		*n = retryCount(retry.Unlimited)
 		return nil
 	}
 	number, err := strconv.Atoi(text)

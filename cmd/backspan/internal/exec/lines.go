@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -19,8 +20,12 @@ const (
 	plain  = "\x1b[0m"
 )
 
-// tellRetry prints that an attempt failed and how long the wait is. It is the policy's OnRetry.
-func (x *execution) tellRetry(a retry.Attempt) {
+// tellRetry prints that an attempt failed and how long the wait is, when another attempt follows. It is the policy's
+// AfterAttempt.
+func (x *execution) tellRetry(_ context.Context, a retry.Attempt) {
+	if a.Err == nil || a.Stop != nil {
+		return
+	}
 	then := "retrying at once"
 	if a.NextDelay > 0 {
 		then = "retrying in " + text.Duration(a.NextDelay)
@@ -37,9 +42,9 @@ func (x *execution) tellEnd(stop *retry.Error) {
 		// The reader of stdout has ended, as head does. That is no failure to tell of.
 	case x.asked:
 		x.line(red, "%s; stopped: %v", x.failed(stop.Err), stop.Cause)
-	case errors.Is(stop.Reason, retry.ErrDeadline):
+	case stop.Reason == retry.ErrDeadline:
 		x.line(red, "%s; giving up, as --max-elapsed would be over", x.failed(stop.Err))
-	case errors.Is(stop.Reason, retry.ErrPermanent):
+	case stop.Reason == retry.ErrPermanent, stop.Reason == retry.ErrNotRetryable:
 		x.line(red, "%s; not retried", x.failed(stop.Err))
 	default:
 		x.line(red, "%s; giving up", x.failed(stop.Err))

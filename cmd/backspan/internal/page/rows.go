@@ -137,7 +137,9 @@ const maxMore = 128
 // more adds what else a span says to list: its other attributes, and a panic's stack.
 func more(s *session.Span, list [][2]string) [][2]string {
 	add := func(kv attribute.KeyValue) {
-		if len(list) < maxMore && !told[kv.Key] {
+		// What the operation says, its failed tries need not repeat.
+		again := s.IsTry() && (kv.Key == semconv.MaxRetriesKey || kv.Key == semconv.DepthKey)
+		if len(list) < maxMore && !told[kv.Key] && !again {
 			list = append(list, [2]string{text.Safe(string(kv.Key), text.MaxName), text.Safe(kv.Value.String(), text.MaxText)})
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/backspan/backspan/cmd/backspan/internal/command"
 	"github.com/backspan/backspan/orchestrator"
 )
 
@@ -25,6 +26,11 @@ func (r *reader) check(f *File) {
 			phases[phase.Name] = i
 		}
 		r.checkSteps(phase, key)
+		r.checkDelays(phase.Recovery.Or(f.Recovery), key+".recovery", "recovery")
+		for k, step := range phase.Steps {
+			own := fmt.Sprintf("%s.steps[%d].retry", key, k)
+			r.checkDelays(step.Retry.Or(phase.Retry).Or(f.Retry), own, key+".retry", "retry")
+		}
 	}
 	r.checkOutputs(f)
 	if r.checkNeeds(f, phases) {
@@ -49,6 +55,30 @@ func (r *reader) checkSteps(phase Phase, key string) {
 			r.complainAt(name, "is %q, as in line %d; each step of a phase needs a name of its own", step.Name, line)
 		} else {
 			steps[step.Name] = r.nodes[name].Line
+		}
+	}
+}
+
+// checkDelays refuses a base_delay above max_delay. places are the keys of the policies that said either, the innermost
+// first: the complaint is about the one that was said last.
+func (r *reader) checkDelays(policy command.Policy, places ...string) {
+	resolved := policy.Resolve(0)
+	base, most := resolved.BaseDelay, resolved.MaxDelay
+	if base <= most {
+		return
+	}
+	for _, place := range places {
+		key, want := place+".base_delay", fmt.Sprintf("is %v, want at most max_delay, which is %v", base, most)
+		if r.nodes[key] == nil {
+			key, want = place+".max_delay", fmt.Sprintf("is %v, want at least base_delay, which is %v", most, base)
+		}
+		switch {
+		case r.nodes[key] == nil: // said further out
+		case slices.ContainsFunc(r.problems, func(p Problem) bool { return p.Key == key }): // for another step too
+			return
+		default:
+			r.complainAt(key, "%s", want)
+			return
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/pipefile"
+	"github.com/backspan/backspan/internal/decide"
 	"github.com/backspan/backspan/retry"
 )
 
@@ -77,7 +78,7 @@ func play(p retry.Policy, r *rand.Rand) (took, waited time.Duration, commands in
 	for n := 1; ; n++ {
 		commands++
 		took += p.AttemptTimeout
-		d := p.Decide(retry.Ended{Attempt: n, Err: fmt.Errorf("no"), Elapsed: took, Previous: previous, Random: r.Float64()})
+		d := decide.For(p, decide.Ended{Attempt: n, Err: fmt.Errorf("no"), Elapsed: took, Previous: previous, Random: r.Float64()})
 		if !d.Retry {
 			return took, waited, commands
 		}

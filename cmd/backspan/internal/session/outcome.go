@@ -10,28 +10,32 @@ type Outcome string
 
 // The outcomes.
 const (
-	Succeeded Outcome = semconv.OutcomeSuccess // at once
-	Recovered Outcome = semconv.OutcomeRecovered
-	FellBack  Outcome = "fell_back" // a phase whose result is its fallback's
-	Exhausted Outcome = semconv.OutcomeExhausted
-	Permanent Outcome = semconv.OutcomePermanent
-	Deadline  Outcome = semconv.OutcomeDeadline
-	Budget    Outcome = semconv.OutcomeBudget
-	Panicked  Outcome = semconv.OutcomePanic
-	Cancelled Outcome = semconv.OutcomeCancelled
-	Failed    Outcome = semconv.StatusFailed
-	Retried   Outcome = semconv.ResultRetrying // a try that failed and was followed by another
-	Skipped   Outcome = semconv.StatusSkipped
-	Unended   Outcome = "open" // it has not ended, or its end was not recorded
+	Succeeded    Outcome = semconv.OutcomeSuccess // at once
+	Recovered    Outcome = semconv.OutcomeRecovered
+	FellBack     Outcome = "fell_back" // a phase whose result is its fallback's
+	Exhausted    Outcome = semconv.OutcomeExhausted
+	Permanent    Outcome = semconv.OutcomePermanent
+	NotRetryable Outcome = semconv.OutcomeNotRetryable
+	RetryLater   Outcome = semconv.OutcomeRetryLater
+	Deadline     Outcome = semconv.OutcomeDeadline
+	Budget       Outcome = semconv.OutcomeBudget
+	Panicked     Outcome = semconv.OutcomePanic
+	Cancelled    Outcome = semconv.OutcomeCancelled
+	Failed       Outcome = semconv.StatusFailed
+	Retried      Outcome = semconv.ResultRetrying // a try that failed and was followed by another
+	Skipped      Outcome = semconv.StatusSkipped
+	Unended      Outcome = "open" // it has not ended, or its end was not recorded
 )
 
 // Outcomes are all of them, in the order in which they are listed.
 var Outcomes = [...]Outcome{
-	Succeeded, Recovered, FellBack, Exhausted, Permanent, Deadline, Budget, Panicked, Cancelled, Failed, Retried, Skipped, Unended,
+	Succeeded, Recovered, FellBack, Exhausted, Permanent, NotRetryable, RetryLater, Deadline, Budget, Panicked,
+	Cancelled, Failed, Retried, Skipped, Unended,
 }
 
 var words = map[Outcome]string{
 	Succeeded: "succeeded", Recovered: "recovered", FellBack: "fell back", Exhausted: "exhausted", Permanent: "permanent",
+	NotRetryable: "not retryable", RetryLater: "told to retry later",
 	Deadline: "out of time", Budget: "budget spent", Panicked: "panicked", Cancelled: "cancelled", Failed: "failed",
 	Retried: "failed, retried", Skipped: "skipped", Unended: "not ended",
 }

@@ -263,7 +263,10 @@ func (n *Node) loops() int {
 	if n.Parent == nil || n.ofPhase() {
 		return 1
 	}
-	outer, _ := n.Parent.Number(semconv.DepthKey)
+	outer, said := n.Parent.Number(semconv.DepthKey)
+	if try := n.Parent.Parent; !said && try != nil && try.IsTry() {
+		outer = try.loops() // what succeeds at once does not say it
+	}
 	return outer + 1
 }
 

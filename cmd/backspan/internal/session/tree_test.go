@@ -192,6 +192,10 @@ func TestTreesAdopts(t *testing.T) {
 		{"the outer loop of two, by its depth", append(inner, span(9, 77, 60, 70, depth(1))), "1(2 3(4(5) 9))"},
 		{"the inner loop of two, by its depth", append(inner, span(9, 77, 60, 70, depth(2))), "1(2 3(4(5(9))))"},
 		{"the inner loop of two, without depth", append(inner, span(9, 77, 60, 70)), "1(2 3(4(5(9))))"},
+		{
+			"the inner loop of two that says no depth, by that of the outer one",
+			append(outer, span(4, 3, 50, 100), attempt(span(5, 4, 50, 100)), span(9, 77, 60, 70, depth(2))), "1(2 3(4(5(9))))",
+		},
 		{"not outside of any attempt", append(outer, span(9, 77, 42, 48, depth(1))), "1(2 3) 9"},
 		{"not when it is deeper", append(outer, span(9, 77, 60, 70, depth(2))), "1(2 3) 9"},
 		{

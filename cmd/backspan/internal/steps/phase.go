@@ -28,9 +28,12 @@ func (p *phaseRun) run(ctx context.Context, in orchestrator.Input) (any, error) 
 	own := map[string]string{}
 	for _, step := range p.phase.Steps {
 		policy := step.Retry.Resolve(0)
-		policy.Retryable = step.Retry.Retryable
 		output, err := retry.Value(ctx, step.Name, policy, func(ctx context.Context) (*output, error) {
-			return p.attempt(ctx, in, step, policy, own)
+			output, err := p.attempt(ctx, in, step, policy, own)
+			if err != nil && !step.Retry.Retryable(err) {
+				err = retry.Permanent(err) // the recovery of the phase would not mend it either
+			}
+			return output, err
 		})
 		if err != nil {
 			return nil, err

@@ -60,9 +60,13 @@ func Cut(s string, w int, ellipsis string) string {
 	return s
 }
 
-// Shorten fits the text of an error into w columns. Go's errors tell the way from the outside in, "get prices:
-// dial tcp 127.0.0.1:80: connect: connection refused": the end says what happened, so the beginning goes first.
+// Shorten fits the text of an error into w columns. Go's errors tell the way from the outside in, "get prices: dial
+// tcp 127.0.0.1:80: connect: connection refused": the end says what happened, so the beginning goes first. The first
+// failure, which package retry adds in brackets to the last one, goes before that.
 func Shorten(s string, w int, ellipsis string) string {
+	if last, _, found := strings.Cut(s, " (first: "); found && Width(s) > w {
+		s = last
+	}
 	for Width(s) > w {
 		_, inner, found := strings.Cut(s, ": ")
 		if !found || inner == "" {

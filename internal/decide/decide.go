@@ -1,0 +1,47 @@
+// Package decide is how packages that run attempts themselves ask package retry what follows an attempt. It keeps the
+// names that only they need out of retry's own documentation.
+package decide
+
+import (
+	"math"
+	"time"
+)
+
+// Ended is all that a decision needs to know of an attempt that ended.
+type Ended struct {
+	Attempt     int           // its number, from 1
+	Err         error         // what it returned
+	Context     error         // Err() of the context around the operation; nil while that is alive
+	Cause       error         // context.Cause of that context; nil while it is alive
+	Elapsed     time.Duration // since the operation began
+	Remaining   time.Duration // until the deadline of the context around the operation
+	HasDeadline bool          // whether that context has a deadline; Remaining means nothing without
+	Previous    time.Duration // what was waited before this attempt
+	Random      float64       // a number in [0,1) for the jitter
+}
+
+// A Decision says what follows an attempt: nothing more to do (Reason nil, Retry false), another attempt after Delay,
+// or the end for a Reason.
+type Decision struct {
+	Retry  bool
+	Delay  time.Duration
+	Asked  time.Duration // the wait that the server asked for; 0: none
+	Reason error         // one of package retry's reasons
+	Cause  error         // why the time was up, or what wait did not fit; nil for the other reasons
+}
+
+// For decides for a retry.Policy. Package retry sets it when it is initialized, because this package cannot import it.
+var For func(policy any, e Ended) Decision
+
+// RetriesLeft returns how many retries follow an attempt, counted from 1; -1 means without limit. maxRetries is that
+// of a retry.Policy whose defaults are filled in: retry.Never is below every number of an attempt, retry.Unlimited is
+// the largest int.
+func RetriesLeft(maxRetries, attempt int) int {
+	switch {
+	case maxRetries == math.MaxInt:
+		return -1
+	case maxRetries < attempt:
+		return 0
+	}
+	return maxRetries - attempt + 1
+}

@@ -1,0 +1,148 @@
+package retry_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/backspan/backspan/retry"
+	"github.com/backspan/backspan/retry/retrytest"
+)
+
+func TestAfterAttemptIsCalledForEachOne(t *testing.T) {
+	leave := func(how func()) func(context.Context) error {
+		return func(context.Context) error { <-time.After(time.Second); how(); return nil }
+	}
+	for name, c := range map[string]struct {
+		op   func(context.Context) error
+		want []string
+	}{
+		"success": {then(nil), []string{"0s: 1, 2 left, took 0s, waited 0s, waits 0s: <nil>, stop <nil>"}},
+		"recovered": {then(errRefused, nil), []string{
+			"0s: 1, 2 left, took 0s, waited 0s, waits 1s: connection refused, stop <nil>",
+			"1s: 2, 1 left, took 0s, waited 1s, waits 0s: <nil>, stop <nil>",
+		}},
+		"exhausted": {
+			func(context.Context) error { <-time.After(time.Second); return errRefused }, []string{
+				"1s: 1, 2 left, took 1s, waited 0s, waits 1s: connection refused, stop <nil>",
+				"3s: 2, 1 left, took 1s, waited 1s, waits 2s: connection refused, stop <nil>",
+				"6s: 3, 0 left, took 1s, waited 2s, waits 0s: connection refused, stop retries exhausted",
+			},
+		},
+		"permanent": {then(retry.Permanent(errRefused)), []string{"0s: 1, 2 left, took 0s, waited 0s, waits 0s: connection refused, stop permanent error"}},
+		"panic":     {leave(func() { panic("out of paper") }), []string{"1s: 1, 2 left, took 1s, waited 0s, waits 0s: panic: out of paper, stop panic"}},
+		"goexit":    {leave(runtime.Goexit), []string{"1s: 1, 2 left, took 1s, waited 0s, waits 0s: the operation called runtime.Goexit, stop panic"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				var seen []string
+				p := retry.Policy{MaxRetries: 2, AfterAttempt: func(_ context.Context, a retry.Attempt) {
+					seen = append(seen, fmt.Sprintf("%v: %d, %d left, took %v, waited %v, waits %v: %v, stop %v",
+						time.Since(start), a.Number, a.RetriesLeft, a.Duration, a.Delay, a.NextDelay, a.Err, a.Stop))
+				}}
+				done := make(chan struct{})
+				go func() {
+					defer close(done)
+					defer func() { _ = recover() }()
+					_ = retry.Do(t.Context(), "data_load", p, c.op)
+				}()
+				<-done
+				if !slices.Equal(seen, c.want) {
+					t.Errorf("got  %q\nwant %q", seen, c.want)
+				}
+			})
+		})
+	}
+}
+
+type requestKey struct{}
+
+// A log written in the hook belongs to the operation: its trace, its request.
+func TestAfterAttemptGetsTheOperationsContext(t *testing.T) {
+	ctx, rec := retrytest.Record(t, context.WithValue(retrytest.NoWait(t.Context()), requestKey{}, "r-17"))
+	var operations []trace.SpanID
+	p := retry.Policy{MaxRetries: 1, AfterAttempt: func(ctx context.Context, a retry.Attempt) {
+		operations = append(operations, trace.SpanContextFromContext(ctx).SpanID())
+		if ctx.Value(requestKey{}) != "r-17" || a.Operation != "data_load" {
+			t.Errorf("request %v, operation %q", ctx.Value(requestKey{}), a.Operation)
+		}
+		if n := rec.Attempts("data_load"); n != a.Number {
+			t.Errorf("attempt %d: %d spans of attempts have ended", a.Number, n)
+		}
+	}}
+	if err := retry.Do(ctx, "data_load", p, then(errRefused)); !errors.Is(err, retry.ErrExhausted) {
+		t.Fatal(err)
+	}
+	want := rec.Spans()[2].SpanContext().SpanID()
+	if !slices.Equal(operations, []trace.SpanID{want, want}) {
+		t.Errorf("spans %v, want %v twice", operations, want)
+	}
+}
+
+func TestAfterAttemptIsNotCalledForAStopInAWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		time.AfterFunc(time.Second/2, cancel)
+		calls := 0
+		p := retry.Policy{AfterAttempt: func(context.Context, retry.Attempt) { calls++ }}
+		if err := retry.Do(ctx, "data_load", p, then(errRefused)); !errors.Is(err, retry.ErrCancelled) || calls != 1 {
+			t.Errorf("error %v, %d calls, want 1", err, calls)
+		}
+	})
+}
+
+func TestAfterAttemptKnowsTheDepth(t *testing.T) {
+	ctx := retrytest.NoWait(t.Context())
+	var seen []int
+	p := retry.Policy{MaxRetries: 1, AfterAttempt: func(_ context.Context, a retry.Attempt) { seen = append(seen, a.Depth) }}
+	_ = retry.Do(ctx, "outer", p, func(ctx context.Context) error {
+		return retry.Do(ctx, "inner", p, func(context.Context) error { return errRefused })
+	})
+	if want := []int{1, 1, 0, 1, 1, 0}; !slices.Equal(seen, want) {
+		t.Errorf("depths %v, want %v", seen, want)
+	}
+}
+
+func TestAPanicInAfterAttemptEndsTheOperation(t *testing.T) {
+	for name, op := range map[string]func(context.Context) error{
+		"after a failure": then(errRefused),
+		"after a success": then(nil),
+		"after a panic":   func(context.Context) error { panic("out of paper") },
+	} {
+		ctx, rec := retrytest.Record(t, t.Context())
+		calls := 0
+		func() {
+			defer func() {
+				if r := recover(); r != "hook" {
+					t.Errorf("%s: recovered %v, want the hook's panic", name, r)
+				}
+			}()
+			p := retry.Policy{AfterAttempt: func(context.Context, retry.Attempt) { calls++; panic("hook") }}
+			_ = retry.Do(ctx, "data_load", p, op)
+		}()
+		if got := rec.Outcomes("data_load"); !slices.Equal(got, []string{"panic"}) || rec.Attempts("data_load") != 1 || calls != 1 {
+			t.Errorf("%s: outcomes %q, %d attempts, %d calls", name, got, rec.Attempts("data_load"), calls)
+		}
+	}
+}
+
+// What Retryable panics with is the attempt's end.
+func TestAPanicInRetryableEndsTheSpans(t *testing.T) {
+	ctx, rec := retrytest.Record(t, t.Context())
+	func() {
+		defer func() { _ = recover() }()
+		_ = retry.Do(ctx, "data_load", retry.Policy{Retryable: func(error) bool { panic("rule") }}, then(errRefused))
+	}()
+	want := "data_load: panic\n  attempt 1: failed: panic: rule\n"
+	if got := rec.Tree(); got != want {
+		t.Errorf("got:\n%swant:\n%s", got, want)
+	}
+}
