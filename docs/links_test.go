@@ -11,6 +11,7 @@ import (
 
 var (
 	codeBlock = regexp.MustCompile("(?ms)^```.*?^```$")
+	code      = regexp.MustCompile("`[^`\n]*`")
 	link      = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	heading   = regexp.MustCompile(`(?m)^#+ (.*)$`)
 	unlinked  = regexp.MustCompile(`[^\pL\pN _-]`) // what an anchor leaves out of its heading
@@ -28,7 +29,8 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	}
 	links := 0
 	for _, file := range append(files, more...) {
-		for _, m := range link.FindAllStringSubmatch(prose(t, file), -1) {
+		text := code.ReplaceAllString(prose(t, file), "``") // errors.AsType[T](err) is no link
+		for _, m := range link.FindAllStringSubmatch(text, -1) {
 			if strings.Contains(m[1], "://") {
 				continue
 			}
