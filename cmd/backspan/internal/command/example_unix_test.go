@@ -32,5 +32,5 @@ func Example() {
 	fmt.Println(err)
 	// Output:
 	// attempt 1
-	// load: permanent error after 1 attempt: exit code 3: no such table
+	// load: not retryable after 1 attempt: exit code 3: no such table
 }
