@@ -3,9 +3,12 @@
 package drawn
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -37,6 +40,22 @@ func (v *vt) awaitText(text string) {
 	v.await(text, func(shown string) bool { return strings.Contains(shown, text) })
 }
 
+var countdown = regexp.MustCompile(`attempt 2/4 in (\d\.\d)s  ┄+ *  ✗ connection refused`)
+
+// awaitCountdown waits until fewer than so many seconds are left of the wait that is shown, and returns how many are.
+func (v *vt) awaitCountdown(below float64) (left float64) {
+	v.t.Helper()
+	v.await(fmt.Sprintf("a countdown below %.1fs", below), func(shown string) bool {
+		found := countdown.FindStringSubmatch(shown)
+		if found == nil {
+			return false
+		}
+		left, _ = strconv.ParseFloat(found[1], 64) // it is a number
+		return left < below
+	})
+	return left
+}
+
 // The whole way: a real terminal, its size, its driver, and what is left of it at the end.
 func TestLiveOnARealTerminal(t *testing.T) {
 	master, tty, err := pty.Open()
@@ -60,8 +79,8 @@ func TestLiveOnARealTerminal(t *testing.T) {
 	ctx, run := e.start(t.Context(), scope.Frame{}, semconv.KindRun, "demo")
 	e.startWaiting(ctx, "fetch_prices_of_all")
 
-	screen.awaitText("attempt 2/4 in 7.8s  ┄┄┄┄┄┄┄┄  ✗ connection refused")
-	screen.awaitText("attempt 2/4 in 7.7s")
+	left := screen.awaitCountdown(8)
+	screen.awaitCountdown(left)
 	view.Printf("a line from elsewhere")
 	screen.awaitText("a line from elsewhere\n▸ demo")
 

@@ -93,7 +93,7 @@ func (f *frame) span(n *liveSpan, indent string) {
 	switch {
 	case n.ended != nil:
 		f.endedWords(l, n)
-	case n.wait.planned > 0:
+	case n.wait != (wait{}):
 		f.waitWords(l, n)
 	default:
 		f.runningWords(l, n)
@@ -116,7 +116,7 @@ func (f *frame) mark(n *liveSpan) (string, term.Style) {
 	case n.ended != nil:
 		m := waterfall.Mark(n.ended)
 		return f.glyphs.Marks[m], m.Style()
-	case n.wait.planned > 0:
+	case n.wait != (wait{}):
 		return f.glyphs.Wait, term.Yellow
 	}
 	return f.glyphs.Running, term.Plain
@@ -145,7 +145,8 @@ func (f *frame) waitWords(l *term.Line, n *liveSpan) {
 	l.Add(term.Yellow, fmt.Sprintf("%s in %s  ", n.nextTry(), text.Countdown(left)))
 	if f.width >= wideFrame {
 		// Rounded up: something is to be seen as long as something is left.
-		dots := int((left*waitColumns + n.wait.planned - 1) / n.wait.planned)
+		planned := n.wait.planned()
+		dots := int((left*waitColumns + planned - 1) / planned)
 		end := l.Width + waitColumns + 2
 		for range min(dots, waitColumns) {
 			l.Add(term.Faint, f.glyphs.Wait)

@@ -63,8 +63,8 @@ func (n *liveSpan) endLine(s *session.Span) string {
 		said = n.reason(s) // "cancelled (SIGTERM): …"
 	}
 	line := fmt.Sprintf("%s: %s, took %s", n.title(), said, took)
-	if waited, ok := s.Seconds(semconv.TotalDelayKey); ok && waited > 0 {
-		line += ", waited " + text.Duration(waited)
+	if n.waited > 0 {
+		line += ", waited " + text.Duration(n.waited)
 	}
 	if s.Failed() && !told {
 		line += ": " + n.reason(s)

@@ -14,9 +14,10 @@ import (
 
 // A wait is one that goes on.
 type wait struct {
-	until   time.Time
-	planned time.Duration
+	since, until time.Time // until as planned
 }
+
+func (w wait) planned() time.Duration { return w.until.Sub(w.since) }
 
 // A liveState knows the spans that run, and the phases of running runs that ended.
 type liveState struct {
@@ -41,6 +42,7 @@ type liveSpan struct {
 	trying  time.Time // when the newest started
 	failure string    // why the last one failed; "" before any did
 	wait    wait      // the current one; zero when there is none
+	waited  time.Duration
 
 	ended *session.Span // a phase that ended, while its run goes on
 }
@@ -80,7 +82,7 @@ func (st *liveState) start(frame scope.Frame, s sdktrace.ReadWriteSpan) *liveSpa
 			h.tries++
 		}
 		h.tryKind, h.tryName, h.trying = n.kind, n.name, s.StartTime()
-		h.wait = wait{}
+		h.waitEnded(s.StartTime())
 	}
 	return nil
 }
@@ -115,6 +117,7 @@ func (st *liveState) end(s sdktrace.ReadOnlySpan) *liveSpan {
 		return nil
 	}
 	delete(st.spans, key)
+	n.waitEnded(s.EndTime())
 	if !isShown(n.kind) {
 		if n.host != nil {
 			n.host.tried(s)
@@ -167,7 +170,15 @@ func (n *liveSpan) tried(s sdktrace.ReadOnlySpan) {
 		return
 	}
 	if delay, ok := span.Seconds(semconv.NextDelayKey); ok && delay > 0 {
-		n.wait = wait{span.End.Add(delay), delay}
+		n.wait = wait{span.End, span.End.Add(delay)}
+	}
+}
+
+// waitEnded ends the current wait, if there is one.
+func (n *liveSpan) waitEnded(at time.Time) {
+	if n.wait != (wait{}) {
+		n.waited += at.Sub(n.wait.since)
+		n.wait = wait{}
 	}
 }
 

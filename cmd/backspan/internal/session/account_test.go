@@ -105,19 +105,3 @@ func TestSummaryByName(t *testing.T) {
 			s.ByName[0].Time.Working, s.ByName[1].Time.Working, s.Operations.Time.Working)
 	}
 }
-
-// What was planned is told, unless something else happened.
-func TestWaitTold(t *testing.T) {
-	for _, c := range []struct{ planned, took, want time.Duration }{
-		{ms(250), ms(250), ms(250)},
-		{ms(250), ms(252), ms(250)},
-		{ms(250), ms(400), ms(400)},
-		{ms(250), ms(100), ms(100)},
-		{0, ms(100), ms(100)},
-	} {
-		w := Wait{From: epoch, To: epoch.Add(c.took), Planned: c.planned}
-		if got := w.Told(); got != c.want {
-			t.Errorf("%v planned and %v taken is told as %v, want %v", c.planned, c.took, got, c.want)
-		}
-	}
-}

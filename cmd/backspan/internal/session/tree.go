@@ -53,11 +53,11 @@ func (n *Node) Said() string { return n.Span.Said(n.Made()) }
 // Waited is the sum of the waits of an operation or a phase, and the wait after a try.
 func (n *Node) Waited() (sum time.Duration) {
 	if n.Wait != nil {
-		return n.Wait.Told()
+		return n.Wait.Took()
 	}
 	for _, try := range n.Tries {
 		if try.Wait != nil {
-			sum += try.Wait.Told()
+			sum += try.Wait.Took()
 		}
 	}
 	return sum

@@ -14,18 +14,8 @@ type Wait struct {
 	Cut      bool          // no try came after it: cancelled, or out of time
 }
 
-// Took is how long w lasted.
+// Took is how long w lasted, as measured. That is what is told of a wait everywhere, not what was planned.
 func (w *Wait) Took() time.Duration { return w.To.Sub(w.From) }
-
-// Told is how long w is said to have lasted: what was planned when that is what happened, without the moment that timers
-// take.
-func (w *Wait) Told() time.Duration {
-	took := w.Took()
-	if w.Planned <= took && took <= w.Planned+w.Planned/10+20*time.Millisecond {
-		return w.Planned
-	}
-	return took
-}
 
 // waitAfter is the wait of n between its i-th try and the next; nil when there was none.
 func (n *Node) waitAfter(i int) *Wait {

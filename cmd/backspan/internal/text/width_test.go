@@ -49,8 +49,9 @@ func TestShorten(t *testing.T) {
 		{"open /etc/backspan/a-long-name.yaml: permission denied", 30, "permission denied"},
 		{"lookup api.example.com: no such host", 20, "no such host"},
 		{"a message without any way", 10, "a message…"},
-		{"gave up after 2 attempts: exit code 7 (first: exit code 8: bad day)", 30, "exit code 7"},
-		{"gave up: exit 7 (first: exit 8)", 40, "gave up: exit 7 (first: exit 8)"},
+		{"gave up after 2 attempts: exit code 7 (first: exit code 8: bad day)", 20, "exit code 7 (first:…"},
+		{"gave up: exit 7 (first: exit 8)", 25, "exit 7 (first: exit 8)"},
+		{"get (a: b): c) d: refused", 10, "refused"},
 		{"ends with a colon: ", 10, "ends with…"},
 	} {
 		if got := Shorten(Line(c.in), c.w, "…"); got != c.want {

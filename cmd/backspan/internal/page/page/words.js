@@ -57,14 +57,17 @@ function duration(us) {
 }
 
 // shorten fits an error into n letters. Errors tell the way from the outside in, "get prices: dial tcp: connection
-// refused": the end says what happened, so the beginning goes first.
+// refused": the end says what happened, so the beginning goes first. What stands in brackets belongs to what is before
+// it, as in text.Shorten in Go.
 function shorten(text, n) {
-  while (text.length > n) {
-    const at = text.indexOf(': ');
-    if (at < 0 || at + 2 >= text.length) break;
-    text = text.slice(at + 2);
+  let depth = 0;
+  let from = 0;
+  for (let i = 0; i + 2 < text.length && text.length - from > n; i++) {
+    if ('([{'.includes(text[i])) depth++;
+    else if (')]}'.includes(text[i])) depth--;
+    else if (depth <= 0 && text[i] === ':' && text[i + 1] === ' ') from = i + 2;
   }
-  return text;
+  return text.slice(from);
 }
 
 // excerpt is the surroundings of a word in a text.
