@@ -48,6 +48,7 @@ var rooms = []room{
 	{"internal/tracer", []string{"internal/semconv", "internal/scope", "internal/boundtext"}, api},
 	{"internal/decide", nil, nil},
 	{"internal/nearest", nil, nil},
+	{"redact", nil, nil},
 	{"internal/wholefile", nil, nil},
 	{"internal/otelenv", nil, []string{"golang.org/x/net", "golang.org/x/text"}},
 	{"retry", loop, api},
@@ -57,8 +58,8 @@ var rooms = []room{
 	{"orchestrator/engine", with(loop, "retry"), api},
 
 	// Beside the floors.
-	{"events", nil, []string{"golang.org/x/sys"}},
-	{"telemetry", with(ground, "internal/otelenv", "events"), anything},
+	{"events", []string{"redact"}, []string{"golang.org/x/sys"}},
+	{"telemetry", with(ground, "internal/otelenv", "events", "redact"), anything},
 	{"examples", anything, anything},
 	{"examples/*", anything, anything},
 }

@@ -1,0 +1,84 @@
+package redact
+
+import (
+	"regexp"
+	"strings"
+)
+
+// Mask takes the place of a secret.
+const Mask = "***"
+
+// Nothing returns text as it is. As a Redact field it turns redaction off.
+func Nothing(text string) string { return text }
+
+// Secrets returns text with the secrets that it recognizes replaced by [Mask]:
+//
+//   - passwords in URLs and in data source names: postgres://user:***@host, user:***@tcp(host:3306)/db
+//   - the values of Authorization and Cookie headers, and credentials behind Bearer and Basic
+//   - values of token, password, passwd, passphrase, secret, api_key, access_key and the like, behind "=" or in JSON
+//     or a header. Such a value has at least 6 characters of A-Z a-z 0-9 . _ ~ + / -.
+//   - tokens of known shapes: GitHub, GitLab, AWS, Google, Slack, Stripe, npm, PyPI, Hugging Face, sk-…, JWTs
+//   - private keys in PEM
+//
+// Secrets that are cut off at the end of text are recognized too, and so is what misses a closing quote. Secrets may be
+// called from several goroutines at once.
+func Secrets(text string) string {
+	var out masked
+	for i := 0; ; {
+		for i < len(text) && !notable[text[i]] {
+			i++
+		}
+		if i == len(text) {
+			return out.text(text)
+		}
+		found := look(text, i)
+		out.mask(text, found.from, found.to)
+		i = max(i+1, found.to)
+	}
+}
+
+// Also returns a function that masks what [Secrets] masks, and what the patterns match. In a pattern with groups, only
+// what the groups match is masked: customer=(\d+) keeps "customer=". The function may be called from several goroutines
+// at once.
+func Also(patterns ...*regexp.Regexp) func(string) string {
+	return func(text string) string {
+		text = Secrets(text)
+		for _, pattern := range patterns {
+			var out masked
+			for _, match := range pattern.FindAllStringSubmatchIndex(text, -1) {
+				if len(match) > 2 {
+					match = match[2:]
+				}
+				for ; len(match) > 1; match = match[2:] {
+					out.mask(text, match[0], match[1])
+				}
+			}
+			text = out.text(text)
+		}
+		return text
+	}
+}
+
+// masked is a text with parts of it masked.
+type masked struct {
+	out  strings.Builder
+	done int // how much of the text is in out
+}
+
+// mask masks text[from:to], unless that is empty or begins in a part that is masked already.
+func (m *masked) mask(text string, from, to int) {
+	if from < m.done || from >= to {
+		return
+	}
+	m.out.WriteString(text[m.done:from])
+	m.out.WriteString(Mask)
+	m.done = to
+}
+
+func (m *masked) text(text string) string {
+	if m.done == 0 {
+		return text
+	}
+	m.out.WriteString(text[m.done:])
+	return m.out.String()
+}

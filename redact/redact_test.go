@@ -1,0 +1,227 @@
+package redact
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+)
+
+const (
+	github = "ghp_16C7e42F292c6912E7710c838347Ae178B4a"
+	jwt    = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
+	pem    = "MIIEowIBAAKCAQEAu1SU1LfVLPHCozMxH2Mo4lgOEePzNm0tRgeLezV6ffAt0gun"
+)
+
+func TestSecretsAreMasked(t *testing.T) {
+	for _, c := range []struct{ in, want string }{
+		{"dial postgres://u:hunter2@h", "dial postgres://u:***@h"},
+		{"postgres://u:p@ss:w0rd@h:5432/db?x=1", "postgres://u:***@h:5432/db?x=1"},
+		{"postgres://u:p/w#1@h/db", "postgres://u:***@h/db"},
+		{"postgres://u:9x/w@h/db", "postgres://u:***@h/db"},
+		{"redis://:hunter2@h:6379/0", "redis://:***@h:6379/0"},
+		{"amqp://a:b@h1,amqp://c:d@h2", "amqp://a:***@h1,amqp://c:***@h2"},
+		{`Get "https://u:p%40ss@h/x": EOF`, `Get "https://u:***@h/x": EOF`},
+		{"dial postgres://user:hunter2", "dial postgres://user:***"},
+		{"dial mongodb+srv://user:hunter2 …", "dial mongodb+srv://user:*** …"},
+		{`parse "postgres://u:hunter2#x@h": invalid port ":hunter2" after host`, `parse "postgres://u:***@h": invalid port ":***" after host`},
+		{"user:hunter2@tcp(db:3306)/x: refused", "user:***@tcp(db:3306)/x: refused"},
+		{"POST https://hooks.slack.com/services/T000/B000/XXXX failed", "POST https://hooks.slack.com/services/*** failed"},
+
+		{"Authorization: Bearer abc.def", "Authorization: Bearer ***"},
+		{"authorization: bearer abcdef refused", "authorization: bearer *** refused"},
+		{"map[Authorization:[Bearer abc] Accept:[*/*]]", "map[Authorization:[Bearer ***] Accept:[*/*]]"},
+		{`{"Authorization":"Basic dTpw","x":1}`, `{"Authorization":"Basic ***","x":1}`},
+		{`"{\"authorization\":\"Bearer abc\"}"`, `"{\"authorization\":\"Bearer ***\"}"`},
+		{`Authorization: "Bearer abc`, `Authorization: "Bearer ***`},
+		{"Proxy-Authorization: Basic dTpw", "Proxy-Authorization: Basic ***"},
+		{"Authorization: token abcd", "Authorization: token ***"},
+		{"Authorization: abc123", "Authorization: ***"},
+		{"Authorization: AWS4-HMAC-SHA256 Credential=A/b, Signature=c0ffee\nHost: x", "Authorization: AWS4-HMAC-SHA256 ***\nHost: x"},
+		{`Authorization: Digest username="u", response="c0ffee"`, "Authorization: Digest ***"},
+		{"authorization=Bearer%20abc&x=1", "authorization=Bearer%20***"},
+		{"curl -H 'Authorization: Bearer abc' https://h", "curl -H 'Authorization: Bearer ***' https://h"},
+		{"Set-Cookie: sid=c0ffee; Path=/", "Set-Cookie: ***"},
+		{"Cookie: a=b; c=d\nHost: h", "Cookie: ***\nHost: h"},
+		{"invalid Bearer abc123def", "invalid Bearer ***"},
+		{"sent Basic dXNlcjpwYXNz", "sent Basic ***"},
+
+		{"GET /v1?api_key=0123456789&page=2", "GET /v1?api_key=***&page=2"},
+		{"?apiKey=abcdef", "?apiKey=***"},
+		{"api-key=abcdef", "api-key=***"},
+		{"password=hunter2", "password=***"},
+		{"PASSWORD=hunter2;", "PASSWORD=***;"},
+		{"DB_PASSWORD=hunter2 ./run", "DB_PASSWORD=*** ./run"},
+		{"password=p@ssw0rd!, host=h", "password=***, host=h"},
+		{"host=h password='hunter 2' dbname=d", "host=h password='***' dbname=d"},
+		{`password="correct horse`, `password="***`},
+		{"password = hunter2", "password = ***"},
+		{"password: hunter2", "password: ***"},
+		{`{"password":"correcthorse","user":"u"}`, `{"password":"***","user":"u"}`},
+		{`{\"password\": \"correcthorse\"}`, `{\"password\": \"***\"}`},
+		{`{"access_token":"abcdef`, `{"access_token":"***`},
+		{"X-Api-Key: abc123def", "X-Api-Key: ***"},
+		{"refresh_token=abcdef", "refresh_token=***"},
+		{"client_secret=abcdef", "client_secret=***"},
+		{"aws_secret_access_key=wJalrXUtnFEMI/K7MDENG/bPxRfiCY", "aws_secret_access_key=***"},
+		{"https://h/f?X-Amz-Signature=c0ffee00&x=1", "https://h/f?X-Amz-Signature=***&x=1"},
+		{"https://h/f?sv=1&sig=abc%2Bdef%3D", "https://h/f?sv=1&sig=***"},
+		{"AccountName=a;AccountKey=abcdef==;x", "AccountName=a;AccountKey=***;x"},
+		{"Server=h;UID=sa;PWD=hunter2", "Server=h;UID=sa;PWD=***"},
+		{"token=abcdef", "token=***"},
+		{"token=ab~+/-", "token=***"},
+
+		{"bad credentials: " + github, "bad credentials: ***"},
+		{github[:20], "***"},
+		{"gho_16C7e42F292c6912", "***"},
+		{"github_pat_11ABCDEFG0abcdefghijkl_mnopqrstuvwxyz", "***"},
+		{"glpat-abcdefghij0123456789", "***"},
+		{"key AKIAIOSFODNN7EXAMPLE is inactive", "key *** is inactive"},
+		{"ASIAIOSFODNN7EXAMPLE", "***"},
+		{"AIzaSyA1234567890abcdefghijklmnopqrstuv", "***"},
+		{"xoxb-123456789012-abcdef", "***"},
+		{"xapp-1-A0123-abcdef", "***"},
+		{"sk-ant-api03-abcdefghij0123456789", "***"},
+		{"sk_live_abcdefgh", "***"},
+		{"npm_abcdefghijklmnopqrstuvwxyz0123456789", "***"},
+		{"hf_abcdefghijklmnopqrstuvwxyzabcdefgh", "***"},
+		{"pypi-AgEIcHlwaS5vcmcCJDAwMDAwMDAw", "***"},
+		{"JWT " + jwt + " expired", "JWT *** expired"},
+		{jwt[:30], "***"},
+		{"-----BEGIN RSA PRIVATE KEY-----\n" + pem + "\n-----END RSA PRIVATE KEY-----\nx", "-----BEGIN RSA PRIVATE KEY-----***-----END RSA PRIVATE KEY-----\nx"},
+		{`-----BEGIN PRIVATE KEY-----\n` + pem, "-----BEGIN PRIVATE KEY-----***"},
+		{"-----BEGIN OPENSSH PRIVATE KEY-----\n" + pem[:20], "-----BEGIN OPENSSH PRIVATE KEY-----***"},
+		{"token=abcdef and " + github, "token=*** and ***"},
+	} {
+		got := Secrets(c.in)
+		if got != c.want {
+			t.Errorf("Secrets(%q) = %q, want %q", c.in, got, c.want)
+		}
+		if again := Secrets(got); again != got {
+			t.Errorf("Secrets(%q) = %q: what is masked is masked again", got, again)
+		}
+	}
+}
+
+func TestWhatIsNoSecretStays(t *testing.T) {
+	for _, text := range []string{
+		"",
+		"Connection timeout",
+		"Error in data_load: GET /v1/co2/1969-1978: 503 Service Unavailable",
+		"unexpected token=}",
+		`unexpected token=")`,
+		"unexpected token: identifier",
+		"unexpected token = identifier",
+		"syntax error near unexpected token `newline'",
+		"token=abc",
+		"token == other",
+		"max_tokens=1000000",
+		"tokens=123456789",
+		"tokenizer=wordpiece1",
+		"password: required",
+		"password is too short",
+		`{"password":"must have 8 characters"}`,
+		"PWD=/home/user/project1",
+		"secret_name=production/db",
+		"key=abcdefgh",
+		"monkey=bananas1",
+		"http://localhost:8080",
+		"http://host:50051: connection refused",
+		"https://example.com:8443/users/bob@example.com",
+		"http://[::1]:8080/a@b",
+		"ssh://git@github.com:22/org/repo",
+		"git@github.com:org/repo.git",
+		"docker://alpine:latest",
+		"https://user@host/x",
+		"https://user:@host/x",
+		"file:///C:/dir/a@b.txt",
+		"http://e.com:x",
+		`invalid port ":80" after host`,
+		"dial tcp 127.0.0.1:5432: connect: connection refused",
+		"Authorization: required",
+		"Authorization header is missing",
+		"bearer authentication is required",
+		"Bearer realm=x",
+		"basic authentication is off",
+		"cookie: none",
+		"the cookie=",
+		"ghp_short",
+		"github_patch",
+		"npm_config_registry",
+		"sk-learn-some-very-long-name-of-a-package",
+		"risk-assessment-of-something-long-2026-11-27",
+		"AKIA",
+		"MAKIAVELLI",
+		"eyJ",
+		"-----BEGIN CERTIFICATE-----\n" + pem,
+		"want -----BEGIN PRIVATE KEY----- at the beginning",
+		"exit code 22: curl: (22) The requested URL returned error: 503",
+		"2c0e5cb6-5b5c-4d1f-9d6c-7d4c5be0b1a7",
+		`Post "https://u:***@h/x": EOF`,
+	} {
+		if got := Secrets(text); got != text {
+			t.Errorf("Secrets(%q) = %q, want it as it was", text, got)
+		}
+	}
+}
+
+// What is masked holds nothing more to mask, whatever the text.
+func FuzzSecrets(f *testing.F) {
+	for _, seed := range []string{
+		"Authorization: Bearer x1", "a://b:c@d", "api_key=abcdef", github, jwt, "x-----BEGIN PRIVATE KEY-----" + pem, "u:p@tcp(",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		got := Secrets(text)
+		if len(got) > len(text)+3*strings.Count(got, Mask) {
+			t.Errorf("%q became %q", text, got)
+		}
+	})
+}
+
+func TestAlso(t *testing.T) {
+	mask := Also(regexp.MustCompile(`corp-\d+`), regexp.MustCompile(`customer=(\d+)(?: name=(\w+))?`), regexp.MustCompile(`z*`))
+	for in, want := range map[string]string{
+		"corp-17 of corp-18":               "*** of ***",
+		"customer=4711 name=Bob paid":      "customer=*** name=*** paid",
+		"customer=4711":                    "customer=***",
+		"token=abcdef corp-1":              "token=*** ***",
+		"nothing":                          "nothing",
+		"zzz top":                          "*** top",
+		"postgres://u:p@h for customer=12": "postgres://u:***@h for customer=***",
+	} {
+		if got := mask(in); got != want {
+			t.Errorf("of %q got %q, want %q", in, got, want)
+		}
+	}
+	if got := Nothing("token=abcdef"); got != "token=abcdef" {
+		t.Errorf("Nothing changed it to %q", got)
+	}
+}
+
+func TestATextWithoutASecretAllocatesNothing(t *testing.T) {
+	for _, text := range []string{"Error in data_load: Connection timeout", "dial tcp 127.0.0.1:5432: connect: connection refused", ""} {
+		if n := testing.AllocsPerRun(100, func() { Secrets(text) }); n != 0 {
+			t.Errorf("%q: %v allocations, want 0", text, n)
+		}
+	}
+}
+
+func BenchmarkSecrets(b *testing.B) {
+	for _, c := range []struct{ name, text string }{
+		{"none", "Autocorrect attempt 1: Error in fetch_page: GET /v1/co2/1969-1978: 503 Service Unavailable"},
+		{"none 2KB", strings.Repeat("<td>502 Bad Gateway</td> ", 80)},
+		{"url", "dial postgres://u:hunter2@h:5432/db: connection refused"},
+		{"key 2KB", strings.Repeat("<td>502 Bad Gateway</td> ", 80) + "?api_key=abcdef0123"},
+		{"hostile 2KB", strings.Repeat("a://b:token: x", 146)},
+		{"hostile 200KB", strings.Repeat("a://b:token: x", 14600)},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			b.SetBytes(int64(len(c.text)))
+			b.ReportAllocs()
+			for b.Loop() {
+				Secrets(c.text)
+			}
+		})
+	}
+}
