@@ -1,6 +1,11 @@
 package events
 
-import "sync"
+import (
+	"strings"
+	"sync"
+
+	"github.com/backspan/backspan/redact"
+)
 
 // A draft is one encoded record on its way to the file.
 type draft struct {
@@ -12,30 +17,56 @@ type draft struct {
 
 var drafts = sync.Pool{New: func() any { return &draft{text: make([]byte, 0, 1024)} }}
 
-// encode makes d the line of r, written by origin. The caller owns nothing meanwhile, because redact is the user's
-// code.
-func (d *draft) encode(r *Record, redact func(string) string, origin []byte) {
+// encode makes d the line of r, written by origin. The caller owns nothing meanwhile, because mask is the user's code. A
+// nil mask is redact.Secrets.
+func (d *draft) encode(r *Record, mask func(string) string, origin []byte) {
 	d.session = r.Session
-	if redact != nil {
+	if mask != nil || hasSecret(r) {
 		clean := *r
-		clean.Phase = safely(redact, r.Phase)
-		clean.Message = safely(redact, r.Message)
 		d.fields = append(d.fields[:0], r.Details...)
 		clean.Details = d.fields
-		for i := range d.fields {
-			if f := &d.fields[i]; f.kind == kindString && f.Key != KeyResult {
-				f.text = safely(redact, f.text)
-			}
-		}
+		maskRecord(&clean, mask)
 		r = &clean
 	}
 	d.text = r.append(append(d.text[:0], '\n'), origin)
 	d.end[0] = len(d.text)
 	clear(d.fields) // the pool must not keep the host's texts alive
+	d.fields = d.fields[:0]
 }
 
-// safely calls redact. If that panics, nothing of the text is written.
-func safely(redact func(string) string, text string) (clean string) {
+// hasSecret reports whether redact.Secrets finds something in r. Few records have a secret, and so few are copied.
+func hasSecret(r *Record) bool {
+	if redact.Secrets(r.Message) != r.Message || redact.Secrets(r.Phase) != r.Phase {
+		return true
+	}
+	for i := range r.Details {
+		// Most messages end with the reason and the error.
+		f := &r.Details[i]
+		if f.isText() && !strings.HasSuffix(r.Message, f.text) && redact.Secrets(f.text) != f.text {
+			return true
+		}
+	}
+	return false
+}
+
+func maskRecord(r *Record, mask func(string) string) {
+	if mask == nil {
+		mask = redact.Secrets
+	}
+	r.Phase = safely(mask, r.Phase)
+	r.Message = safely(mask, r.Message)
+	for i := range r.Details {
+		if f := &r.Details[i]; f.isText() {
+			f.text = safely(mask, f.text)
+		}
+	}
+}
+
+// isText reports whether f is a text that is not one of a few fixed words.
+func (f *Field) isText() bool { return f.kind == kindString && f.Key != KeyResult }
+
+// safely calls mask. If that panics, nothing of the text is written.
+func safely(mask func(string) string, text string) (clean string) {
 	if text == "" {
 		return ""
 	}
@@ -44,5 +75,5 @@ func safely(redact func(string) string, text string) (clean string) {
 			clean = "(left out: Redact panicked)"
 		}
 	}()
-	return redact(text)
+	return mask(text)
 }

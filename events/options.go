@@ -13,9 +13,10 @@ const DefaultPath = "data/session/events.jsonl"
 // returns unless another one is being written, and reaches the disk when the operating system sees fit, at the latest
 // on Close.
 type Options struct {
-	// Redact may change the texts that come from outside (Message, Phase and the text details, but not "result")
-	// before they are cut to size. It is called from many goroutines at once and sees the whole text. A text on
-	// which it panics is replaced, never written as it was. Nil: texts are written as they are.
+	// Redact changes the texts that come from outside (Message, Phase and the text details, but not "result") before they
+	// are cut to size. It is called from many goroutines at once and sees the whole text. A text on which it panics is
+	// replaced, never written as it was. Nil: redact.Secrets, which masks passwords and tokens. redact.Nothing turns
+	// redaction off.
 	Redact func(string) string
 
 	// Service names the program in every record. Empty: records name none. The host's name and the process's id are in

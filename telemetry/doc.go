@@ -25,8 +25,9 @@
 //     answer neither delays nor loses a line.
 //   - The export is bounded and counted. [Telemetry.Shutdown] returns an [ExportError] when spans were dropped, refused
 //     or too late. A collector that is away is reported once, to OpenTelemetry's error handler.
+//   - Passwords and tokens in error texts are masked before they leave the process; see [Config.Redact].
 //   - A panic of a redaction or a processor does not reach the program.
 //
-// A program with a TracerProvider of its own does not call Start. It puts [Sampler], [NewEventLog] and [NewTraceFile]
-// into its provider.
+// A program with a TracerProvider of its own does not call Start. It puts [Sampler], [NewEventLog], [NewTraceFile]
+// and [NewExporter] into its provider.
 package telemetry

@@ -25,7 +25,7 @@ const SessionVariable = "BACKSPAN_SESSION"
 //	provider := sdktrace.NewTracerProvider(
 //		sdktrace.WithSampler(telemetry.Sampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(0.01)))),
 //		sdktrace.WithSpanProcessor(telemetry.NewEventLog(w, "")), // before processors that may be slow to shut down
-//		sdktrace.WithBatcher(exporter),
+//		sdktrace.WithBatcher(telemetry.NewExporter(exporter, nil)),
 //	)
 //
 // It also sets session.id on spans that are in no run. It never panics and writes only to w, which the caller closes
@@ -67,13 +67,17 @@ func (l *EventLog) Session() string { return l.session.id }
 
 // OnStart sets session.id and writes the start of runs and phases.
 func (l *EventLog) OnStart(parent context.Context, span sdktrace.ReadWriteSpan) {
-	if l.alone && !isBackspan(span) || l.closed.Load() {
+	if l.closed.Load() {
 		return
 	}
-	defer l.recovered()
 	if l.alone {
+		if !isBackspan(span) {
+			countResend(parent, span)
+			return
+		}
 		l.session.on(parent, span)
 	}
+	defer l.recovered()
 	if kind := scope.Starting(parent); kind == semconv.KindRun || kind == semconv.KindPhase {
 		l.started(scope.From(parent), span)
 	}

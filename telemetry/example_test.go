@@ -95,7 +95,7 @@ func ExampleNewEventLog() {
 		// 1% of the traces are exported; the event log sees every failed attempt.
 		sdktrace.WithSampler(telemetry.Sampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(0.01)))),
 		sdktrace.WithSpanProcessor(telemetry.NewEventLog(w, "")), // before what may be slow to shut down
-		sdktrace.WithBatcher(exporter),
+		sdktrace.WithBatcher(telemetry.NewExporter(exporter, nil)),
 	)
 	// otel.SetTracerProvider(provider), and the program's work:
 	_, span := provider.Tracer("example.com/billing").Start(context.Background(), "charge")

@@ -27,7 +27,7 @@ type countingExporter struct {
 	next       sdktrace.SpanExporter
 	closeIdle  func()
 	endpoint   string
-	redact     func(string) string
+	mask       func(string) string
 	timeout    time.Duration // of one export with all its tries; 0: no bound
 	configured bool          // somebody named the endpoint: at the end of the program it is waited for
 
@@ -78,7 +78,7 @@ func (e *countingExporter) deliver(ctx context.Context, spans []sdktrace.ReadOnl
 			d.err = fmt.Errorf("the exporter panicked: %v", r)
 		}
 	}()
-	d.send(ctx, presentable(spans, e.redact))
+	d.send(ctx, presentable(spans, e.mask))
 	return d
 }
 

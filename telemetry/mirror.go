@@ -19,15 +19,17 @@ import (
 // the provider's first processor, and is closed outside of the provider: that shuts its processors down in
 // their order, and not all of them when a collector is slow.
 type mirror struct {
-	session    sessionStamp
-	processors []*guarded
-	closed     atomic.Bool
+	session sessionStamp
+	log     *guarded   // the event log, which masks texts itself, when it writes a line; nil: none
+	others  []*guarded // they get spans with masked texts
+	mask    func(string) string
+	closed  atomic.Bool
 }
 
 var _ sdktrace.SpanProcessor = (*mirror)(nil)
 
-func newMirror(session string, processors []*guarded) *mirror {
-	return &mirror{session: newSessionStamp(session), processors: processors}
+func newMirror(session string, log *guarded, others []*guarded, mask func(string) string) *mirror {
+	return &mirror{session: newSessionStamp(session), log: log, others: others, mask: mask}
 }
 
 func guard(processors ...sdktrace.SpanProcessor) []*guarded {
@@ -38,13 +40,21 @@ func guard(processors ...sdktrace.SpanProcessor) []*guarded {
 	return list
 }
 
-// OnStart is called for every span of the process: for foreign ones it compares a name and returns.
+// OnStart is called for every span of the process. A foreign one costs it the comparison of a name, unless it is a
+// request of an HTTP client.
 func (m *mirror) OnStart(parent context.Context, span sdktrace.ReadWriteSpan) {
-	if !isBackspan(span) || m.closed.Load() {
+	if m.closed.Load() {
+		return
+	}
+	if !isBackspan(span) {
+		countResend(parent, span)
 		return
 	}
 	m.session.on(parent, span)
-	for _, p := range m.processors {
+	if m.log != nil {
+		m.log.OnStart(parent, span)
+	}
+	for _, p := range m.others {
 		p.OnStart(parent, span)
 	}
 }
@@ -54,15 +64,22 @@ func (m *mirror) OnEnd(span sdktrace.ReadOnlySpan) {
 	if !isBackspan(span) || m.closed.Load() {
 		return
 	}
-	for _, p := range m.processors {
-		p.OnEnd(span)
+	if m.log != nil {
+		m.log.OnEnd(span)
+	}
+	if len(m.others) == 0 {
+		return
+	}
+	shown, _ := presentableSpan(span, m.mask)
+	for _, p := range m.others {
+		p.OnEnd(shown)
 	}
 }
 
-// ForceFlush flushes the processors.
+// ForceFlush flushes the processors. The event log has nothing to flush.
 func (m *mirror) ForceFlush(ctx context.Context) error {
 	var errs []error
-	for _, p := range m.processors {
+	for _, p := range m.others {
 		errs = append(errs, p.ForceFlush(ctx))
 	}
 	return errors.Join(errs...)

@@ -15,6 +15,7 @@ import (
 	"github.com/backspan/backspan/internal/otelenv"
 	"github.com/backspan/backspan/internal/scope"
 	"github.com/backspan/backspan/internal/semconv"
+	"github.com/backspan/backspan/redact"
 )
 
 type loudProcessor struct{ sdktrace.SpanProcessor }
@@ -180,7 +181,7 @@ func TestSpansAfterShutdownAreNotSeen(t *testing.T) {
 // While Shutdown waits for a collector, spans still end; what is closed must not be asked to write them.
 func TestSpansThatEndDuringShutdownAreNotSeen(t *testing.T) {
 	w := &watcher{}
-	m := newMirror(testSession, guard(w))
+	m := newMirror(testSession, nil, guard(w), redact.Nothing)
 	tp := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(m))
 	_, open := begin(t.Context(), tp, semconv.KindOperation, "open")
 	m.close()

@@ -13,12 +13,12 @@ import (
 	"github.com/backspan/backspan/internal/semconv"
 )
 
-// presentable returns spans as they may leave the process: the texts of Backspan's spans redacted, and the texts of
-// all spans valid UTF-8. A collector refuses a whole batch for one text that is not.
-func presentable(spans []sdktrace.ReadOnlySpan, redact func(string) string) []sdktrace.ReadOnlySpan {
+// presentable returns spans as they may leave the process: the texts of Backspan's spans masked, and the texts of all
+// spans valid UTF-8. A collector refuses a whole batch for one text that is not.
+func presentable(spans []sdktrace.ReadOnlySpan, mask func(string) string) []sdktrace.ReadOnlySpan {
 	var changed []sdktrace.ReadOnlySpan
 	for i, span := range spans {
-		if shown, other := presentableSpan(span, redact); other {
+		if shown, other := presentableSpan(span, mask); other {
 			if changed == nil {
 				changed = slices.Clone(spans)
 			}
@@ -32,16 +32,17 @@ func presentable(spans []sdktrace.ReadOnlySpan, redact func(string) string) []sd
 }
 
 // presentableSpan returns span as it may leave the process, and whether that is another one.
-func presentableSpan(span sdktrace.ReadOnlySpan, redact func(string) string) (
+func presentableSpan(span sdktrace.ReadOnlySpan, mask func(string) string) (
 	shown sdktrace.ReadOnlySpan, other bool,
 ) {
+	t := texts{mask}
 	if !isBackspan(span) {
-		redact = nil
+		t.mask = nil // the texts of other instrumentation are not ours to change, unless they are no UTF-8
 	}
-	if redact == nil && valid(span) {
+	if t.leaves(span) {
 		return span, false
 	}
-	return newShownSpan(span, texts{redact}), true
+	return newShownSpan(span, t), true
 }
 
 // isBackspan reports whether span is one of Backspan's, by its instrumentation scope.
@@ -49,38 +50,39 @@ func isBackspan(span sdktrace.ReadOnlySpan) bool {
 	return span.InstrumentationScope().Name == semconv.ScopeName
 }
 
-// valid reports whether every text of span is UTF-8. It returns false for nested values, which are rare.
-func valid(span sdktrace.ReadOnlySpan) bool {
+// leaves reports whether t leaves every text of span as it is. It returns false for nested values, which are rare.
+func (t texts) leaves(span sdktrace.ReadOnlySpan) bool {
 	scope := span.InstrumentationScope()
-	for _, text := range []string{span.Name(), span.Status().Description, scope.Name, scope.Version, scope.SchemaURL} {
+	for _, text := range []string{scope.Name, scope.Version, scope.SchemaURL} {
 		if !utf8.ValidString(text) {
 			return false
 		}
 	}
-	if !validAll(span.Attributes()) || !validAll(scope.Attributes.ToSlice()) {
+	if t.name(span) != span.Name() || t.text(span.Status().Description) != span.Status().Description ||
+		!t.leavesAll(span.Attributes()) || !(texts{}).leavesAll(scope.Attributes.ToSlice()) {
 		return false
 	}
 	for _, event := range span.Events() {
-		if !utf8.ValidString(event.Name) || !validAll(event.Attributes) {
+		if !utf8.ValidString(event.Name) || !t.leavesAll(event.Attributes) {
 			return false
 		}
 	}
 	for _, link := range span.Links() {
-		if !validAll(link.Attributes) {
+		if !t.leavesAll(link.Attributes) {
 			return false
 		}
 	}
 	return true
 }
 
-func validAll(attributes []attribute.KeyValue) bool {
+func (t texts) leavesAll(attributes []attribute.KeyValue) bool {
 	for _, kv := range attributes {
 		if !utf8.ValidString(string(kv.Key)) {
 			return false
 		}
 		switch kv.Value.Type() {
 		case attribute.STRING:
-			if !utf8.ValidString(kv.Value.AsString()) {
+			if text := kv.Value.AsString(); t.of(kv.Key).text(text) != text {
 				return false
 			}
 		case attribute.STRINGSLICE, attribute.SLICE, attribute.MAP:
@@ -113,7 +115,7 @@ func newShownSpan(span sdktrace.ReadOnlySpan, t texts) *shownSpan {
 	shown := &shownSpan{
 		ReadOnlySpan: span,
 		scope:        validScope(span.InstrumentationScope()),
-		name:         toUTF8(span.Name()),
+		name:         t.name(span),
 		status:       span.Status(),
 		attributes:   t.attributes(span.Attributes()),
 		events:       slices.Clone(span.Events()),
@@ -133,7 +135,7 @@ func newShownSpan(span sdktrace.ReadOnlySpan, t texts) *shownSpan {
 // validScope is scope with texts that are UTF-8.
 func validScope(scope instrumentation.Scope) instrumentation.Scope {
 	scope.Name, scope.Version, scope.SchemaURL = toUTF8(scope.Name), toUTF8(scope.Version), toUTF8(scope.SchemaURL)
-	if list := scope.Attributes.ToSlice(); !validAll(list) {
+	if list := scope.Attributes.ToSlice(); !(texts{}).leavesAll(list) {
 		scope.Attributes = attribute.NewSet(texts{}.attributes(list)...)
 	}
 	return scope
@@ -141,20 +143,20 @@ func validScope(scope instrumentation.Scope) instrumentation.Scope {
 
 // validResource is r with texts that are UTF-8.
 func validResource(r *resource.Resource) *resource.Resource {
-	if validAll(r.Attributes()) {
+	if (texts{}).leavesAll(r.Attributes()) {
 		return r
 	}
 	return resource.NewWithAttributes(toUTF8(r.SchemaURL()), texts{}.attributes(r.Attributes())...)
 }
 
-// texts makes the texts of a span presentable.
-type texts struct{ redact func(string) string }
+// texts makes the texts of a span presentable: masked, and valid UTF-8. A nil mask masks nothing.
+type texts struct{ mask func(string) string }
 
 // redactionFailed replaces a text on which the redaction panicked, because the text may hold a secret.
 const redactionFailed = "(redaction failed)"
 
 func (t texts) text(s string) (shown string) {
-	if t.redact == nil || s == "" {
+	if t.mask == nil || s == "" {
 		return toUTF8(s)
 	}
 	defer func() {
@@ -162,7 +164,25 @@ func (t texts) text(s string) (shown string) {
 			shown = redactionFailed
 		}
 	}()
-	return toUTF8(t.redact(s))
+	return toUTF8(t.mask(s))
+}
+
+// name is the name of span. "attempt 2" and its like are fixed words.
+func (t texts) name(span sdktrace.ReadOnlySpan) string {
+	for _, kv := range span.Attributes() {
+		if kv.Key == semconv.KindKey && semconv.IsTry(kv.Value.AsString()) {
+			return toUTF8(span.Name())
+		}
+	}
+	return t.text(span.Name())
+}
+
+// of is t for the values of key.
+func (t texts) of(key attribute.Key) texts {
+	if isVocabulary(key) {
+		t.mask = nil
+	}
+	return t
 }
 
 func toUTF8(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
@@ -170,11 +190,7 @@ func toUTF8(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 func (t texts) attributes(list []attribute.KeyValue) []attribute.KeyValue {
 	shown := make([]attribute.KeyValue, len(list))
 	for i, kv := range list {
-		as := t
-		if isVocabulary(kv.Key) {
-			as.redact = nil
-		}
-		shown[i] = attribute.KeyValue{Key: attribute.Key(toUTF8(string(kv.Key))), Value: as.value(kv.Value)}
+		shown[i] = attribute.KeyValue{Key: attribute.Key(toUTF8(string(kv.Key))), Value: t.of(kv.Key).value(kv.Value)}
 	}
 	return shown
 }

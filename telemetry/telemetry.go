@@ -22,6 +22,7 @@ import (
 
 	"github.com/backspan/backspan/events"
 	"github.com/backspan/backspan/internal/otelenv"
+	"github.com/backspan/backspan/redact"
 )
 
 // Telemetry is what Start set up. Its methods may be called from several goroutines at once. A nil *Telemetry makes
@@ -108,22 +109,24 @@ func (t *Telemetry) open(ctx context.Context, cfg Config, env otelenv.Settings) 
 		return fmt.Errorf("telemetry: resource: %w", err)
 	}
 	r = validResource(r)
-	var own []sdktrace.SpanProcessor
+	mask := orSecrets(cfg.Redact)
+	var log *guarded
 	if cfg.Events != Off {
 		out, err := t.openEvents(cfg, env)
 		if err != nil {
 			return err
 		}
-		own = append(own, newEventLog(out, t.session, false))
-	}
-	if cfg.TraceFile != "" {
-		if t.traceFile, err = NewTraceFile(cfg.TraceFile, cfg.Redact); err != nil {
-			return err
-		}
-		own = append(own, t.traceFile)
+		log = &guarded{next: newEventLog(out, t.session, false)}
 	}
 	t.users = guard(cfg.Processors...)
-	t.mirror = newMirror(t.session, append(guard(own...), t.users...))
+	others := t.users
+	if cfg.TraceFile != "" {
+		if t.traceFile, err = NewTraceFile(cfg.TraceFile, redact.Nothing); err != nil { // the mirror masks
+			return err
+		}
+		others = append(guard(t.traceFile), others...)
+	}
+	t.mirror = newMirror(t.session, log, others, mask)
 	options := []sdktrace.TracerProviderOption{
 		sdktrace.WithResource(r),
 		sdktrace.WithSampler(Sampler(newSampler(env))),
@@ -136,7 +139,7 @@ func (t *Telemetry) open(ctx context.Context, cfg Config, env otelenv.Settings) 
 			return fmt.Errorf("telemetry: exporter for %s: %w", t.destination.Endpoint, err)
 		}
 		t.export = newExportPipeline(&countingExporter{
-			next: exporter, closeIdle: closeIdle, endpoint: t.destination.Endpoint, redact: cfg.Redact,
+			next: exporter, closeIdle: closeIdle, endpoint: t.destination.Endpoint, mask: mask,
 			timeout: env.Timeout, configured: env.Endpoint.From != "",
 		}, batchLimits{env.QueueSize, env.BatchSize})
 		options = append(options, sdktrace.WithSpanProcessor(t.export))

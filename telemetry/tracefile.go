@@ -18,8 +18,8 @@ import (
 // Each span is written with one write while it ends, so that a crash loses no span that had ended. A TraceFile is meant
 // for single runs and tests, not for a busy service.
 type TraceFile struct {
-	path   string
-	redact func(string) string
+	path string
+	mask func(string) string
 
 	mu     sync.Mutex
 	file   *os.File
@@ -31,10 +31,10 @@ type TraceFile struct {
 var _ sdktrace.SpanProcessor = (*TraceFile)(nil)
 
 // NewTraceFile opens path for appending, and makes the file (mode 0600) and the directories above it (mode 0700) when
-// they are missing. It refuses a symbolic link and whatever is not a regular file. redact, which may be nil, changes
-// error texts and text attributes before they are written. The caller shuts the TraceFile down, or the provider that it
-// is in.
-func NewTraceFile(path string, redact func(string) string) (*TraceFile, error) {
+// they are missing. It refuses a symbolic link and whatever is not a regular file. mask changes names, error texts and
+// text attributes before they are written; nil is redact.Secrets. The caller shuts the TraceFile down, or the provider
+// that it is in.
+func NewTraceFile(path string, mask func(string) string) (*TraceFile, error) {
 	if path == "" {
 		return nil, &FieldError{Field: "the trace file's path", Want: "the name of a file"}
 	}
@@ -49,7 +49,7 @@ func NewTraceFile(path string, redact func(string) string) (*TraceFile, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("telemetry: trace file %s: %w", path, err), file.Close())
 	}
-	return &TraceFile{path: path, redact: redact, file: file, torn: torn}, nil
+	return &TraceFile{path: path, mask: orSecrets(mask), file: file, torn: torn}, nil
 }
 
 // checkTail reports whether the last line of file has no newline. A process that was killed may leave such a line.
@@ -79,7 +79,7 @@ func (f *TraceFile) OnEnd(span sdktrace.ReadOnlySpan) {
 	if !isBackspan(span) {
 		return
 	}
-	shown, _ := presentableSpan(span, f.redact)
+	shown, _ := presentableSpan(span, f.mask)
 	line, err := marshalOTLP(shown)
 	if err := f.write(line, err); err != nil {
 		report(fmt.Errorf("telemetry: trace file: %w", err))

@@ -64,6 +64,12 @@ const (
 	ProcessSignalKey     = attribute.Key("backspan.process.signal") // what ended it: SIGTERM; absent when nothing did
 )
 
+// OpenTelemetry's names on the spans of HTTP clients, which other instrumentation makes.
+const (
+	RequestMethodKey = attribute.Key("http.request.method")       // by it they are told from other clients
+	ResendCountKey   = attribute.Key("http.request.resend_count") // int, the number of the attempt - 1; from 1
+)
+
 // The values of ResultKey.
 const (
 	ResultSuccess  = "success"
