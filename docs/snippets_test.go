@@ -27,6 +27,7 @@ var pages = []string{"../README.md", "guide.md"}
 var known = map[string]string{
 	"context": "context", "errors": "errors", "fmt": "fmt", "regexp": "regexp", "slices": "slices", "testing": "testing", "time": "time",
 	"orchestrator": "github.com/backspan/backspan/orchestrator",
+	"redact":       "github.com/backspan/backspan/redact",
 	"retry":        "github.com/backspan/backspan/retry",
 	"retrytest":    "github.com/backspan/backspan/retry/retrytest",
 	"telemetry":    "github.com/backspan/backspan/telemetry",
@@ -38,7 +39,6 @@ var (
 	ctx               context.Context
 	policy            retry.Policy
 	errConfiguration  = errors.New("unknown key")
-	secret            = regexp.MustCompile("password=[^ ]*")
 )
 func fetchMarketData(context.Context) (string, error)            { return "", nil }
 func loadData(context.Context) error                             { return nil }

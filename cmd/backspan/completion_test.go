@@ -50,6 +50,7 @@ func TestCompletions(t *testing.T) {
 		{[]string{"doctor", "--otlp-endpoint", "localhost:43"}, []string{"localhost:4317", "localhost:4318"}, ":4"},
 		{[]string{"demo", "--service", ""}, nil, ":4"},
 		{[]string{"demo", "--sample", ""}, nil, ":4"},
+		{[]string{"exec", "--redact", ""}, []string{"off"}, ":4"},
 		{[]string{"demo", "--events", ""}, nil, ":0"},
 		{[]string{"demo", "--trace-file", ""}, nil, ":0"},
 		{[]string{"help", "events", "st"}, []string{"stats"}, ":4"},

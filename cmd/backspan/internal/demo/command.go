@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
-	"github.com/backspan/backspan/cmd/backspan/internal/command"
 	"github.com/backspan/backspan/cmd/backspan/internal/settings"
 	"github.com/backspan/backspan/cmd/backspan/internal/watch"
 	"github.com/backspan/backspan/orchestrator"
@@ -90,13 +89,13 @@ func (o *Options) run(ctx context.Context) error {
 		return err
 	}
 	report, runErr := o.pipeline(ctx, policy, w.Session())
-	exit := cli.ExitOf(ctx, runErr) // now: a signal during the export changes nothing any more
+	exit := cli.ExitOf(ctx, w.Err(runErr)) // now: a signal during the export changes nothing any more
 	w.End(ctx)
 
 	picture := o.Out
 	if o.json {
 		picture = o.Err
-		if err := cli.WriteJSON(o.Out, report); err != nil {
+		if err := cli.WriteJSON(o.Out, w.Report(report)); err != nil {
 			return err
 		}
 	}
@@ -115,20 +114,25 @@ func (o *Options) run(ctx context.Context) error {
 	return exit
 }
 
-// policy is the operations' policy with what the flags say.
+// policy is the operations' policy with what the flags say. There an explicit 0 means zero.
 func (o *Options) policy() (retry.Policy, error) {
+	p := OperationPolicy()
+	p.MaxRetries, p.BaseDelay, p.MaxDelay = o.maxRetries, o.baseDelay, o.maxDelay
 	if err := cli.NotNegative(o.FlagSet, "max-retries", "base-delay", "max-delay"); err != nil {
-		return retry.Policy{}, err
+		return p, err
 	}
 	if err := cli.NotAbove(o.FlagSet, "base-delay", "max-delay"); err != nil {
-		return retry.Policy{}, err
+		return p, err
 	}
-	said := command.Policy{MaxRetries: &o.maxRetries, MaxDelay: &o.maxDelay}
-	if o.FlagSet.Changed("base-delay") { // its default gives way to a smaller --max-delay
-		said.BaseDelay = &o.baseDelay
+	if !o.FlagSet.Changed("base-delay") { // its default gives way to a smaller --max-delay
+		p.BaseDelay = min(p.BaseDelay, p.MaxDelay)
 	}
-	p := said.Resolve(defaultBaseDelay)
-	p.AttemptTimeout = attemptTimeout
+	if o.maxRetries == 0 {
+		p.MaxRetries = retry.Never
+	}
+	if o.baseDelay == 0 || o.maxDelay == 0 {
+		p.BaseDelay = retry.NoDelay
+	}
 	if o.maxDelay == 0 {
 		p.MaxDelay = time.Nanosecond // 0 would mean the default
 	}

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -82,10 +83,8 @@ func (s *Service) weather(next http.Handler) http.Handler {
 		case reset:
 			resetConnection(w)
 		case late:
-			select {
-			case <-time.After(s.late):
+			if sleep(r.Context(), s.late) {
 				next.ServeHTTP(w, r)
-			case <-r.Context().Done():
 			}
 		case malformed:
 			fmt.Fprint(w, "year,ppm\n1969,n/a\n")
@@ -119,6 +118,17 @@ func resetConnection(w http.ResponseWriter) {
 		_ = tcp.SetLinger(0) // RST instead of FIN
 	}
 	_ = connection.Close()
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 func (s *Service) catalog(w http.ResponseWriter, _ *http.Request) { writeJSON(w, s.pages) }

@@ -2,8 +2,25 @@
 
 package doctor
 
-// mayMakeIn returns no error: this system says only to who tries whether files may be made in a directory.
-func mayMakeIn(string) error { return nil }
+import (
+	"errors"
+	"io/fs"
+	"os"
+)
 
-// linkOnTheWay finds no link. That path itself is one is what usable finds.
-func linkOnTheWay(string) string { return "" }
+// mayMakeIn returns an error when dir is not there. This system says only to who tries whether files may be made in it.
+func mayMakeIn(dir string) error {
+	info, err := os.Stat(dir)
+	if err == nil && !info.IsDir() {
+		err = &fs.PathError{Op: "open", Path: dir, Err: errors.New("is no directory")}
+	}
+	return err
+}
+
+// linkOnTheWay returns path when it is a symbolic link.
+func linkOnTheWay(path string) string {
+	if info, err := os.Lstat(path); err == nil && info.Mode()&os.ModeSymlink != 0 {
+		return path
+	}
+	return ""
+}

@@ -29,7 +29,6 @@ type execution struct {
 	made   int                 // attempts
 	env    command.Environment // of the last attempt
 	last   command.Error       // of the last attempt that failed
-	broken error               // the failure of exec itself with the command's streams
 	asked  bool                // the last attempt ended after a signal that means the end
 	gaveUp bool                // every attempt failed, and no signal is the reason
 }
@@ -51,15 +50,14 @@ func (x *execution) run() (ending, error) {
 	ctx = scope.With(settings.ParentTrace(ctx), scope.Frame{Phase: os.Getenv(command.PhaseVariable)})
 	err := retry.Do(ctx, x.name, policy, x.attempt)
 
-	stop, stopped := errors.AsType[*retry.Error](err)
+	var output *outputError
+	var stop *retry.Error
 	switch {
 	case err == nil:
 		return ending{}, nil
-	case errors.Is(x.broken, syscall.EPIPE): // as any program that writes to a closed pipe ends, without a message
-		return ending{code: child.CodeSignal + int(syscall.SIGPIPE), died: true}, nil
-	case x.broken != nil:
-		return ending{}, x.broken
-	case !stopped:
+	case errors.As(err, &output):
+		return output.ending()
+	case !errors.As(err, &stop):
 		return ending{}, err
 	case ctx.Err() != nil && !x.asked:
 		x.tellStopped(context.Cause(ctx))
@@ -92,7 +90,7 @@ func (x *execution) attempt(ctx context.Context) error {
 	}
 	process, held, err := x.process(ctx)
 	if err != nil {
-		return x.fail(err)
+		return retry.Permanent(&outputError{err})
 	}
 	defer held.close()
 
@@ -101,7 +99,7 @@ func (x *execution) attempt(ctx context.Context) error {
 	failure, failed := errors.AsType[*command.Error](err)
 	if !failed {
 		if err := held.copyTo(x.Out); err != nil {
-			return x.fail(err)
+			return retry.Permanent(&outputError{err})
 		}
 		return nil
 	}
@@ -111,12 +109,6 @@ func (x *execution) attempt(ctx context.Context) error {
 	}
 	x.asked = x.signals.ctx.Err() != nil
 	return failure
-}
-
-// fail keeps a failure of exec itself with the command's streams. Another attempt would meet it, too.
-func (x *execution) fail(err error) error {
-	x.broken = err
-	return retry.Permanent(err)
 }
 
 // process is the command with its environment and streams. held keeps its stdout back; it is nil without
@@ -166,7 +158,7 @@ func (x *execution) tellFailure(end ending) {
 	}
 	env := maps.Clone(x.env)
 	env["BACKSPAN_EXIT_CODE"] = strconv.Itoa(end.code)
-	env["BACKSPAN_ERROR"] = x.last.Error()
+	env["BACKSPAN_ERROR"] = x.tracing.mask(x.last.Error())
 	env["BACKSPAN_OPERATION"] = x.name
 	env["BACKSPAN_ATTEMPTS"] = strconv.Itoa(x.made)
 	hook := child.Command{

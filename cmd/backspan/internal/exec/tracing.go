@@ -17,6 +17,7 @@ type tracing struct {
 	telemetry *telemetry.Telemetry // nil: its settings cannot be used
 	session   string
 	tell      func(format string, args ...any)
+	mask      func(string) string // what leaves the process of error texts
 }
 
 // startTracing starts what can be started. Only a flag that was typed is an error, because its user is there to
@@ -40,6 +41,7 @@ func (o *Options) startTracing(ctx context.Context) (*tracing, error) {
 			t.tell("%v", again)
 		}
 	}
+	t.mask = flags.Redact()
 	if t.telemetry != nil {
 		t.session = t.telemetry.Session()
 	} else if id, err := uuid.Parse(os.Getenv(telemetry.SessionVariable)); err == nil {

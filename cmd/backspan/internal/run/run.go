@@ -238,9 +238,9 @@ func (o *Options) start(ctx context.Context, whole, file *pipefile.File, values 
 	w.End(ctx)
 	addUnselected(&report, whole)
 
-	err = errors.Join(lost(), o.tell(std, w, report))
+	err = errors.Join(lost(), o.tell(std, w, w.Report(report)))
 	if runErr != nil {
-		return errors.Join(err, cli.ExitOf(ctx, runErr))
+		return errors.Join(err, cli.ExitOf(ctx, w.Err(runErr)))
 	}
 	return err
 }

@@ -156,9 +156,12 @@ func (f *configFile) setting(key, value *yaml.Node) error {
 	}
 	v := given{by: f.at(value) + ": " + key.Value}
 	var err error
-	if all[i].list {
+	switch {
+	case all[i].list:
 		v.texts, err = f.pairs(key.Value, value)
-	} else {
+	case all[i].many && value.Kind == yaml.SequenceNode:
+		v.texts, err = f.items(all[i], value)
+	default:
 		v.texts, err = f.scalar(key.Value, value)
 	}
 	f.found[key.Value] = v
@@ -170,6 +173,21 @@ func (f *configFile) scalar(key string, value *yaml.Node) ([]string, error) {
 		return nil, f.bad(value, "%s wants one value, as in %s: …", key, key)
 	}
 	return []string{value.Value}, nil
+}
+
+// items reads a list of texts, and checks each, so that an error says where it stands.
+func (f *configFile) items(s setting, value *yaml.Node) (list []string, err error) {
+	for _, item := range value.Content {
+		texts, err := f.scalar(s.key(), item)
+		if err == nil {
+			err = s.check(given{texts, f.at(item) + ": " + s.key()})
+		}
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, texts...)
+	}
+	return list, nil
 }
 
 // pairs reads a mapping of names to texts as a list of name=text.

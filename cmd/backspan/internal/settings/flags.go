@@ -6,13 +6,15 @@ import (
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/events"
+	"github.com/backspan/backspan/telemetry"
 )
 
 // Flags are the telemetry flags of a command that makes spans. Register comes first.
 type Flags struct {
 	FlagSet *pflag.FlagSet // all flags of the command
 
-	typedOnly bool             // variables and file are not read
+	typedOnly bool             // variables and file are not read, but for what is to be masked
+	maskAll   bool             // what is to be masked could not be found out
 	values    map[string]given // by flag; nil before resolve
 }
 
@@ -44,6 +46,9 @@ func (t *Flags) Register(c *cobra.Command, traceFile string) {
 	f.String("sample", "", "`share` of the traces to export, from 0 to 1 (default $BACKSPAN_SAMPLE, else "+
 		"$OTEL_TRACES_SAMPLER, else 1)")
 	f.Bool("no-export", false, "export nothing; events and trace file are written all the same ($BACKSPAN_NO_EXPORT=true)")
+	f.StringArray(redactFlag, nil, "mask what this `REGEX` matches in error texts, besides known secrets, or off; may be "+
+		"repeated ($BACKSPAN_REDACT)")
+	cli.Complete(c, redactFlag, []string{telemetry.Off})
 	cli.Complete(c, "otlp-endpoint", []string{"localhost:4317", "localhost:4318", "http://", "https://", "unix:///"})
 	for _, flag := range []string{"otlp-header", "service", "sample"} {
 		cli.Complete(c, flag, []string{}) // no files
@@ -71,6 +76,9 @@ func (t *Flags) resolve() (err error) {
 			if v, err = s.untyped(file); err != nil {
 				return err
 			}
+		}
+		if s.flag == redactFlag && v.by == "" && t.typedOnly {
+			v = t.otherExpressions(s)
 		}
 		if v.by != "" {
 			if err := s.check(v); err != nil {

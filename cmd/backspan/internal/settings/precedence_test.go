@@ -90,6 +90,16 @@ func TestFlagsWinOverVariablesOverTheFileOverDefaults(t *testing.T) {
 			func(c telemetry.Config) string { return read(c).Exporter.Value },
 			[5]string{"none", "none", "otlp", "none", "otlp"},
 		},
+		{
+			"redact", "[a,]a", "b{1,2}", "", "", "redact: [d, c]",
+			func(c telemetry.Config) string { return c.Redact("a,a bb cd token=abcdef") },
+			[5]string{"a*** bb cd token=***", "a,a *** cd token=***", "", "a,a bb ****** token=***", "a,a bb cd token=***"},
+		},
+		{
+			"redact", "off", "off", "", "", "redact: off",
+			func(c telemetry.Config) string { return c.Redact("token=abcdef") },
+			[5]string{"token=abcdef", "token=abcdef", "", "token=abcdef", "token=***"},
+		},
 	} {
 		at := all[slices.IndexFunc(all, func(s setting) bool { return s.flag == c.flag })]
 		for silent, want := range c.want {
@@ -166,6 +176,12 @@ func TestErrorsNameWhoSaidIt(t *testing.T) {
 		{nil, map[string]string{"BACKSPAN_OTLP_HEADER": "s3cret"}, "", "BACKSPAN_OTLP_HEADER cannot be used, want name=value pairs"},
 		{nil, map[string]string{"BACKSPAN_OTLP_HEADER": "k=%zz"}, "", "BACKSPAN_OTLP_HEADER cannot be used"},
 		{nil, map[string]string{"BACKSPAN_OTLP_HEADER": "=s3cret"}, "", "BACKSPAN_OTLP_HEADER cannot be used"},
+		{[]string{"--redact=(", "--redact=x"}, nil, "", `--redact is "(", want a regular expression of Go (missing closing ): (), or off`},
+		{[]string{"--redact=x", "--redact=off"}, nil, "", "--redact is off and 1 more, want off alone or expressions"},
+		{nil, map[string]string{"BACKSPAN_REDACT": "*"}, "", `BACKSPAN_REDACT is "*", want a regular expression of Go (missing argument`},
+		{nil, nil, "redact: '['", `config.yaml:1:9: redact is "[", want a regular expression`},
+		{nil, nil, "redact: [a, '[']", `config.yaml:1:13: redact is "[", want a regular expression`},
+		{nil, nil, "redact: ''", `config.yaml:1:9: redact is "", want a regular expression, or off`},
 		{[]string{"--otlp-endpoint=ftp://x"}, nil, "", `--otlp-endpoint is "ftp://x" (unknown scheme ftp), want host:port`},
 		{nil, map[string]string{"BACKSPAN_OTLP_ENDPOINT": "ftp://x"}, "", "BACKSPAN_OTLP_ENDPOINT is"},
 		{nil, nil, "otlp_endpoint: ftp://x", "config.yaml:1:16: otlp_endpoint is"},
@@ -197,6 +213,10 @@ func TestConfigFiles(t *testing.T) {
 		{"service: a\nservice: b\n", ":2:1: service stands here again, after "},
 		{"service: [a]\n", ":1:10: service wants one value"},
 		{"service:\n", ":1:9: service wants one value"},
+		{"redact: off\n", ""},
+		{"redact: [a, b]\n", ""},
+		{"redact: [[a]]\n", ":1:10: redact wants one value"},
+		{"redact: {a: b}\n", ":1:9: redact wants one value"},
 		{"otlp_header: a=b\n", ":1:14: otlp_header wants names with values"},
 		{"otlp_header: {a: b, a: c}\n", ":1:21: a stands here again"},
 		{"otlp_header: {a: [b]}\n", ":1:18: a wants one value"},
@@ -257,5 +277,33 @@ func TestWhereTheConfigFileIs(t *testing.T) {
 	t.Setenv(configVariable, "missing.yaml")
 	if _, err := readFile(); err == nil || !strings.Contains(err.Error(), configVariable+": ") {
 		t.Errorf("a file that is named and missing: %v", err)
+	}
+}
+
+// An exec that cannot use its variables and file goes on with what was typed, but does not forget what is to be masked.
+func TestWhatIsToBeMaskedIsNotForgotten(t *testing.T) {
+	for _, c := range []struct {
+		env  map[string]string
+		file string
+		want string // of "corp-1 token=abcdef"
+	}{
+		{nil, "", "corp-1 token=***"},
+		{map[string]string{"BACKSPAN_REDACT": `corp-\d`}, "", "*** token=***"},
+		{nil, `redact: corp-\d`, "*** token=***"},
+		{map[string]string{"BACKSPAN_REDACT": "("}, "", "(not shown, as what is to be masked is not known)"},
+		{nil, "redact: (", "(not shown, as what is to be masked is not known)"},
+		{nil, "nonsense", "(not shown, as what is to be masked is not known)"},
+	} {
+		_, flags, _ := resolved(t, nil, c.env, c.file) // its error is why the typed ones are asked
+		config, err := flags.TypedOnly().Config()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := config.Redact("corp-1 token=abcdef"); got != c.want {
+			t.Errorf("%v, %q: got %q, want %q", c.env, c.file, got, c.want)
+		}
+		for name := range c.env {
+			t.Setenv(name, "")
+		}
 	}
 }

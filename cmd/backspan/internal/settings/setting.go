@@ -19,6 +19,7 @@ type setting struct {
 	flag   string
 	check  func(given) error // of a value that somebody gave
 	list   bool              // may be repeated; name=value in the variable, with commas between; a mapping in the file
+	many   bool              // may be repeated; one text in the variable; one or a list of them in the file
 	fields []string          // the fields of telemetry.Config that it fills
 	otel   []string          // OpenTelemetry's variables, which win over the file
 }
@@ -57,6 +58,7 @@ var all = []setting{
 		otel: []string{"OTEL_TRACES_SAMPLER"},
 	},
 	{flag: "no-export", check: yesOrNo, fields: []string{"NoExport"}, otel: []string{"OTEL_TRACES_EXPORTER"}},
+	{flag: redactFlag, check: expressions, many: true, fields: []string{"Redact"}},
 }
 
 // named checks a text that must not be empty, as a shell's variable is that was not set.

@@ -31,6 +31,7 @@ type Watch struct {
 	telemetry *telemetry.Telemetry
 	recorder  *session.Recorder
 	Live      *live.Live
+	mask      func(string) string
 	lost      error // what telemetry could not deliver; never a reason to fail
 }
 
@@ -46,6 +47,7 @@ func Start(ctx context.Context, std cli.Streams, flags *settings.Flags) (*Watch,
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { w.Live.Printf("backspan: %v", err) }))
 	config, err := flags.Config(w.recorder, w.Live)
 	if err == nil {
+		w.mask = config.Redact
 		w.telemetry, err = telemetry.Start(ctx, config)
 	}
 	if err != nil {
@@ -100,7 +102,9 @@ func (w *Watch) whereToLook(out *bytes.Buffer, result string) {
 
 // recorded is the session of this process.
 func (w *Watch) recorded() *session.Session {
-	s := session.New(w.recorder.Spans())
+	spans := w.recorder.Spans()
+	maskOpen(spans, w.mask)
+	s := session.New(spans)
 	s.ID = w.Session()
 	if n := w.recorder.Dropped(); n > 0 {
 		s.Notes = append(s.Notes, text.Plural(n, "more span was", "more spans were")+" not kept; the trace file has them.")
