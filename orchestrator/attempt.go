@@ -1,11 +1,11 @@
 package orchestrator
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -15,21 +15,51 @@ import (
 
 	"github.com/backspan/backspan/internal/decide"
 	"github.com/backspan/backspan/internal/scope"
-	"github.com/backspan/backspan/internal/semconv"
 	"github.com/backspan/backspan/orchestrator/engine"
 	"github.com/backspan/backspan/retry"
 )
 
 // Attempt makes the attempt that task describes and returns how it ended, and what is to follow. It is for engines.
-// ctx is the phase's: it carries the phase's deadline and span. The function runs on a goroutine of its own, so
-// that a panic or runtime.Goexit ends only the attempt. A function that runs for longer than grace after ctx has
-// ended is abandoned; a grace of 0 means DefaultGrace.
-func (p *Plan) Attempt(ctx context.Context, task engine.Task, grace time.Duration) engine.Done {
+//
+// ctx carries the phase's span, or the span context of one in another process: the attempt's span is its child. Its
+// end ends the attempt. The phase's Timeout need not be in it: what task.Elapsed leaves of that bounds the attempt, with
+// a cause that names it. The function runs on a goroutine of its own, so that a panic or runtime.Goexit ends only the
+// attempt. A function that runs for longer than limits.Grace after its context has ended is abandoned.
+//
+// The error is a *FieldError when ctx has no span context or limits cannot be used; nothing was called then.
+func (p *Plan) Attempt(ctx context.Context, task engine.Task, limits engine.Limits) (engine.Done, error) {
+	if err := checkAttempt(ctx, limits); err != nil {
+		return engine.Done{}, err
+	}
+	if i, known := p.index[task.Phase]; known && p.pipeline.Phases[i].Timeout > 0 {
+		timeout := p.pipeline.Phases[i].Timeout
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, timeout-task.Elapsed, &timeoutError{"phase", timeout})
+		defer cancel()
+	}
 	done := make(chan *engine.Done, 1)
-	a := p.newAttempt(ctx, task, grace)
+	a := p.newAttempt(ctx, task, limits)
 	a.deliver = func(d *engine.Done) { done <- d }
 	go a.run(ctx)
-	return *<-done
+	return *<-done, nil
+}
+
+// checkAttempt returns a *FieldError for arguments of Attempt that cannot be used.
+func checkAttempt(ctx context.Context, limits engine.Limits) error {
+	switch {
+	case ctx == nil:
+		return &FieldError{Field: "ctx", Value: "nil", Want: "a context"}
+	case !trace.SpanContextFromContext(ctx).IsValid():
+		return &FieldError{
+			Field: "ctx", Value: "without a span",
+			Want: "the phase's span, or its span context (see trace.ContextWithRemoteSpanContext)",
+		}
+	case limits.Grace < 0:
+		return &FieldError{Field: "Limits.Grace", Value: limits.Grace.String(), Want: "0 or more"}
+	case limits.MaxResult < 0:
+		return &FieldError{Field: "Limits.MaxResult", Value: fmt.Sprint(limits.MaxResult), Want: "0 or more bytes"}
+	}
+	return nil
 }
 
 // An attempt is one call of a phase's function.
@@ -40,13 +70,15 @@ type attempt struct {
 	task    engine.Task
 	policy  retry.Policy
 	frame   scope.Frame // the function's
-	grace   time.Duration
+	limits  engine.Limits
 	skipped time.Duration      // waits of the phase that took no time; see scope.Frame.NoWait
 	deliver func(*engine.Done) // called exactly once
 	stopped func() error       // returns an error when no other attempt may follow; nil: the phase's context decides
 
 	started time.Time
-	span    trace.Span // nil when the phase's is not recorded
+	span    trace.Span    // nil when the phase's is not recorded
+	asked   time.Duration // the wait that the server asked for; 0: none
+	depth   int           // how many retry loops are around the run
 
 	// Of the goroutine that calls the function.
 	output   json.RawMessage
@@ -59,7 +91,7 @@ type attempt struct {
 	abandon *time.Timer // set when the context ends; it abandons the call
 }
 
-func (p *Plan) newAttempt(ctx context.Context, task engine.Task, grace time.Duration) *attempt {
+func (p *Plan) newAttempt(ctx context.Context, task engine.Task, limits engine.Limits) *attempt {
 	var policy retry.Policy
 	i, known := p.index[task.Phase]
 	if known {
@@ -68,15 +100,14 @@ func (p *Plan) newAttempt(ctx context.Context, task engine.Task, grace time.Dura
 	if !task.Recovery {
 		policy.MaxRetries = retry.Never
 	}
-	if grace == 0 {
-		grace = DefaultGrace
-	}
+	limits.Grace = cmp.Or(limits.Grace, DefaultGrace)
 	frame := scope.From(ctx)
+	depth := frame.Depth
 	frame.Session, frame.Phase = task.RunID, task.Phase
 	if task.Recovery && policy.MaxRetries != retry.Never {
 		frame.Depth++ // a level of retrying around whatever the phase retries itself
 	}
-	return &attempt{plan: p, index: i, known: known, task: task, policy: policy, frame: frame, grace: grace}
+	return &attempt{plan: p, index: i, known: known, task: task, policy: policy, frame: frame, depth: depth, limits: limits}
 }
 
 // run makes the call. phase is the phase's context. What must happen after the call is deferred, because
@@ -104,7 +135,7 @@ func (a *attempt) run(phase context.Context) {
 
 func (a *attempt) call(ctx context.Context) (json.RawMessage, error) {
 	if !a.known { // a task of another version of the pipeline
-		return nil, retry.Permanent(fmt.Errorf("pipeline %q has no phase %q", a.plan.pipeline.Name, a.task.Phase))
+		return nil, a.unknown()
 	}
 	phase := &a.plan.pipeline.Phases[a.index]
 	function := phase.Run
@@ -128,7 +159,14 @@ func (a *attempt) call(ctx context.Context) (json.RawMessage, error) {
 	if string(output) == "null" {
 		return nil, nil
 	}
+	if most := a.limits.MaxResult; most > 0 && len(output) > most {
+		return nil, retry.Permanent(fmt.Errorf("the result is %d bytes of JSON, and at most %d can be kept", len(output), most))
+	}
 	return output, nil
+}
+
+func (a *attempt) unknown() error {
+	return retry.Permanent(fmt.Errorf("pipeline %q has no phase %q", a.plan.pipeline.Name, a.task.Phase))
 }
 
 func (a *attempt) input() Input {
@@ -166,68 +204,8 @@ func (a *attempt) settle(phase context.Context) {
 	// Deferred, because the functions of a policy may panic too.
 	defer a.finish(phase, d, a.panicked)
 	if d.Err != nil {
-		a.decide(phase, d)
+		a.decide(d, a.now(phase))
 	}
-}
-
-func (a *attempt) done(err error, output json.RawMessage, final bool) *engine.Done {
-	d := &engine.Done{
-		Phase: a.task.Phase, Attempt: a.task.Attempt, Fallback: a.task.Fallback,
-		Status: AttemptSuccess, Output: output, Err: err, Final: final,
-	}
-	if err != nil {
-		d.Status = AttemptError
-		d.Error, d.ErrorType = errorText(err), semconv.ErrorType(err)
-		d.Decision.Reason = engine.ReasonPermanent // until it is decided otherwise
-	}
-	return d
-}
-
-func (a *attempt) decide(phase context.Context, d *engine.Done) {
-	defer func() {
-		if value := recover(); value != nil {
-			d.Err = fmt.Errorf("%w (and a function of its retry.Policy panicked: %v)", d.Err, value)
-			d.Error = errorText(d.Err)
-		}
-	}()
-	policy := a.policy
-	if a.stopped != nil && a.stopped() != nil {
-		policy.MaxRetries = retry.Never
-	}
-	d.Decision = decided(decide.For(policy, a.ended(phase, d.Err)), d.Err)
-}
-
-// ended gathers what the decision needs.
-func (a *attempt) ended(phase context.Context, err error) decide.Ended {
-	e := decide.Ended{
-		Attempt:  a.task.Attempt + 1,
-		Err:      err,
-		Context:  phase.Err(),
-		Cause:    context.Cause(phase),
-		Elapsed:  a.task.Elapsed + a.skipped + time.Since(a.started),
-		Previous: a.task.Delay,
-	}
-	if deadline, ok := phase.Deadline(); ok {
-		e.HasDeadline = true
-		e.Remaining = time.Until(deadline) - a.skipped
-	}
-	if a.policy.Jitter != retry.NoJitter {
-		e.Random = spread(a.task)
-	}
-	return e
-}
-
-// spread is the number in [0,1) for the jitter. It is a hash, so that an engine that repeats the decision computes the
-// same wait.
-func spread(task engine.Task) float64 {
-	h := fnv.New64a()
-	fmt.Fprintf(h, "%s\x00%s\x00%d", task.RunID, task.Phase, task.Attempt)
-	x := h.Sum64()
-	// The last bytes written hardly change FNV's high bits. The finalizer of splitmix64 mixes them in.
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	x ^= x >> 31
-	return float64(x>>11) / (1 << 53)
 }
 
 // tell calls the policy's AfterAttempt. What was decided is on the attempt's span already, so a panic there changes
@@ -245,7 +223,7 @@ func (a *attempt) tell(phase context.Context, d *engine.Done, took time.Duration
 		Operation:   a.task.Phase,
 		Number:      a.task.Attempt + 1,
 		RetriesLeft: decide.RetriesLeft(a.policy.MaxRetries, a.task.Attempt+1),
-		Depth:       scope.From(phase).Depth,
+		Depth:       a.depth,
 		Delay:       a.task.Delay,
 		Err:         d.Err,
 		Duration:    took,
@@ -279,13 +257,16 @@ func (a *attempt) abandonAfterGrace(phase context.Context, cause error) {
 	if a.settled {
 		return
 	}
-	a.abandon = time.AfterFunc(a.grace, func() {
+	a.abandon = time.AfterFunc(a.limits.Grace, func() {
 		if !a.claim() {
 			return
 		}
-		d := a.done(&abandonedError{a.grace, cause}, nil, true)
-		ended := decide.Ended{Err: retry.Permanent(d.Err), Context: phase.Err(), Cause: context.Cause(phase)}
-		d.Decision = decided(decide.For(a.policy, ended), d.Err)
+		// Permanent, because loops around the run must not start the function again either.
+		d := a.done(retry.Permanent(&abandonedError{a.limits.Grace, cause}), nil, true)
+		a.decide(d, a.now(phase))
+		if d.Decision.Reason == engine.ReasonPermanent {
+			d.Decision.Reason = engine.ReasonAbandoned
+		}
 		a.finish(phase, d, nil)
 	})
 }

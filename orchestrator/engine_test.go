@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/backspan/backspan/orchestrator"
 	"github.com/backspan/backspan/orchestrator/engine"
 	"github.com/backspan/backspan/retry"
@@ -30,6 +32,8 @@ type testEngine struct {
 	// takes is how long an attempt takes by the engine's clock; nil means no time.
 	takes func(engine.Task) time.Duration
 	stop  *event // what ends the run's context, and when
+
+	cleansUp bool // whether phases that are always to begin do so after the stop
 
 	calls   []string // what the loop asked for
 	history []string // what came out of Next
@@ -61,6 +65,11 @@ func (e *events) Pop() any {
 	*e = (*e)[:len(*e)-1]
 	return last
 }
+
+// elsewhere is the span of a phase in another process.
+var elsewhere = trace.NewSpanContext(trace.SpanContextConfig{
+	TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled, Remote: true,
+})
 
 // epoch is when a testing/synctest bubble begins too.
 var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -115,6 +124,8 @@ func (e *testEngine) Stopped() *engine.Stop {
 	return s
 }
 
+func (e *testEngine) CleansUp() bool { return e.cleansUp }
+
 func (e *testEngine) BeginPhase(phase string) { e.call("BeginPhase", phase) }
 
 func (e *testEngine) StartAttempt(task engine.Task) {
@@ -127,7 +138,7 @@ func (e *testEngine) StartAttempt(task engine.Task) {
 	if e.takes != nil {
 		took = e.takes(task)
 	}
-	ctx, cancel := context.WithCancelCause(e.t.Context())
+	ctx, cancel := context.WithCancelCause(trace.ContextWithRemoteSpanContext(e.t.Context(), elsewhere))
 	defer cancel(nil)
 	interrupt := func() {}
 	if s := e.stop; s != nil && !s.at.After(e.now.Add(took)) {
@@ -135,7 +146,10 @@ func (e *testEngine) StartAttempt(task engine.Task) {
 		interrupt = func() { cancel(errors.New(s.completion.Stop.Cause)) }
 	}
 	ctx = context.WithValue(ctx, meanwhile{}, interrupt)
-	done := e.plan.Attempt(ctx, task, time.Minute)
+	done, err := e.plan.Attempt(ctx, task, engine.Limits{Grace: time.Minute})
+	if err != nil {
+		e.t.Error(err)
+	}
 	e.push(took, engine.Completion{Done: &done})
 }
 
@@ -155,7 +169,7 @@ func (e *testEngine) EndPhase(result orchestrator.PhaseResult, failure *retry.Er
 	e.ended[result.Phase] = true
 }
 
-func (e *testEngine) Next() engine.Completion {
+func (e *testEngine) Next() (engine.Completion, error) {
 	if e.replay != nil {
 		return e.again()
 	}
@@ -171,11 +185,16 @@ func (e *testEngine) Next() engine.Completion {
 	e.now = next.at
 	c, text := through(e.t, next.completion)
 	e.history = append(e.history, fmt.Sprintf("%d %s", e.now.Sub(epoch), text))
-	return c
+	return c, nil
 }
 
+var errHistoryEnds = errors.New("the history ends here")
+
 // again returns the next completion of the history that is played back.
-func (e *testEngine) again() engine.Completion {
+func (e *testEngine) again() (engine.Completion, error) {
+	if e.replay[0] == "end" {
+		return engine.Completion{}, errHistoryEnds
+	}
 	var offset time.Duration
 	var text json.RawMessage
 	if _, err := fmt.Sscan(e.replay[0], &offset); err != nil {
@@ -191,7 +210,7 @@ func (e *testEngine) again() engine.Completion {
 	if c.Stop != nil {
 		e.stop = nil
 	}
-	return c
+	return c, nil
 }
 
 // checkReplay plays e's history back to a new engine: the loop must ask for the same and report the same.
@@ -249,9 +268,10 @@ func TestDriveWantsARunID(t *testing.T) {
 // A worker may get a task that its pipeline, of another version, does not know.
 func TestTaskOfAnotherVersion(t *testing.T) {
 	e := newEngine(t, pipeline(orchestrator.Phase{Name: "a", Run: ok(1)}))
+	ctx := trace.ContextWithRemoteSpanContext(t.Context(), elsewhere)
 	for _, task := range []engine.Task{{Phase: "b"}, {Phase: "a", Fallback: true}, {Phase: "a", DryRun: true}} {
-		done := e.plan.Attempt(t.Context(), task, 0)
-		if done.Status != orchestrator.AttemptError || done.Decision != (engine.Decision{Reason: engine.ReasonPermanent}) {
+		done, err := e.plan.Attempt(ctx, task, engine.Limits{})
+		if err != nil || done.Status != orchestrator.AttemptError || done.Decision != (engine.Decision{Reason: engine.ReasonPermanent}) {
 			t.Errorf("task %+v: got %+v, want a permanent error", task, done)
 		}
 	}
@@ -340,9 +360,12 @@ func TestNeverCalledWithAContextThatHasEnded(t *testing.T) {
 		t.Error("called")
 		return nil, nil
 	}}))
-	ctx, cancel := context.WithCancelCause(t.Context())
+	ctx, cancel := context.WithCancelCause(trace.ContextWithRemoteSpanContext(t.Context(), elsewhere))
 	cancel(errSignal)
-	done := e.plan.Attempt(ctx, engine.Task{Phase: "a", Recovery: true}, 0)
+	done, err := e.plan.Attempt(ctx, engine.Task{Phase: "a", Recovery: true}, engine.Limits{})
+	if err != nil {
+		t.Error(err)
+	}
 	equal(t, "error", done.Error, "not called: terminated by SIGTERM")
 	equal(t, "decision", done.Decision, engine.Decision{Reason: engine.ReasonCancelled})
 	equal(t, "final", done.Final, true)

@@ -15,6 +15,9 @@ import (
 // ended.
 var ErrAbandoned = errors.New("phase abandoned")
 
+// ErrLost matches the error of an attempt whose process died; see Plan.Lost.
+var ErrLost = errors.New("attempt lost")
+
 // An Error says why a run did not end well. errors.Is and errors.As look into the errors of its phases, and into what
 // cancelled it:
 //
@@ -157,6 +160,19 @@ func (e *abandonedError) Error() string {
 
 func (e *abandonedError) Unwrap() []error   { return []error{ErrAbandoned, e.cause} }
 func (e *abandonedError) ErrorType() string { return "abandoned" }
+
+// lostError is the error of an attempt whose process died.
+type lostError struct{ why error }
+
+func (e *lostError) Error() string {
+	if e.why == nil {
+		return ErrLost.Error()
+	}
+	return ErrLost.Error() + ": " + semconv.ErrorText(e.why)
+}
+
+func (e *lostError) Unwrap() []error   { return []error{ErrLost, e.why} }
+func (e *lostError) ErrorType() string { return "lost" }
 
 // fallbackError is the error of a phase whose fallback failed too.
 type fallbackError struct{ before, err error }

@@ -5,9 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"go.opentelemetry.io/otel/trace"
-
-	"github.com/backspan/backspan/internal/scope"
 	"github.com/backspan/backspan/orchestrator/engine"
 	"github.com/backspan/backspan/retry"
 )
@@ -16,10 +13,8 @@ import (
 type local struct {
 	plan   *Plan
 	grace  time.Duration
-	ctx    context.Context //nolint:containedctx // the run's: a driver is a run, and lives no longer
-	frame  scope.Frame     // the run's
-	after  context.Context //nolint:containedctx // of phases whose condition is Always; nil: ctx
-	span   trace.Span      // the run's; nil when it is not recorded
+	spans  runSpans
+	after  context.Context //nolint:containedctx // of phases whose condition is Always; nil: the run's
 	phases []localPhase
 
 	// The capacity is one for each phase, so that an attempt that ends late never blocks.
@@ -32,7 +27,7 @@ type local struct {
 type localPhase struct {
 	ctx     context.Context    //nolint:containedctx // the phase's, from BeginPhase to EndPhase
 	cancel  context.CancelFunc // nil without a timeout
-	span    trace.Span         // nil when it is not recorded
+	span    phaseSpan
 	timer   *time.Timer
 	skipped time.Duration // waits that took no time because of NoWait; they count as elapsed
 }
@@ -45,7 +40,7 @@ func newLocal(ctx context.Context, plan *Plan, opts Options) *local {
 		phases:      make([]localPhase, len(plan.order)),
 		completions: make(chan engine.Completion, len(plan.order)),
 	}
-	d.startRun(ctx, opts.RunID)
+	d.spans.startRun(ctx, plan.pipeline.Name, opts, time.Time{})
 	return d
 }
 
@@ -54,7 +49,7 @@ func (d *local) Now() time.Time { return time.Now() }
 func (d *local) BeginPhase(name string) {
 	i := d.plan.index[name]
 	phase := &d.phases[i]
-	phase.ctx, phase.span = d.startPhase(name)
+	phase.ctx, phase.span = d.spans.startPhase(name, time.Time{})
 	if d.outlives(i) {
 		phase.ctx = cleanupContext{d.after, context.WithoutCancel(phase.ctx)}
 	}
@@ -84,21 +79,21 @@ func (c cleanupContext) Value(key any) any {
 func (d *local) StartAttempt(task engine.Task) {
 	i := d.plan.index[task.Phase]
 	phase := &d.phases[i]
-	a := d.plan.newAttempt(phase.ctx, task, d.grace)
+	a := d.plan.newAttempt(phase.ctx, task, engine.Limits{Grace: d.grace})
 	a.deliver = func(done *engine.Done) { d.completions <- engine.Completion{Done: done} }
 	a.skipped = phase.skipped
 	if d.outlives(i) {
-		a.stopped = d.ctx.Err
+		a.stopped = d.spans.ctx.Err
 	}
 	go a.run(phase.ctx)
 }
 
 func (d *local) StartTimer(wait engine.Wait) {
 	phase := &d.phases[d.plan.index[wait.Phase]]
-	d.scheduled(phase.span, wait)
+	phase.span.scheduled(wait, time.Time{})
 	over := func() { d.completions <- engine.Completion{Timer: &wait} }
 	switch {
-	case d.frame.NoWait:
+	case d.spans.frame.NoWait:
 		phase.skipped += wait.Delay
 		over()
 	case wait.Delay <= 0:
@@ -116,44 +111,46 @@ func (d *local) EndPhase(result PhaseResult, failure *retry.Error) {
 	if phase.cancel != nil {
 		phase.cancel()
 	}
-	d.endPhase(phase.span, result, failure)
+	d.spans.endPhase(phase.span, result, failure, time.Time{})
 	*phase = localPhase{}
 }
 
 func (d *local) Stopped() *engine.Stop {
-	if d.stopped || d.ctx.Err() == nil {
+	if d.stopped || d.spans.ctx.Err() == nil {
 		return nil
 	}
 	return d.stop()
 }
 
-func (d *local) Next() engine.Completion {
+func (d *local) CleansUp() bool { return d.after != nil && d.after.Err() == nil }
+
+func (d *local) Next() (engine.Completion, error) {
 	if d.held != (engine.Completion{}) {
 		c := d.held
 		d.held = engine.Completion{}
-		return c
+		return c, nil
 	}
-	if d.stopped { // d.ctx.Done() stays ready
-		return <-d.completions
+	if d.stopped { // d.spans.ctx.Done() stays ready
+		return <-d.completions, nil
 	}
 	select {
-	case <-d.ctx.Done():
-		return engine.Completion{Stop: d.stop()}
+	case <-d.spans.ctx.Done():
+		return engine.Completion{Stop: d.stop()}, nil
 	case c := <-d.completions:
 		// When both are ready select picks either, and the end of the context must come first.
-		if d.ctx.Err() != nil {
+		if d.spans.ctx.Err() != nil {
 			d.held = c
-			return engine.Completion{Stop: d.stop()}
+			return engine.Completion{Stop: d.stop()}, nil
 		}
-		return c
+		return c, nil
 	}
 }
 
 func (d *local) stop() *engine.Stop {
 	d.stopped = true
-	cause := context.Cause(d.ctx)
+	cause := context.Cause(d.spans.ctx)
 	return &engine.Stop{
-		Deadline: errors.Is(d.ctx.Err(), context.DeadlineExceeded),
+		Deadline: errors.Is(d.spans.ctx.Err(), context.DeadlineExceeded),
 		Cause:    errorText(cause),
 		Err:      cause,
 	}

@@ -6,14 +6,17 @@ import (
 	"slices"
 	"time"
 
+	"github.com/backspan/backspan/internal/boundtext"
 	"github.com/backspan/backspan/orchestrator/engine"
 	"github.com/backspan/backspan/retry"
 )
 
 // Drive runs the plan on d: it decides what begins, how long to wait, and what the report says. It is for engines.
-// It is deterministic: the same plan, options and completions give the same calls to d and the same report. It uses
-// opts.RunID, EnableRecovery, DryRun, MaxParallel, ContinueOnError, and of Cleanup whether it has ended when a
-// phase could begin; the other options are the driver's. The errors are those of Pipeline.Run.
+// It is deterministic: the same plan, options and answers of d give the same calls to d and the same report. It uses
+// opts.RunID, EnableRecovery, DryRun, MaxParallel and ContinueOnError; the other options are the driver's.
+//
+// The errors are those of Pipeline.Run, and two of drivers that fail, both with an empty report: the error of d.Next,
+// and a *FieldError for a completion that does not fit what is under way.
 func (p *Plan) Drive(d engine.Driver[PhaseResult], opts Options) (Report, error) {
 	if err := opts.validate(); err != nil {
 		return Report{}, err
@@ -28,11 +31,19 @@ func (p *Plan) Drive(d engine.Driver[PhaseResult], opts Options) (Report, error)
 		}
 	}
 	for {
-		l.begin()
+		if err := l.begin(); err != nil {
+			return Report{}, err
+		}
 		if l.active == 0 {
 			return l.report(started)
 		}
-		l.handle(d.Next())
+		c, err := d.Next()
+		if err != nil {
+			return Report{}, fmt.Errorf("run %q of pipeline %q cannot go on: %w", opts.RunID, p.pipeline.Name, err)
+		}
+		if err := l.handle(c); err != nil {
+			return Report{}, err
+		}
 	}
 }
 
@@ -52,7 +63,8 @@ type loop struct {
 // progress is the state of one phase.
 type progress struct {
 	state   state
-	waits   int // for how many phases it still waits
+	task    engine.Task // under way, or what follows the wait: its Attempt, Fallback and Recovery
+	waits   int         // for how many phases it still waits
 	started time.Time
 	tries   tries // until it ends
 	idle    bool  // it was skipped without anything having failed
@@ -70,10 +82,12 @@ const (
 )
 
 // begin begins the phases that may begin now, and skips those that never can.
-func (l *loop) begin() {
+func (l *loop) begin() error {
 	for len(l.ready) > 0 {
 		if stop := l.driver.Stopped(); stop != nil {
-			l.stopped(stop)
+			if err := l.stopped(stop); err != nil {
+				return err
+			}
 		}
 		i := l.ready[0]
 		if reason, skip := l.skip(i); skip {
@@ -83,7 +97,7 @@ func (l *loop) begin() {
 			continue
 		}
 		if l.opts.MaxParallel > 0 && l.active >= l.opts.MaxParallel {
-			return
+			return nil
 		}
 		l.ready = l.ready[1:]
 		l.active++
@@ -92,6 +106,7 @@ func (l *loop) begin() {
 		l.driver.BeginPhase(l.name(i))
 		l.try(i, 0, 0)
 	}
+	return nil
 }
 
 // The reasons of skipped phases that are no failure of the run.
@@ -125,7 +140,7 @@ func (l *loop) skip(i int) (reason string, skip bool) {
 
 // cleansUp reports whether phase i may begin although the run's context has ended.
 func (l *loop) cleansUp(i int) bool {
-	return l.plan.pipeline.Phases[i].If == Always && l.opts.Cleanup != nil && l.opts.Cleanup.Err() == nil
+	return l.plan.pipeline.Phases[i].If == Always && l.driver.CleansUp()
 }
 
 // failedBefore reports whether something that phase i needs, directly or through other phases, failed. For a phase
@@ -170,6 +185,7 @@ func (l *loop) start(i int, task engine.Task) {
 	s.state = trying
 	task.RunID, task.Phase, task.DryRun = l.opts.RunID, l.name(i), l.opts.DryRun
 	task.Elapsed = l.driver.Now().Sub(s.started)
+	s.task = task
 	task.Inputs = l.inputs(i)
 	l.driver.StartAttempt(task)
 }
@@ -189,28 +205,18 @@ func (l *loop) inputs(i int) map[string]json.RawMessage {
 	return inputs
 }
 
-func (l *loop) handle(c engine.Completion) {
-	switch {
-	case c.Stop != nil:
-		l.stopped(c.Stop)
-	case c.Timer != nil:
-		// A timer that was started before its phase ended may come late.
-		if i := l.plan.index[c.Timer.Phase]; l.phases[i].state == waiting {
-			l.try(i, c.Timer.Attempt, c.Timer.Delay)
-		}
-	case c.Done != nil:
-		l.attempted(l.plan.index[c.Done.Phase], c.Done)
-	}
-}
-
 // stopped ends the phases that wait. Those with an attempt under way end when that does.
-func (l *loop) stopped(stop *engine.Stop) {
+func (l *loop) stopped(stop *engine.Stop) error {
+	if l.stop != nil {
+		return misfit("Stop", fmt.Sprintf("%q", stop.Cause), "one in a run, which there has been")
+	}
 	l.stop = stop
 	for i := range l.phases {
 		if l.phases[i].state == waiting {
 			l.giveUp(i)
 		}
 	}
+	return nil
 }
 
 // attempted records the end of an attempt of phase i and does what was decided after it.
@@ -221,8 +227,9 @@ func (l *loop) attempted(i int, d *engine.Done) {
 	case d.Status == AttemptSuccess:
 		l.end(i, s.tries.result(Success, "", d.Output), nil)
 	case l.stop == nil && d.Decision.Retry:
-		s.state = waiting
-		l.driver.StartTimer(engine.Wait{Phase: l.name(i), Attempt: next, Delay: d.Decision.Delay, Reason: d.Error})
+		s.state, s.task.Attempt = waiting, next
+		reason := boundtext.Of(d.Error, errorOf(d), boundtext.MaxEventReason)
+		l.driver.StartTimer(engine.Wait{Phase: l.name(i), Attempt: next, Delay: d.Decision.Delay, Reason: reason})
 	case l.fallsBack(i, d):
 		l.start(i, engine.Task{Attempt: next, Fallback: true})
 	default:
@@ -254,7 +261,7 @@ func (l *loop) end(i int, result PhaseResult, err *retry.Error) {
 		l.active--
 	}
 	result.Phase = l.name(i)
-	s.state, s.tries, s.result, s.err = ended, tries{}, result, err
+	s.state, s.task, s.tries, s.result, s.err = ended, engine.Task{}, tries{}, result, err
 	if err != nil && l.failed < 0 {
 		l.failed = i
 	}
@@ -290,6 +297,9 @@ func (l *loop) report(started time.Time) (Report, error) {
 		return r, nil
 	}
 	r.Status = Failed
+	if l.failed >= 0 {
+		r.Reason = fmt.Sprintf("%q %s", l.name(l.failed), was[l.phases[l.failed].result.Status])
+	}
 	if l.stop != nil {
 		failure.Cause = causeOf(l.stop)
 		r.Reason = l.stop.String()

@@ -46,7 +46,8 @@ type Phase struct {
 
 	// Uses names the phases whose outputs this one reads with Input.Output. Only phases that end before this one
 	// begins can be named. What it needs need not be repeated, and in a sequence neither the phase just before.
-	// A phase whose named input failed is skipped.
+	// A phase uses what it cannot do without: when one that it names did not succeed, it is as when one that it needs
+	// did not, also when only others stand between them (see Condition).
 	Uses []string
 
 	// Recovery says how the phase is retried after its first try; nil means Pipeline.Recovery. A BaseDelay of 0 is
@@ -139,7 +140,7 @@ func (p Pipeline) Run(ctx context.Context, opts Options) (Report, error) {
 	}
 	driver := newLocal(ctx, plan, opts)
 	report, err := plan.Drive(driver, opts)
-	driver.end(report, err)
+	driver.spans.endRun(report, err, time.Time{})
 	return report, err
 }
 

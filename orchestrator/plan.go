@@ -155,7 +155,7 @@ func (p *Plan) linkUses() error {
 				p.reads[i] = append(p.reads[i], used)
 				read[used] = i + 1
 			}
-			if p.sequence {
+			if !slices.Contains(p.needs[i], used) {
 				p.needs[i] = append(p.needs[i], used)
 			}
 			check = append(check, use{phase: i, used: used})

@@ -25,7 +25,7 @@ type Report struct {
 	SessionID string        `json:"session_id"` // the run's id
 	Pipeline  string        `json:"pipeline"`
 	Status    Status        `json:"status"`           // Success, Failed or Cancelled
-	Reason    string        `json:"reason,omitempty"` // what ended the run early: the cause of its cancelling
+	Reason    string        `json:"reason,omitempty"` // why it was not a success: what ended it early, or which phase failed first
 	DryRun    bool          `json:"dry_run,omitempty"`
 	Started   time.Time     `json:"started"` // UTC
 	Ended     time.Time     `json:"ended"`   // UTC
@@ -75,7 +75,7 @@ type RecoveryAttempt struct {
 	Delay   time.Duration   // what was waited before it
 	Status  string          // AttemptSuccess or AttemptError
 	Error   string          // when it failed
-	Result  json.RawMessage // when it succeeded; nil when the phase returned nil
+	Result  json.RawMessage // when it succeeded: the phase's result; nil when that is nil, or larger than 1 KiB
 }
 
 // The values of RecoveryAttempt.Status and Fallback.Status.
@@ -88,7 +88,7 @@ const (
 type Fallback struct {
 	Status string          `json:"status"` // AttemptSuccess or AttemptError
 	Error  string          `json:"error,omitempty"`
-	Result json.RawMessage `json:"result,omitempty"`
+	Result json.RawMessage `json:"result,omitempty"` // the phase's result; nil when that is nil, or larger than 1 KiB
 }
 
 type recoveryAttemptJSON struct {

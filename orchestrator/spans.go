@@ -2,15 +2,17 @@ package orchestrator
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/backspan/backspan/internal/boundtext"
+	"github.com/backspan/backspan/internal/decide"
 	"github.com/backspan/backspan/internal/scope"
 	"github.com/backspan/backspan/internal/semconv"
 	"github.com/backspan/backspan/internal/tracer"
@@ -38,87 +40,126 @@ func start(
 	frame.Provider = provider
 	starting := frame
 	starting.Starting = kind
-	started, span := tracer.Start(scope.With(ctx, starting), name, options...)
+	started, span := tracer.Start(scope.With(ctx, starting), boundtext.Name(name), options...)
 	return scope.With(started, frame), span
 }
 
-// maxSpanOutput is the size in bytes up to which an output goes into recovery.result; a larger one becomes its size.
-const maxSpanOutput = 4 << 10
+// runSpans are the spans of a run and of its phases. They are started and ended as things happen, or all at once from a
+// history: see Plan.WriteSpans. A time that is zero is now.
+type runSpans struct {
+	pipeline string
+	dryRun   bool
+	frame    scope.Frame     // the run's
+	ctx      context.Context //nolint:containedctx // the run's: this is a part of a driver, which is a run
+	span     trace.Span      // the run's; nil when it is not recorded
+}
+
+// A phaseSpan is the span of a phase.
+type phaseSpan struct {
+	span  trace.Span // nil when it is not recorded
+	waits int        // how many retry.scheduled events it has
+}
+
+// maxScheduled is how many waits of a phase become events. Each attempt's span has its wait anyway.
+const maxScheduled = 8
 
 // startRun starts the run's span and sets the run's context.
-func (d *local) startRun(ctx context.Context, runID string) {
+func (r *runSpans) startRun(ctx context.Context, pipeline string, opts Options, at time.Time) {
 	around := scope.From(ctx)
+	r.pipeline, r.dryRun = pipeline, opts.DryRun
 	// A new frame: if a retry loop is around the run, its attempt is not an attempt of the phases.
-	d.frame = scope.Frame{
-		Session: runID, Phase: around.Phase, Depth: around.Depth, Provider: around.Provider, NoWait: around.NoWait,
+	r.frame = scope.Frame{
+		Session: opts.RunID, Phase: around.Phase, Depth: around.Depth, Provider: around.Provider, NoWait: around.NoWait,
 	}
-	below, span := start(ctx, d.frame, semconv.KindRun, d.plan.pipeline.Name)
-	d.ctx = below
-	d.frame.Provider = scope.Provider(below)
+	attributes := r.attributes(r.frame, semconv.KindRun)
+	below, span := start(ctx, r.frame, semconv.KindRun, pipeline, trace.WithTimestamp(at), trace.WithAttributes(attributes...))
+	r.ctx = below
+	r.frame.Provider = scope.Provider(below)
 	if span != nil && span.IsRecording() {
-		d.span = span
-		span.SetAttributes(common(d.frame, semconv.KindRun)...)
+		r.span = span
 	}
 }
 
-// end ends the run's span. It is Unset unless the run failed or was cancelled.
-func (d *local) end(report Report, err error) {
-	if d.span == nil {
+// attributes are those of the run's and the phases' spans from their start: who watches a running span, and the event
+// log's record of the start, have them.
+func (r *runSpans) attributes(frame scope.Frame, kind string) []attribute.KeyValue {
+	list := append(common(frame, kind), semconv.RunNameKey.String(boundtext.Name(r.pipeline)))
+	if r.dryRun {
+		list = append(list, semconv.RunDryRunKey.Bool(true))
+	}
+	return list
+}
+
+// endRun ends the run's span. It is Unset unless the run failed or was cancelled.
+func (r *runSpans) endRun(report Report, err error, at time.Time) {
+	if r.span == nil {
 		return
 	}
 	defer recoverTracing()
-	d.span.SetAttributes(semconv.RunStatusKey.String(string(report.Status)))
+	attributes := []attribute.KeyValue{semconv.RunStatusKey.String(string(report.Status))}
 	if failure, ok := errors.AsType[*Error](err); ok {
-		d.span.SetAttributes(semconv.ErrorTypeKey.String(semconv.ErrorType(failure.first())))
-		d.span.SetStatus(codes.Error, valid(failure.description()))
+		first := failure.first()
+		attributes = append(attributes,
+			semconv.RunReasonKey.String(boundtext.Of(report.Reason, failure.Cause, boundtext.MaxPhaseReason)),
+			semconv.ErrorTypeKey.String(boundtext.Type(first)))
+		r.span.SetStatus(codes.Error, boundtext.Of(failure.description(), first, boundtext.MaxRun))
 	}
-	d.span.End()
+	r.span.SetAttributes(attributes...)
+	r.span.End(trace.WithTimestamp(at))
 }
 
 // startPhase starts the span of a phase, unless the run's is not recorded, and returns the phase's context.
-func (d *local) startPhase(name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
-	frame := d.frame
+func (r *runSpans) startPhase(name string, at time.Time, more ...attribute.KeyValue) (context.Context, phaseSpan) {
+	frame := r.frame
 	frame.Phase = name
-	if d.span == nil {
-		return scope.With(d.ctx, frame), nil
+	if r.span == nil {
+		return scope.With(r.ctx, frame), phaseSpan{}
 	}
-	ctx, span := start(d.ctx, frame, semconv.KindPhase, name, options...)
-	if span != nil {
-		span.SetAttributes(common(frame, semconv.KindPhase)...)
-	}
-	return ctx, span
+	attributes := append(r.attributes(frame, semconv.KindPhase), more...)
+	ctx, span := start(r.ctx, frame, semconv.KindPhase, name, trace.WithTimestamp(at), trace.WithAttributes(attributes...))
+	return ctx, phaseSpan{span: span}
 }
 
 // scheduled puts an event on the phase's span at the beginning of a wait.
-func (d *local) scheduled(span trace.Span, wait engine.Wait) {
-	if span == nil {
+func (s *phaseSpan) scheduled(wait engine.Wait, at time.Time) {
+	if s.span == nil || s.waits >= maxScheduled {
 		return
 	}
-	defer recoverTracing()
-	span.AddEvent(semconv.ScheduledEvent, trace.WithAttributes(
+	s.waits++
+	s.event(semconv.ScheduledEvent, at,
 		semconv.AttemptKey.Int(wait.Attempt),
 		semconv.DelayKey.Float64(wait.Delay.Seconds()),
-		semconv.ReasonKey.String(wait.Reason),
-	))
+		semconv.ReasonKey.String(boundtext.Of(wait.Reason, nil, boundtext.MaxEventReason)),
+	)
+}
+
+func (s *phaseSpan) event(name string, at time.Time, attributes ...attribute.KeyValue) {
+	defer recoverTracing()
+	s.span.AddEvent(name, trace.WithTimestamp(at), trace.WithAttributes(attributes...))
 }
 
 // endPhase ends the phase's span. A skipped phase gets a span here, of no duration, so that every phase has one.
-func (d *local) endPhase(span trace.Span, result PhaseResult, failure *retry.Error) {
+func (r *runSpans) endPhase(s phaseSpan, result PhaseResult, failure *retry.Error, at time.Time) {
 	status := semconv.PhaseStatusKey.String(string(result.Status))
-	if span == nil {
+	if s.span == nil {
 		// The status is set at the start, where a span processor sees that the phase never ran.
-		_, span = d.startPhase(result.Phase, trace.WithAttributes(status))
+		_, s = r.startPhase(result.Phase, at, status)
 	}
-	if span == nil {
+	if s.span == nil {
 		return
 	}
-	attributes := []attribute.KeyValue{status, semconv.RecoveryAttemptedKey.Bool(result.Recovery != nil)}
-	if r := result.Recovery; r != nil {
+	attributes := append(make([]attribute.KeyValue, 0, 9), status)
+	if result.Reason != "" {
+		reason := boundtext.Of(result.Reason, nil, boundtext.MaxPhaseReason)
+		attributes = append(attributes, semconv.PhaseReasonKey.String(reason))
+	}
+	attributes = append(attributes, semconv.RecoveryAttemptedKey.Bool(result.Recovery != nil))
+	if recovery := result.Recovery; recovery != nil {
 		attributes = append(attributes,
-			semconv.RecoverySuccessKey.Bool(r.Success),
-			semconv.RecoveryMessageKey.String(r.Message),
-			semconv.RecoveryAttemptsKey.Int(len(r.Attempts)),
-			semconv.RecoveryResultKey.String(recoveryText(r)),
+			semconv.RecoverySuccessKey.Bool(recovery.Success),
+			semconv.RecoveryMessageKey.String(boundtext.Of(recovery.Message, nil, boundtext.MaxRecoveryMessage)),
+			semconv.RecoveryAttemptsKey.Int(len(recovery.Attempts)),
+			semconv.RecoveryResultKey.String(recoveryText(&result)),
 		)
 	}
 	if f := result.Fallback; f != nil && f.Status == AttemptSuccess {
@@ -126,36 +167,35 @@ func (d *local) endPhase(span trace.Span, result PhaseResult, failure *retry.Err
 	}
 	defer recoverTracing()
 	if failure != nil {
-		attributes = append(attributes, semconv.ErrorTypeKey.String(semconv.ErrorType(failure.Err)))
+		attributes = append(attributes, semconv.ErrorTypeKey.String(boundtext.Type(failure.Err)))
+		s.gaveUp(result, failure, at)
 		unnamed := *failure // the span has the name
 		unnamed.Operation = ""
-		span.SetStatus(codes.Error, errorText(&unnamed))
+		s.span.SetStatus(codes.Error, boundtext.Of(errorText(&unnamed), failure.Err, boundtext.MaxOperation))
 	}
-	span.SetAttributes(attributes...)
-	span.End()
+	s.span.SetAttributes(attributes...)
+	s.span.End(trace.WithTimestamp(at))
 }
 
-// recoveryText is the recovery as JSON. A large output is replaced by its size.
-func recoveryText(r *Recovery) string {
-	small := *r
-	small.Attempts = make([]RecoveryAttempt, len(r.Attempts))
-	for i, a := range r.Attempts {
-		if len(a.Result) > maxSpanOutput {
-			a.Result = json.RawMessage(fmt.Sprintf(`{"size": %d}`, len(a.Result)))
-		}
-		small.Attempts[i] = a
+// gaveUp puts an event with the last failure on the phase's span, as package retry does on an operation's.
+func (s *phaseSpan) gaveUp(result PhaseResult, failure *retry.Error, at time.Time) {
+	last := max(1, failure.Attempts-1) // retry.attempt of the last one
+	if result.Fallback != nil {
+		last = failure.Attempts
 	}
-	text, err := json.Marshal(small)
-	if err != nil {
-		return err.Error() // unreachable: every part was marshalled before
-	}
-	return string(text)
+	s.event(semconv.GaveUpEvent, at,
+		semconv.ReasonKey.String(boundtext.Error(failure.Err, boundtext.MaxEventReason)),
+		semconv.AttemptKey.Int(last),
+		semconv.OutcomeKey.String(string(reasonName(failure.Reason))),
+	)
 }
 
 // startSpan starts the attempt's span, unless the phase's is not recorded, and returns the function's context.
 func (a *attempt) startSpan(ctx context.Context) context.Context {
 	// A remote span never records here, so it does not say whether this one should be recorded.
-	if parent := trace.SpanFromContext(ctx); !parent.IsRecording() && !parent.SpanContext().IsRemote() {
+	// Nor does a bare span context, which may be one of another process too.
+	parent := trace.SpanFromContext(ctx)
+	if sc := parent.SpanContext(); !parent.IsRecording() && !sc.IsRemote() && !sc.IsSampled() {
 		return scope.With(ctx, a.frame)
 	}
 	kind, name := a.kindAndName()
@@ -184,37 +224,61 @@ func (a *attempt) endSpan(d *engine.Done, panicked *panicError) {
 		semconv.AttemptKey.Int(max(1, a.task.Attempt)),
 		semconv.DelayKey.Float64(a.task.Delay.Seconds()),
 	)
-	switch {
-	case d.Status == AttemptSuccess:
-		attributes = append(attributes, semconv.ResultKey.String(semconv.ResultSuccess))
-	case d.Decision.Retry:
-		attributes = append(attributes, semconv.ResultKey.String(semconv.ResultRetrying),
-			semconv.NextDelayKey.Float64(d.Decision.Delay.Seconds()))
-	default:
-		attributes = append(attributes, semconv.ResultKey.String(semconv.ResultFailed))
-	}
+	attributes = append(attributes, a.resultOf(d)...)
 	defer recoverTracing()
 	if d.Status != AttemptSuccess {
-		attributes = append(attributes, semconv.ErrorTypeKey.String(d.ErrorType))
-		a.span.SetStatus(codes.Error, d.Error)
+		limit := boundtext.MaxAttempt
+		if panicked != nil {
+			limit = boundtext.MaxAttemptBeside
+		}
+		a.span.SetStatus(codes.Error, boundtext.Of(d.Error, d.Err, limit))
 	}
 	if panicked != nil {
 		a.span.AddEvent(semconv.ExceptionEvent, trace.WithAttributes(
-			semconv.ExceptionTypeKey.String(fmt.Sprintf("%T", panicked.value)),
-			semconv.ExceptionMessageKey.String(errorText(panicked)),
-			semconv.ExceptionStacktraceKey.String(panicked.stack),
+			semconv.ExceptionTypeKey.String(boundtext.Of(fmt.Sprintf("%T", panicked.value), nil, boundtext.MaxErrorType)),
+			semconv.ExceptionMessageKey.String(boundtext.Of(errorText(panicked), panicked, boundtext.MaxException)),
+			semconv.ExceptionStacktraceKey.String(boundtext.Of(panicked.stack, nil, boundtext.MaxStack)),
 		))
 	}
 	a.span.SetAttributes(attributes...)
 	a.span.End()
 }
 
+// resultOf are the attributes of an attempt's span that say how it ended. They are those of an operation's attempt.
+func (a *attempt) resultOf(d *engine.Done) []attribute.KeyValue {
+	if d.Status == AttemptSuccess {
+		list := []attribute.KeyValue{semconv.ResultKey.String(semconv.ResultSuccess)}
+		if a.task.Attempt > 0 && !a.task.Fallback {
+			list = append(list, semconv.OutcomeKey.String(semconv.OutcomeRecovered))
+		}
+		return list
+	}
+	list := make([]attribute.KeyValue, 0, 8)
+	if d.Decision.Retry {
+		list = append(list, semconv.ResultKey.String(semconv.ResultRetrying),
+			semconv.NextDelayKey.Float64(d.Decision.Delay.Seconds()))
+	} else {
+		list = append(list, semconv.ResultKey.String(semconv.ResultFailed),
+			semconv.OutcomeKey.String(string(d.Decision.Reason)))
+	}
+	if a.asked > 0 {
+		list = append(list, semconv.AfterKey.Float64(a.asked.Seconds()))
+	}
+	if !a.task.Fallback {
+		list = append(list, semconv.MaxRetriesKey.Int(decide.RetriesLeft(a.policy.MaxRetries, 1)))
+	}
+	if a.depth > 0 {
+		list = append(list, semconv.DepthKey.Int(a.depth))
+	}
+	return append(list, semconv.ErrorTypeKey.String(d.ErrorType))
+}
+
 // common are the attributes that every span of a run has.
 func common(frame scope.Frame, kind string) []attribute.KeyValue {
 	list := make([]attribute.KeyValue, 0, 8)
-	list = append(list, semconv.KindKey.String(kind), semconv.SessionIDKey.String(frame.Session))
+	list = append(list, semconv.KindKey.String(kind), semconv.SessionIDKey.String(boundtext.Name(frame.Session)))
 	if frame.Phase != "" {
-		list = append(list, semconv.PhaseNameKey.String(frame.Phase))
+		list = append(list, semconv.PhaseNameKey.String(boundtext.Name(frame.Phase)))
 	}
 	return list
 }

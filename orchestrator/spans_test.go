@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -47,6 +48,8 @@ func checkSpans(t *testing.T, report orchestrator.Report, rec *retrytest.Recorde
 	run := runs[0]
 	equal(t, "name of the run's span", run.Name(), report.Pipeline)
 	equal(t, "run.status", attributeOf(run.Attributes(), semconv.RunStatusKey).AsString(), string(report.Status))
+	equal(t, "run.reason", attributeOf(run.Attributes(), semconv.RunReasonKey).AsString(), report.Reason)
+	equal(t, "run.name", attributeOf(run.Attributes(), semconv.RunNameKey).AsString(), report.Pipeline)
 	equal(t, "status of the run's span", run.Status().Code == codes.Error, report.Status != success)
 	equal(t, "spans of phases", len(phases), len(report.Phases))
 	for _, p := range report.Phases {
@@ -56,6 +59,9 @@ func checkSpans(t *testing.T, report orchestrator.Report, rec *retrytest.Recorde
 			continue
 		}
 		equal(t, p.Phase+"'s parent", s.Parent().SpanID(), run.SpanContext().SpanID())
+		for _, s := range []sdktrace.ReadOnlySpan{run, s} {
+			equal(t, s.Name()+"'s run.dry_run", attributeOf(s.Attributes(), semconv.RunDryRunKey).AsBool(), report.DryRun)
+		}
 		checkPhaseSpan(t, p, s, children[s.SpanContext().SpanID()])
 	}
 }
@@ -73,6 +79,13 @@ func checkPhaseSpan(t *testing.T, p orchestrator.PhaseResult, s sdktrace.ReadOnl
 	equal(t, p.Phase+"'s phase.status", attribute(s, "phase.status"), any(string(p.Status)))
 	equal(t, p.Phase+"'s phase.name", attribute(s, "phase.name"), any(p.Phase))
 	bad := p.Status == failed || p.Status == cancelled
+	reason := any(p.Reason)
+	if p.Reason == "" {
+		reason = nil
+	}
+	equal(t, p.Phase+"'s phase.reason", attribute(s, "phase.reason"), reason)
+	gaveUp := slices.ContainsFunc(s.Events(), func(e sdktrace.Event) bool { return e.Name == semconv.GaveUpEvent })
+	equal(t, p.Phase+" has retry.gave_up", gaveUp, bad)
 	equal(t, p.Phase+" is an error", s.Status().Code == codes.Error, bad)
 	equal(t, p.Phase+" has an error.type", attribute(s, "error.type") != nil, bad)
 	equal(t, p.Phase+"'s recovery.attempted", attribute(s, "recovery.attempted"), any(p.Recovery != nil))
@@ -132,16 +145,17 @@ func TestSpans(t *testing.T) {
 		if err == nil {
 			t.Error("no error")
 		}
-		want := `nightly 0s+6s ERROR "analysis: permanent error after 1 attempt: bad schema" backspan.kind=run run.status=failed error.type=*errors.errorString
-  data_preparation 0s+6s backspan.kind=phase phase.name=data_preparation phase.status=success recovery.attempted=true recovery.success=true recovery.message=Recovery successful on attempt 2 recovery.attempts=2 recovery.result={"attempted":true,"success":true,"message":"Recovery successful on attempt 2","attempts":[{"attempt":1,"delay":2,"status":"error","error":"Connection refused"},{"attempt":2,"delay":4,"status":"success","result":{"status":"success"}}]}
+		want := `nightly 0s+6s ERROR "analysis: permanent error after 1 attempt: bad schema" backspan.kind=run run.name=nightly run.status=failed run.reason="analysis" failed error.type=*errors.errorString
+  data_preparation 0s+6s backspan.kind=phase phase.name=data_preparation run.name=nightly phase.status=success recovery.attempted=true recovery.success=true recovery.message=Recovery successful on attempt 2 recovery.attempts=2 recovery.result={"attempted":true,"success":true,"message":"Recovery successful on attempt 2","attempts":[{"attempt":1,"delay":2,"status":"error","error":"Connection refused"},{"attempt":2,"delay":4,"status":"success","result":{"status":"success"}}]}
     * retry.scheduled 0s retry.attempt=1 retry.delay_seconds=2 retry.reason=Connection refused
     * retry.scheduled 2s retry.attempt=2 retry.delay_seconds=4 retry.reason=Connection refused
-    attempt 1 0s+0s ERROR "Connection refused" backspan.kind=attempt phase.name=data_preparation retry.attempt=1 retry.delay_seconds=0 retry.result=retrying retry.next_delay_seconds=2 error.type=*errors.errorString
-    recovery 1 2s+0s ERROR "Connection refused" backspan.kind=recovery phase.name=data_preparation retry.attempt=1 retry.delay_seconds=2 retry.result=retrying retry.next_delay_seconds=4 error.type=*errors.errorString
-    recovery 2 6s+0s backspan.kind=recovery phase.name=data_preparation retry.attempt=2 retry.delay_seconds=4 retry.result=success
-  analysis 6s+0s ERROR "permanent error after 1 attempt: bad schema" backspan.kind=phase phase.name=analysis phase.status=failed recovery.attempted=false error.type=*errors.errorString
-    attempt 1 6s+0s ERROR "bad schema" backspan.kind=attempt phase.name=analysis retry.attempt=1 retry.delay_seconds=0 retry.result=failed error.type=*errors.errorString
-  report 6s+0s phase.status=skipped backspan.kind=phase phase.name=report recovery.attempted=false
+    attempt 1 0s+0s ERROR "Connection refused" backspan.kind=attempt phase.name=data_preparation retry.attempt=1 retry.delay_seconds=0 retry.result=retrying retry.next_delay_seconds=2 retry.max_retries=3 error.type=*errors.errorString
+    recovery 1 2s+0s ERROR "Connection refused" backspan.kind=recovery phase.name=data_preparation retry.attempt=1 retry.delay_seconds=2 retry.result=retrying retry.next_delay_seconds=4 retry.max_retries=3 error.type=*errors.errorString
+    recovery 2 6s+0s backspan.kind=recovery phase.name=data_preparation retry.attempt=2 retry.delay_seconds=4 retry.result=success retry.outcome=recovered
+  analysis 6s+0s ERROR "permanent error after 1 attempt: bad schema" backspan.kind=phase phase.name=analysis run.name=nightly phase.status=failed phase.reason=permanent error recovery.attempted=false error.type=*errors.errorString
+    * retry.gave_up 6s retry.reason=bad schema retry.attempt=1 retry.outcome=permanent
+    attempt 1 6s+0s ERROR "bad schema" backspan.kind=attempt phase.name=analysis retry.attempt=1 retry.delay_seconds=0 retry.result=failed retry.outcome=permanent retry.max_retries=3 error.type=*errors.errorString
+  report 6s+0s backspan.kind=phase phase.name=report run.name=nightly phase.status=skipped phase.reason="analysis" failed before it began recovery.attempted=false
 `
 		if got := spanTree(rec); got != want {
 			t.Errorf("got:\n%s\nwant:\n%s", got, want)
@@ -182,7 +196,8 @@ func TestLargeOutputsBecomeTheirSizeOnTheSpan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	equal(t, "size in the report", len(report.Phases[0].Recovery.Attempts[0].Result), 5002)
+	equal(t, "size in the report", len(report.Phases[0].Result), 5002)
+	equal(t, "once", len(report.Phases[0].Recovery.Attempts[0].Result), 0)
 	for _, s := range rec.Spans() {
 		if s.Name() == "a" {
 			equal(t, "recovery.result", attributeOf(s.Attributes(), semconv.RecoveryResultKey).AsString(),

@@ -1,14 +1,12 @@
 package orchestrator
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
 
-	"github.com/backspan/backspan/internal/decide"
 	"github.com/backspan/backspan/internal/semconv"
 	"github.com/backspan/backspan/orchestrator/engine"
 	"github.com/backspan/backspan/retry"
@@ -39,12 +37,23 @@ func (t *tries) add(d *engine.Done) {
 		return
 	}
 	t.recovery = append(t.recovery, RecoveryAttempt{
-		Attempt: d.Attempt, Delay: t.delay, Status: d.Status, Error: d.Error, Result: d.Output,
+		Attempt: d.Attempt, Delay: t.delay, Status: d.Status, Error: d.Error, Result: repeated(d.Output),
 	})
 }
 
+// maxRepeated is the size in bytes up to which a result is in the report twice: as the phase's, and where the guide has
+// it, beside the attempt that it comes from.
+const maxRepeated = 1 << 10
+
+func repeated(output json.RawMessage) json.RawMessage {
+	if len(output) > maxRepeated {
+		return nil
+	}
+	return output
+}
+
 func (t *tries) addFallback(d *engine.Done) {
-	t.fallback = &Fallback{Status: d.Status, Error: d.Error, Result: d.Output}
+	t.fallback = &Fallback{Status: d.Status, Error: d.Error, Result: repeated(d.Output)}
 	if d.Status == AttemptSuccess {
 		return
 	}
@@ -120,44 +129,6 @@ func (t *tries) failure(phase string, elapsed time.Duration, stop *engine.Stop) 
 		e.Cause = &remoteError{text: t.last.Cause}
 	}
 	return e
-}
-
-// reasons are the names of package retry's reasons that survive JSON.
-var reasons = map[engine.Reason]error{
-	engine.ReasonExhausted:    retry.ErrExhausted,
-	engine.ReasonPermanent:    retry.ErrPermanent,
-	engine.ReasonNotRetryable: retry.ErrNotRetryable,
-	engine.ReasonRetryLater:   retry.ErrRetryLater,
-	engine.ReasonCancelled:    retry.ErrCancelled,
-	engine.ReasonDeadline:     retry.ErrDeadline,
-}
-
-// reasonError is package retry's error for r. A name that is not known comes from a newer engine, and ends the
-// phase too.
-func reasonError(r engine.Reason) error { return cmp.Or(reasons[r], retry.ErrExhausted) }
-
-// decided is d in the form that survives JSON. The cause is left out when err, the attempt's, tells it already.
-func decided(d decide.Decision, err error) engine.Decision {
-	e := engine.Decision{Retry: d.Retry, Delay: d.Delay}
-	for name, reason := range reasons {
-		if reason == d.Reason {
-			e.Reason = name
-		}
-	}
-	if d.Cause != nil && !tells(err, d.Cause) {
-		e.Cause = errorText(d.Cause)
-	}
-	return e
-}
-
-// tells reports whether cause is err or in it.
-func tells(err, cause error) (told bool) {
-	defer func() { _ = recover() }() // Unwrap of a nil pointer, or a cause that cannot be compared
-	semconv.Walk(err, func(err error) bool {
-		told = err == cause //nolint:errorlint // Walk unwraps
-		return told
-	})
-	return told
 }
 
 // errorOf is the attempt's error, or one with its text and type when d comes from another process; nil for a success.

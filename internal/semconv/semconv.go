@@ -89,6 +89,7 @@ const (
 	OutcomeDeadline     = "deadline"
 	OutcomeBudget       = "budget"
 	OutcomePanic        = "panic"
+	OutcomeAbandoned    = "abandoned" // phases only
 )
 
 // Attributes of phases and runs.
@@ -96,7 +97,11 @@ const (
 	PhaseNameKey         = attribute.Key("phase.name")         // the phase and every Backspan span below it
 	PhaseStatusKey       = attribute.Key("phase.status")       // phase: a Status constant
 	PhaseFallbackKey     = attribute.Key("phase.fallback")     // phase: true when the fallback's result is the phase's
+	PhaseReasonKey       = attribute.Key("phase.reason")       // phase: why it was skipped, failed or cancelled
+	RunNameKey           = attribute.Key("run.name")           // run, phase: the pipeline's name
 	RunStatusKey         = attribute.Key("run.status")         // run: a Status constant
+	RunReasonKey         = attribute.Key("run.reason")         // run: why it failed or was cancelled
+	RunDryRunKey         = attribute.Key("run.dry_run")        // run, phase: true in a dry run
 	RecoveryAttemptedKey = attribute.Key("recovery.attempted") // phase: bool
 	RecoverySuccessKey   = attribute.Key("recovery.success")   // phase: bool
 	RecoveryMessageKey   = attribute.Key("recovery.message")   // phase: string

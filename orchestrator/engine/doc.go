@@ -9,8 +9,9 @@
 //	report, err := plan.Drive(driver, orchestrator.Options{RunID: id, EnableRecovery: true})
 //
 // Each attempt may run in a process of its own. That process calls Plan.Attempt with the [Task], which calls the
-// phase's function, decides what follows, and returns a [Done] for the loop.
+// phase's function, decides what follows, and returns a [Done] for the loop. When that process dies, Plan.Lost decides.
 //
 // Tasks, waits and completions survive JSON. An engine that keeps them as its history and plays them back gets the
-// same calls, and the same report, again.
+// same calls, and the same report, again. Plan.Fingerprint says whether a history is of the same pipeline, and
+// Plan.WriteSpans writes the spans of the run and its phases from it.
 package engine

@@ -20,6 +20,10 @@ type Driver[Result any] interface {
 	// so that none begins afterwards. A Stop is delivered once, by Stopped or by Next.
 	Stopped() *Stop
 
+	// CleansUp reports whether phases whose condition is Always may begin now. It is asked only after a Stop. In a
+	// history that is played back the answer must be the same again.
+	CleansUp() bool
+
 	// BeginPhase is called before the first attempt of a phase. The phase's Timeout starts here.
 	BeginPhase(phase string)
 
@@ -34,8 +38,20 @@ type Driver[Result any] interface {
 	EndPhase(result Result, failure *retry.Error)
 
 	// Next waits for the next completion. The end of the run's context comes once, before any attempt that may have
-	// noticed it. Then come the attempts that are still under way, each within its grace.
-	Next() Completion
+	// noticed it. Then come the attempts that are still under way, each within its grace. An error ends Plan.Drive,
+	// which returns it and no report; so does a completion that does not fit what is under way.
+	Next() (Completion, error)
+}
+
+// Limits are what an engine allows an attempt.
+type Limits struct {
+	// Grace is how long the phase's function may still run after its context has ended. 0 means
+	// orchestrator.DefaultGrace.
+	Grace time.Duration
+
+	// MaxResult bounds the JSON of the phase's result, in bytes; 0 means no bound. A larger result fails the phase for
+	// good. The text of an error is cut to it.
+	MaxResult int
 }
 
 // A Task is one attempt of a phase that is to be made.
@@ -89,7 +105,7 @@ type Decision struct {
 // A Reason says why no attempt follows a failed one.
 type Reason string
 
-// The reasons, one for each of package retry's.
+// The reasons. All but ReasonAbandoned are those of package retry.
 const (
 	ReasonExhausted    Reason = "exhausted"
 	ReasonPermanent    Reason = "permanent"
@@ -97,6 +113,7 @@ const (
 	ReasonRetryLater   Reason = "retry_later"
 	ReasonCancelled    Reason = "cancelled"
 	ReasonDeadline     Reason = "deadline"
+	ReasonAbandoned    Reason = "abandoned" // the phase's function may still be running
 )
 
 // A Completion is one thing that happened. Exactly one of its fields is set.

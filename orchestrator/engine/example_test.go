@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/backspan/backspan/orchestrator"
 	"github.com/backspan/backspan/orchestrator/engine"
 	"github.com/backspan/backspan/retry"
@@ -13,20 +15,27 @@ import (
 
 // oneByOne is a Driver that makes each attempt when the loop asks what happened next, on a clock of its own.
 type oneByOne struct {
-	plan  *orchestrator.Plan
-	now   time.Time
-	queue []func() engine.Completion
+	plan   *orchestrator.Plan
+	parent trace.SpanContext // of the phases' span
+	now    time.Time
+	queue  []func() engine.Completion
 }
 
 var _ engine.Driver[orchestrator.PhaseResult] = (*oneByOne)(nil)
 
 func (d *oneByOne) Now() time.Time          { return d.now }
 func (d *oneByOne) Stopped() *engine.Stop   { return nil }
+func (d *oneByOne) CleansUp() bool          { return false }
 func (d *oneByOne) BeginPhase(phase string) { fmt.Println("begin", phase) }
 
 func (d *oneByOne) StartAttempt(task engine.Task) {
 	d.queue = append(d.queue, func() engine.Completion {
-		done := d.plan.Attempt(context.Background(), task, time.Second)
+		// This may be in another process, which gets the phase's span context with the task.
+		ctx := trace.ContextWithRemoteSpanContext(context.Background(), d.parent)
+		done, err := d.plan.Attempt(ctx, task, engine.Limits{Grace: time.Second, MaxResult: 1 << 20})
+		if err != nil {
+			done = d.plan.Lost(task, err)
+		}
 		fmt.Println("attempt", task.Attempt, done.Status)
 		return engine.Completion{Done: &done}
 	})
@@ -44,10 +53,10 @@ func (d *oneByOne) EndPhase(result orchestrator.PhaseResult, _ *retry.Error) {
 	fmt.Println("end", result.Phase, result.Status)
 }
 
-func (d *oneByOne) Next() engine.Completion {
+func (d *oneByOne) Next() (engine.Completion, error) {
 	next := d.queue[0]
 	d.queue = d.queue[1:]
-	return next()
+	return next(), nil
 }
 
 func Example() {
@@ -65,7 +74,10 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	report, err := plan.Drive(&oneByOne{plan: plan}, orchestrator.Options{RunID: "run-1", EnableRecovery: true})
+	driver := &oneByOne{plan: plan, parent: trace.NewSpanContext(trace.SpanContextConfig{
+		TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}, TraceFlags: trace.FlagsSampled,
+	})}
+	report, err := plan.Drive(driver, orchestrator.Options{RunID: "run-1", EnableRecovery: true})
 	fmt.Println(report.Status, err)
 	// Output:
 	// begin load

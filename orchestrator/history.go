@@ -1,0 +1,101 @@
+package orchestrator
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+
+	"github.com/backspan/backspan/orchestrator/engine"
+	"github.com/backspan/backspan/retry"
+)
+
+// WriteSpans writes the spans of a run and of its phases after it has ended, with the times of its history. It is for
+// engines whose runs outlive a process: spans that are started in one process cannot be ended in another.
+//
+// history is a Driver that plays the run back: its Next returns what happened, its Now when, and it starts neither
+// attempts nor timers. opts are those of the run. The run's span is a child of the span in ctx. For the spans of attempts
+// to be below those of their phases, the provider needs an IDGenerator that gives a phase's span the id that the attempts
+// had as their parent.
+//
+// The report and the error are those of Drive. Nothing is written when history fails, because the run has not ended
+// then.
+func (p *Plan) WriteSpans(
+	ctx context.Context, history engine.Driver[PhaseResult], opts Options,
+) (Report, error) {
+	if ctx == nil {
+		return Report{}, &FieldError{Field: "ctx", Value: "nil", Want: "a context"}
+	}
+	w := &spanWriter{Driver: history, open: map[string]phaseSpan{}}
+	began := history.Now()
+	report, err := p.Drive(w, opts)
+	if report.Status == "" {
+		return report, err
+	}
+	w.spans.startRun(ctx, p.pipeline.Name, opts, began)
+	for _, write := range w.writes {
+		write()
+	}
+	w.spans.endRun(report, err, history.Now())
+	return report, err
+}
+
+// A spanWriter is a Driver that notes what spans are to be written about what it is told.
+type spanWriter struct {
+	engine.Driver[PhaseResult]
+
+	spans  runSpans
+	open   map[string]phaseSpan // those that have begun and not ended
+	writes []func()
+}
+
+// later notes a write, which gets the time that it is now.
+func (w *spanWriter) later(write func(at time.Time)) {
+	at := w.Now()
+	w.writes = append(w.writes, func() { write(at) })
+}
+
+func (w *spanWriter) BeginPhase(phase string) {
+	w.Driver.BeginPhase(phase)
+	w.later(func(at time.Time) { _, w.open[phase] = w.spans.startPhase(phase, at) })
+}
+
+func (w *spanWriter) StartTimer(wait engine.Wait) {
+	w.Driver.StartTimer(wait)
+	w.later(func(at time.Time) {
+		span := w.open[wait.Phase]
+		span.scheduled(wait, at)
+		w.open[wait.Phase] = span
+	})
+}
+
+func (w *spanWriter) EndPhase(result PhaseResult, failure *retry.Error) {
+	w.Driver.EndPhase(result, failure)
+	w.later(func(at time.Time) { w.spans.endPhase(w.open[result.Phase], result, failure, at) })
+}
+
+// Fingerprint is a short text that differs between plans of which one cannot play back a history of the other: when
+// their name differs, or the phases' names, order, Needs, Uses or If, or which of them have a DryRun or a Fallback. Policies,
+// timeouts and the functions themselves may change, because what came of them is in the history. Options are not in it.
+func (p *Plan) Fingerprint() string {
+	type phase struct {
+		Name             string
+		Needs, Reads     []int
+		If               Condition
+		DryRun, Fallback bool
+	}
+	phases := make([]phase, len(p.pipeline.Phases))
+	for i, f := range p.pipeline.Phases {
+		phases[i] = phase{f.Name, p.needs[i], p.reads[i], f.If, f.DryRun != nil, f.Fallback != nil}
+	}
+	text, err := json.Marshal(struct {
+		Name   string
+		Phases []phase
+	}{p.pipeline.Name, phases})
+	if err != nil {
+		panic(err) // unreachable: texts, numbers and booleans
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:16])
+}
