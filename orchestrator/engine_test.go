@@ -33,7 +33,8 @@ type testEngine struct {
 	takes func(engine.Task) time.Duration
 	stop  *event // what ends the run's context, and when
 
-	cleansUp bool // whether phases that are always to begin do so after the stop
+	lost     error // when set, every attempt is
+	cleansUp bool  // whether phases that are always to begin do so after the stop
 
 	calls   []string // what the loop asked for
 	history []string // what came out of Next
@@ -146,6 +147,11 @@ func (e *testEngine) StartAttempt(task engine.Task) {
 		interrupt = func() { cancel(errors.New(s.completion.Stop.Cause)) }
 	}
 	ctx = context.WithValue(ctx, meanwhile{}, interrupt)
+	if e.lost != nil {
+		done := e.plan.Lost(task, e.lost)
+		e.push(took, engine.Completion{Done: &done})
+		return
+	}
 	done, err := e.plan.Attempt(ctx, task, engine.Limits{Grace: time.Minute})
 	if err != nil {
 		e.t.Error(err)

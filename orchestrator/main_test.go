@@ -112,8 +112,9 @@ type tree struct {
 	b        strings.Builder
 }
 
-func spanTree(rec *retrytest.Recorder) string {
-	spans := rec.Spans()
+func spanTree(rec *retrytest.Recorder) string { return treeOf(rec.Spans()) }
+
+func treeOf(spans []sdktrace.ReadOnlySpan) string {
 	known := map[trace.SpanID]bool{}
 	for _, s := range spans {
 		known[s.SpanContext().SpanID()] = true
