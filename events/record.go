@@ -46,15 +46,21 @@ const (
 // The keys of details.
 const (
 	KeyAttemptNumber    = "attempt_number"
-	KeyReason           = "reason" // "Error in <operation or phase>: <error>"; events_dropped: why
-	KeyResult           = "result" // retrying, failed or success; of stopped operations, runs and phases how they ended
+	KeyReason           = "reason"  // "Error in <operation or phase>: <error>"; ends of runs and phases, events_dropped: why
+	KeyResult           = "result"  // retrying, failed or success; of stopped operations, runs and phases how they ended
+	KeyOutcome          = "outcome" // the last attempt, autocorrect_stopped: exhausted, permanent, recovered, …
 	KeyOperation        = "operation"
-	KeyPipeline         = "pipeline"   // run_start, run_end
-	KeyError            = "error"      // the error's text alone
-	KeyErrorType        = "error_type" // its class, for example timeout
-	KeyDelay            = "delay"      // seconds that were waited before the attempt
-	KeyNextDelay        = "next_delay" // seconds that are waited before the next one
-	KeyDuration         = "duration"   // run_end, phase_end: seconds
+	KeyPipeline         = "pipeline"         // run and phase records
+	KeyDryRun           = "dry_run"          // run and phase records: true in a dry run, else absent
+	KeyError            = "error"            // the error's text alone
+	KeyErrorType        = "error_type"       // its class, for example timeout
+	KeyDelay            = "delay"            // seconds that were waited before the attempt
+	KeyNextDelay        = "next_delay"       // seconds that are waited before the next one
+	KeyDuration         = "duration"         // what ended: seconds
+	KeyMaxRetries       = "max_retries"      // failed attempts; -1 means without limit
+	KeyDepth            = "depth"            // failed attempts: how many retry loops are around the operation's; absent for 0
+	KeyParentOperation  = "parent_operation" // failed attempts: the operation around, if there is one
+	KeyAfter            = "after"            // failed attempts: seconds that the server asked to wait, if it did
 	KeyRecoveryMessage  = "recovery_message"
 	KeyRecoveryAttempts = "recovery_attempts" // phase_end: how many there were, without the fallback
 	KeyFallback         = "fallback"          // phase_end: true when the fallback's result is the phase's

@@ -35,6 +35,7 @@ type common struct {
 	name           string // the operation's
 	session, phase string // of the frame around it
 	depth          int    // likewise
+	parent         string // the operation around it; empty when there is none
 }
 
 // maxScheduled is how many waits of an operation become events. An operation that is retried without limit would have
@@ -47,7 +48,9 @@ func (o *operation) startOperation(ctx context.Context) context.Context {
 	if o.spans.whole = span; span != nil && span.IsRecording() {
 		o.spans.recording = true
 		around := scope.From(below) // with the session that a span processor may have given it
-		o.spans.common = common{boundtext.Name(o.current.Operation), around.Session, around.Phase, around.Depth}
+		o.spans.common = common{
+			boundtext.Name(o.current.Operation), around.Session, around.Phase, around.Depth, around.Operation,
+		}
 	}
 	return below
 }
@@ -132,6 +135,9 @@ func (o *operation) addFailure(set *attributeSet) {
 		set.add(semconv.AfterKey.Float64(o.next.Asked.Seconds()))
 	}
 	o.addPolicy(set)
+	if parent := o.spans.common.parent; parent != "" {
+		set.add(semconv.ParentOpKey.String(boundtext.Name(parent)))
+	}
 	set.add(semconv.ErrorTypeKey.String(boundtext.Type(o.current.Err)))
 }
 

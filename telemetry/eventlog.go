@@ -125,7 +125,7 @@ func (l *EventLog) recovered() {
 // A draft is a record with an array for its details.
 type draft struct {
 	events.Record
-	fields [9]events.Field
+	fields [14]events.Field
 }
 
 // drafts are pooled, so that the details are not allocated anew for each line.

@@ -2,7 +2,6 @@ package telemetry
 
 import (
 	"cmp"
-	"slices"
 	"strconv"
 	"time"
 
@@ -18,9 +17,11 @@ import (
 // seen is what the event log reads from a span's attributes.
 type seen struct {
 	kind, session, phase, operation, result, outcome, status, errorType string
-	attempt, attempts                                                   int64
-	delay, nextDelay                                                    float64
-	hasNext                                                             bool
+	parent, pipeline, why                                               string
+	attempt, attempts, maxRetries, depth                                int64
+	delay, nextDelay, after                                             float64
+	hasNext, limited                                                    bool // whether nextDelay and maxRetries are known
+	dryRun                                                              bool
 	recovered                                                           bool // a recovery was attempted
 	fellBack                                                            bool // the result is the fallback's
 	recoveryMessage                                                     string
@@ -73,8 +74,22 @@ func (s *seen) attribute(kv *attribute.KeyValue) {
 		s.outcome = kv.Value.AsString()
 	case semconv.PhaseStatusKey, semconv.RunStatusKey:
 		s.status = kv.Value.AsString()
+	case semconv.PhaseReasonKey, semconv.RunReasonKey:
+		s.why = kv.Value.AsString()
+	case semconv.RunNameKey:
+		s.pipeline = kv.Value.AsString()
+	case semconv.RunDryRunKey:
+		s.dryRun = kv.Value.AsBool()
 	case semconv.ErrorTypeKey:
 		s.errorType = kv.Value.AsString()
+	case semconv.MaxRetriesKey:
+		s.maxRetries, s.limited = kv.Value.AsInt64(), true
+	case semconv.DepthKey:
+		s.depth = kv.Value.AsInt64()
+	case semconv.ParentOpKey:
+		s.parent = kv.Value.AsString()
+	case semconv.AfterKey:
+		s.after = kv.Value.AsFloat64()
 	case semconv.AttemptKey:
 		s.attempt = kv.Value.AsInt64()
 	case semconv.AttemptsKey:
@@ -138,15 +153,39 @@ func (l *EventLog) attempt(span sdktrace.ReadOnlySpan, s *seen, kind, failed, su
 		text = d.failure(failed, cmp.Or(s.operation, s.phase), span, s)
 	}
 	d.add(events.String(events.KeyResult, s.result))
-	if s.operation != "" {
-		d.add(events.String(events.KeyOperation, s.operation))
-	}
-	d.error(text, s.errorType)
+	d.text(events.KeyOutcome, s.outcome)
+	d.text(events.KeyOperation, s.operation)
+	d.text(events.KeyError, text)
+	d.text(events.KeyErrorType, s.errorType)
 	d.add(events.Float(events.KeyDelay, s.delay))
 	if s.hasNext {
 		d.add(events.Float(events.KeyNextDelay, s.nextDelay))
 	}
+	d.add(duration(span))
+	if s.limited {
+		d.add(events.Int(events.KeyMaxRetries, s.maxRetries))
+	}
+	if s.depth > 0 {
+		d.add(events.Int(events.KeyDepth, s.depth))
+	}
+	d.text(events.KeyParentOperation, s.parent)
+	if s.after > 0 {
+		d.add(events.Float(events.KeyAfter, s.after))
+	}
 	l.write(d)
+}
+
+// duration is how long a span took.
+func duration(span sdktrace.ReadOnlySpan) events.Field {
+	took := span.EndTime().Sub(span.StartTime()).Round(time.Microsecond)
+	return events.Float(events.KeyDuration, took.Seconds())
+}
+
+// text adds a text unless it is empty.
+func (d *draft) text(key, value string) {
+	if value != "" {
+		d.add(events.String(key, value))
+	}
 }
 
 // failure sets the message "<prefix>Error in <what>: <text>", adds the reason, which is the message without prefix,
@@ -156,16 +195,6 @@ func (d *draft) failure(prefix, what string, span sdktrace.ReadOnlySpan, s *seen
 	d.Message = prefix + "Error in " + what + ": " + text
 	d.add(events.String(events.KeyReason, d.Message[len(prefix):])) // allocates nothing
 	return text
-}
-
-// error adds what is known of an error: its text and its type.
-func (d *draft) error(text, errorType string) {
-	if text != "" {
-		d.add(events.String(events.KeyError, text))
-	}
-	if errorType != "" {
-		d.add(events.String(events.KeyErrorType, errorType))
-	}
 }
 
 // operationEnded writes an operation that was stopped during a wait. Its last attempt said "retrying", and no other
@@ -181,35 +210,48 @@ func (l *EventLog) operationEnded(span sdktrace.ReadOnlySpan, s *seen) {
 	d.Level = events.LevelError
 	d.add(events.Int(events.KeyAttemptNumber, s.attempts))
 	text := d.failure("Autocorrect stopped: ", s.operation, span, s)
-	d.add(events.String(events.KeyResult, s.outcome), events.String(events.KeyOperation, s.operation))
-	d.error(text, s.errorType)
+	d.add(events.String(events.KeyResult, s.outcome), events.String(events.KeyOutcome, s.outcome),
+		events.String(events.KeyOperation, s.operation))
+	d.text(events.KeyError, text)
+	d.text(events.KeyErrorType, s.errorType)
 	l.write(d)
 }
 
 // started writes the start of a run or phase.
 func (l *EventLog) started(frame scope.Frame, span sdktrace.ReadWriteSpan) {
-	isPhase := frame.Starting == semconv.KindPhase
-	if isPhase && hasStatus(span) { // a phase that was skipped never started
+	var s seen
+	s.read(span.Attributes())
+	s.kind = frame.Starting
+	if s.kind == semconv.KindPhase && s.status != "" { // a phase that was skipped never started
 		return
 	}
 	d := newDraft(span, events.TypeRunStart)
 	d.Time = span.StartTime()
 	d.Session = frame.Session
-	if isPhase {
-		d.Type, d.Phase = events.TypePhaseStart, span.Name()
-		d.Message = "Phase " + span.Name() + " started"
-	} else {
-		d.Message = "Run " + span.Name() + " started"
-		d.add(events.String(events.KeyPipeline, span.Name()))
-	}
+	d.about(span, &s, events.TypePhaseStart)
+	d.Message += "started"
 	l.write(d)
 }
 
-// hasStatus reports whether the span of a phase says how the phase ended.
-func hasStatus(span sdktrace.ReadOnlySpan) bool {
-	return slices.ContainsFunc(span.Attributes(), func(kv attribute.KeyValue) bool {
-		return kv.Key == semconv.PhaseStatusKey
-	})
+// about adds to a record which run or phase it is about. Message then needs only what happened. phaseType is the type of
+// the record when that is a phase.
+func (d *draft) about(span sdktrace.ReadOnlySpan, s *seen, phaseType string) {
+	switch {
+	case s.kind == semconv.KindPhase:
+		d.Type, d.Phase = phaseType, span.Name()
+		d.Message = "Phase " + span.Name() + " "
+	case s.dryRun:
+		d.Message = "Dry run of " + span.Name() + " "
+	default:
+		d.Message = "Run " + span.Name() + " "
+	}
+	if s.kind == semconv.KindRun {
+		s.pipeline = cmp.Or(s.pipeline, span.Name())
+	}
+	d.text(events.KeyPipeline, s.pipeline)
+	if s.dryRun {
+		d.add(events.Bool(events.KeyDryRun, true))
+	}
 }
 
 // ended writes the end of a run or phase.
@@ -222,14 +264,9 @@ func (l *EventLog) ended(span sdktrace.ReadOnlySpan, s *seen) {
 		}
 	}
 	d := s.draft(span, events.TypeRunEnd)
-	d.Message = "Run " + span.Name() + " ended: "
-	if s.kind == semconv.KindPhase {
-		d.Type, d.Phase = events.TypePhaseEnd, span.Name()
-		d.Message = "Phase " + span.Name() + " ended: "
-	} else {
-		d.add(events.String(events.KeyPipeline, span.Name()))
-	}
-	switch text := status.Description; {
+	d.about(span, s, events.TypePhaseEnd)
+	d.Message += "ended: "
+	switch text := cmp.Or(status.Description, s.why); {
 	case s.fellBack:
 		d.Message += s.status + " by its fallback"
 	case text == "":
@@ -242,9 +279,11 @@ func (l *EventLog) ended(span sdktrace.ReadOnlySpan, s *seen) {
 	if status.Code == codes.Error || s.status == semconv.StatusFailed {
 		d.Level = events.LevelError
 	}
+	d.text(events.KeyReason, s.why)
 	d.add(events.String(events.KeyResult, s.status))
-	d.error(status.Description, s.errorType)
-	d.add(events.Float(events.KeyDuration, span.EndTime().Sub(span.StartTime()).Round(time.Microsecond).Seconds()))
+	d.text(events.KeyError, status.Description)
+	d.text(events.KeyErrorType, s.errorType)
+	d.add(duration(span))
 	if s.recovered {
 		d.add(events.String(events.KeyRecoveryMessage, s.recoveryMessage))
 		d.add(events.Int(events.KeyRecoveryAttempts, s.recoveryAttempts))

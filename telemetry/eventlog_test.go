@@ -99,7 +99,7 @@ func TestALineIsTheSchemas(t *testing.T) {
 		`"type": "autocorrect_attempt", "phase": "data_phase", "level": "warning", ` +
 		`"message": "Autocorrect attempt 1: Error in data_load: Connection timeout", "details": {"attempt_number": 1, ` +
 		`"reason": "Error in data_load: Connection timeout", "result": "retrying", "operation": "data_load", ` +
-		`"error": "Connection timeout", "error_type": "timeout", "delay": 0, "next_delay": 1}, "trace_id": "00000000000000000000000000000001", "span_id": "0000000000000003", ` +
+		`"error": "Connection timeout", "error_type": "timeout", "delay": 0, "next_delay": 1, "duration": 0}, "trace_id": "00000000000000000000000000000001", "span_id": "0000000000000003", ` +
 		`"service": "billing", "host": "` + host + `", "pid": ` + strconv.Itoa(os.Getpid()) + `}`
 	if len(got) != 1 || got[0] != want {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), want)
@@ -116,8 +116,8 @@ func TestAnOperationThatSucceedsAtOnceWritesNothing(t *testing.T) {
 
 func TestARecoveredOperationSaysSo(t *testing.T) {
 	checkLines(t, eventsOf(t, func(ctx context.Context, tp trace.TracerProvider) { operation(ctx, tp, "data_load") }),
-		`{"type": "autocorrect_attempt", "phase": "", "level": "warning", "message": "Autocorrect attempt 1: Error in data_load: Connection timeout", "details": {"attempt_number": 1, "reason": "Error in data_load: Connection timeout", "result": "retrying", "operation": "data_load", "error": "Connection timeout", "error_type": "timeout", "delay": 0, "next_delay": 1}}`,
-		`{"type": "autocorrect_recovered", "phase": "", "level": "info", "message": "Autocorrect successful on attempt 2: data_load", "details": {"attempt_number": 2, "result": "success", "operation": "data_load", "delay": 1}}`,
+		`{"type": "autocorrect_attempt", "phase": "", "level": "warning", "message": "Autocorrect attempt 1: Error in data_load: Connection timeout", "details": {"attempt_number": 1, "reason": "Error in data_load: Connection timeout", "result": "retrying", "operation": "data_load", "error": "Connection timeout", "error_type": "timeout", "delay": 0, "next_delay": 1, "duration": 0}}`,
+		`{"type": "autocorrect_recovered", "phase": "", "level": "info", "message": "Autocorrect successful on attempt 2: data_load", "details": {"attempt_number": 2, "result": "success", "operation": "data_load", "delay": 1, "duration": 0}}`,
 	)
 }
 
@@ -146,7 +146,7 @@ func TestTheSeedsGrepsCountRight(t *testing.T) {
 		t.Errorf("%d failed attempts and %d operations given up, want 5 and 1:\n%s", len(failed), len(givenUp), strings.Join(got, "\n"))
 	}
 	checkLines(t, givenUp,
-		`{"type": "autocorrect_attempt", "phase": "", "level": "error", "message": "Autocorrect attempt 4: Error in data_load: \"result\": \"failed\", says nobody", "details": {"attempt_number": 4, "reason": "Error in data_load: \"result\": \"failed\", says nobody", "result": "failed", "operation": "data_load", "error": "\"result\": \"failed\", says nobody", "error_type": "timeout", "delay": 3}}`)
+		`{"type": "autocorrect_attempt", "phase": "", "level": "error", "message": "Autocorrect attempt 4: Error in data_load: \"result\": \"failed\", says nobody", "details": {"attempt_number": 4, "reason": "Error in data_load: \"result\": \"failed\", says nobody", "result": "failed", "operation": "data_load", "error": "\"result\": \"failed\", says nobody", "error_type": "timeout", "delay": 3, "duration": 0}}`)
 }
 
 // stopped ends an operation after attempts of which each began a wait, except that the last began one only if waiting.
@@ -172,7 +172,7 @@ func TestAnOperationThatStopsInAWaitSaysSo(t *testing.T) {
 		all := eventsOf(t, func(ctx context.Context, tp trace.TracerProvider) { stopped(ctx, tp, outcome, attempts, waiting) })
 		return all[min(attempts, len(all)):]
 	}
-	want := `{"type": "autocorrect_stopped", "phase": "", "level": "error", "message": "Autocorrect stopped: Error in data_load: cancelled after 2 attempts (context canceled): Connection timeout", "details": {"attempt_number": %d, "reason": "Error in data_load: cancelled after 2 attempts (context canceled): Connection timeout", "result": "%s", "operation": "data_load", "error": "cancelled after 2 attempts (context canceled): Connection timeout", "error_type": "timeout"}}`
+	want := `{"type": "autocorrect_stopped", "phase": "", "level": "error", "message": "Autocorrect stopped: Error in data_load: cancelled after 2 attempts (context canceled): Connection timeout", "details": {"attempt_number": %d, "reason": "Error in data_load: cancelled after 2 attempts (context canceled): Connection timeout", "result": "%s", "outcome": "%[2]s", "operation": "data_load", "error": "cancelled after 2 attempts (context canceled): Connection timeout", "error_type": "timeout"}}`
 	checkLines(t, of(semconv.OutcomeCancelled, 2, true), fmt.Sprintf(want, 2, "cancelled"))
 	checkLines(t, of(semconv.OutcomeDeadline, 1, true), fmt.Sprintf(want, 1, "deadline"))
 	// Its last attempt said that it failed; nothing was left open.
@@ -248,12 +248,12 @@ func TestARunAndItsPhases(t *testing.T) {
 	checkLines(t, got,
 		`{"type": "run_start", "phase": "", "level": "info", "message": "Run demo started", "details": {"pipeline": "demo"}}`,
 		`{"type": "phase_start", "phase": "data_preparation", "level": "info", "message": "Phase data_preparation started", "details": {}}`,
-		`{"type": "phase_attempt_failed", "phase": "data_preparation", "level": "warning", "message": "Phase attempt 1: Error in data_preparation: Connection refused", "details": {"attempt_number": 1, "reason": "Error in data_preparation: Connection refused", "result": "retrying", "error": "Connection refused", "error_type": "connection_refused", "delay": 2, "next_delay": 4}}`,
-		`{"type": "recovery_attempt", "phase": "data_preparation", "level": "warning", "message": "Recovery attempt 1: Error in data_preparation: Connection refused", "details": {"attempt_number": 1, "reason": "Error in data_preparation: Connection refused", "result": "retrying", "error": "Connection refused", "error_type": "connection_refused", "delay": 2, "next_delay": 4}}`,
-		`{"type": "recovery_attempt", "phase": "data_preparation", "level": "info", "message": "Recovery successful on attempt 2", "details": {"attempt_number": 2, "result": "success", "delay": 2}}`,
+		`{"type": "phase_attempt_failed", "phase": "data_preparation", "level": "warning", "message": "Phase attempt 1: Error in data_preparation: Connection refused", "details": {"attempt_number": 1, "reason": "Error in data_preparation: Connection refused", "result": "retrying", "error": "Connection refused", "error_type": "connection_refused", "delay": 2, "next_delay": 4, "duration": 0}}`,
+		`{"type": "recovery_attempt", "phase": "data_preparation", "level": "warning", "message": "Recovery attempt 1: Error in data_preparation: Connection refused", "details": {"attempt_number": 1, "reason": "Error in data_preparation: Connection refused", "result": "retrying", "error": "Connection refused", "error_type": "connection_refused", "delay": 2, "next_delay": 4, "duration": 0}}`,
+		`{"type": "recovery_attempt", "phase": "data_preparation", "level": "info", "message": "Recovery successful on attempt 2", "details": {"attempt_number": 2, "result": "success", "delay": 2, "duration": 0}}`,
 		`{"type": "phase_end", "phase": "data_preparation", "level": "info", "message": "Phase data_preparation ended: success", "details": {"result": "success", "duration": 6, "recovery_message": "Recovery successful on attempt 2", "recovery_attempts": 2}}`,
 		`{"type": "phase_start", "phase": "analysis", "level": "info", "message": "Phase analysis started", "details": {}}`,
-		`{"type": "phase_attempt_failed", "phase": "analysis", "level": "error", "message": "Phase attempt 1: Error in analysis: no such column", "details": {"attempt_number": 1, "reason": "Error in analysis: no such column", "result": "failed", "error": "no such column", "error_type": "connection_refused", "delay": 2}}`,
+		`{"type": "phase_attempt_failed", "phase": "analysis", "level": "error", "message": "Phase attempt 1: Error in analysis: no such column", "details": {"attempt_number": 1, "reason": "Error in analysis: no such column", "result": "failed", "error": "no such column", "error_type": "connection_refused", "delay": 2, "duration": 0}}`,
 		`{"type": "phase_end", "phase": "analysis", "level": "error", "message": "Phase analysis ended: failed: permanent error: no such column", "details": {"result": "failed", "error": "permanent error: no such column", "error_type": "*main.columnError", "duration": 0}}`,
 		`{"type": "phase_end", "phase": "report", "level": "info", "message": "Phase report ended: skipped", "details": {"result": "skipped", "duration": 0}}`,
 		`{"type": "run_end", "phase": "", "level": "error", "message": "Run demo ended: failed: phase analysis failed", "details": {"pipeline": "demo", "result": "failed", "error": "phase analysis failed", "duration": 6}}`,
@@ -293,10 +293,10 @@ func TestAFallback(t *testing.T) {
 		})[2:]
 	}
 	checkLines(t, phase(semconv.ResultSuccess, semconv.StatusSuccess, semconv.PhaseFallbackKey.Bool(true)),
-		`{"type": "fallback_attempt", "phase": "p", "level": "info", "message": "Fallback successful", "details": {"attempt_number": 2, "result": "success", "delay": 0}}`,
+		`{"type": "fallback_attempt", "phase": "p", "level": "info", "message": "Fallback successful", "details": {"attempt_number": 2, "result": "success", "delay": 0, "duration": 0}}`,
 		`{"type": "phase_end", "phase": "p", "level": "info", "message": "Phase p ended: success by its fallback", "details": {"result": "success", "duration": 0, "recovery_message": "Recovery failed after 1 attempt", "recovery_attempts": 1, "fallback": true}}`)
 	checkLines(t, phase(semconv.ResultFailed, semconv.StatusFailed),
-		`{"type": "fallback_attempt", "phase": "p", "level": "error", "message": "Fallback failed: Error in p: also down", "details": {"attempt_number": 2, "reason": "Error in p: also down", "result": "failed", "error": "also down", "delay": 0}}`,
+		`{"type": "fallback_attempt", "phase": "p", "level": "error", "message": "Fallback failed: Error in p: also down", "details": {"attempt_number": 2, "reason": "Error in p: also down", "result": "failed", "error": "also down", "delay": 0, "duration": 0}}`,
 		`{"type": "phase_end", "phase": "p", "level": "error", "message": "Phase p ended: failed: also down", "details": {"result": "failed", "error": "also down", "duration": 0, "recovery_message": "Recovery failed after 1 attempt", "recovery_attempts": 1}}`)
 }
 
@@ -306,7 +306,7 @@ func TestARecoveryThatFails(t *testing.T) {
 		phaseAttempt(ctx, tp, semconv.KindRecovery, 3, semconv.ResultFailed, "Connection refused")
 	})
 	checkLines(t, got,
-		`{"type": "recovery_attempt", "phase": "p", "level": "error", "message": "Recovery attempt 3: Error in p: Connection refused", "details": {"attempt_number": 3, "reason": "Error in p: Connection refused", "result": "failed", "error": "Connection refused", "error_type": "connection_refused", "delay": 2}}`)
+		`{"type": "recovery_attempt", "phase": "p", "level": "error", "message": "Recovery attempt 3: Error in p: Connection refused", "details": {"attempt_number": 3, "reason": "Error in p: Connection refused", "result": "failed", "error": "Connection refused", "error_type": "connection_refused", "delay": 2, "duration": 0}}`)
 }
 
 // Instrumentation that did not come to say how it ended, and errors without a word.
@@ -340,7 +340,7 @@ func TestSpansThatSayLittle(t *testing.T) {
 		`{"type": "run_end", "phase": "", "level": "error", "message": "Run half ended: failed", "details": {"pipeline": "half", "result": "failed", "duration": 0}}`,
 		`{"type": "run_start", "phase": "", "level": "info", "message": "Run well started", "details": {"pipeline": "well"}}`,
 		`{"type": "run_end", "phase": "", "level": "info", "message": "Run well ended: success", "details": {"pipeline": "well", "result": "success", "duration": 0}}`,
-		`{"type": "autocorrect_attempt", "phase": "", "level": "error", "message": "Autocorrect attempt 1: Error in load: unknown error", "details": {"attempt_number": 1, "reason": "Error in load: unknown error", "result": "failed", "operation": "load", "error": "unknown error", "delay": 0}}`,
+		`{"type": "autocorrect_attempt", "phase": "", "level": "error", "message": "Autocorrect attempt 1: Error in load: unknown error", "details": {"attempt_number": 1, "reason": "Error in load: unknown error", "result": "failed", "operation": "load", "error": "unknown error", "delay": 0, "duration": 0}}`,
 	)
 }
 

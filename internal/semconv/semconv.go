@@ -53,6 +53,7 @@ const (
 	RetriedKey    = attribute.Key("retry.retried")             // operation: bool, more than one attempt
 	TotalDelayKey = attribute.Key("retry.total_delay_seconds") // operation: float, the sum of the waits
 	OutcomeKey    = attribute.Key("retry.outcome")             // operation, and its last attempt: an Outcome constant
+	ParentOpKey   = attribute.Key("retry.parent_operation")    // failed attempt: the operation around, only when nested
 	DepthKey      = attribute.Key("retry.depth")               // failed attempt, operation: int, only when nested
 )
 

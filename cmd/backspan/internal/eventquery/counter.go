@@ -63,7 +63,7 @@ func (c *Counter) entry(all map[string]*tally, name events.Value) *tally {
 	key := c.budget.name(name, tallySize)
 	t := all[key]
 	if t == nil {
-		t = &tally{classes: map[string]*class{}}
+		t = &tally{classes: map[string]*class{}, outcomes: map[string]int64{}}
 		all[key] = t
 	}
 	return t

@@ -3,6 +3,7 @@ package eventquery_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -118,7 +119,7 @@ func TestStatsOfRealRuns(t *testing.T) {
 				t.Fatalf("got %+v, want one phase", got.Phases)
 			}
 			p := got.Phases[0]
-			if g := (counts{p.Failed, p.Recoveries, p.Recovered, p.FellBack, p.GaveUp, p.Waited}); g != c.want {
+			if g := (counts{p.Failed, p.Recoveries, p.Recovered, p.FellBack, p.GivenUp, p.Waited}); g != c.want {
 				t.Errorf("got %+v, want %+v", g, c.want)
 			}
 		})
@@ -138,13 +139,14 @@ func TestStatsOfRealOperations(t *testing.T) {
 		stop  time.Duration
 		limit bool // stop is a deadline
 		want  counts
+		ended string // the outcome of what was given up
 	}{
-		{"recovered", 2, errDown, 0, false, counts{1, 3, 2, 1, 1, 0, 0, 1 + 2, 3}},
-		{"exhausted", 9, errDown, 0, false, counts{1, 4, 4, 1, 0, 1, 0, 1 + 2 + 4, 4}},
-		{"permanent", 9, retry.Permanent(errDown), 0, false, counts{1, 1, 1, 0, 0, 1, 0, 0, 1}},
-		{"cancelled in the first wait", 9, errDown, time.Second / 2, false, counts{1, 1, 1, 0, 0, 0, 1, 0, 1}},
-		{"cancelled in a later wait", 9, errDown, 2 * time.Second, false, counts{1, 2, 2, 1, 0, 0, 1, 1, 2}},
-		{"no time for another wait", 9, errDown, 2 * time.Second, true, counts{1, 2, 2, 1, 0, 1, 0, 1, 2}},
+		{"recovered", 2, errDown, 0, false, counts{1, 3, 2, 1, 1, 0, 0, 1 + 2, 3}, ""},
+		{"exhausted", 9, errDown, 0, false, counts{1, 4, 4, 1, 0, 1, 0, 1 + 2 + 4, 4}, "exhausted"},
+		{"permanent", 9, retry.Permanent(errDown), 0, false, counts{1, 1, 1, 0, 0, 1, 0, 0, 1}, "permanent"},
+		{"cancelled in the first wait", 9, errDown, time.Second / 2, false, counts{1, 1, 1, 0, 0, 0, 1, 0, 1}, "cancelled"},
+		{"cancelled in a later wait", 9, errDown, 2 * time.Second, false, counts{1, 2, 2, 1, 0, 0, 1, 1, 2}, "cancelled"},
+		{"no time for another wait", 9, errDown, 2 * time.Second, true, counts{1, 2, 2, 1, 0, 1, 0, 1, 2}, "deadline"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := statsOf(t, func(ctx context.Context) {
@@ -173,9 +175,16 @@ func TestStatsOfRealOperations(t *testing.T) {
 				t.Fatalf("got %+v, want one operation", got.Operations)
 			}
 			o := got.Operations[0]
-			g := counts{o.Asked, o.Attempts, o.Failed, o.Retried, o.Recovered, o.GaveUp - o.Stopped, o.Stopped, o.Waited, o.Amplification}
+			g := counts{o.Asked, o.Attempts, o.Failed, o.Retried, o.Recovered, o.GivenUp - o.Stopped, o.Stopped, o.Waited, o.Amplification}
 			if g != c.want {
 				t.Errorf("got %+v, want %+v", g, c.want)
+			}
+			want := eventquery.Outcomes{}
+			if c.ended != "" {
+				want[c.ended] = 1
+			}
+			if !maps.Equal(o.Outcomes, want) {
+				t.Errorf("outcomes %v, want %v", o.Outcomes, want)
 			}
 		})
 	}

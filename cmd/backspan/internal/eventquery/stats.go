@@ -28,7 +28,8 @@ type Operation struct {
 	Failed        int64        `json:"failed"`        // of the attempts
 	Retried       int64        `json:"retried"`       // of those asked for: had more than one attempt
 	Recovered     int64        `json:"recovered"`     // succeeded after failing
-	GaveUp        int64        `json:"gave_up"`       // ended badly, for whatever reason
+	GivenUp       int64        `json:"given_up"`      // ended badly, for whatever reason
+	Outcomes      Outcomes     `json:"outcomes"`      // of those: retry.outcome, or failed where the log does not say
 	Stopped       int64        `json:"stopped"`       // of those: cancelled, or out of time, during a wait
 	Waited        float64      `json:"waited"`        // seconds between attempts; a wait that was stopped is not in it
 	Amplification float64      `json:"amplification"` // Attempts / Asked
@@ -44,12 +45,16 @@ type Phase struct {
 	Recoveries int64        `json:"recoveries"` // recovery attempts
 	Recovered  int64        `json:"recovered"`  // saved by one of them
 	FellBack   int64        `json:"fell_back"`  // saved by the fallback
-	GaveUp     int64        `json:"gave_up"`    // ended failed or cancelled
+	GivenUp    int64        `json:"given_up"`   // ended failed or cancelled
+	Outcomes   Outcomes     `json:"outcomes"`   // of those: failed or cancelled
 	Waited     float64      `json:"waited"`     // seconds before recovery attempts; as above
 	Errors     []ErrorCount `json:"errors"`
 	First      string       `json:"first"`
 	Last       string       `json:"last"`
 }
+
+// Outcomes count what was given up by its outcome.
+type Outcomes map[string]int64
 
 // An ErrorCount is how often a class of error was seen, with the earliest of them. The classes beyond the hundred
 // commonest are one, "(others)", which stands last.
@@ -68,7 +73,8 @@ func (c *Counter) Stats() Stats {
 	for name, t := range c.operations {
 		o := Operation{
 			Name: events.Value(name).Text(), Asked: t.asked, Attempts: t.tries, Failed: t.failed, Retried: t.retried,
-			Recovered: t.recovered, GaveUp: t.gaveUp + t.stopped, Stopped: t.stopped, Waited: micros(t.waited),
+			Recovered: t.recovered, GivenUp: t.givenUp(), Outcomes: t.outcomes,
+			Stopped: t.stopped, Waited: micros(t.waited),
 			Errors: commonest(t.classes), First: string(t.span.first), Last: string(t.span.last),
 		}
 		if t.asked > 0 { // a log that was cut off at its beginning may lack the first attempts
@@ -78,16 +84,17 @@ func (c *Counter) Stats() Stats {
 	}
 	for name, t := range c.phases {
 		s.Phases = append(s.Phases, Phase{
-			Name: events.Value(name).Text(), Failed: t.asked, Recoveries: t.tries, Recovered: t.recovered, FellBack: t.fellBack, GaveUp: t.gaveUp,
+			Name: events.Value(name).Text(), Failed: t.asked, Recoveries: t.tries, Recovered: t.recovered, FellBack: t.fellBack,
+			GivenUp: t.givenUp(), Outcomes: t.outcomes,
 			Waited: micros(t.waited), Errors: commonest(t.classes), First: string(t.span.first), Last: string(t.span.last),
 		})
 	}
 	slices.SortFunc(s.Operations, func(a, b Operation) int {
-		return cmp.Or(cmp.Compare(b.GaveUp, a.GaveUp), cmp.Compare(b.Waited, a.Waited),
+		return cmp.Or(cmp.Compare(b.GivenUp, a.GivenUp), cmp.Compare(b.Waited, a.Waited),
 			cmp.Compare(b.Failed, a.Failed), cmp.Compare(a.Name, b.Name))
 	})
 	slices.SortFunc(s.Phases, func(a, b Phase) int {
-		return cmp.Or(cmp.Compare(b.GaveUp, a.GaveUp), cmp.Compare(b.Waited, a.Waited), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(b.GivenUp, a.GivenUp), cmp.Compare(b.Waited, a.Waited), cmp.Compare(a.Name, b.Name))
 	})
 	return s
 }

@@ -66,7 +66,7 @@ func TestStatsOfOperations(t *testing.T) {
 	}
 	for i, w := range wants {
 		o := got.Operations[i]
-		if g := (want{o.Name, o.Asked, o.Attempts, o.Failed, o.Retried, o.Recovered, o.GaveUp - o.Stopped, o.Stopped, o.Waited, o.Amplification}); g != w {
+		if g := (want{o.Name, o.Asked, o.Attempts, o.Failed, o.Retried, o.Recovered, o.GivenUp - o.Stopped, o.Stopped, o.Waited, o.Amplification}); g != w {
 			t.Errorf("got  %+v\nwant %+v", g, w)
 		}
 	}
@@ -98,10 +98,10 @@ func TestStatsOfPhases(t *testing.T) {
 		t.Fatalf("%+v", got)
 	}
 	lost, saved := got.Phases[0], got.Phases[1]
-	if lost.Name != "report" || lost.GaveUp != 1 || lost.Recoveries != 0 || lost.Recovered != 0 {
+	if lost.Name != "report" || lost.GivenUp != 1 || lost.Recoveries != 0 || lost.Recovered != 0 {
 		t.Errorf("%+v", lost)
 	}
-	if saved.Name != "data" || saved.Failed != 1 || saved.Recoveries != 2 || saved.Recovered != 1 || saved.GaveUp != 0 ||
+	if saved.Name != "data" || saved.Failed != 1 || saved.Recoveries != 2 || saved.Recovered != 1 || saved.GivenUp != 0 ||
 		saved.Waited != 6 || saved.Errors[0].Count != 2 {
 		t.Errorf("%+v", saved)
 	}

@@ -33,10 +33,10 @@ func (s Stats) writeOperations(b *strings.Builder, zone *time.Location) {
 	}
 	b.WriteByte('\n')
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
-	row(t, "OPERATION\tASKED\tATTEMPTS\tRETRIED\tRECOVERED\tGAVE UP\tWAITED\tCALLS/ASKED\tFIRST\tLAST\tCOMMONEST ERRORS\n")
+	row(t, "OPERATION\tASKED\tATTEMPTS\tRETRIED\tRECOVERED\tGIVEN UP\tWAITED\tCALLS/ASKED\tFIRST\tLAST\tCOMMONEST ERRORS\n")
 	for _, o := range s.Operations {
 		row(t, "%s\t%d\t%d\t%d\t%d\t%d\t%s\t%.2f\t%s\t%s\t%s\n", text.Line(o.Name), o.Asked, o.Attempts, o.Retried,
-			o.Recovered, o.GaveUp, text.Seconds(o.Waited), o.Amplification, short(o.First, zone), short(o.Last, zone), top(o.Errors))
+			o.Recovered, o.GivenUp, text.Seconds(o.Waited), o.Amplification, short(o.First, zone), short(o.Last, zone), top(o.Errors))
 	}
 	_ = t.Flush() // into b, which never fails
 	b.WriteString("\nOperations that succeeded at once are not in the log and in no number here.\n")
@@ -48,10 +48,10 @@ func (s Stats) writePhases(b *strings.Builder, zone *time.Location) {
 	}
 	b.WriteByte('\n')
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
-	row(t, "PHASE\tFAILED\tRECOVERIES\tRECOVERED\tFELL BACK\tGAVE UP\tWAITED\tFIRST\tLAST\tCOMMONEST ERRORS\n")
+	row(t, "PHASE\tFAILED\tRECOVERIES\tRECOVERED\tFELL BACK\tGIVEN UP\tWAITED\tFIRST\tLAST\tCOMMONEST ERRORS\n")
 	for _, p := range s.Phases {
 		row(t, "%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t%s\n", text.Line(p.Name), p.Failed, p.Recoveries, p.Recovered,
-			p.FellBack, p.GaveUp, text.Seconds(p.Waited), short(p.First, zone), short(p.Last, zone), top(p.Errors))
+			p.FellBack, p.GivenUp, text.Seconds(p.Waited), short(p.First, zone), short(p.Last, zone), top(p.Errors))
 	}
 	_ = t.Flush() // as above
 }

@@ -9,11 +9,11 @@ import (
 
 // A tally is the counts of one operation or phase.
 type tally struct {
-	asked, failed, retried, recovered, gaveUp, stopped, tries int64
-	fellBack                                                  int64
-	waited                                                    float64
-	span                                                      span
-	classes                                                   map[string]*class // of errors
+	asked, failed, retried, recovered, stopped, tries, fellBack int64
+	outcomes                                                    map[string]int64 // of what was given up
+	waited                                                      float64
+	span                                                        span
+	classes                                                     map[string]*class // of errors
 }
 
 // A class is the errors of one type.
@@ -40,6 +40,7 @@ func (t *tally) operation(budget *memoryBudget, l *events.Line, kind events.Valu
 	t.span.add(l.Timestamp())
 	if kind.Is(events.TypeStopped) {
 		t.stopped++
+		t.giveUp(l)
 		return
 	}
 	t.tries++
@@ -57,8 +58,29 @@ func (t *tally) operation(budget *memoryBudget, l *events.Line, kind events.Valu
 		t.asked++
 	}
 	if !l.Detail(events.KeyResult).Is("retrying") {
-		t.gaveUp++
+		t.giveUp(l)
 	}
+}
+
+// maxOutcomes bounds the outcomes of one operation. There are far fewer unless the log is broken.
+const maxOutcomes = 20
+
+// giveUp counts an operation or phase that did not end well, by its outcome. Logs of other writers have none, and the
+// end of a phase neither: its result is failed or cancelled.
+func (t *tally) giveUp(l *events.Line) {
+	outcome := shortened(cmp.Or(l.Detail(events.KeyOutcome).Text(), l.Detail(events.KeyResult).Text(), "failed"))
+	if _, known := t.outcomes[outcome]; !known && len(t.outcomes) >= maxOutcomes {
+		outcome = Others
+	}
+	t.outcomes[outcome]++
+}
+
+// givenUp is how many did not end well.
+func (t *tally) givenUp() (n int64) {
+	for _, of := range t.outcomes {
+		n += of
+	}
+	return n
 }
 
 func (t *tally) phase(budget *memoryBudget, l *events.Line, kind events.Value) {
@@ -85,7 +107,7 @@ func (t *tally) phase(budget *memoryBudget, l *events.Line, kind events.Value) {
 // one, and a wait for the next one may be interrupted.
 func (t *tally) phaseGaveUp(l *events.Line) {
 	t.span.add(l.Timestamp())
-	t.gaveUp++
+	t.giveUp(l)
 }
 
 func (t *tally) wait(l *events.Line) {
@@ -139,7 +161,9 @@ func (t *tally) merge(budget *memoryBudget, o *tally) {
 	t.retried += o.retried
 	t.recovered += o.recovered
 	t.fellBack += o.fellBack
-	t.gaveUp += o.gaveUp
+	for outcome, n := range o.outcomes {
+		t.outcomes[outcome] += n
+	}
 	t.stopped += o.stopped
 	t.tries += o.tries
 	t.waited += o.waited

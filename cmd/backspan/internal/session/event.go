@@ -19,7 +19,9 @@ type event struct {
 	span                    [8]byte
 	pipeline, operation     string
 	failure, errorType      string
-	result                  string
+	result, outcome         string
+	why                     string // runs and phases: why they did not end well
+	dryRun                  bool
 	recovery                string // phase_end: what became of it
 	fellBack                bool   // phase_end: its result is the fallback's
 	number, recoveries      int
@@ -38,7 +40,8 @@ func eventOf(l *events.Line) event {
 		session: l.Session().Text(), kind: l.Type().Text(), phase: l.Phase().Text(), bad: l.Level().Is(events.LevelError),
 		pipeline: text(events.KeyPipeline), operation: text(events.KeyOperation),
 		failure:   cmp.Or(text(events.KeyError), text(events.KeyReason)), // logs of other writers have no error
-		errorType: text(events.KeyErrorType), result: text(events.KeyResult), recovery: text(events.KeyRecoveryMessage),
+		errorType: text(events.KeyErrorType), result: text(events.KeyResult), outcome: text(events.KeyOutcome),
+		why: text(events.KeyReason), dryRun: l.Detail(events.KeyDryRun).Is("true"), recovery: text(events.KeyRecoveryMessage),
 		fellBack: l.Detail(events.KeyFallback).Is("true"), number: whole(number(events.KeyAttemptNumber)),
 		recoveries: whole(number(events.KeyRecoveryAttempts)), delay: number(events.KeyDelay),
 		next: number(events.KeyNextDelay), took: number(events.KeyDuration), lost: number(events.KeyCount),

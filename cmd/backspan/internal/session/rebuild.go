@@ -127,7 +127,7 @@ func (b *rebuilder) run(r *event) {
 	b.runs[r.trace] = s
 	if r.kind == events.TypeRunEnd {
 		s.set(semconv.RunStatusKey.String(r.result))
-		s.end(r)
+		s.end(r, semconv.RunReasonKey)
 	}
 }
 
@@ -150,12 +150,18 @@ func (b *rebuilder) phase(r *event) {
 	if r.fellBack {
 		s.set(semconv.PhaseFallbackKey.Bool(true))
 	}
-	s.end(r)
+	s.end(r, semconv.PhaseReasonKey)
 }
 
-// end ends a run or a phase.
-func (s *rebuilt) end(r *event) {
+// end ends a run or a phase. why is the key of its reason.
+func (s *rebuilt) end(r *event, why attribute.Key) {
 	s.End, s.closed = r.time, true
+	if r.why != "" {
+		s.set(why.String(r.why))
+	}
+	if r.dryRun {
+		s.set(semconv.RunDryRunKey.Bool(true))
+	}
 	if r.bad {
 		s.fail(r.failure)
 	}
@@ -212,8 +218,11 @@ func (b *rebuilder) attempt(r *event) {
 	switch {
 	case r.kind == events.TypeRecovered:
 		op.set(semconv.OutcomeKey.String(semconv.OutcomeRecovered))
-	case op.closed: // exhausted, permanent, out of time: the events do not say
+	case op.closed:
 		op.fail(try.StatusText)
+		if r.outcome != "" { // logs of other writers do not say
+			op.set(semconv.OutcomeKey.String(r.outcome))
+		}
 		op.set(semconv.ErrorTypeKey.String(r.errorType))
 	}
 }
@@ -350,7 +359,7 @@ func (b *rebuilder) callerOf(op *rebuilt) *rebuilt {
 
 func (b *rebuilder) notes() []string {
 	notes := []string{"This is read from an events file, which holds less than a trace: operations that succeeded at their " +
-		"first attempt are not in it, nor is which operation called which, nor why one was given up."}
+		"first attempt are not in it, nor is which operation called which."}
 	if b.unknown.begins {
 		notes = append(notes, "Attempts are known by their ends: when they began, and so how long they took, is not recorded.")
 	}
