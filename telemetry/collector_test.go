@@ -12,10 +12,12 @@ import (
 	"net/http/httptest"
 	"regexp"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 
 	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -157,6 +159,9 @@ func (c *collector) resource() map[string]string {
 	if len(c.requests) > 0 {
 		for _, kv := range c.requests[0].GetResourceSpans()[0].GetResource().GetAttributes() {
 			found[kv.GetKey()] = kv.GetValue().GetStringValue()
+			if n, ok := kv.GetValue().GetValue().(*commonpb.AnyValue_IntValue); ok {
+				found[kv.GetKey()] = strconv.FormatInt(n.IntValue, 10)
+			}
 		}
 	}
 	return found

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -258,7 +259,7 @@ func TestTheResourceNamesTheService(t *testing.T) {
 		want, vers string
 	}{
 		"nothing":    {Config{}, nil, program, ""},
-		"attributes": {Config{}, map[string]string{"OTEL_RESOURCE_ATTRIBUTES": "service.name=by%20attribute,team=a"}, "by attribute", ""},
+		"attributes": {Config{}, map[string]string{"OTEL_RESOURCE_ATTRIBUTES": "service.name=by%20attribute,team=a,host.name=elsewhere"}, "by attribute", ""},
 		"variable": {Config{}, map[string]string{
 			"OTEL_RESOURCE_ATTRIBUTES": "service.name=by attribute,service.version=1", "OTEL_SERVICE_NAME": "by variable",
 		}, "by variable", "1"},
@@ -279,8 +280,18 @@ func TestTheResourceNamesTheService(t *testing.T) {
 			if got["service.name"] != c.want || got["service.version"] != c.vers || got["telemetry.sdk.language"] != "go" {
 				t.Errorf("resource %v, want service.name %q and service.version %q", got, c.want, c.vers)
 			}
-			if c.env["OTEL_RESOURCE_ATTRIBUTES"] != "" && name == "attributes" && got["team"] != "a" {
-				t.Errorf("resource %v lacks team", got)
+			host, err := os.Hostname()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if name == "attributes" {
+				host = "elsewhere"
+				if got["team"] != "a" {
+					t.Errorf("resource %v lacks team", got)
+				}
+			}
+			if got["host.name"] != host || got["process.pid"] != strconv.Itoa(os.Getpid()) {
+				t.Errorf("resource %v, want host %q and this process", got, host)
 			}
 		})
 	}

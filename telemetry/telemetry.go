@@ -150,7 +150,10 @@ func (t *Telemetry) open(ctx context.Context, cfg Config, env otelenv.Settings) 
 
 // newResource says who sends the spans.
 func newResource(ctx context.Context, version string, env otelenv.Settings) (*resource.Resource, error) {
-	var list []attribute.KeyValue
+	list := []attribute.KeyValue{attribute.Int("process.pid", os.Getpid())}
+	if host, err := os.Hostname(); err == nil {
+		list = append(list, attribute.String("host.name", host))
+	}
 	for _, pair := range env.Attributes {
 		list = append(list, attribute.String(pair.Name, pair.Value))
 	}

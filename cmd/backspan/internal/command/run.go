@@ -3,6 +3,8 @@ package command
 import (
 	"context"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -35,6 +37,18 @@ func Name(args []string) string {
 		return "command"
 	}
 	return filepath.Base(args[0])
+}
+
+// interpreters run what their arguments say. Their names are without a version.
+var interpreters = []string{
+	"sh", "ash", "bash", "busybox", "dash", "fish", "ksh", "zsh", "cmd", "powershell", "pwsh",
+	"bun", "deno", "java", "lua", "node", "perl", "php", "python", "ruby", "Rscript", "env",
+}
+
+// IsInterpreter reports whether name is that of a shell or an interpreter, python3.12 or cmd.exe for example. The name
+// of an operation should say more.
+func IsInterpreter(name string) bool {
+	return slices.Contains(interpreters, strings.TrimRight(strings.TrimSuffix(name, ".exe"), "0123456789."))
 }
 
 // record sets the attributes of a process. A command that could not be started has only its name.

@@ -23,6 +23,7 @@ type Options struct {
 	cli.Streams
 	settings.Flags
 	name        string
+	unnamed     bool           // name is that of a shell or an interpreter, and says little
 	policy      command.Policy // without the jitter
 	jitter      string
 	grace       time.Duration
@@ -83,7 +84,8 @@ signal, too). Trouble with telemetry never changes it: it is told in a line, and
 	}
 	f := c.Flags()
 	f.SetInterspersed(false) // flags behind the command are the command's
-	f.StringVar(&o.name, "name", "", "name of the `operation` in traces and events (default the command's name)")
+	f.StringVar(&o.name, "name", "", "name of the `operation` in traces and events (default the command's name; of a shell or an\n"+
+		"interpreter that says little)")
 	f.Var((*retryCount)(&policy.MaxRetries), "max-retries", "retries after the first attempt, or unlimited")
 	o.policy = command.Policy{
 		MaxRetries: &policy.MaxRetries,
@@ -139,6 +141,7 @@ func (o *Options) run(ctx context.Context, args []string) error {
 	}
 	if o.name == "" {
 		o.name = command.Name(args)
+		o.unnamed = command.IsInterpreter(o.name)
 	}
 	tracing, err := o.startTracing(ctx)
 	if err != nil {

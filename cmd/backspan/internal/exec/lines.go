@@ -31,6 +31,16 @@ func (x *execution) tellRetry(_ context.Context, a retry.Attempt) {
 		then = "retrying in " + text.Duration(a.NextDelay)
 	}
 	x.line(yellow, "%s; %s", x.failed(a.Err), then)
+	x.hintAtName()
+}
+
+// hintAtName prints once how to give the operation a name, when its own is that of a shell or an interpreter: all of
+// them have the same in traces and events.
+func (x *execution) hintAtName() {
+	if x.unnamed {
+		x.unnamed = false
+		x.tracing.tell("this is %q in traces and events; --name NAME says what it is", x.name)
+	}
 }
 
 // tellEnd prints that there is no other attempt, and why.
@@ -49,6 +59,7 @@ func (x *execution) tellEnd(stop *retry.Error) {
 	default:
 		x.line(red, "%s; giving up", x.failed(stop.Err))
 	}
+	x.hintAtName()
 	if x.quiet && x.last.Result.Err != nil {
 		cli.Printf(x.Err, "backspan: %v\n", x.last.Result.Err) // otherwise nothing says why
 	}
