@@ -37,7 +37,7 @@ func (x *execution) tellRetry(_ context.Context, a retry.Attempt) {
 // hintAtName prints once how to give the operation a name, when its own is that of a shell or an interpreter: all of
 // them have the same in traces and events.
 func (x *execution) hintAtName() {
-	if x.unnamed {
+	if x.unnamed && x.tracing.records {
 		x.unnamed = false
 		x.tracing.tell("this is %q in traces and events; --name NAME says what it is", x.name)
 	}

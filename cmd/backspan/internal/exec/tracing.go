@@ -16,6 +16,7 @@ import (
 type tracing struct {
 	telemetry *telemetry.Telemetry // nil: its settings cannot be used
 	session   string
+	records   bool // there is an event log, a trace file or a collector
 	tell      func(format string, args ...any)
 	mask      func(string) string // what leaves the process of error texts
 }
@@ -67,6 +68,8 @@ func (t *tracing) start(ctx context.Context, flags *settings.Flags) error {
 		config.TraceFile = ""
 		t.telemetry, err = telemetry.Start(ctx, config)
 	}
+	t.records = err == nil && (config.Events != telemetry.Off || config.TraceFile != "" ||
+		t.telemetry.Destination().State == telemetry.ExportOn)
 	return err
 }
 
