@@ -41,7 +41,7 @@ func Example() {
 	}
 	for _, phase := range report.Phases {
 		fmt.Println(phase.Phase, phase.Status, string(phase.Result))
-		if phase.Recovery != nil {
+		if phase.Recovery != nil && phase.Recovery.Success {
 			fmt.Printf("  recovered after %d attempts: %s\n", len(phase.Recovery.Attempts), phase.Recovery.Message)
 		}
 	}

@@ -45,7 +45,7 @@ func main() {
 		os.Exit(1)
 	}
 	for _, phase := range report.Phases {
-		if phase.Recovery != nil {
+		if phase.Recovery != nil && phase.Recovery.Success {
 			fmt.Printf("%s recovered after %d attempts\n", phase.Phase, len(phase.Recovery.Attempts))
 		}
 	}
