@@ -134,7 +134,7 @@ func reasonError(r engine.Reason) error { return cmp.Or(reasons[r], retry.ErrExh
 // reasonName is the name of err.
 func reasonName(err error) engine.Reason {
 	for name, reason := range reasons {
-		if reason == err { //nolint:errorlint // a reason is never wrapped
+		if reason == err {
 			return name
 		}
 	}

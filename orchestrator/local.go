@@ -138,9 +138,9 @@ func (d *local) Next() (engine.Completion, error) {
 		return engine.Completion{Stop: d.stop()}, nil
 	case c := <-d.completions:
 		// When both are ready select picks either, and the end of the context must come first.
-		if d.spans.ctx.Err() != nil {
+		if stop := d.Stopped(); stop != nil {
 			d.held = c
-			return engine.Completion{Stop: d.stop()}, nil
+			return engine.Completion{Stop: stop}, nil
 		}
 		return c, nil
 	}

@@ -84,8 +84,8 @@ signal, too). Trouble with telemetry never changes it: it is told in a line, and
 	}
 	f := c.Flags()
 	f.SetInterspersed(false) // flags behind the command are the command's
-	f.StringVar(&o.name, "name", "", "name of the `operation` in traces and events (default the command's name; of a shell or an\n"+
-		"interpreter that says little)")
+	f.StringVar(&o.name, "name", "", "name of the `operation` in traces and events (default the command's name, which says\n"+
+		"little of what a shell or an interpreter runs)")
 	f.Var((*retryCount)(&policy.MaxRetries), "max-retries", "retries after the first attempt, or unlimited")
 	o.policy = command.Policy{
 		MaxRetries: &policy.MaxRetries,
