@@ -42,7 +42,7 @@ type Config struct {
 	// Insecure makes an Endpoint without a scheme plaintext wherever it is. False: OTEL_EXPORTER_OTLP_INSECURE.
 	Insecure bool
 
-	// Headers are sent with every export. Nil: OTEL_EXPORTER_OTLP_HEADERS.
+	// Headers are sent with every export. Empty: OTEL_EXPORTER_OTLP_TRACES_HEADERS, OTEL_EXPORTER_OTLP_HEADERS.
 	Headers map[string]string
 
 	// Protocol is grpc, http/protobuf or http/json. Empty: OTEL_EXPORTER_OTLP_PROTOCOL, else

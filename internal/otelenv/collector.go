@@ -1,6 +1,7 @@
 package otelenv
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -38,17 +39,30 @@ func (s *Settings) readCollector(p Program) {
 	s.readEndpoint(p, protocol.text)
 }
 
+// readHeaders checks both variables, also when p has headers: OpenTelemetry's exporters read both in any case, and log
+// the text of what they cannot read, which may be a secret.
 func readHeaders(p Program) (map[string]string, error) {
-	if p.Headers != nil {
-		for name, text := range p.Headers {
-			if !validHeader(name, text) {
-				const want = "header names of letters, digits and dashes, with printable values"
-				return nil, value{p.Name("Headers"), name}.bad(want, nil) // the header's value may be a secret
-			}
+	for name, text := range p.Headers {
+		if !validHeader(name, text) {
+			const want = "header names of letters, digits and dashes, with printable values"
+			return nil, value{p.Name("Headers"), name}.bad(want, nil) // the header's value may be a secret
 		}
-		return p.Headers, nil
 	}
-	v := otlpVariable("HEADERS")
+	perSignal, general := otlpVariables("HEADERS")
+	ofTraces, traceErr := headersIn(fromEnv(perSignal))
+	ofAll, err := headersIn(fromEnv(general))
+	switch err := cmp.Or(traceErr, err); {
+	case err != nil:
+		return nil, err
+	case len(p.Headers) > 0:
+		return p.Headers, nil
+	case fromEnv(perSignal).isSet():
+		return ofTraces, nil
+	}
+	return ofAll, nil
+}
+
+func headersIn(v value) (map[string]string, error) {
 	list, err := Pairs(v.text)
 	headers := make(map[string]string, len(list))
 	for _, pair := range list {

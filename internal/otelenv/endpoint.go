@@ -133,8 +133,11 @@ func (s *Settings) readSchemeless(rules endpointRules, variables ...string) {
 			continue
 		}
 		t, err := parseEndpoint(v, rules)
-		if err != nil {
-			continue // it is not used, or it is an error already
+		if err != nil { // it is not used, or it is an error already
+			if parseErr != nil && strings.Contains(v.text, "@") { // the exporters would log it with its password
+				s.OTLPErrs = append(s.OTLPErrs, err)
+			}
+			continue
 		}
 		right := scheme(t.TLS) + t.Address
 		if _, path, found := strings.Cut(v.text, "/"); found {

@@ -18,7 +18,7 @@ type Program struct {
 	Sampler, SamplerArg string            // OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG
 	Endpoint            string            // OTEL_EXPORTER_OTLP_ENDPOINT; also turns the exporter otlp on
 	Protocol            string            // OTEL_EXPORTER_OTLP_PROTOCOL
-	Headers             map[string]string // OTEL_EXPORTER_OTLP_HEADERS; nil: not said
+	Headers             map[string]string // OTEL_EXPORTER_OTLP_HEADERS
 	Insecure            bool              // OTEL_EXPORTER_OTLP_INSECURE
 	NoExport            bool              // OTEL_TRACES_EXPORTER=none
 

@@ -217,10 +217,38 @@ func TestWithoutAnEndpointTheDefaultIsThisMachine(t *testing.T) {
 func TestBadHeadersDoNotTellTheirSecrets(t *testing.T) {
 	for _, value := range []string{"authorization", "a b=s3cret", "token=s3cret%zz", "token=s3cret%0a", "=s3cret"} {
 		t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", value)
-		err := Read(Program{}).Err()
-		var bad *Error
-		if !errors.As(err, &bad) || bad.Field != "OTEL_EXPORTER_OTLP_HEADERS" || strings.Contains(err.Error(), "s3cret") {
-			t.Errorf("%s: %v", value, err)
+		// OpenTelemetry's exporters read the variable, and log what is wrong with it, whatever wins over it.
+		for _, headers := range []map[string]string{nil, {}, {"a": "b"}} {
+			err := Read(Program{Headers: headers}).Err()
+			var bad *Error
+			if !errors.As(err, &bad) || bad.Field != "OTEL_EXPORTER_OTLP_HEADERS" || strings.Contains(err.Error(), "s3cret") {
+				t.Errorf("%s with headers %v: error %v, want one about the variable", value, headers, err)
+			}
+		}
+		t.Setenv("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "a=b")
+		if err := Read(Program{}).Err(); err == nil || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s with headers of traces: error %v, want one about the variable", value, err)
+		}
+		t.Setenv("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "")
+	}
+}
+
+// An exporter logs an endpoint that url.Parse refuses, also when another one is used.
+func TestAnUnusedEndpointDoesNotTellItsPassword(t *testing.T) {
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://me:s3 cret@collector:4318")
+	err := Read(Program{Endpoint: "localhost:4317"}).Err()
+	bad, ok := errors.AsType[*Error](err)
+	if !ok || bad.Field != "OTEL_EXPORTER_OTLP_ENDPOINT" || strings.Contains(err.Error(), "s3") {
+		t.Errorf("error %v, want one about OTEL_EXPORTER_OTLP_ENDPOINT without its password", err)
+	}
+}
+
+// What is empty in the program leaves the variable alone.
+func TestEmptyHeadersLeaveTheVariableAlone(t *testing.T) {
+	t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20abc")
+	for _, headers := range []map[string]string{nil, {}} {
+		if got := Read(Program{Headers: headers}).Headers["authorization"]; got != "Bearer abc" {
+			t.Errorf("headers %v: authorization is %q, want %q", headers, got, "Bearer abc")
 		}
 	}
 }

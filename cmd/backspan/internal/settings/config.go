@@ -52,7 +52,6 @@ func (t *Flags) Settings(processors ...sdktrace.SpanProcessor) (telemetry.Config
 		Endpoint:   t.text("otlp-endpoint"),
 		Insecure:   t.yes("otlp-insecure"),
 		NoExport:   t.yes("no-export"),
-		Headers:    map[string]string{},
 		Discover:   true,
 		Console:    os.Stderr, // stdout is for what the command itself says
 		Processors: processors,
@@ -62,6 +61,9 @@ func (t *Flags) Settings(processors ...sdktrace.SpanProcessor) (telemetry.Config
 		c.TraceFile = path
 	}
 	for _, header := range t.values["otlp-header"].texts {
+		if c.Headers == nil {
+			c.Headers = map[string]string{}
+		}
 		key, text, _ := strings.Cut(header, "=")
 		c.Headers[key] = text
 	}

@@ -67,8 +67,8 @@ func TestFlagsWinOverVariablesOverTheFileOverDefaults(t *testing.T) {
 		},
 		{
 			"otlp-header", "k=a", "k=b%2Cb,l=b", "OTEL_EXPORTER_OTLP_HEADERS", "k=c", "otlp_header: {k: d}",
-			func(c telemetry.Config) string { return c.Headers["k"] + c.Headers["l"] },
-			[5]string{"a", "b,bb", "", "d", ""},
+			func(c telemetry.Config) string { return read(c).Headers["k"] + read(c).Headers["l"] },
+			[5]string{"a", "b,bb", "c", "d", ""},
 		},
 		{
 			"service", "a", "b", "OTEL_SERVICE_NAME", "c", "service: d",
