@@ -190,7 +190,7 @@ func TestFollowRefusesADirectory(t *testing.T) {
 	f := startFollow(t, dir)
 	f.says(t, f.err, "is not a regular file; only these can be followed")
 	_ = f.Wait() // the code says how it ended
-	if got := f.ProcessState.ExitCode(); got != cli.ExitFailed {
-		t.Errorf("exit code %d, want %d", got, cli.ExitFailed)
+	if got := f.ProcessState.ExitCode(); got != cli.ExitUsage {
+		t.Errorf("exit code %d, want %d", got, cli.ExitUsage)
 	}
 }

@@ -2,15 +2,16 @@ package nearest
 
 import "strings"
 
-// Word returns the one of words that was most likely meant by typed; empty when none is near. Letters that are left
-// out, too many, wrong or swapped count, one for each three letters or part of three; case and the difference between - and _
-// do not. A typed word that is a whole part of just one other is near that one: endpoint means otlp-endpoint.
+// Word returns the one of words that was most likely meant by typed; empty when none is near. A word is near when it
+// differs by one letter, or by one letter for every three of typed: left out, too many, wrong or swapped. Case and the
+// difference between - and _ do not count. A typed word that is a whole part of just one other is near that one:
+// endpoint means otlp-endpoint.
 func Word(typed string, words []string) string {
 	typed = plain(typed)
 	if typed == "" {
 		return ""
 	}
-	best, least := "", (len([]rune(typed))+2)/3+1
+	best, least := "", max(1, len([]rune(typed))/3)+1
 	for _, word := range words {
 		if d := distance(typed, plain(word)); d < least {
 			best, least = word, d

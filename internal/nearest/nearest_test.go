@@ -30,6 +30,7 @@ func TestWord(t *testing.T) {
 		{"", ""},
 		{" ", ""},
 		{"zebra", ""},
+		{"evern", ""}, // two letters from never
 		{"x", ""},
 	} {
 		if got := Word(c.typed, words); got != c.want {

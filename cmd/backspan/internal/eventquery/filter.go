@@ -71,12 +71,16 @@ var topKeys = map[string]func(*events.Line) events.Value{
 	"message":    (*events.Line).Message,
 	"trace_id":   (*events.Line).TraceID,
 	"span_id":    (*events.Line).SpanID,
+	"service":    (*events.Line).Service,
+	"host":       (*events.Line).Host,
+	"pid":        (*events.Line).PID,
 }
 
 // detailKeys are the members of details that Backspan writes.
 var detailKeys = []string{
-	events.KeyAttemptNumber, events.KeyReason, events.KeyResult, events.KeyOperation, events.KeyPipeline,
-	events.KeyError, events.KeyErrorType, events.KeyDelay, events.KeyNextDelay, events.KeyDuration,
+	events.KeyAttemptNumber, events.KeyReason, events.KeyResult, events.KeyOutcome, events.KeyOperation,
+	events.KeyPipeline, events.KeyDryRun, events.KeyError, events.KeyErrorType, events.KeyDelay, events.KeyNextDelay,
+	events.KeyDuration, events.KeyMaxRetries, events.KeyDepth, events.KeyParentOperation, events.KeyAfter,
 	events.KeyRecoveryMessage, events.KeyRecoveryAttempts, events.KeyFallback, events.KeyCount,
 }
 

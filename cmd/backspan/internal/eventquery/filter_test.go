@@ -69,7 +69,8 @@ func TestFilters(t *testing.T) {
 		attempt(0, "load", "retrying", "timeout", 1),
 		attempt(1, "load", "failed", "503", 2),
 		attempt(2, `say "hi"`, "retrying", "tïmeout", 1),
-		events.Record{Time: start.Add(3 * time.Second), Session: "s-2", Type: events.TypeRunEnd, Level: events.LevelInfo, Message: "load"},
+		events.Record{Time: start.Add(3 * time.Second), Session: "s-2", Type: events.TypeRunEnd, Level: events.LevelInfo, Message: "load",
+			Service: "billing", Host: "web-1", PID: 4711},
 	)
 	where := func(text string) eventquery.Filter {
 		c, err := eventquery.ParseCondition(text)
@@ -107,6 +108,9 @@ func TestFilters(t *testing.T) {
 		"where details":         {where("details.error_type=503"), 1},
 		"where absent":          {where("details.nothing=503"), 0},
 		"where message":         {where("message=load"), 1},
+		"where service":         {where("service=billing"), 1},
+		"where host":            {where("host=web-1"), 1},
+		"where pid":             {where("pid=4711"), 1},
 	} {
 		if got := count(t, text, c.filter); got != c.want {
 			t.Errorf("%s: %d records, want %d", name, got, c.want)
@@ -135,7 +139,7 @@ func TestFiltersKnowEveryName(t *testing.T) {
 
 func TestParseConditionNamesWhatThereIs(t *testing.T) {
 	for text, want := range map[string]string{
-		"colour=red": `key "colour" is unknown, want one of attempt_number, count, delay,`,
+		"colour=red": `key "colour" is unknown, want one of after, attempt_number, count,`,
 		"colour":     `"colour" is no key=value, want for example error_type=timeout`,
 		"=red":       `"=red" is no key=value`,
 		"":           `"" is no key=value`,

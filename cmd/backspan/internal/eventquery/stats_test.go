@@ -281,6 +281,25 @@ func TestValuesAreBounded(t *testing.T) {
 	}
 }
 
+// Every record of a phase says which phase it is of, once, whatever else its message holds.
+func TestDescribeNamesThePhase(t *testing.T) {
+	for _, c := range []struct{ kind, message, want string }{
+		{events.TypeAttempt, "Autocorrect attempt 1: Error in fetch: refused", " (phase e)"},
+		{events.TypeRecovery, "Recovery successful on attempt 1", " (phase e)"},
+		{events.TypePhaseStart, "Phase e started", ""},
+		{events.TypePhaseEnd, "Phase e ended: success", ""},
+		{events.TypePhaseFailed, "Phase attempt 1: Error in e: refused", ""},
+	} {
+		r := events.Record{Time: start, Type: c.kind, Phase: "e", Level: events.LevelInfo, Message: c.message}
+		lines(t, log(r), func(l *events.Line) {
+			want := "2026-11-23 10:00:00.000  info     " + c.message + c.want
+			if got := (eventquery.Style{}).Describe(l); got != want {
+				t.Errorf("%s: got %q, want %q", c.kind, got, want)
+			}
+		})
+	}
+}
+
 func TestDescribeCannotCommandATerminal(t *testing.T) {
 	r := attempt(0, "load", "retrying", "timeout", 1)
 	r.Message = "a\x1b[31mred\r\n\u202eturned\u2066 \x00\xff日本\u00ad"

@@ -30,7 +30,7 @@ const (
 	maxExample = 300 // bytes
 )
 
-// maxWait is where a delay is no delay any more, in seconds: what no wait takes must not spoil a sum.
+// maxWait is in seconds. Longer delays are ignored, so that one absurd number does not spoil a sum.
 const maxWait = 1e10
 
 // maxClasses bounds the classes of one operation, so that it leaves something to the others.

@@ -24,7 +24,7 @@ func (s Style) Describe(l *events.Line) string {
 	fmt.Fprintf(&b, "  %s  ", s.paint(levelStyle(l, level), fmt.Sprintf("%-7s", text.Line(level))))
 	b.WriteString(text.Line(l.Message().Text()))
 	var more []string
-	if phase := l.Phase().Text(); phase != "" && !strings.Contains(l.Message().Text(), phase) {
+	if phase := l.Phase().Text(); phase != "" && !aboutPhase(l.Type()) {
 		more = append(more, "phase "+text.Line(phase))
 	}
 	if delay, ok := l.Detail(events.KeyNextDelay).Float(); ok {
@@ -37,6 +37,11 @@ func (s Style) Describe(l *events.Line) string {
 		b.WriteString(s.paint(term.Faint, " ("+strings.Join(more, ", ")+")"))
 	}
 	return b.String()
+}
+
+// aboutPhase reports whether the message of a record of the type names its phase.
+func aboutPhase(kind events.Value) bool {
+	return kind.Is(events.TypePhaseStart) || kind.Is(events.TypePhaseEnd) || kind.Is(events.TypePhaseFailed)
 }
 
 func (s Style) time(l *events.Line) string {

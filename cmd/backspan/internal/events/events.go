@@ -28,8 +28,8 @@ func NewCommand(std cli.Streams) *cobra.Command {
 		Short: "Ask events.jsonl what was retried, how often, and at what cost",
 		Long: `Events reads event logs: plain, gzipped, or - for standard input; $BACKSPAN_EVENTS or
 data/session/events.jsonl when none is named. Without a word more it lists them for people; --json hands the
-lines on as they are. What is wrong with one file keeps no other from being read: it is said, and the exit code
-is 1.
+lines on as they are. A file that cannot be used keeps no other from being read: it is named, and the exit code
+is 2.
 
 Times: 2026-11-23T17:00:00Z, "2026-11-23 17:00", 2026-11-23, 17:00, or how long ago: 90m, 2d.
 Conditions for --where: key=value, where key is a key of the record or of its details.`,

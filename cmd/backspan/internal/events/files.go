@@ -13,9 +13,9 @@ import (
 	"github.com/backspan/backspan/internal/nearest"
 )
 
-// each calls do with a reader of each file. What is wrong with one of them is said on stderr and keeps no other
-// from being read; the error at the end is the exit code then. An error of do ends it all. some says whether
-// there is anything to tell of what was read.
+// each calls do with a reader of each file. A file that cannot be used is named on stderr and keeps no other from
+// being read; the error at the end is the exit code then. An error of do ends it all. some says whether there is
+// anything to tell of what was read.
 func (o *Options) each(files []string, do func(*events.Reader) error) (some bool, err error) {
 	for _, path := range logsMeant(files) {
 		read, bad, stop := o.one(path, do)
@@ -24,7 +24,7 @@ func (o *Options) each(files []string, do func(*events.Reader) error) (some bool
 		}
 		if some = some || read; bad != nil {
 			cli.Printf(o.Err, "backspan: %v\n", bad)
-			err = &cli.ExitError{Code: cli.ExitFailed}
+			err = &cli.ExitError{Code: cli.ExitUsage}
 		}
 	}
 	return some, err

@@ -42,7 +42,7 @@ func (o *Options) follow(ctx context.Context, files []string, fromStart bool) er
 	defer stop()
 	follower, err := events.NewFollower(path, events.FollowOptions{FromEnd: !fromStart})
 	if err != nil {
-		return denied(path, err)
+		return cli.UsageError(denied(path, err))
 	}
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		cli.Printf(o.Err, "backspan: %s is not there yet; waiting for it\n", path)

@@ -3,6 +3,7 @@
 package look
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -46,8 +47,16 @@ func defaultLogs() []string {
 	return slices.DeleteFunc(logs, func(path string) bool { return path == telemetry.Off })
 }
 
-// open finds the session that the arguments and the flags name.
+// open finds the session that the arguments and the flags name. An error means that they cannot be used.
 func (s *source) open(args []string) (*session.Session, error) {
+	found, err := s.find(args)
+	if err != nil {
+		return nil, cli.UsageError(err)
+	}
+	return found, nil
+}
+
+func (s *source) find(args []string) (*session.Session, error) {
 	arg := strings.Join(args, "")
 	if len(args) > 0 && arg == "" {
 		return nil, errors.New("the argument is empty; name a session, a trace file or an events file")
@@ -59,14 +68,18 @@ func (s *source) open(args []string) (*session.Session, error) {
 		}
 		return log.Session(s.session)
 	}
-	id := s.session
-	if arg != "" {
-		if id != "" && id != arg {
-			return nil, fmt.Errorf("%q and --session %q are two sessions; name one", arg, id)
-		}
-		id = arg
+	if arg != "" && s.session != "" && s.session != arg {
+		return nil, fmt.Errorf("%q and --session %q are two sessions; name one", arg, s.session)
 	}
-	return findSession(id)
+	found, err := findSession(cmp.Or(arg, s.session))
+	if !errors.Is(err, session.ErrNoSession) {
+		return found, err
+	}
+	unknown := fmt.Sprintf("%q is neither a file nor a session", arg)
+	if arg == "" {
+		unknown = fmt.Sprintf("--session is %q, which is no session", s.session)
+	}
+	return nil, fmt.Errorf("%s in %s; --list shows the sessions", unknown, strings.Join(defaultLogs(), " or "))
 }
 
 func exists(path string) bool {
@@ -79,7 +92,8 @@ func looksLikeFile(arg string) bool {
 	return strings.ContainsAny(arg, `/\`) || slices.Contains([]string{".json", ".jsonl", ".gz", ".log"}, filepath.Ext(arg))
 }
 
-// findSession looks for a session in the default files, for the newest one when id is empty.
+// findSession looks for a session in the default files, for the newest one when id is empty. The error matches
+// session.ErrNoSession when the files have none of that id.
 func findSession(id string) (*session.Session, error) {
 	logs := defaultLogs()
 	missing := 0
@@ -106,8 +120,7 @@ func findSession(id string) (*session.Session, error) {
 	case id == "":
 		return nil, fmt.Errorf("there is no session in %s", where)
 	}
-	return nil, fmt.Errorf("%q is neither a file nor a session in %s; 'backspan report --list' shows the sessions",
-		id, where)
+	return nil, session.ErrNoSession
 }
 
 // printList lists the sessions of the named file, else of the default ones.
@@ -118,12 +131,12 @@ func (s *source) printList(out io.Writer, args []string) error {
 	}
 	if len(logs) == 0 {
 		_, err := findSession("") // says what is missing
-		return err
+		return cli.UsageError(err)
 	}
 	for i, path := range logs {
 		log, err := session.Open(path)
 		if err != nil {
-			return err
+			return cli.UsageError(err)
 		}
 		if i > 0 {
 			cli.Printf(out, "\n")
