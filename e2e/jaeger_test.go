@@ -54,7 +54,7 @@ func TestJaegerGivesBackWhatItWasSent(t *testing.T) {
 	if got, want := load.Tree(), "load\n  attempt 1\n  attempt 2\n"; got != want {
 		t.Errorf("tree:\n%swant:\n%s", got, want)
 	}
-	if load.Service != service || load.Scope != "a scope" || load.Kind != 1 || load.Failed {
+	if load.Service != service || load.Scope != "a scope" || load.Kind != 1 || load.Failed() {
 		t.Errorf("root = %+v", load)
 	}
 	for key, want := range map[string]any{"a.string": "exhausted", "a.bool": true, "an.int": int64(4), "a.float": 0.25} {
@@ -65,8 +65,8 @@ func TestJaegerGivesBackWhatItWasSent(t *testing.T) {
 	if len(load.Events) != 1 || load.Events[0].Name != "retry.scheduled" {
 		t.Errorf("events = %+v", load.Events)
 	}
-	if first := load.Children[0]; !first.Failed || first.Description != "refused" {
-		t.Errorf("attempt 1: failed %v, description %q", first.Failed, first.Description)
+	if first := load.Children[0]; !first.Failed() || first.Status.Description != "refused" {
+		t.Errorf("attempt 1: failed %v, description %q", first.Failed(), first.Status.Description)
 	}
 
 	for _, search := range []struct {

@@ -46,8 +46,8 @@ func TestSignalInTheMiddleOfAWait(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if !root.Failed || root.Attributes["run.status"] != "cancelled" {
-					t.Errorf("run span: failed %v, attributes %v", root.Failed, root.Attributes)
+				if !root.Failed() || root.Attributes["run.status"] != "cancelled" {
+					t.Errorf("run span: failed %v, attributes %v", root.Failed(), root.Attributes)
 				}
 			})
 		}

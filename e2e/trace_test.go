@@ -105,13 +105,13 @@ func checkTrace(t *testing.T, r run, root *jaeger.Span) {
 	if root.Name != r.report.Pipeline || root.Attributes["backspan.kind"] != "run" {
 		t.Errorf("root is %q of kind %v, want the run %q", root.Name, root.Attributes["backspan.kind"], r.report.Pipeline)
 	}
-	if root.Failed != (r.report.Status != "success") {
-		t.Errorf("run span failed: %v, report: %s", root.Failed, r.report.Status)
+	if root.Failed() != (r.report.Status != "success") {
+		t.Errorf("run span failed: %v, report: %s", root.Failed(), r.report.Status)
 	}
 	for _, s := range root.All() {
 		checkSpan(t, r, s)
 		for _, c := range s.Children {
-			if c.Start.Before(s.Start) || c.End.After(s.End) {
+			if c.Start.Before(s.Start.Time) || c.End.After(s.End.Time) {
 				t.Errorf("%s lies outside its parent %s", c.Name, s.Name)
 			}
 		}
@@ -146,8 +146,8 @@ func checkSpan(t *testing.T, r run, s *jaeger.Span) {
 	if _, ok := s.Attributes["phase.name"].(string); ok == (kind == "run") {
 		t.Errorf("%s: phase.name = %v", at, s.Attributes["phase.name"])
 	}
-	if _, ok := s.Attributes["error.type"].(string); ok != s.Failed || (s.Description != "") != s.Failed {
-		t.Errorf("%s: failed %v, error.type %v, description %q", at, s.Failed, s.Attributes["error.type"], s.Description)
+	if _, ok := s.Attributes["error.type"].(string); ok != s.Failed() || (s.Status.Description != "") != s.Failed() {
+		t.Errorf("%s: failed %v, error.type %v, description %q", at, s.Failed(), s.Attributes["error.type"], s.Status.Description)
 	}
 	switch kind {
 	case "operation":
@@ -156,8 +156,8 @@ func checkSpan(t *testing.T, r run, s *jaeger.Span) {
 		if _, ok := s.Attributes["retry.attempt"].(int64); !ok {
 			t.Errorf("%s: retry.attempt = %v", at, s.Attributes["retry.attempt"])
 		}
-		if failed := s.Attributes["retry.result"] != "success"; failed != s.Failed {
-			t.Errorf("%s: retry.result = %v, failed %v", at, s.Attributes["retry.result"], s.Failed)
+		if failed := s.Attributes["retry.result"] != "success"; failed != s.Failed() {
+			t.Errorf("%s: retry.result = %v, failed %v", at, s.Attributes["retry.result"], s.Failed())
 		}
 	}
 }
@@ -180,11 +180,11 @@ func checkOperation(t *testing.T, s *jaeger.Span) {
 	retried := len(attempts) > 1
 	outcome := "success"
 	switch last := attempts[len(attempts)-1]; {
-	case !last.Failed && retried:
+	case !last.Failed() && retried:
 		outcome = "recovered"
-	case last.Failed && int64(len(attempts)) > s.Attributes["retry.max_retries"].(int64):
+	case last.Failed() && int64(len(attempts)) > s.Attributes["retry.max_retries"].(int64):
 		outcome = "exhausted"
-	case last.Failed:
+	case last.Failed():
 		outcome = "permanent"
 	}
 	want := map[string]any{
@@ -200,8 +200,8 @@ func checkOperation(t *testing.T, s *jaeger.Span) {
 		}
 	}
 	checkGaveUp(t, s, outcome)
-	if s.Failed != (outcome == "exhausted" || outcome == "permanent") {
-		t.Errorf("operation %q: %s, failed %v", s.Name, outcome, s.Failed)
+	if s.Failed() != (outcome == "exhausted" || outcome == "permanent") {
+		t.Errorf("operation %q: %s, failed %v", s.Name, outcome, s.Failed())
 	}
 }
 
@@ -212,8 +212,8 @@ func checkGaveUp(t *testing.T, s *jaeger.Span, outcome string) {
 	for _, e := range s.Events {
 		last = e.Name
 	}
-	if gaveUp := last == "retry.gave_up"; gaveUp != s.Failed {
-		t.Errorf("operation %q: %s, failed %v, its last event is %q", s.Name, outcome, s.Failed, last)
+	if gaveUp := last == "retry.gave_up"; gaveUp != s.Failed() {
+		t.Errorf("operation %q: %s, failed %v, its last event is %q", s.Name, outcome, s.Failed(), last)
 	}
 }
 
@@ -235,7 +235,7 @@ func checkWaits(t *testing.T, parent *jaeger.Span, attempts []*jaeger.Span) (sum
 			if then := attempts[i+1].Attributes["retry.delay_seconds"]; next != then {
 				t.Errorf("%q, %s: announced a wait of %vs, and the next says %vs", parent.Name, a.Name, next, then)
 			}
-			gap := attempts[i+1].Start.Sub(a.End)
+			gap := attempts[i+1].Start.Sub(a.End.Time)
 			if least := time.Duration(next * float64(time.Second)); gap < least || gap > least+2*time.Second {
 				t.Errorf("%q, %s: the gap after it is %v, want %v", parent.Name, a.Name, gap, least)
 			}
@@ -259,8 +259,8 @@ func checkPhase(t *testing.T, p phase, s *jaeger.Span) {
 	if s.Attributes["backspan.kind"] != "phase" || s.Attributes["phase.name"] != p.Phase || s.Attributes["phase.status"] != p.Status {
 		t.Errorf("phase %s (%s): attributes %v", p.Phase, p.Status, s.Attributes)
 	}
-	if s.Failed != (p.Status == "failed") {
-		t.Errorf("phase %s: failed %v, report: %s", p.Phase, s.Failed, p.Status)
+	if s.Failed() != (p.Status == "failed") {
+		t.Errorf("phase %s: failed %v, report: %s", p.Phase, s.Failed(), p.Status)
 	}
 	for i, c := range s.Children {
 		if want := fmt.Sprintf("recovery %d", i); (i == 0 && c.Name != "attempt 1") || (i > 0 && c.Name != want) {
@@ -312,9 +312,9 @@ func checkEvents(t *testing.T, r run, root *jaeger.Span) {
 			want["recovery_attempt"]++
 		case kind == "fallback":
 			want["fallback_attempt"]++
-		case kind == "attempt" && s.Failed && operation:
+		case kind == "attempt" && s.Failed() && operation:
 			want["autocorrect_attempt"]++
-		case kind == "attempt" && s.Failed:
+		case kind == "attempt" && s.Failed():
 			want["phase_attempt_failed"]++
 		case kind == "attempt" && operation && s.Attributes["retry.attempt"] != int64(1):
 			want["autocorrect_recovered"]++
@@ -350,9 +350,9 @@ func checkGreps(t *testing.T, r run, root *jaeger.Span) {
 	var failed, givenUp, recoveries int
 	for _, s := range root.All() {
 		switch {
-		case s.Attributes["backspan.kind"] == "operation" && s.Failed:
+		case s.Attributes["backspan.kind"] == "operation" && s.Failed():
 			givenUp++
-		case s.Attributes["backspan.kind"] == "attempt" && s.Attributes["retry.operation"] != nil && s.Failed:
+		case s.Attributes["backspan.kind"] == "attempt" && s.Attributes["retry.operation"] != nil && s.Failed():
 			failed++
 		}
 	}

@@ -11,26 +11,76 @@ import (
 	"time"
 )
 
-// A Span is one span of a trace as Jaeger gives it back, with the spans below it.
+// A Span is one span of a trace as Jaeger gives it back in OTLP's JSON, with the spans below it.
 type Span struct {
-	TraceID, ID, Parent string // hex; Parent is empty at the root
-	Service             string
-	Scope               string
-	Name                string
-	Kind                int // OTLP's number: 1 internal, 2 server, 3 client
-	Start, End          time.Time
-	Failed              bool   // status Error
-	Description         string // of the status
-	Attributes          map[string]any
-	Events              []Event
-	Children            []*Span // in the order of their start
+	TraceID    string     `json:"traceId"` // in hex, as are the other ids
+	ID         string     `json:"spanId"`
+	Parent     string     `json:"parentSpanId"` // empty at the root
+	Name       string     `json:"name"`
+	Kind       int        `json:"kind"` // OTLP's number: 1 internal, 2 server, 3 client
+	Start      Time       `json:"startTimeUnixNano"`
+	End        Time       `json:"endTimeUnixNano"`
+	Attributes Attributes `json:"attributes"`
+	Events     []Event    `json:"events"`
+	Status     struct {
+		Code        int    `json:"code"`
+		Description string `json:"message"`
+	} `json:"status"`
+
+	Service  string  `json:"-"`
+	Scope    string  `json:"-"`
+	Children []*Span `json:"-"` // in the order of their start
 }
+
+// Failed reports whether the status is OTLP's Error.
+func (s *Span) Failed() bool { return s.Status.Code == 2 }
 
 // An Event is a point in the life of a span.
 type Event struct {
-	Name       string
-	Time       time.Time
-	Attributes map[string]any
+	Name       string     `json:"name"`
+	Attributes Attributes `json:"attributes"`
+}
+
+// A Time is a time that OTLP's JSON has as a text with the nanoseconds since 1970.
+type Time struct{ time.Time }
+
+// UnmarshalJSON reads the text.
+func (t *Time) UnmarshalJSON(data []byte) error {
+	n, err := strconv.ParseInt(strings.Trim(string(data), `"`), 10, 64)
+	t.Time = time.Unix(0, n)
+	return err
+}
+
+// Attributes are values of their Go types: string, bool, int64 or float64. Other types (lists, maps) are left out:
+// Backspan writes none.
+type Attributes map[string]any
+
+// UnmarshalJSON reads OTLP's list of keys with values.
+func (a *Attributes) UnmarshalJSON(data []byte) error {
+	var list []struct {
+		Key   string
+		Value struct {
+			String *string  `json:"stringValue"`
+			Bool   *bool    `json:"boolValue"`
+			Int    *int64   `json:"intValue,string"`
+			Double *float64 `json:"doubleValue"`
+		}
+	}
+	err := json.Unmarshal(data, &list)
+	*a = make(Attributes, len(list))
+	for _, attribute := range list {
+		switch v := attribute.Value; {
+		case v.String != nil:
+			(*a)[attribute.Key] = *v.String
+		case v.Bool != nil:
+			(*a)[attribute.Key] = *v.Bool
+		case v.Double != nil:
+			(*a)[attribute.Key] = *v.Double
+		case v.Int != nil:
+			(*a)[attribute.Key] = *v.Int
+		}
+	}
+	return err
 }
 
 // All returns the span and everything below it, parents first.
@@ -56,73 +106,26 @@ func (s *Span) Tree() string {
 	return b.String()
 }
 
-// The parts of OTLP's JSON that the tests look at.
-type (
-	otlpTraces struct {
-		ResourceSpans []struct {
-			Resource struct {
-				Attributes []otlpAttribute `json:"attributes"`
-			} `json:"resource"`
-			ScopeSpans []struct {
-				Scope struct {
-					Name string `json:"name"`
-				} `json:"scope"`
-				Spans []otlpSpan `json:"spans"`
-			} `json:"scopeSpans"`
-		} `json:"resourceSpans"`
-	}
-	otlpSpan struct {
-		TraceID      string          `json:"traceId"`
-		SpanID       string          `json:"spanId"`
-		ParentSpanID string          `json:"parentSpanId"`
-		Name         string          `json:"name"`
-		Kind         int             `json:"kind"`
-		Start        int64           `json:"startTimeUnixNano,string"`
-		End          int64           `json:"endTimeUnixNano,string"`
-		Attributes   []otlpAttribute `json:"attributes"`
-		Events       []struct {
-			Name       string          `json:"name"`
-			Time       int64           `json:"timeUnixNano,string"`
-			Attributes []otlpAttribute `json:"attributes"`
-		} `json:"events"`
-		Status struct {
-			Code    int    `json:"code"`
-			Message string `json:"message"`
-		} `json:"status"`
-	}
-	otlpAttribute struct {
-		Key   string `json:"key"`
-		Value struct {
-			String *string  `json:"stringValue"`
-			Bool   *bool    `json:"boolValue"`
-			Int    *string  `json:"intValue"`
-			Double *float64 `json:"doubleValue"`
-		} `json:"value"`
-	}
-)
-
-const statusError = 2
-
 // parse turns one trace in OTLP JSON into its tree. A trace with no root, or more than one, is an error, and so is a
 // span whose parent is missing: each means that spans were lost.
 func parse(data []byte) (*Span, error) {
-	var traces otlpTraces
+	var traces struct {
+		ResourceSpans []struct {
+			Resource   struct{ Attributes Attributes }
+			ScopeSpans []struct {
+				Scope struct{ Name string }
+				Spans []*Span
+			}
+		}
+	}
 	if err := json.Unmarshal(data, &traces); err != nil {
 		return nil, fmt.Errorf("read OTLP JSON: %w", err)
 	}
 	byID := map[string]*Span{}
 	for _, rs := range traces.ResourceSpans {
-		resource, err := attributes(rs.Resource.Attributes)
-		if err != nil {
-			return nil, err
-		}
-		service, _ := resource["service.name"].(string)
+		service, _ := rs.Resource.Attributes["service.name"].(string)
 		for _, ss := range rs.ScopeSpans {
-			for _, raw := range ss.Spans {
-				s, err := raw.span()
-				if err != nil {
-					return nil, err
-				}
+			for _, s := range ss.Spans {
 				if byID[s.ID] != nil {
 					return nil, fmt.Errorf("span %s (%s) is there twice", s.ID, s.Name)
 				}
@@ -152,51 +155,8 @@ func tree(byID map[string]*Span) (root *Span, err error) {
 	}
 	for _, s := range byID {
 		slices.SortFunc(s.Children, func(a, b *Span) int {
-			return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Name, b.Name))
+			return cmp.Or(a.Start.Compare(b.Start.Time), cmp.Compare(a.Name, b.Name))
 		})
 	}
 	return root, nil
-}
-
-func (raw *otlpSpan) span() (*Span, error) {
-	s := &Span{
-		TraceID: raw.TraceID, ID: raw.SpanID, Parent: raw.ParentSpanID, Name: raw.Name, Kind: raw.Kind,
-		Start: time.Unix(0, raw.Start), End: time.Unix(0, raw.End),
-		Failed: raw.Status.Code == statusError, Description: raw.Status.Message,
-	}
-	var err error
-	if s.Attributes, err = attributes(raw.Attributes); err != nil {
-		return nil, fmt.Errorf("span %q: %w", s.Name, err)
-	}
-	for _, e := range raw.Events {
-		attrs, err := attributes(e.Attributes)
-		if err != nil {
-			return nil, fmt.Errorf("span %q, event %q: %w", s.Name, e.Name, err)
-		}
-		s.Events = append(s.Events, Event{Name: e.Name, Time: time.Unix(0, e.Time), Attributes: attrs})
-	}
-	return s, nil
-}
-
-// attributes gives each value its Go type: string, bool, int64 or float64. Other types (lists, maps) are left out:
-// Backspan writes none.
-func attributes(raw []otlpAttribute) (map[string]any, error) {
-	attrs := make(map[string]any, len(raw))
-	for _, a := range raw {
-		switch v := a.Value; {
-		case v.String != nil:
-			attrs[a.Key] = *v.String
-		case v.Bool != nil:
-			attrs[a.Key] = *v.Bool
-		case v.Double != nil:
-			attrs[a.Key] = *v.Double
-		case v.Int != nil:
-			n, err := strconv.ParseInt(*v.Int, 10, 64)
-			if err != nil {
-				return nil, fmt.Errorf("attribute %s: %w", a.Key, err)
-			}
-			attrs[a.Key] = n
-		}
-	}
-	return attrs, nil
 }
