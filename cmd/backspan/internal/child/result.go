@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -55,12 +56,8 @@ func (r Result) Code() int {
 // Transient reports whether the command could not be started for a lack that may pass: of processes, memory or file
 // descriptors.
 func (r Result) Transient() bool {
-	for _, lack := range []error{syscall.EAGAIN, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE} {
-		if errors.Is(r.Err, lack) {
-			return true
-		}
-	}
-	return false
+	lacks := []error{syscall.EAGAIN, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE}
+	return slices.ContainsFunc(lacks, func(lack error) bool { return errors.Is(r.Err, lack) })
 }
 
 // String is how the command ended, in a few words: "exit code 3", "killed by SIGSEGV", "stopped after 30s".

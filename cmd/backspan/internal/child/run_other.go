@@ -20,7 +20,10 @@ func (c *Command) run(ctx context.Context) Result {
 	}
 	keep := tail{max: c.Tail}
 	if c.Tail > 0 {
-		cmd.Stderr = &tee{c.Stderr, &keep}
+		cmd.Stderr = &keep
+		if c.Stderr != nil {
+			cmd.Stderr = io.MultiWriter(&keep, c.Stderr)
+		}
 	}
 	if err := cmd.Start(); err != nil {
 		return Result{ExitCode: -1, Err: startError(c.Args[0], err)}
@@ -48,19 +51,6 @@ func (c *Command) ignoreSignals(ended <-chan struct{}) {
 			return
 		}
 	}
-}
-
-type tee struct {
-	to   io.Writer
-	keep *tail
-}
-
-func (t *tee) Write(p []byte) (int, error) {
-	t.keep.add(p)
-	if t.to == nil {
-		return len(p), nil
-	}
-	return t.to.Write(p)
 }
 
 func startError(name string, err error) error {

@@ -147,7 +147,7 @@ func (p *pump) run() {
 		if n > 0 {
 			p.resize()
 			if p.keep != nil {
-				p.keep.add(buf[:n])
+				_, _ = p.keep.Write(buf[:n]) // it never fails
 			}
 			if p.to != nil {
 				if _, err := p.to.Write(buf[:n]); err != nil && (p.needed || errors.Is(err, syscall.EPIPE)) {

@@ -6,17 +6,18 @@ type tail struct {
 	max int
 }
 
-// add keeps the end of p. The buffer grows to twice max, so that old bytes are moved seldom.
-func (t *tail) add(p []byte) {
+// Write keeps the end of p. The buffer grows to twice max, so that old bytes are moved seldom. It never fails.
+func (t *tail) Write(p []byte) (int, error) {
 	if len(p) >= t.max {
 		t.buf = append(t.buf[:0], p[len(p)-t.max:]...)
-		return
+		return len(p), nil
 	}
 	if len(t.buf)+len(p) > 2*t.max {
 		keep := t.buf[len(t.buf)-(t.max-len(p)):]
 		t.buf = t.buf[:copy(t.buf, keep)]
 	}
 	t.buf = append(t.buf, p...)
+	return len(p), nil
 }
 
 func (t *tail) String() string { return string(t.buf[max(0, len(t.buf)-t.max):]) }

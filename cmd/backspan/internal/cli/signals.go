@@ -9,6 +9,9 @@ import (
 	"syscall"
 )
 
+// EndingSignals are the signals that ask a program to end. A system that does not know one never sends it.
+var EndingSignals = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT}
+
 // A SignalError is the cause of a context that a signal cancelled.
 type SignalError struct{ Signal syscall.Signal }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
+	"github.com/backspan/backspan/cmd/backspan/internal/command"
 	"github.com/backspan/backspan/cmd/backspan/internal/settings"
 	"github.com/backspan/backspan/cmd/backspan/internal/watch"
 	"github.com/backspan/backspan/orchestrator"
@@ -114,25 +115,20 @@ func (o *Options) run(ctx context.Context) error {
 	return exit
 }
 
-// policy is the operations' policy with what the flags say. There an explicit 0 means zero.
+// policy is the operations' policy with what the flags say.
 func (o *Options) policy() (retry.Policy, error) {
-	p := OperationPolicy()
-	p.MaxRetries, p.BaseDelay, p.MaxDelay = o.maxRetries, o.baseDelay, o.maxDelay
 	if err := cli.NotNegative(o.FlagSet, "max-retries", "base-delay", "max-delay"); err != nil {
-		return p, err
+		return retry.Policy{}, err
 	}
 	if err := cli.NotAbove(o.FlagSet, "base-delay", "max-delay"); err != nil {
-		return p, err
+		return retry.Policy{}, err
 	}
-	if !o.FlagSet.Changed("base-delay") { // its default gives way to a smaller --max-delay
-		p.BaseDelay = min(p.BaseDelay, p.MaxDelay)
+	said := command.Policy{MaxRetries: &o.maxRetries, MaxDelay: &o.maxDelay}
+	if o.FlagSet.Changed("base-delay") { // its default gives way to a smaller --max-delay
+		said.BaseDelay = &o.baseDelay
 	}
-	if o.maxRetries == 0 {
-		p.MaxRetries = retry.Never
-	}
-	if o.baseDelay == 0 || o.maxDelay == 0 {
-		p.BaseDelay = retry.NoDelay
-	}
+	p := said.Resolve(defaultBaseDelay)
+	p.AttemptTimeout = attemptTimeout
 	if o.maxDelay == 0 {
 		p.MaxDelay = time.Nanosecond // 0 would mean the default
 	}

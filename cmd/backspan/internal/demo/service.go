@@ -1,7 +1,6 @@
 package demo
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -83,8 +82,10 @@ func (s *Service) weather(next http.Handler) http.Handler {
 		case reset:
 			resetConnection(w)
 		case late:
-			if sleep(r.Context(), s.late) {
+			select {
+			case <-time.After(s.late):
 				next.ServeHTTP(w, r)
+			case <-r.Context().Done():
 			}
 		case malformed:
 			fmt.Fprint(w, "year,ppm\n1969,n/a\n")
@@ -118,17 +119,6 @@ func resetConnection(w http.ResponseWriter) {
 		_ = tcp.SetLinger(0) // RST instead of FIN
 	}
 	_ = connection.Close()
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 func (s *Service) catalog(w http.ResponseWriter, _ *http.Request) { writeJSON(w, s.pages) }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/events"
 	"github.com/backspan/backspan/telemetry"
 )
@@ -65,17 +66,18 @@ func (e *exam) readEvents(path string) {
 		e.found("events", OK, "", "%s has no events: what succeeds at its first attempt writes none", path)
 	case tally.Records > 0:
 		e.found("events", OK, "", "%s has %s, the last %s: %s",
-			path, count(tally.Records, "event"), e.ago(e.lastEvent), oneLine(last))
+			path, text.Plural(tally.Records, "event", "events"), e.ago(e.lastEvent), oneLine(last))
 	}
 	if lost > 0 {
 		e.found("events", Note, "", "%s tells of %s that could not be written, the last because of: %s", path,
-			count(int64(lost), "event"), oneLine(why))
+			text.Plural(int64(lost), "event", "events"), oneLine(why))
 	}
 	if tally.Unreadable > 0 {
 		advice := fmt.Sprintf("tail -c +%d %s | head -n 1 shows the first; a process that was killed, a full disk or "+
 			"another program leaves such lines, and readers skip them; mv %s %s.old begins a new file",
 			tally.FirstUnreadable+1, path, path, path)
-		e.found("events", Problem, advice, "%s: %s cannot be read (%d bytes)", path, count(tally.Unreadable, "line"), tally.UnreadableBytes)
+		e.found("events", Problem, advice, "%s: %s cannot be read (%d bytes)",
+			path, text.Plural(tally.Unreadable, "line", "lines"), tally.UnreadableBytes)
 	}
 	if tally.Held > 0 {
 		e.found("events", Note, "", "%s ends within a line (%d bytes): it is being written, or its writer died",
@@ -98,13 +100,6 @@ func (e *exam) ago(at time.Time) string {
 		return fmt.Sprintf("%d hours ago", int(age.Hours()))
 	}
 	return fmt.Sprintf("%d days ago", int(age.Hours()/24))
-}
-
-func count(n int64, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // traceFile checks that the trace file, if one is configured, can be written.

@@ -120,16 +120,10 @@ signal, too). Trouble with telemetry never changes it: it is told in a line, and
 	return c
 }
 
-// An ownError is a failure of exec itself, with a hint at its help.
-type ownError struct{ error }
-
-func (e ownError) Error() string { return e.error.Error() + "\nSee 'backspan exec --help'." }
-func (e ownError) Unwrap() error { return e.error }
-
 // own gives a failure of exec itself an exit code of its own, also when a flag is wrong: a command may return 2 as
 // well, and a script has to tell the two apart.
 func own(err error) error {
-	return &cli.ExitError{Code: child.CodeOwn, Err: ownError{err}}
+	return &cli.ExitError{Code: child.CodeOwn, Err: fmt.Errorf("%w\nSee 'backspan exec --help'.", err)}
 }
 
 func (o *Options) run(ctx context.Context, args []string) error {

@@ -29,6 +29,7 @@ type execution struct {
 	made   int                 // attempts
 	env    command.Environment // of the last attempt
 	last   command.Error       // of the last attempt that failed
+	broken error               // the failure of exec itself with the command's streams
 	asked  bool                // the last attempt ended after a signal that means the end
 	gaveUp bool                // every attempt failed, and no signal is the reason
 }
@@ -50,14 +51,15 @@ func (x *execution) run() (ending, error) {
 	ctx = scope.With(settings.ParentTrace(ctx), scope.Frame{Phase: os.Getenv(command.PhaseVariable)})
 	err := retry.Do(ctx, x.name, policy, x.attempt)
 
-	var output *outputError
-	var stop *retry.Error
+	stop, stopped := errors.AsType[*retry.Error](err)
 	switch {
 	case err == nil:
 		return ending{}, nil
-	case errors.As(err, &output):
-		return output.ending()
-	case !errors.As(err, &stop):
+	case errors.Is(x.broken, syscall.EPIPE): // as any program that writes to a closed pipe ends, without a message
+		return ending{code: child.CodeSignal + int(syscall.SIGPIPE), died: true}, nil
+	case x.broken != nil:
+		return ending{}, x.broken
+	case !stopped:
 		return ending{}, err
 	case ctx.Err() != nil && !x.asked:
 		x.tellStopped(context.Cause(ctx))
@@ -90,7 +92,7 @@ func (x *execution) attempt(ctx context.Context) error {
 	}
 	process, held, err := x.process(ctx)
 	if err != nil {
-		return retry.Permanent(&outputError{err})
+		return x.fail(err)
 	}
 	defer held.close()
 
@@ -99,7 +101,7 @@ func (x *execution) attempt(ctx context.Context) error {
 	failure, failed := errors.AsType[*command.Error](err)
 	if !failed {
 		if err := held.copyTo(x.Out); err != nil {
-			return retry.Permanent(&outputError{err})
+			return x.fail(err)
 		}
 		return nil
 	}
@@ -109,6 +111,12 @@ func (x *execution) attempt(ctx context.Context) error {
 	}
 	x.asked = x.signals.ctx.Err() != nil
 	return failure
+}
+
+// fail keeps a failure of exec itself with the command's streams. Another attempt would meet it, too.
+func (x *execution) fail(err error) error {
+	x.broken = err
+	return retry.Permanent(err)
 }
 
 // process is the command with its environment and streams. held keeps its stdout back; it is nil without

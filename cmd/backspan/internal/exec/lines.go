@@ -9,15 +9,9 @@ import (
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/cmd/backspan/internal/command"
+	"github.com/backspan/backspan/cmd/backspan/internal/term"
 	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/retry"
-)
-
-// The colors of the lines about retries. All of them go to stderr.
-const (
-	yellow = "\x1b[33m"
-	red    = "\x1b[31m"
-	plain  = "\x1b[0m"
 )
 
 // tellRetry prints that an attempt failed and how long the wait is, when another attempt follows. It is the policy's
@@ -30,7 +24,7 @@ func (x *execution) tellRetry(_ context.Context, a retry.Attempt) {
 	if a.NextDelay > 0 {
 		then = "retrying in " + text.Duration(a.NextDelay)
 	}
-	x.line(yellow, "%s; %s", x.failed(a.Err), then)
+	x.line(term.Yellow, "%s; %s", x.failed(a.Err), then)
 	x.hintAtName()
 }
 
@@ -51,13 +45,13 @@ func (x *execution) tellEnd(stop *retry.Error) {
 	case x.last.Result.Signal == syscall.SIGPIPE && x.unread():
 		// The reader of stdout has ended, as head does. That is no failure to tell of.
 	case x.asked:
-		x.line(red, "%s; stopped: %v", x.failed(stop.Err), stop.Cause)
+		x.line(term.Red, "%s; stopped: %v", x.failed(stop.Err), stop.Cause)
 	case stop.Reason == retry.ErrDeadline:
-		x.line(red, "%s; giving up, as --max-elapsed would be over", x.failed(stop.Err))
+		x.line(term.Red, "%s; giving up, as --max-elapsed would be over", x.failed(stop.Err))
 	case stop.Reason == retry.ErrPermanent, stop.Reason == retry.ErrNotRetryable:
-		x.line(red, "%s; not retried", x.failed(stop.Err))
+		x.line(term.Red, "%s; not retried", x.failed(stop.Err))
 	default:
-		x.line(red, "%s; giving up", x.failed(stop.Err))
+		x.line(term.Red, "%s; giving up", x.failed(stop.Err))
 	}
 	x.hintAtName()
 	if x.quiet && x.last.Result.Err != nil {
@@ -67,7 +61,7 @@ func (x *execution) tellEnd(stop *retry.Error) {
 
 // tellStopped prints that a signal came while no command ran.
 func (x *execution) tellStopped(cause error) {
-	x.line(red, "stopped after attempt %d: %v", x.made, cause)
+	x.line(term.Red, "stopped after attempt %d: %v", x.made, cause)
 }
 
 // failed is the beginning of a line: "attempt 2 of 4 failed: exit code 7".
@@ -83,14 +77,14 @@ func (x *execution) failed(err error) string {
 	return fmt.Sprintf("attempt %d%s failed: %s", x.made, of, how)
 }
 
-// line prints a line of its own, also when the command has left the last one open.
-func (x *execution) line(color, format string, args ...any) {
+// line prints a line of its own on stderr, also when the command has left the last one open.
+func (x *execution) line(style term.Style, format string, args ...any) {
 	if x.quiet {
 		return
 	}
 	text := "backspan: " + fmt.Sprintf(format, args...)
 	if x.Terminal(x.Err).Color {
-		text = color + text + plain
+		text = style.Paint(text)
 	}
 	if tail := x.last.Result.Tail; tail != "" && !strings.HasSuffix(tail, "\n") {
 		text = "\n" + text

@@ -2,13 +2,9 @@ package exec
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"syscall"
-
-	"github.com/backspan/backspan/cmd/backspan/internal/child"
 )
 
 // keepStdin reads stdin to its end into an unnamed file. With a pipe in its place, a command that stops reading early
@@ -65,18 +61,4 @@ func (f *tempFile) close() {
 		_ = f.Close()           // what was wanted of it has been read
 		_ = os.Remove(f.Name()) // where it could not be removed at once
 	}
-}
-
-// An outputError is a failure of exec itself with the command's streams.
-type outputError struct{ err error }
-
-func (e *outputError) Error() string { return e.err.Error() }
-func (e *outputError) Unwrap() error { return e.err }
-
-// ending is that of any program that writes to a closed pipe: it ends by SIGPIPE, without a message.
-func (e *outputError) ending() (ending, error) {
-	if errors.Is(e.err, syscall.EPIPE) {
-		return ending{code: child.CodeSignal + int(syscall.SIGPIPE), died: true}, nil
-	}
-	return ending{}, e.err
 }
