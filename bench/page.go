@@ -38,11 +38,10 @@ func (p *page) table(t *table) {
 	}
 	for i, row := range t.rows {
 		for j, cell := range row {
-			pad := strings.Repeat(" ", widths[j]-utf8.RuneCountInString(cell))
 			if j == 0 {
-				p.printf("| %s%s ", cell, pad)
+				p.printf("| %-*s ", widths[j], cell)
 			} else {
-				p.printf("| %s%s ", pad, cell)
+				p.printf("| %*s ", widths[j], cell)
 			}
 		}
 		p.printf("|\n")
@@ -51,6 +50,29 @@ func (p *page) table(t *table) {
 		}
 	}
 	p.printf("\n")
+}
+
+// A base is a result that others are compared with in a column of a table.
+type base struct {
+	head string
+	result
+}
+
+// results prints what was measured: a row for each result, with its ratio to each of the bases.
+func (p *page) results(head string, list []result, bases ...base) {
+	row := []string{head, "ns"}
+	for _, b := range bases {
+		row = append(row, "× "+b.head)
+	}
+	t := newTable(append(row, "B", "allocs")...)
+	for _, r := range list {
+		row := []string{r.name, nanoseconds(r.ns())}
+		for _, b := range bases {
+			row = append(row, ratio(r.over(b.result)))
+		}
+		t.add(append(row, count(r.bytes), count(r.allocs))...)
+	}
+	p.table(t)
 }
 
 // rule is the line below a table's head: the first column is words, the others are numbers.

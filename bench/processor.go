@@ -40,11 +40,7 @@ func measureProcessor(p *page, s sizes) (err error) {
 	}
 
 	p.title("What the event log takes for spans that it does not mirror")
-	t := newTable("", "ns", "B", "allocs")
-	for _, r := range results {
-		t.add(r.name, nanoseconds(r.ns()), count(r.bytes), count(r.allocs))
-	}
-	p.table(t)
+	p.results("", results)
 	sampled, dropped, with := results[0], results[1], results[2]
 	p.promise("event log, a foreign span that is sampled: time in the processor", 50, sampled.ns(), "ns")
 	p.promise("the same, allocations", 0, sampled.allocs, "")

@@ -49,16 +49,10 @@ func measureRecords(p *page, s sizes) (err error) {
 		return fmt.Errorf("%d records were dropped", dropped)
 	}
 
-	found := standing{}
+	found := standingOf(results)
 	p.title("Records of events.jsonl")
-	t := newTable(fmt.Sprintf("a record of %d bytes", len(record().Append(nil))), "ns", "× encoding/json", "B", "allocs")
-	for _, r := range results {
-		found[r.name] = r
-	}
-	for _, r := range results {
-		t.add(r.name, nanoseconds(r.ns()), ratio(r.over(found[nameJSON])), count(r.bytes), count(r.allocs))
-	}
-	p.table(t)
+	head := fmt.Sprintf("a record of %d bytes", len(record().Append(nil)))
+	p.results(head, results, base{"encoding/json", found[nameJSON]})
 	p.promise(nameAppend+" ÷ "+nameJSON, 0.5, found.ratio(nameAppend, nameJSON), "×")
 	p.promise(nameAppend+" ÷ "+nameZerolog, 1, found.ratio(nameAppend, nameZerolog), "×")
 	p.promise(nameAppend+": allocations", 0, found[nameAppend].allocs, "")

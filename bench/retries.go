@@ -5,6 +5,14 @@ import "fmt"
 // standing holds the results of one scenario, by the contender's name.
 type standing map[string]result
 
+func standingOf(results []result) standing {
+	s := standing{}
+	for _, r := range results {
+		s[r.name] = r
+	}
+	return s
+}
+
 // ratio is the time of name divided by the time of base.
 func (s standing) ratio(name, base string) float64 { return s[name].over(s[base]) }
 
@@ -19,25 +27,13 @@ func measureRetries(p *page, s sizes) error {
 				return err
 			}
 			results := measure(list, s.effort)
-			found := standing{}
-			for _, r := range results {
-				found[r.name] = r
-			}
+			found := standingOf(results)
 			all[env.name+", "+sc.name] = found
-			printStanding(p, sc, results, found)
+			p.results(sc.name, results, base{"backoff v7", found[nameV7]}, base{"by hand, with spans", found[nameByHand]})
 		}
 	}
 	judgeRetries(p, all)
 	return nil
-}
-
-func printStanding(p *page, sc scenario, results []result, found standing) {
-	t := newTable(sc.name, "ns", "× backoff v7", "× by hand, with spans", "B", "allocs")
-	for _, r := range results {
-		t.add(r.name, nanoseconds(r.ns()), ratio(r.over(found[nameV7])), ratio(r.over(found[nameByHand])),
-			count(r.bytes), count(r.allocs))
-	}
-	p.table(t)
 }
 
 // noise is the factor by which a ratio in parallel may exceed the ratio on one processor. The two are measured by

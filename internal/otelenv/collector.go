@@ -79,12 +79,8 @@ func headersIn(v value) (map[string]string, error) {
 
 // validHeader refuses what net/http and gRPC would refuse later, at every export.
 func validHeader(name, text string) bool {
-	for i := range len(text) {
-		if text[i] < 0x20 || text[i] > 0x7e {
-			return false
-		}
-	}
-	return httpguts.ValidHeaderFieldName(name)
+	hidden := func(r rune) bool { return r < 0x20 || r > 0x7e }
+	return httpguts.ValidHeaderFieldName(name) && !strings.ContainsFunc(text, hidden)
 }
 
 func readCompression() (bool, error) {

@@ -284,14 +284,8 @@ func validHost(host string) bool {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return addr.IsValid()
 	}
-	for _, c := range host {
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '.', c == '_':
-		default:
-			return false
-		}
-	}
-	return strings.Trim(host, ".") != ""
+	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._"
+	return strings.Trim(host, allowed) == "" && strings.Trim(host, ".") != ""
 }
 
 // httpPath is where spans are posted. OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is taken as it stands, an empty path being

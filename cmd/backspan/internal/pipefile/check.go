@@ -132,7 +132,7 @@ func (r *reader) checkNeeds(f *File, phases map[string]int) bool {
 }
 
 func otherPhases(f *File, not, meant string) string {
-	names := slices.DeleteFunc(f.names(), func(name string) bool { return name == not })
+	names := slices.DeleteFunc(f.PhaseNames(), func(name string) bool { return name == not })
 	if len(names) == 0 {
 		return ", nor is there another"
 	}

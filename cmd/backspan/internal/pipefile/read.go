@@ -91,12 +91,10 @@ func position(text []byte, offset int) (line, column int) {
 
 // notUTF8 is the offset of the first byte that is not part of a UTF-8 character; -1 when there is none.
 func notUTF8(text []byte) int {
-	for i := 0; i < len(text); {
-		r, size := utf8.DecodeRune(text[i:])
-		if r == utf8.RuneError && size == 1 {
+	for i, r := range string(text) {
+		if r == utf8.RuneError && !bytes.HasPrefix(text[i:], []byte(string(utf8.RuneError))) {
 			return i
 		}
-		i += size
 	}
 	return -1
 }

@@ -12,7 +12,7 @@ import (
 // after it; all when neither is given. A phase that is left out counts as done: a phase that needs it needs instead
 // what it needed. The error names what is no phase.
 func (f *File) Select(only []string, from string) (*File, error) {
-	names := f.names()
+	names := f.PhaseNames()
 	for _, name := range append(slices.Clone(only), from) {
 		if name != "" && !slices.Contains(names, name) {
 			return nil, fmt.Errorf("%q is no phase of the file%s", name, didYouMean(name, names))
@@ -57,7 +57,8 @@ func (f *File) pickedNeeds(phase Phase, picked map[string]bool) (needs []string)
 	return needs
 }
 
-func (f *File) names() []string {
+// PhaseNames are the names of the phases in the order of the file.
+func (f *File) PhaseNames() []string {
 	names := make([]string, len(f.Phases))
 	for i, phase := range f.Phases {
 		names[i] = phase.Name

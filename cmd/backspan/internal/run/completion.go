@@ -11,20 +11,14 @@ import (
 
 // completeRun offers what stands in the pipeline file: its phases for --only and --from, its vars for --var.
 func completeRun(c *cobra.Command) {
-	phases := func(file *pipefile.File) (names []string) {
-		for _, phase := range file.Phases {
-			names = append(names, phase.Name)
-		}
-		return names
-	}
 	vars := func(file *pipefile.File) (names []string) {
 		for _, v := range file.Vars {
 			names = append(names, v.Name+"=")
 		}
 		return names
 	}
-	completeFromFile(c, "only", cobra.ShellCompDirectiveNoFileComp, phases)
-	completeFromFile(c, "from", cobra.ShellCompDirectiveNoFileComp, phases)
+	completeFromFile(c, "only", cobra.ShellCompDirectiveNoFileComp, (*pipefile.File).PhaseNames)
+	completeFromFile(c, "from", cobra.ShellCompDirectiveNoFileComp, (*pipefile.File).PhaseNames)
 	completeFromFile(c, "var", cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace, vars)
 }
 
