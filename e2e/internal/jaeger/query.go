@@ -15,9 +15,7 @@ func (s *Server) Trace(ctx context.Context, id string) (*Span, error) {
 	if err != nil {
 		return nil, err
 	}
-	var answer struct {
-		Result json.RawMessage `json:"result"`
-	}
+	var answer struct{ Result json.RawMessage }
 	if err := json.Unmarshal(body, &answer); err != nil {
 		return nil, fmt.Errorf("trace %s: %w", id, err)
 	}
@@ -42,12 +40,8 @@ func (s *Server) Search(ctx context.Context, service string, tags map[string]str
 		return nil, err
 	}
 	var answer struct {
-		Data []struct {
-			TraceID string `json:"traceID"`
-		} `json:"data"`
-		Errors []struct {
-			Msg string `json:"msg"`
-		} `json:"errors"`
+		Data   []struct{ TraceID string }
+		Errors []struct{ Msg string }
 	}
 	if err := json.Unmarshal(body, &answer); err != nil {
 		return nil, fmt.Errorf("search %v: %w", tags, err)

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -125,11 +126,9 @@ func (v *choice[T]) Type() string { return strings.Join(texts(v.words), "|") }
 // Set takes one of the words.
 func (v *choice[T]) Set(text string) error {
 	words := texts(v.words)
-	for i, word := range words {
-		if word == text {
-			*v.value = v.words[i]
-			return nil
-		}
+	if i := slices.Index(words, text); i >= 0 {
+		*v.value = v.words[i]
+		return nil
 	}
 	last := len(words) - 1
 	return fmt.Errorf("want %s or %s%s", strings.Join(words[:last], ", "), words[last], nearest.Ask(text, words))

@@ -48,9 +48,10 @@ func OnSignals(steps ...context.CancelCauseFunc) (stop func()) {
 }
 
 // HandleSignals calls handle for each of the signals that arrives, one after the other. A signal that the process was
-// started to ignore, as under nohup, stays ignored. release removes the handler, and waits for a call under way.
+// started to ignore, as under nohup, stays ignored. release removes the handler, and returns when handle has been
+// called for all that arrived.
 func HandleSignals(handle func(syscall.Signal), signals ...os.Signal) (release func()) {
-	arrived, done := make(chan os.Signal, 16), make(chan struct{})
+	arrived := make(chan os.Signal, 16)
 	for _, s := range signals {
 		if !signal.Ignored(s) {
 			signal.Notify(arrived, s)
@@ -58,19 +59,14 @@ func HandleSignals(handle func(syscall.Signal), signals ...os.Signal) (release f
 	}
 	var loop sync.WaitGroup
 	loop.Go(func() {
-		for {
-			select {
-			case s := <-arrived:
-				number, _ := s.(syscall.Signal)
-				handle(number)
-			case <-done:
-				return
-			}
+		for s := range arrived {
+			number, _ := s.(syscall.Signal)
+			handle(number)
 		}
 	})
 	return func() {
-		signal.Stop(arrived)
-		close(done)
+		signal.Stop(arrived) // after it nothing is sent any more
+		close(arrived)
 		loop.Wait()
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 )
@@ -19,7 +18,6 @@ type Service struct {
 	server   *http.Server
 	listener net.Listener
 	stopped  chan struct{}
-	pages    []Page
 	late     time.Duration
 
 	mu   sync.Mutex
@@ -32,22 +30,20 @@ func StartService(scenario Scenario, seed uint64, late time.Duration) (*Service,
 	if err != nil {
 		return nil, err
 	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+catalogPath, serveJSON(list))
+	mux.HandleFunc("GET "+baselinePath, serveJSON(map[string]float64{"ppm": baselinePPM}))
 	paths := make([]string, len(list))
 	for i, p := range list {
 		paths[i] = p.Path
+		mux.HandleFunc("GET "+p.Path, serveCSV(p.body))
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("the data service needs a loopback port: %w", err)
 	}
-	s := &Service{
-		listener: listener, stopped: make(chan struct{}), pages: list, late: late,
-		plan: newPlan(scenario, seed, paths),
-	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+catalogPath, s.catalog)
-	mux.HandleFunc("GET "+baselinePath, s.baseline)
-	mux.HandleFunc("GET /v1/co2/{years}", s.page)
+	plan := newPlan(scenario, seed, paths)
+	s := &Service{listener: listener, stopped: make(chan struct{}), late: late, plan: plan}
 	s.server = &http.Server{Handler: s.weather(mux), ReadHeaderTimeout: 5 * time.Second}
 	go func() {
 		defer close(s.stopped)
@@ -121,24 +117,16 @@ func resetConnection(w http.ResponseWriter) {
 	_ = connection.Close()
 }
 
-func (s *Service) catalog(w http.ResponseWriter, _ *http.Request) { writeJSON(w, s.pages) }
-
-func (s *Service) baseline(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, map[string]float64{"ppm": baselinePPM})
-}
-
-func (s *Service) page(w http.ResponseWriter, r *http.Request) {
-	for _, p := range s.pages {
-		if strings.HasSuffix(p.Path, "/"+r.PathValue("years")) {
-			w.Header().Set("Content-Type", "text/csv")
-			_, _ = w.Write(p.body) // a client that is gone does not read an error either
-			return
-		}
+func serveCSV(body []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/csv")
+		_, _ = w.Write(body) // a client that is gone does not read an error either
 	}
-	http.NotFound(w, r)
 }
 
-func writeJSON(w http.ResponseWriter, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(v) // as above
+func serveJSON(v any) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(v) // as above
+	}
 }

@@ -46,7 +46,7 @@ func WriteTree(dir string, c *cobra.Command, version string) (paths []string, er
 func Write(out io.Writer, c *cobra.Command, version string) error {
 	c.InitDefaultHelpFlag()
 	p := &page{}
-	p.line(`.TH %s 1 "" %s "Backspan"`, quoted(strings.ToUpper(Name(c))), quoted(version))
+	p.line(`.TH "%s" 1 "" "%s" "Backspan"`, escaped(strings.ToUpper(Name(c))), escaped(version))
 	p.section("NAME")
 	p.line(`%s \- %s`, escaped(Name(c)), escaped(c.Short))
 	p.section("SYNOPSIS")
@@ -159,25 +159,26 @@ func (p *page) commands(c *cobra.Command) {
 	p.section("COMMANDS")
 	for _, below := range c.Commands() {
 		if below.IsAvailableCommand() {
-			p.line(".TP\n\\fB%s\\fR(1)\n%s", escaped(Name(below)), escaped(below.Short))
+			p.line(".TP\n%s\n%s", reference(below), escaped(below.Short))
 		}
 	}
 }
 
+// reference names the page of c as pages name one another.
+func reference(c *cobra.Command) string { return `\fB` + escaped(Name(c)) + `\fR(1)` }
+
 func (p *page) seeAlso(c *cobra.Command) {
-	var names []string
-	if c.HasParent() {
-		names = append(names, `\fB`+escaped(Name(c.Parent()))+`\fR(1)`)
-		for _, other := range c.Parent().Commands() {
-			if other != c && other.IsAvailableCommand() {
-				names = append(names, `\fB`+escaped(Name(other))+`\fR(1)`)
-			}
+	if !c.HasParent() {
+		return
+	}
+	names := []string{reference(c.Parent())}
+	for _, other := range c.Parent().Commands() {
+		if other != c && other.IsAvailableCommand() {
+			names = append(names, reference(other))
 		}
 	}
-	if len(names) > 0 {
-		p.section("SEE ALSO")
-		p.line("%s", strings.Join(names, ", "))
-	}
+	p.section("SEE ALSO")
+	p.line("%s", strings.Join(names, ", "))
 }
 
 var escapes = strings.NewReplacer(`\`, `\e`, `-`, `\-`, `'`, `\(aq`, "`", `\(ga`, `^`, `\(ha`, `~`, `\(ti`, `"`, `\(dq`)
@@ -198,6 +199,3 @@ func escaped(text string) string {
 	}
 	return b.String()
 }
-
-// quoted is text as one argument of a macro.
-func quoted(text string) string { return `"` + escaped(text) + `"` }

@@ -15,11 +15,9 @@ func newMan(std cli.Streams) *cobra.Command {
 		Short: "Write the man pages into a directory",
 		Long: `Man writes a man page for each command into a directory, which is made when it is missing. The
 pages hold what --help shows.`,
-		Example: `  backspan man ~/.local/share/man/man1 && man backspan-events`,
-		Args:    cobra.ExactArgs(1),
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return nil, cobra.ShellCompDirectiveFilterDirs
-		},
+		Example:           `  backspan man ~/.local/share/man/man1 && man backspan-events`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveFilterDirs),
 		RunE: func(c *cobra.Command, args []string) error {
 			version := "backspan"
 			if info, ok := debug.ReadBuildInfo(); ok {

@@ -74,10 +74,8 @@ by a signal.`,
   backspan run nightly.yaml --dry-run
   backspan run nightly.yaml --from analysis
   backspan run nightly.yaml --json | jq '.phases[] | {phase, status}'`,
-		Args: cobra.MaximumNArgs(1),
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
-		},
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: cobra.FixedCompletions([]string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt),
 		RunE: func(c *cobra.Command, args []string) error {
 			path := defaultPipeline
 			if len(args) > 0 {
