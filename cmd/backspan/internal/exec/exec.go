@@ -123,7 +123,8 @@ signal, too). Trouble with telemetry never changes it: it is told in a line, and
 // own gives a failure of exec itself an exit code of its own, also when a flag is wrong: a command may return 2 as
 // well, and a script has to tell the two apart.
 func own(err error) error {
-	return &cli.ExitError{Code: child.CodeOwn, Err: fmt.Errorf("%w\nSee 'backspan exec --help'.", err)}
+	const hint = "See 'backspan exec --help'."
+	return &cli.ExitError{Code: child.CodeOwn, Err: fmt.Errorf("%w\n%s", err, hint)}
 }
 
 func (o *Options) run(ctx context.Context, args []string) error {
