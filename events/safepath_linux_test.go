@@ -14,23 +14,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ordinary makes the rest of the test do without root's rights to files, and returns a directory to work in.
+// ordinary makes the rest of the test do without root's rights to files, and returns a directory to work in. Root keeps
+// its name and gives up only its capabilities, so that the directories above, which may be open to root alone, stay
+// passable.
 func ordinary(t *testing.T) string {
 	t.Helper()
-	const nobody = 65534
 	dir := t.TempDir()
 	if os.Getuid() != 0 {
 		return dir
 	}
-	if err := errors.Join(os.Chmod(filepath.Dir(dir), 0o711), os.Chown(dir, nobody, nobody)); err != nil {
+	runtime.LockOSThread() // a thread has capabilities of its own
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var all, fewer [2]unix.CapUserData
+	if err := unix.Capget(&header, &all[0]); err != nil {
 		t.Fatal(err)
 	}
-	runtime.LockOSThread() // the user of file accesses is one of the thread
-	if err := unix.Setfsuid(nobody); err != nil {
+	fewer = all
+	fewer[0].Effective &^= 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_DAC_READ_SEARCH | 1<<unix.CAP_FOWNER
+	if err := unix.Capset(&header, &fewer[0]); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := unix.Setfsuid(0); err != nil {
+		if err := unix.Capset(&header, &all[0]); err != nil {
 			t.Error(err)
 		}
 		runtime.UnlockOSThread()
