@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/backspan/backspan/internal/fielderror"
 	"github.com/backspan/backspan/internal/semconv"
 	"github.com/backspan/backspan/retry"
 )
@@ -98,17 +99,20 @@ func (e *Error) first() error {
 	return e.Cause
 }
 
-// A FieldError says which input cannot be used, its value, and what would be right.
+// A FieldError says which input cannot be used. The FieldErrors of packages retry and telemetry have the same fields and
+// the same text.
 type FieldError struct {
-	Field string // for example Options.Grace or Pipeline.Phases["analysis"].Timeout
-	Value string
-	Want  string
+	Field string // a field or an argument, for example Pipeline.Phases["analysis"].Timeout or ctx
+	Value string // as Error shows it: texts in quotes
+	Want  string // what would be right
+	Err   error  // what is wrong with the value, where there is more to say; may be nil
 }
 
 // Error reads like "orchestrator: Options.Grace is -1s, want 0 or more".
-func (e *FieldError) Error() string {
-	return fmt.Sprintf("orchestrator: %s is %s, want %s", e.Field, e.Value, e.Want)
-}
+func (e *FieldError) Error() string { return "orchestrator: " + (*fielderror.Error)(e).Error() }
+
+// Unwrap returns Err.
+func (e *FieldError) Unwrap() error { return e.Err }
 
 // A CycleError is the FieldError of phases that need each other, so that none of them could begin. errors.As finds
 // the FieldError in it.

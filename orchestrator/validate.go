@@ -1,11 +1,11 @@
 package orchestrator
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/backspan/backspan/internal/decide"
 	"github.com/backspan/backspan/retry"
 )
 
@@ -13,10 +13,10 @@ import (
 // policies and the index.
 func (p *Plan) checkFields() error {
 	if !usable(p.pipeline.Name) {
-		return &FieldError{"Pipeline.Name", fmt.Sprintf("%q", p.pipeline.Name), "a name, for example nightly"}
+		return &FieldError{Field: "Pipeline.Name", Value: fmt.Sprintf("%q", p.pipeline.Name), Want: "a name, for example nightly"}
 	}
 	if len(p.pipeline.Phases) == 0 {
-		return &FieldError{"Pipeline.Phases", "empty", "at least one phase"}
+		return &FieldError{Field: "Pipeline.Phases", Value: "empty", Want: "at least one phase"}
 	}
 	if err := checkPolicy("Pipeline.Recovery", p.pipeline.Recovery); err != nil {
 		return err
@@ -36,15 +36,15 @@ func (p *Plan) checkPhase(i int, phase Phase) error {
 	first, taken := p.index[phase.Name]
 	switch {
 	case !usable(phase.Name):
-		return &FieldError{name, value, "a name, for example data_preparation"}
+		return &FieldError{Field: name, Value: value, Want: "a name, for example data_preparation"}
 	case taken:
-		return &FieldError{name, value, fmt.Sprintf("another name: Phases[%d] has this one", first)}
+		return &FieldError{Field: name, Value: value, Want: fmt.Sprintf("another name: Phases[%d] has this one", first)}
 	case phase.Run == nil:
-		return &FieldError{fieldOf(phase.Name, "Run"), "nil", "a function"}
+		return &FieldError{Field: fieldOf(phase.Name, "Run"), Value: "nil", Want: "a function"}
 	case phase.Timeout < 0:
-		return &FieldError{fieldOf(phase.Name, "Timeout"), phase.Timeout.String(), "0 or more"}
+		return &FieldError{Field: fieldOf(phase.Name, "Timeout"), Value: phase.Timeout.String(), Want: "0 or more"}
 	case phase.If > Always:
-		return &FieldError{fieldOf(phase.Name, "If"), fmt.Sprint(phase.If), "one of the Condition constants"}
+		return &FieldError{Field: fieldOf(phase.Name, "If"), Value: fmt.Sprint(phase.If), Want: "one of the Condition constants"}
 	}
 	p.index[phase.Name] = i
 	policy := p.pipeline.Recovery
@@ -67,14 +67,12 @@ func fieldOf(phase, name string) string { return fmt.Sprintf("Pipeline.Phases[%q
 // usable reports whether name says something and can be exported: OTLP refuses text that is not UTF-8.
 func usable(name string) bool { return strings.TrimSpace(name) != "" && utf8.ValidString(name) }
 
-func checkPolicy(field string, policy retry.Policy) error {
-	err := policy.Validate()
-	bad, ok := errors.AsType[*retry.FieldError](err)
-	if !ok {
-		return err
+// checkPolicy returns a *FieldError for the first field of policy that cannot be used. name is what its user calls it.
+func checkPolicy(name string, policy retry.Policy) error {
+	if bad := decide.Check(policy, name); bad != nil {
+		return (*FieldError)(bad)
 	}
-	// retry names the field by its type; here it is the field of that type.
-	return &FieldError{Field: field + strings.TrimPrefix(bad.Field, "Policy"), Value: bad.Value, Want: bad.Want}
+	return nil
 }
 
 func (o Options) validate() error {

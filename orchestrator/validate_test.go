@@ -62,6 +62,14 @@ func TestBadInput(t *testing.T) {
 	bad := pipeline(phase("a"))
 	bad.Recovery.MaxRetries = -7
 	equal(t, "policy", fmt.Sprint(bad.Validate()), `orchestrator: Pipeline.Recovery.MaxRetries is -7, want 0 or more, retry.Never or retry.Unlimited`)
+	for want, policy := range map[string]retry.Policy{
+		"orchestrator: Pipeline.Recovery.BaseDelay is 1h, want at most 30s unless Pipeline.Recovery.MaxDelay is set too": {BaseDelay: time.Hour},
+		"orchestrator: Pipeline.Recovery.BaseDelay is 1h, want at most Pipeline.Recovery.MaxDelay, which is 1m":          {BaseDelay: time.Hour, MaxDelay: time.Minute},
+		"orchestrator: Pipeline.Recovery.MaxDelay is -1h, want 0 or more":                                                {MaxDelay: -time.Hour},
+	} {
+		bad.Recovery = policy
+		equal(t, "policy", fmt.Sprint(bad.Validate()), want)
+	}
 	_, err = pipeline(phase("a")).Run(nil, orchestrator.Options{}) //nolint:staticcheck // what is tested
 	equal(t, "nil context", fmt.Sprint(err), `orchestrator: ctx is nil, want a context`)
 	equal(t, "good", fmt.Sprint(pipeline(phase("a"), phase("b", "a", "a")).Validate()), "<nil>")

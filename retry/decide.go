@@ -7,12 +7,17 @@ import (
 	"time"
 
 	"github.com/backspan/backspan/internal/decide"
+	"github.com/backspan/backspan/internal/fielderror"
 )
 
 func init() {
 	decide.For = func(policy any, e decide.Ended) decide.Decision {
 		p := policy.(Policy).WithDefaults()
 		return p.decide(e)
+	}
+	decide.Check = func(policy any, name string) *fielderror.Error {
+		p := policy.(Policy)
+		return p.check(name)
 	}
 }
 
@@ -47,7 +52,7 @@ func (p *Policy) fit(d *decide.Decision, e decide.Ended) {
 	backoff := p.jitteredDelay(e.Attempt, e.Previous, e.Random)
 	wait := max(backoff, d.Asked)
 	if p.Jitter != NoJitter && d.Asked > 0 {
-		// Whoever was told at the same moment comes back spread, and nobody too early.
+		// Callers told at the same moment must not retry together, nor before the time asked.
 		wait = d.Asked + min(backoff, math.MaxInt64-d.Asked)
 	}
 	switch {

@@ -9,9 +9,8 @@ import (
 //
 //	min(BaseDelay × Multiplier^(retry-1), MaxDelay)
 //
-// That is the guide's formula. The guide's list says "attempt 4+: 30 seconds", but its own formula gives 16s for
-// the fourth wait from a base of 2s and meets the cap at the fifth; the formula rules here. Delay saturates at
-// MaxDelay instead of overflowing, and is 0 for NoDelay and for a retry below 1.
+// A BaseDelay of 2s gives 2s, 4s, 8s, 16s, and from the fifth retry on the default MaxDelay of 30s. A product too large
+// for a Duration is MaxDelay too. Delay is 0 for NoDelay and for a retry below 1.
 func (p Policy) Delay(retry int) time.Duration {
 	p = p.WithDefaults()
 	return p.exactDelay(retry)

@@ -5,12 +5,15 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/backspan/backspan/internal/fielderror"
 )
 
 // A Policy says how an operation is retried. It is a plain value: copy it, share it between goroutines, print it.
-// The zero Policy is the default of the guide: 3 retries after the first attempt, waiting 1s, 2s and 4s.
+// The zero Policy allows 3 retries after the first attempt, after waits of 1s, 2s and 4s.
 //
 // In every field 0 means the default; where zero itself is meant, the constants Never and NoDelay say so.
 type Policy struct {
@@ -63,13 +66,13 @@ type Policy struct {
 	Spans Spans
 }
 
-// The defaults, from the guide's table of retry parameters.
+// The defaults of the fields of Policy.
 const (
 	DefaultMaxRetries = 3
 	DefaultBaseDelay  = 1 * time.Second
 	DefaultMaxDelay   = 30 * time.Second
 	DefaultMultiplier = 2.0
-	DefaultMaxAfter   = 2 * time.Minute // not the guide's
+	DefaultMaxAfter   = 2 * time.Minute
 )
 
 // Values with a meaning of their own. Each has the type of its field, so that one in the wrong field does not compile.
@@ -108,7 +111,7 @@ func ParseJitter(name string) (Jitter, error) {
 			return Jitter(j), nil
 		}
 	}
-	return 0, &FieldError{"Jitter", fmt.Sprintf("%q", name), "one of " + strings.Join(jitterNames[:], ", ")}
+	return 0, &FieldError{Field: "Jitter", Value: strconv.Quote(name), Want: "one of " + strings.Join(jitterNames[:], ", ")}
 }
 
 // Spans says which attempts of an operation become spans. The operation itself always does.
@@ -138,48 +141,63 @@ func (s Spans) String() string {
 	return fmt.Sprintf("Spans(%d)", uint8(s))
 }
 
-// A FieldError says which input cannot be used: the field as Go spells it, its value, and what would be right.
+// A FieldError says which input cannot be used. The FieldErrors of packages orchestrator and telemetry have the same
+// fields and the same text.
 type FieldError struct {
-	Field, Value, Want string
+	Field string // a field or an argument, for example Policy.MaxRetries or ctx
+	Value string // as Error shows it: texts in quotes
+	Want  string // what would be right
+	Err   error  // what is wrong with the value, where there is more to say; may be nil
 }
 
-func (e *FieldError) Error() string {
-	return fmt.Sprintf("retry: %s is %s, want %s", e.Field, e.Value, e.Want)
-}
+// Error reads like "retry: Policy.MaxDelay is -1s, want 0 or more".
+func (e *FieldError) Error() string { return "retry: " + (*fielderror.Error)(e).Error() }
+
+// Unwrap returns Err.
+func (e *FieldError) Unwrap() error { return e.Err }
 
 // Validate returns a *FieldError for the first field that cannot be used, or nil. Do and Value call it before
 // the first attempt.
 func (p Policy) Validate() error { return p.validate() }
 
 func (p *Policy) validate() error {
-	bad := func(field string, value any, want string) error {
-		return &FieldError{field, fmt.Sprint(value), want}
+	if bad := p.check("Policy"); bad != nil {
+		return (*FieldError)(bad)
+	}
+	return nil
+}
+
+// check returns the first field that cannot be used, or nil. name is what the policy is called, for example
+// Pipeline.Recovery.
+func (p *Policy) check(name string) *fielderror.Error {
+	bad := func(field string, value any, want string) *fielderror.Error {
+		return &fielderror.Error{Field: name + "." + field, Value: fmt.Sprint(value), Want: want}
 	}
 	switch {
 	case p.MaxRetries < 0 && p.MaxRetries != Never:
-		return bad("Policy.MaxRetries", p.MaxRetries, "0 or more, retry.Never or retry.Unlimited")
+		return bad("MaxRetries", p.MaxRetries, "0 or more, retry.Never or retry.Unlimited")
 	case p.BaseDelay < 0 && p.BaseDelay != NoDelay:
-		return bad("Policy.BaseDelay", p.BaseDelay, "0 or more, or retry.NoDelay")
+		return bad("BaseDelay", brief(p.BaseDelay), "0 or more, or retry.NoDelay")
 	case p.MaxDelay < 0:
-		return bad("Policy.MaxDelay", p.MaxDelay, "0 or more")
+		return bad("MaxDelay", brief(p.MaxDelay), "0 or more")
 	case p.BaseDelay > cmp.Or(p.MaxDelay, DefaultMaxDelay):
-		most := "Policy.MaxDelay, which is " + brief(p.MaxDelay)
+		most := name + ".MaxDelay, which is " + brief(p.MaxDelay)
 		if p.MaxDelay == 0 {
-			most = brief(DefaultMaxDelay) + " unless Policy.MaxDelay is set too"
+			most = brief(DefaultMaxDelay) + " unless " + name + ".MaxDelay is set too"
 		}
-		return bad("Policy.BaseDelay", brief(p.BaseDelay), "at most "+most)
+		return bad("BaseDelay", brief(p.BaseDelay), "at most "+most)
 	case p.Multiplier != 0 && !(p.Multiplier >= 1 && p.Multiplier <= math.MaxFloat64): // NaN fails every comparison
-		return bad("Policy.Multiplier", p.Multiplier, "a finite number of at least 1")
+		return bad("Multiplier", p.Multiplier, "a finite number of at least 1")
 	case p.Jitter > DecorrelatedJitter:
-		return bad("Policy.Jitter", p.Jitter, "one of the Jitter constants")
+		return bad("Jitter", p.Jitter, "one of the Jitter constants")
 	case p.AttemptTimeout < 0:
-		return bad("Policy.AttemptTimeout", p.AttemptTimeout, "0 or more")
+		return bad("AttemptTimeout", brief(p.AttemptTimeout), "0 or more")
 	case p.MaxElapsed < 0:
-		return bad("Policy.MaxElapsed", p.MaxElapsed, "0 or more")
+		return bad("MaxElapsed", brief(p.MaxElapsed), "0 or more")
 	case p.MaxAfter < 0:
-		return bad("Policy.MaxAfter", p.MaxAfter, "0 or more")
+		return bad("MaxAfter", brief(p.MaxAfter), "0 or more")
 	case p.Spans > FromFirstFailure:
-		return bad("Policy.Spans", p.Spans, "one of the Spans constants")
+		return bad("Spans", p.Spans, "one of the Spans constants")
 	}
 	return nil
 }

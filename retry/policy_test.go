@@ -17,6 +17,7 @@ func TestValidateNamesTheField(t *testing.T) {
 		"retry: Policy.BaseDelay is -1ns, want 0 or more, or retry.NoDelay":                 {BaseDelay: -1},
 		"retry: Policy.BaseDelay is 1m, want at most 30s unless Policy.MaxDelay is set too": {BaseDelay: time.Minute},
 		"retry: Policy.BaseDelay is 2s, want at most Policy.MaxDelay, which is 500ms":       {BaseDelay: 2 * time.Second, MaxDelay: 500 * time.Millisecond},
+		"retry: Policy.MaxDelay is -1h, want 0 or more":                                     {MaxDelay: -time.Hour},
 		"retry: Policy.MaxDelay is -1s, want 0 or more":                                     {MaxDelay: -time.Second},
 		"retry: Policy.Multiplier is NaN, want a finite number of at least 1":               {Multiplier: math.NaN()},
 		"retry: Policy.Multiplier is +Inf, want a finite number of at least 1":              {Multiplier: math.Inf(1)},

@@ -52,11 +52,11 @@ func Value[T any](ctx context.Context, name string, p Policy, op func(context.Co
 func check(ctx context.Context, name string, p *Policy, noOp bool) error {
 	switch {
 	case ctx == nil:
-		return &FieldError{"ctx", "nil", "a context"}
+		return &FieldError{Field: "ctx", Value: "nil", Want: "a context"}
 	case name == "":
-		return &FieldError{"name", strconv.Quote(name), "the operation's name, for example data_load"}
+		return &FieldError{Field: "name", Value: strconv.Quote(name), Want: "the operation's name, for example data_load"}
 	case noOp:
-		return &FieldError{"op", "nil", "a function"}
+		return &FieldError{Field: "op", Value: "nil", Want: "a function"}
 	}
 	return p.validate()
 }

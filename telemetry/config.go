@@ -7,6 +7,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/backspan/backspan/events"
+	"github.com/backspan/backspan/internal/fielderror"
 	"github.com/backspan/backspan/internal/otelenv"
 )
 
@@ -95,17 +96,17 @@ func (cfg Config) program() otelenv.Program {
 	}
 }
 
-// A FieldError says which setting cannot be used: a field of Config or an environment variable, its value, and
-// what would be right.
+// A FieldError says which setting cannot be used. The FieldErrors of packages retry and orchestrator have the same fields
+// and the same text.
 type FieldError struct {
-	Field string // "OTEL_TRACES_SAMPLER", "Config.Endpoint"
-	Value string // empty when it may hold a secret
+	Field string // a field of Config or a variable, for example Config.Endpoint or OTEL_TRACES_SAMPLER
+	Value string // as Error shows it: texts in quotes; empty when it may hold a secret
 	Want  string // what would be right
 	Err   error  // what is wrong with the value, where there is more to say; may be nil
 }
 
 // Error reads like `telemetry: OTEL_TRACES_SAMPLER is "never", want always_on, …`.
-func (e *FieldError) Error() string { return "telemetry: " + (*otelenv.Error)(e).Error() }
+func (e *FieldError) Error() string { return "telemetry: " + (*fielderror.Error)(e).Error() }
 
 // Unwrap returns Err.
 func (e *FieldError) Unwrap() error { return e.Err }
@@ -113,7 +114,7 @@ func (e *FieldError) Unwrap() error { return e.Err }
 // fieldError makes an *otelenv.Error one that users can match.
 func fieldError(err error) error {
 	if bad, ok := errors.AsType[*otelenv.Error](err); ok {
-		return (*FieldError)(bad)
+		return (*FieldError)(bad.Shown())
 	}
 	return err
 }

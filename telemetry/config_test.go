@@ -66,7 +66,7 @@ func TestABadVariableIsAClearError(t *testing.T) {
 				}
 				t.Fatalf("error %v, want a FieldError", err)
 			}
-			if bad.Field != c.name || bad.Value != c.value || !strings.Contains(bad.Want, c.want) {
+			if bad.Field != c.name || bad.Value != quoted(c.value) || !strings.Contains(bad.Want, c.want) {
 				t.Errorf("%+v, want %s %q and %q", bad, c.name, c.value, c.want)
 			}
 			if text := err.Error(); !strings.Contains(text, c.name) || strings.Contains(text, "\n") {
@@ -85,7 +85,7 @@ func TestABadSamplerArgIsAClearError(t *testing.T) {
 		t.Setenv("OTEL_TRACES_SAMPLER_ARG", value)
 		_, err := Start(t.Context(), quiet(t))
 		var bad *FieldError
-		if !errors.As(err, &bad) || bad.Field != "OTEL_TRACES_SAMPLER_ARG" || bad.Value != value {
+		if !errors.As(err, &bad) || bad.Field != "OTEL_TRACES_SAMPLER_ARG" || bad.Value != quoted(value) {
 			t.Errorf("%s: %v", value, err)
 		}
 	}

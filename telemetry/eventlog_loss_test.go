@@ -64,7 +64,7 @@ func TestAPathThatCanNeverBeAnEventLog(t *testing.T) {
 				cfg.EventOptions.Lazy = lazy
 				_, err := Start(t.Context(), cfg)
 				var bad *FieldError
-				if !errors.As(err, &bad) || bad.Field != "Config.Events" || bad.Value != cfg.Events || !errors.Is(err, events.ErrPath) {
+				if !errors.As(err, &bad) || bad.Field != "Config.Events" || bad.Value != quoted(cfg.Events) || !errors.Is(err, events.ErrPath) {
 					t.Errorf("Start said %v, want that Config.Events cannot be used", err)
 				}
 				cfg.Events = ""

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync/atomic"
 
 	"github.com/backspan/backspan/events"
@@ -30,7 +31,7 @@ func (t *Telemetry) openEvents(cfg Config, env otelenv.Settings) (recordWriter, 
 	case !errors.Is(err, events.ErrPath):
 		return nil, err
 	case cfg.Events != "":
-		return nil, &FieldError{Field: "Config.Events", Value: path, Want: "the path of a file", Err: err}
+		return nil, &FieldError{Field: "Config.Events", Value: strconv.Quote(path), Want: "the path of a file", Err: err}
 	}
 	options.OnError(err)
 	t.noEvents = &noEventLog{why: err}

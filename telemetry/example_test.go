@@ -71,9 +71,9 @@ func ExampleFieldError() {
 	_, err := telemetry.Start(context.Background(), telemetry.Config{Sampler: "sometimes"})
 	var bad *telemetry.FieldError
 	if errors.As(err, &bad) {
-		fmt.Printf("%s: %q\n", bad.Field, bad.Value)
+		fmt.Println(bad.Field, "is", bad.Value)
 	}
-	// Output: Config.Sampler: "sometimes"
+	// Output: Config.Sampler is "sometimes"
 }
 
 // A program that has a TracerProvider of its own puts the event log into it. At the end the provider is shut down

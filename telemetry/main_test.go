@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -19,4 +20,12 @@ func TestMain(m *testing.M) {
 		}
 	}
 	goleak.VerifyTestMain(m)
+}
+
+// quoted is value as a FieldError has it.
+func quoted(value string) string {
+	if value == "" {
+		return ""
+	}
+	return strconv.Quote(value)
 }

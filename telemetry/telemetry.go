@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -87,7 +88,7 @@ func newSession(id string) (string, error) {
 	}
 	parsed, err := uuid.Parse(id)
 	if err != nil {
-		return "", &FieldError{Field: "Config.Session", Value: id, Want: "a UUID", Err: err}
+		return "", &FieldError{Field: "Config.Session", Value: strconv.Quote(id), Want: "a UUID", Err: err}
 	}
 	return parsed.String(), nil
 }

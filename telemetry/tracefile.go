@@ -36,7 +36,7 @@ var _ sdktrace.SpanProcessor = (*TraceFile)(nil)
 // that it is in.
 func NewTraceFile(path string, mask func(string) string) (*TraceFile, error) {
 	if path == "" {
-		return nil, &FieldError{Field: "the trace file's path", Want: "the name of a file"}
+		return nil, &FieldError{Field: "the trace file's path", Value: `""`, Want: "the name of a file"}
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("telemetry: trace file %s: %w", path, err)

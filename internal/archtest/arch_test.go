@@ -32,7 +32,7 @@ var (
 	}
 	sdk = with(api, "go.opentelemetry.io/otel/sdk", "github.com/google/uuid", "golang.org/x/sys")
 
-	ground   = []string{"internal/semconv", "internal/scope", "internal/boundtext", "internal/tracer"}
+	ground   = []string{"internal/semconv", "internal/scope", "internal/boundtext", "internal/tracer", "internal/fielderror"}
 	loop     = with(ground, "internal/decide")
 	anything = []string{"**"}
 )
@@ -46,11 +46,12 @@ var rooms = []room{
 	{"internal/scope", []string{"internal/semconv"}, api},
 	{"internal/boundtext", []string{"internal/semconv"}, api},
 	{"internal/tracer", []string{"internal/semconv", "internal/scope", "internal/boundtext"}, api},
-	{"internal/decide", nil, nil},
+	{"internal/fielderror", nil, nil},
+	{"internal/decide", []string{"internal/fielderror"}, nil},
 	{"internal/nearest", nil, nil},
 	{"redact", nil, nil},
 	{"internal/wholefile", nil, nil},
-	{"internal/otelenv", nil, []string{"golang.org/x/net", "golang.org/x/text"}},
+	{"internal/otelenv", []string{"internal/fielderror"}, []string{"golang.org/x/net", "golang.org/x/text"}},
 	{"retry", loop, api},
 	{"retry/retrytest", with(loop, "retry"), sdk},
 	{"retry/retryhttp", with(loop, "retry"), api},

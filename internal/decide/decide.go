@@ -1,10 +1,12 @@
-// Package decide is how packages that run attempts themselves ask package retry what follows an attempt. It keeps the
-// names that only they need out of retry's own documentation.
+// Package decide is how packages that run attempts themselves ask package retry what follows an attempt, and whether a
+// policy can be used. It keeps the names that only they need out of retry's own documentation.
 package decide
 
 import (
 	"math"
 	"time"
+
+	"github.com/backspan/backspan/internal/fielderror"
 )
 
 // Ended is all that a decision needs to know of an attempt that ended.
@@ -32,6 +34,10 @@ type Decision struct {
 
 // For decides for a retry.Policy. Package retry sets it when it is initialized, because this package cannot import it.
 var For func(policy any, e Ended) Decision
+
+// Check returns the first field of a retry.Policy that cannot be used, or nil. name is what the user calls the policy,
+// for example Pipeline.Recovery; the fields in the error begin with it. Package retry sets it, as it sets For.
+var Check func(policy any, name string) *fielderror.Error
 
 // RetriesLeft returns how many retries follow an attempt, counted from 1; -1 means without limit. maxRetries is that
 // of a retry.Policy whose defaults are filled in: retry.Never is below every number of an attempt, retry.Unlimited is

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"github.com/backspan/backspan/internal/fielderror"
 )
 
 // An Error says which setting cannot be used.
@@ -17,18 +19,18 @@ type Error struct {
 }
 
 // Error reads like `OTEL_TRACES_SAMPLER is "never", want always_on, …`.
-func (e *Error) Error() string { return e.Fault() + ", want " + e.Want }
+func (e *Error) Error() string { return e.Shown().Error() }
 
 // Fault is Error without Want.
-func (e *Error) Fault() string {
-	text := e.Field + " cannot be used"
+func (e *Error) Fault() string { return e.Shown().Fault() }
+
+// Shown is e with its value in quotes.
+func (e *Error) Shown() *fielderror.Error {
+	shown := fielderror.Error(*e)
 	if e.Value != "" {
-		text = fmt.Sprintf("%s is %q", e.Field, e.Value)
+		shown.Value = strconv.Quote(e.Value)
 	}
-	if e.Err != nil {
-		text += fmt.Sprintf(" (%v)", e.Err)
-	}
-	return text
+	return &shown
 }
 
 // Unwrap returns Err.
