@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -28,6 +29,14 @@ type scenario struct {
 	opts     orchestrator.Options
 	takes    map[string][]time.Duration // by phase, one for each attempt
 	stop     time.Duration              // 0: never
+	needs    [][]int                    // by phase
+	order    []int                      // phases after all that they need
+
+	// Of wild scenarios.
+	wilds    []wildPhase
+	deadline bool          // the stop is one
+	cleanup  time.Duration // what cleans up ends so long after the stop; 0: with it
+	release  chan struct{} // closed when the run is over: functions that hang return
 
 	begun   atomic.Int32
 	most    atomic.Int32
@@ -37,23 +46,27 @@ type scenario struct {
 
 func newScenario(seed uint64) *scenario {
 	r := rand.New(rand.NewPCG(seed, 7))
-	n := 1 + r.IntN(30)
-	s := &scenario{takes: map[string][]time.Duration{}, success: make([]atomic.Bool, n)}
+	s := newGraph(r, 1+r.IntN(30))
+	s.opts.RunID = fmt.Sprint("run ", seed)
+	return s
+}
+
+// newGraph makes a graph of n phases that fail now and then.
+func newGraph(r *rand.Rand, n int) *scenario {
+	s := &scenario{takes: map[string][]time.Duration{}, success: make([]atomic.Bool, n), needs: make([][]int, n)}
 	s.opts = orchestrator.Options{
-		EnableRecovery: r.IntN(4) > 0, ContinueOnError: r.IntN(2) > 0, DryRun: r.IntN(8) == 0,
-		MaxParallel: r.IntN(5), RunID: fmt.Sprint("run ", seed),
+		EnableRecovery: r.IntN(4) > 0, ContinueOnError: r.IntN(2) > 0, DryRun: r.IntN(8) == 0, MaxParallel: r.IntN(5),
 	}
 	if r.IntN(3) == 0 {
 		s.stop = time.Duration(r.Int64N(int64(40 * time.Second)))
 	}
 	s.pipeline = orchestrator.Pipeline{Name: "random", Phases: make([]orchestrator.Phase, n)}
-	position := r.Perm(n) // the order in which they are written is not the order in which they hang together
-	for k := range n {
-		var needs []int
-		for len(needs) < 3 && k > 0 && r.IntN(3) > 0 {
-			needs = append(needs, position[r.IntN(k)])
+	s.order = r.Perm(n) // the order in which they are written is not the order in which they hang together
+	for k, i := range s.order {
+		for len(s.needs[i]) < 3 && k > 0 && r.IntN(3) > 0 {
+			s.needs[i] = append(s.needs[i], s.order[r.IntN(k)])
 		}
-		s.pipeline.Phases[position[k]] = s.phase(r, position[k], needs)
+		s.pipeline.Phases[i] = s.phase(r, i, s.needs[i])
 	}
 	return s
 }
@@ -125,24 +138,43 @@ func (s *scenario) begins(needs []int) {
 	}
 }
 
-// run runs it in the process, and holds the report against the spans.
+// run runs it in the process, and holds the report against the spans and the event log.
 func (s *scenario) run(t *testing.T) orchestrator.Report {
 	t.Helper()
 	report, err := inBubble(t, func(ctx context.Context) (orchestrator.Report, error) {
-		rctx, rec := retrytest.Record(t, ctx)
-		if s.stop > 0 {
-			stopped, cancel := context.WithCancelCause(rctx)
-			timer := time.AfterFunc(s.stop, func() { cancel(errSignal) })
-			defer timer.Stop()
-			defer cancel(nil)
-			rctx = stopped
-		}
-		report, err := s.pipeline.Run(rctx, s.opts)
+		ctx, rec := retrytest.Record(t, ctx)
+		log := logEvents(ctx)
+		s.release = make(chan struct{})
+		runCtx, cancel := s.context(ctx)
+		defer cancel()
+		report, err := s.pipeline.Run(runCtx, s.opts)
+		close(s.release)
+		<-time.After(time.Minute) // what a call that was abandoned does in the end changes nothing
+		synctest.Wait()
 		checkSpans(t, report, rec)
+		log.check(t, report)
 		return report, err
 	})
 	equal(t, "error", err == nil, report.Status == success)
 	return report
+}
+
+// context is the run's, which ends when the scenario says so. It sets the context of what cleans up.
+func (s *scenario) context(ctx context.Context) (context.Context, context.CancelFunc) {
+	if s.stop == 0 {
+		return context.WithCancel(ctx)
+	}
+	if s.cleanup > 0 {
+		cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.stop+s.cleanup)
+		s.opts.Cleanup = cleanup
+		context.AfterFunc(ctx, cancel)
+	}
+	if s.deadline {
+		return context.WithTimeoutCause(ctx, s.stop, errSignal)
+	}
+	stopped, cancel := context.WithCancelCause(ctx)
+	timer := time.AfterFunc(s.stop, func() { cancel(errSignal) })
+	return stopped, func() { timer.Stop(); cancel(nil) }
 }
 
 // check holds what must be true of every report.
@@ -164,6 +196,17 @@ func (s *scenario) check(t *testing.T, report orchestrator.Report) {
 			equal(t, p.Phase+" ended as its fallback", p.Status == success, f.Status == orchestrator.AttemptSuccess)
 			equal(t, p.Phase+" recovered before its fallback", p.Recovery != nil && p.Recovery.Success, false)
 		}
+	}
+	for i := range s.wilds {
+		p := report.Phases[i]
+		tries := 0
+		if p.Status != skipped {
+			tries = 1
+		}
+		if p.Recovery != nil {
+			tries += len(p.Recovery.Attempts)
+		}
+		equal(t, p.Phase+"'s calls of AfterAttempt", int(s.wilds[i].told.Load()), tries)
 	}
 	if text := s.wrong.Load(); text != nil {
 		t.Error(*text)
@@ -205,4 +248,20 @@ func FuzzRuns(f *testing.F) {
 		_, got := through(t, driven)
 		equal(t, "the same run on another engine", got, want)
 	})
+}
+
+// TestWildRuns makes graphs of up to 12 phases with every field of a policy, timeouts, panics, functions that hang,
+// fallbacks, dry runs and cleaning up, which are cancelled or run out of time: report, spans and event log say the same.
+func TestWildRuns(t *testing.T) {
+	runs := uint64(500)
+	if os.Getenv("CI") != "" || os.Getenv("BACKSPAN_FULL") != "" {
+		runs = 10_000
+	}
+	for seed := range runs {
+		s := newWildScenario(seed)
+		s.check(t, s.run(t))
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
 }

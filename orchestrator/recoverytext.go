@@ -28,11 +28,10 @@ const (
 func recoveryText(result *PhaseResult) string {
 	r := result.Recovery
 	s := spanRecovery{Attempted: r.Attempted, Success: r.Success, Message: r.Message}
-	for i := range r.Attempts {
+	size := 0
+	for i := 0; i < len(r.Attempts) && size <= boundtext.MaxRecoveryResult; i++ {
 		s.Attempts = append(s.Attempts, attemptText(result, i, maxAttemptText))
-		if i > boundtext.MaxRecoveryResult/minAttemptText {
-			break // too long for sure
-		}
+		size += len(s.Attempts[i])
 	}
 	if text := s.text(); len(text) <= boundtext.MaxRecoveryResult && len(s.Attempts) == len(r.Attempts) {
 		return text

@@ -31,7 +31,7 @@ const SessionVariable = "BACKSPAN_SESSION"
 // It also sets session.id on spans that are in no run. It never panics and writes only to w, which the caller closes
 // after the provider's Shutdown. A span of other instrumentation costs it the comparison of a name.
 type EventLog struct {
-	out     recordWriter
+	out     RecordWriter
 	session sessionStamp
 	alone   bool // false below a mirror, which sets session.id and lets only Backspan's spans through
 	closed  atomic.Bool
@@ -40,14 +40,16 @@ type EventLog struct {
 
 var _ sdktrace.SpanProcessor = (*EventLog)(nil)
 
-// recordWriter is the part of *events.Writer that an EventLog uses.
-type recordWriter interface{ Write(r *events.Record) }
+// A RecordWriter takes the records of an EventLog: *events.Writer, most often. Write is called on the goroutines of the
+// spans, from many at once. The record is the writer's only until Write returns. An *events.Writer redacts its texts;
+// another writer gets them as they are.
+type RecordWriter interface{ Write(r *events.Record) }
 
 // NewEventLog returns an EventLog that writes to w. session is the UUID of the process's session; empty, it is taken
 // from BACKSPAN_SESSION if that is a UUID, and made anew otherwise.
-func NewEventLog(w *events.Writer, session string) *EventLog { return newEventLog(w, session, true) }
+func NewEventLog(w RecordWriter, session string) *EventLog { return newEventLog(w, session, true) }
 
-func newEventLog(out recordWriter, session string, alone bool) *EventLog {
+func newEventLog(out RecordWriter, session string, alone bool) *EventLog {
 	if session == "" {
 		session = inheritedSession()
 	}

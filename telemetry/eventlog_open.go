@@ -13,7 +13,7 @@ import (
 
 // openEvents opens the event log. A path that can never be one is an error if the program named it. If it is the
 // default path, the error is reported and the program goes on without an event log.
-func (t *Telemetry) openEvents(cfg Config, env otelenv.Settings) (recordWriter, error) {
+func (t *Telemetry) openEvents(cfg Config, env otelenv.Settings) (RecordWriter, error) {
 	options := cfg.EventOptions
 	if options.Redact == nil {
 		options.Redact = cfg.Redact
