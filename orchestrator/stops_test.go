@@ -70,27 +70,33 @@ func TestAPhaseSaysWhichTimeWasUp(t *testing.T) {
 		want  string
 	}{
 		{
-			"MaxElapsed", orchestrator.Phase{Run: fails(errRefused), Recovery: &retry.Policy{MaxElapsed: time.Second}},
+			"MaxElapsed",
+			orchestrator.Phase{Run: fails(errRefused), Recovery: &retry.Policy{MaxElapsed: time.Second}},
 			"a: out of time after 1 attempt (waiting 2s would pass MaxElapsed 1s): Connection refused",
 		},
 		{
-			"the phase's timeout, ahead", orchestrator.Phase{Run: fails(errRefused), Timeout: time.Second},
+			"the phase's timeout, ahead",
+			orchestrator.Phase{Run: fails(errRefused), Timeout: time.Second},
 			"a: out of time after 1 attempt (waiting 2s would pass the context's deadline in 1s): Connection refused",
 		},
 		{
-			"the phase's timeout, passed", orchestrator.Phase{Run: work(time.Hour), Timeout: time.Second},
+			"the phase's timeout, passed",
+			orchestrator.Phase{Run: work(time.Hour), Timeout: time.Second},
 			"a: out of time after 1 attempt: context deadline exceeded (phase timeout of 1s)",
 		},
 		{
-			"the server's wait", orchestrator.Phase{Run: fails(retry.After(time.Hour, errRefused))},
+			"the server's wait",
+			orchestrator.Phase{Run: fails(retry.After(time.Hour, errRefused))},
 			"a: told to retry later after 1 attempt (waiting 1h would pass MaxAfter 2m): Connection refused",
 		},
 		{
-			"Retryable", orchestrator.Phase{Run: fails(errRefused), Recovery: &retry.Policy{Retryable: func(error) bool { return false }}},
+			"Retryable",
+			orchestrator.Phase{Run: fails(errRefused), Recovery: &retry.Policy{Retryable: func(error) bool { return false }}},
 			"a: not retryable after 1 attempt: Connection refused",
 		},
 		{
-			"a retry's own rule is not the phase's", orchestrator.Phase{Run: func(ctx context.Context, in orchestrator.Input) (any, error) {
+			"a retry's own rule is not the phase's",
+			orchestrator.Phase{Run: func(ctx context.Context, in orchestrator.Input) (any, error) {
 				if in.Attempt == 2 {
 					return nil, errRefused
 				}

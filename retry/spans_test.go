@@ -224,7 +224,11 @@ func TestWhatTheOperationCallsNestsBelowItsAttempt(t *testing.T) {
 	}
 	for _, s := range rec.Spans() {
 		all := facts(s.Attributes())
-		if inner := strings.Contains(all, "retry.operation=inner"); inner != strings.Contains(all, "retry.depth=1") {
+		inner := strings.Contains(all, "retry.operation=inner")
+		if inner != strings.Contains(all, "retry.depth=1") {
+			t.Errorf("%s: %s", s.Name(), all)
+		}
+		if (inner && s.Name() == "attempt 1") != strings.Contains(all, "retry.parent_operation=outer") {
 			t.Errorf("%s: %s", s.Name(), all)
 		}
 	}

@@ -40,10 +40,13 @@ type EventLog struct {
 
 var _ sdktrace.SpanProcessor = (*EventLog)(nil)
 
-// A RecordWriter takes the records of an EventLog: *events.Writer, most often. Write is called on the goroutines of the
-// spans, from many at once. The record is the writer's only until Write returns. An *events.Writer redacts its texts;
-// another writer gets them as they are.
-type RecordWriter interface{ Write(r *events.Record) }
+// A RecordWriter takes the records of an EventLog: *events.Writer, most often. That one redacts their texts; another
+// writer gets them as they are.
+type RecordWriter interface {
+	// Write is called on the goroutines of the spans, from many at once. The record is the writer's only until it
+	// returns.
+	Write(r *events.Record)
+}
 
 // NewEventLog returns an EventLog that writes to w. session is the UUID of the process's session; empty, it is taken
 // from BACKSPAN_SESSION if that is a UUID, and made anew otherwise.

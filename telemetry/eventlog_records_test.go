@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"testing"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
@@ -44,4 +45,28 @@ func TestTheOrderOfAttributesDoesNotMatter(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Each detail of an attempt, and what a run and its phases say of themselves.
+func TestWhatIsKnownIsInTheDetails(t *testing.T) {
+	got := eventsOf(t, func(ctx context.Context, tp trace.TracerProvider) {
+		_, span := begin(ctx, tp, semconv.KindAttempt, "attempt 4")
+		pass(800 * time.Millisecond)
+		end(span, semconv.KindAttempt, "Connection timeout", semconv.OperationKey.String("inner"), semconv.AttemptKey.Int(4),
+			semconv.DelayKey.Float64(4), semconv.ResultKey.String(semconv.ResultFailed),
+			semconv.OutcomeKey.String(semconv.OutcomeExhausted), semconv.ErrorTypeKey.String("timeout"),
+			semconv.MaxRetriesKey.Int(3), semconv.DepthKey.Int(2), semconv.ParentOpKey.String("outer"), semconv.AfterKey.Float64(1.5))
+
+		named := trace.WithAttributes(semconv.RunNameKey.String("nightly"), semconv.RunDryRunKey.Bool(true))
+		_, run := begin(ctx, tp, semconv.KindRun, "nightly", named)
+		_, phase := begin(ctx, tp, semconv.KindPhase, "load", named)
+		end(phase, semconv.KindPhase, "", semconv.PhaseStatusKey.String(semconv.StatusSkipped), semconv.PhaseReasonKey.String("dry run"))
+		end(run, semconv.KindRun, "", semconv.RunStatusKey.String(semconv.StatusSuccess))
+	})
+	checkLines(t, got,
+		`{"type": "autocorrect_attempt", "phase": "", "level": "error", "message": "Autocorrect attempt 4: Error in inner: Connection timeout", "details": {"attempt_number": 4, "reason": "Error in inner: Connection timeout", "result": "failed", "outcome": "exhausted", "operation": "inner", "error": "Connection timeout", "error_type": "timeout", "delay": 4, "duration": 0.8, "max_retries": 3, "depth": 2, "parent_operation": "outer", "after": 1.5}}`,
+		`{"type": "run_start", "phase": "", "level": "info", "message": "Dry run of nightly started", "details": {"pipeline": "nightly", "dry_run": true}}`,
+		`{"type": "phase_start", "phase": "load", "level": "info", "message": "Phase load started", "details": {"pipeline": "nightly", "dry_run": true}}`,
+		`{"type": "phase_end", "phase": "load", "level": "info", "message": "Phase load ended: skipped: dry run", "details": {"pipeline": "nightly", "dry_run": true, "reason": "dry run", "result": "skipped", "duration": 0}}`,
+		`{"type": "run_end", "phase": "", "level": "info", "message": "Dry run of nightly ended: success", "details": {"pipeline": "nightly", "dry_run": true, "result": "success", "duration": 0}}`)
 }
