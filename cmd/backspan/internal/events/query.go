@@ -72,24 +72,31 @@ func (o *Options) write(w *bufio.Writer, s eventquery.Style, l *events.Line) err
 }
 
 func (o *Options) list(files []string) error {
+	out, style := bufio.NewWriterSize(o.Out, 64<<10), o.style()
+	_, err := o.inOrder(files, func(l *events.Line) error { return o.write(out, style, l) }, out.Flush)
+	return err
+}
+
+// inOrder calls do for each record that matters, and fileEnded before what is said of a file. some is as of each.
+func (o *Options) inOrder(files []string, do func(*events.Line) error, fileEnded func() error) (some bool, err error) {
 	m, err := o.matcher()
 	if err != nil {
-		return err
+		return false, err
 	}
-	out, style, dropped := bufio.NewWriterSize(o.Out, 64<<10), o.style(), int64(0)
-	_, err = o.each(files, func(r *events.Reader) error {
+	dropped := int64(0)
+	some, err = o.each(files, func(r *events.Reader) error {
 		for r.Next() {
 			dropped += m.Dropped(r.Line())
 			if m.Matches(r.Line()) {
-				if err := o.write(out, style, r.Line()); err != nil {
+				if err := do(r.Line()); err != nil {
 					return err
 				}
 			}
 		}
-		return out.Flush() // before what is said of the file
+		return fileEnded()
 	})
 	o.dropped(dropped)
-	return err
+	return some, err
 }
 
 func (o *Options) count(files []string) error {
@@ -131,30 +138,20 @@ type count struct {
 }
 
 func (o *Options) countBy(files []string, by string) error {
-	m, err := o.matcher()
-	if err != nil {
-		return err
-	}
 	key, err := eventquery.ParseKey(by)
 	if err != nil {
 		return cli.UsageError(fmt.Errorf("--by: %w", err))
 	}
-	values, dropped := eventquery.NewValues(), int64(0)
-	some, err := o.each(files, func(r *events.Reader) error {
-		for r.Next() {
-			dropped += m.Dropped(r.Line())
-			if m.Matches(r.Line()) {
-				if v := key.Of(r.Line()); v != nil {
-					values.Add(v)
-				}
-			}
+	values := eventquery.NewValues()
+	some, err := o.inOrder(files, func(l *events.Line) error {
+		if v := key.Of(l); v != nil {
+			values.Add(v)
 		}
 		return nil
-	})
+	}, func() error { return nil })
 	if !some {
 		return err
 	}
-	o.dropped(dropped)
 	return cmp.Or(o.printCounts(values.Sorted()), err)
 }
 

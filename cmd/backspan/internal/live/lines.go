@@ -95,8 +95,8 @@ func (n *liveSpan) tryLine(s *session.Span, took string) string {
 		return ""
 	}
 	name := text.Name(s.Label())
-	if allowed, ok := n.host.allowed(); ok && s.Kind == semconv.KindAttempt && n.host.kind == semconv.KindOperation {
-		name = fmt.Sprintf("%s/%d", name, allowed)
+	if number, ok := s.Number(semconv.AttemptKey); ok && n.host.kind == semconv.KindOperation {
+		name = n.host.attempt(number)
 	}
 	if !s.Failed() {
 		if s.Kind == semconv.KindAttempt {

@@ -135,13 +135,7 @@ func (l *Live) Printf(format string, args ...any) {
 // Stop prints what is still to be printed, takes away what is drawn, and ends the goroutine. It waits for the terminal
 // for at most a second; a terminal that takes nothing at all keeps the goroutine until it does. Stop may be called more
 // than once, and at any time: spans that start or end later are not shown.
-func (l *Live) Stop() {
-	l.mu.Lock()
-	l.stopped = true
-	l.state = newLiveState()
-	l.mu.Unlock()
-	l.out.stop(context.Background())
-}
+func (l *Live) Stop() { _ = l.Shutdown(context.Background()) } // it never fails
 
 // Shutdown is Stop for the tracer provider; it does not wait longer than ctx. It never fails.
 func (l *Live) Shutdown(ctx context.Context) error {

@@ -69,7 +69,7 @@ func TestSessionsOfATraceFile(t *testing.T) {
 		traceLine(2, 6, 5, "below that", "", 22) +
 		traceLine(3, 7, 0, "nobody's", "", 5) +
 		"{\"resourceSpans\":[{\n"
-	want := "aab3 another session in the same trace 2\n" + "aaa2 second 2\n" + "aaa1 first 2\n" + "00000000000000000000000000000003  1\n"
+	want := "aab3 another session in the same trace 2\n" + "aaa2 second 2\n" + "aaa1 first 2\n" + "00000000000000000000000000000003 nobody's 1\n"
 	for name, content := range map[string]string{"trace.json": content, "trace.json.gz": zipped(t, content)} {
 		log, err := Open(write(t, name, content))
 		if err != nil {

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"time"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/text"
@@ -30,15 +31,17 @@ func New(spans []Span) *Session {
 // Summary counts what happened.
 func (s *Session) Summary() *Summary { return summaryOf(s.Roots, s.First, s.Last, s.Partial) }
 
-// Name is what ran: the run, else the only root, else a number of operations. It is not made safe to show.
+// Name is what ran: the run, else the only root, or the only one of Backspan's, else a number of operations. It is not
+// made safe to show.
 func (s *Session) Name() string {
-	for _, r := range s.Roots {
-		if r.Kind == semconv.KindRun && r.Name != "" {
+	roots := s.Roots
+	if len(roots) > 1 {
+		roots = slices.DeleteFunc(slices.Clone(roots), func(r *Node) bool { return r.Kind == "" })
+	}
+	for _, r := range roots {
+		if r.Kind == semconv.KindRun && r.Name != "" || len(roots) == 1 {
 			return r.Name
 		}
-	}
-	if len(s.Roots) == 1 {
-		return s.Roots[0].Name
 	}
 	operations := 0
 	for _, n := range flat(s.Roots) {
@@ -49,8 +52,7 @@ func (s *Session) Name() string {
 	return text.Plural(operations, "operation", "operations")
 }
 
-// Outcome is the worst end of the roots. What ended well after a failed try has recovered or
-// fallen back.
+// Outcome is the worst end of the roots. What ended well after a failed try has recovered or fallen back.
 func (s *Session) Outcome() Outcome {
 	ends := map[Outcome]bool{}
 	for _, r := range s.Roots {

@@ -3,7 +3,6 @@ package session
 import (
 	"errors"
 	"io"
-	"time"
 
 	"go.opentelemetry.io/otel/trace"
 
@@ -33,10 +32,10 @@ func (l *Log) readTraces() error {
 		l.traces[id] = append(l.traces[id], i)
 	}
 	for id, members := range l.traces {
-		spans := l.spans.pick(members)
-		e := Entry{ID: id, Records: len(members), Name: nameIn(spans), Begun: true, Outcome: New(spans).Outcome()}
-		e.Start, e.End = extent(spans)
-		l.Sessions = append(l.Sessions, e)
+		s := New(l.spans.pick(members))
+		l.Sessions = append(l.Sessions, Entry{
+			ID: id, Records: len(members), Name: s.Name(), Begun: true, Outcome: s.Outcome(), Start: s.First, End: s.Last,
+		})
 	}
 	return nil
 }
@@ -84,24 +83,6 @@ func (l spanList) pick(members []int) []Span {
 		spans[i] = l[m]
 	}
 	return spans
-}
-
-// nameIn is the name of the first run, else of the first operation.
-func nameIn(spans []Span) string {
-	var name string
-	var at time.Time
-	var run bool
-	for i := range spans {
-		s := &spans[i]
-		isRun := s.Kind == semconv.KindRun
-		if !isRun && s.Kind != semconv.KindOperation || run && !isRun {
-			continue
-		}
-		if name == "" || isRun && !run || s.Start.Before(at) {
-			name, at, run = s.Name, s.Start, isRun
-		}
-	}
-	return name
 }
 
 func (l *Log) traceSession(e Entry) *Session {

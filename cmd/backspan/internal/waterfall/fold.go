@@ -43,40 +43,33 @@ func fold(items []*item, limit int) []*item {
 }
 
 // deepest is the level of the deepest of items, which are on level 0.
-func deepest(items []*item) (level int) {
-	for _, it := range items {
-		if len(it.children) > 0 {
-			level = max(level, 1+deepest(it.children))
-		}
+func deepest(items []*item) (deepest int) {
+	for level := range rows(items) {
+		deepest = max(deepest, level)
 	}
-	return level
+	return deepest
 }
 
-func countRows(items []*item) int {
-	n := len(items)
-	for _, it := range items {
-		n += countRows(it.children)
+func countRows(items []*item) (n int) {
+	for range rows(items) {
+		n++
 	}
 	return n
 }
 
 // dropTries takes away the attempts of operations, of those that recovered or of all.
 func dropTries(items []*item, all bool) {
-	for _, it := range items {
+	for _, it := range rows(items) {
 		if it.kind == semconv.KindOperation && (all || it.mark == term.OK) {
 			it.children = nil
 		}
-		dropTries(it.children, all)
 	}
 }
 
 // prune takes away the rows at a level below items, those without trouble or all.
-func prune(items []*item, level int, all bool) {
-	for _, it := range items {
-		switch {
-		case level > 1:
-			prune(it.children, level-1, all)
-		case (all || !it.trouble) && len(it.children) > 0:
+func prune(items []*item, below int, all bool) {
+	for level, it := range rows(items) {
+		if level+1 == below && (all || !it.trouble) && len(it.children) > 0 {
 			if it.note == (note{}) {
 				it.note = note{said: text.Plural(countRows(it.children), "row", "rows") + " folded", style: term.Faint}
 			}

@@ -2,6 +2,7 @@ package waterfall
 
 import (
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 
@@ -27,6 +28,20 @@ type item struct {
 	folded        int  // how many rows this one stands for; 0 for an ordinary row
 	foldedFailed  int  // how many of those failed
 	foldedTrouble int  // how many of the others were in trouble
+}
+
+// rows are items and all that is below them, from above, each with its level; that of items is 0.
+func rows(items []*item) iter.Seq2[int, *item] {
+	return func(yield func(int, *item) bool) { walk(items, 0, yield) }
+}
+
+func walk(items []*item, level int, yield func(int, *item) bool) bool {
+	for _, it := range items {
+		if !yield(level, it) || !walk(it.children, level+1, yield) {
+			return false
+		}
+	}
+	return true
 }
 
 // A note says in words what happened: "permanent: no such file", "connection refused, wait of 8s cut short".

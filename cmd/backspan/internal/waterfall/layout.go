@@ -47,9 +47,9 @@ func (p *picture) measure(items []*item) layout {
 	gap, most := text.Width(p.glyphs.Gap), p.Width-numbers-chart
 	if !lay.stacked {
 		// Names and outcomes in full, without errors, are worth some columns of the chart.
-		most = max(most, min(need(items, &layout{maxError: noErrors}, 0, gap), most+p.Width/16))
+		most = max(most, min(need(items, &layout{maxError: noErrors}, gap), most+p.Width/16))
 	}
-	lay.words = min(need(items, &lay, 0, gap), most)
+	lay.words = min(need(items, &lay, gap), most)
 	lay.tookEnd = lay.words + between + max(took, len(tookTitle))
 	if waited > 0 && !lay.stacked {
 		lay.waitedEnd = lay.words + numbers
@@ -63,28 +63,25 @@ func (p *picture) measure(items []*item) layout {
 
 // columns are the widths of the longest duration and the longest wait, 0 when there are none.
 func columns(items []*item) (took, waited int) {
-	for _, it := range items {
+	for _, it := range rows(items) {
 		took = max(took, text.Width(it.took))
 		if it.waited > 0 {
 			waited = max(waited, len(text.Duration(it.waited)))
 		}
-		t, w := columns(it.children)
-		took, waited = max(took, t), max(waited, w)
 	}
 	return took, waited
 }
 
 // need is how many columns the words would like to have.
-func need(items []*item, lay *layout, level, indent int) int {
-	n := 0
-	for _, it := range items {
+func need(items []*item, lay *layout, indent int) (columns int) {
+	for level, it := range rows(items) {
 		w := level*indent + 2 + text.Width(it.name)
 		if note := it.note.width(lay.maxError); note > 0 && !lay.stacked {
 			w += between + note
 		}
-		n = max(n, w, need(it.children, lay, level+1, indent))
+		columns = max(columns, w)
 	}
-	return n
+	return columns
 }
 
 // width is how many columns the note takes when its error gets at most maxError.

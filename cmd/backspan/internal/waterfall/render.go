@@ -71,7 +71,11 @@ func (p *picture) draw(s *session.Session) {
 	if p.MaxRows != NoFold {
 		items = fold(items, p.MaxRows)
 	}
-	p.readable(items)
+	if p.ASCII {
+		for _, it := range rows(items) {
+			it.name, it.note.err, it.took = text.ASCII(it.name), text.ASCII(it.note.err), text.ASCII(it.took)
+		}
+	}
 	p.layout = p.measure(items)
 	p.chart = newChart(s.First, s.Last, p.Width-p.chartAt)
 
@@ -83,17 +87,6 @@ func (p *picture) draw(s *session.Session) {
 	}
 	p.lines = append(p.lines, "")
 	p.summary(s.Summary())
-}
-
-// readable makes all text of items fit for the terminal.
-func (p *picture) readable(items []*item) {
-	for _, it := range items {
-		if p.ASCII {
-			it.name, it.note.err = text.ASCII(it.name), text.ASCII(it.note.err)
-			it.took = text.ASCII(it.took)
-		}
-		p.readable(it.children)
-	}
 }
 
 func (p *picture) line() *term.Line { return &term.Line{Color: p.Color} }
@@ -132,11 +125,11 @@ func (p *picture) row(it *item, before, below string) {
 		p.noteLine(it, below)
 	}
 	for i, c := range it.children {
-		if i < len(it.children)-1 {
-			p.row(c, below+p.glyphs.Branch, below+p.glyphs.Trunk)
-		} else {
-			p.row(c, below+p.glyphs.Last, below+p.glyphs.Gap)
+		branch, trunk := p.glyphs.Branch, p.glyphs.Trunk
+		if i == len(it.children)-1 {
+			branch, trunk = p.glyphs.Last, p.glyphs.Gap
 		}
+		p.row(c, below+branch, below+trunk)
 	}
 }
 
