@@ -10,7 +10,8 @@ import (
 // used from many goroutines.
 type memoryBudget struct{ left atomic.Int64 }
 
-// Others is the name that all names share that found no budget. None is spelled like it in a log, where they have quotes.
+// Others is the name that all names share that found no budget. None is spelled like it in a log, where they have
+// quotes.
 const Others = "(others)"
 
 func newBudget(bytes int64) *memoryBudget {

@@ -28,7 +28,9 @@ var seed = maphash.MakeSeed()
 func NewCounter() *Counter { return newCounter(newBudget(statsBudget)) }
 
 func newCounter(budget *memoryBudget) *Counter {
-	return &Counter{budget: budget, operations: map[string]*tally{}, phases: map[string]*tally{}, sessions: map[uint64]struct{}{}}
+	return &Counter{
+		budget: budget, operations: map[string]*tally{}, phases: map[string]*tally{}, sessions: map[uint64]struct{}{},
+	}
 }
 
 // Fork returns a Counter that has seen nothing and shares the memory budget of c.

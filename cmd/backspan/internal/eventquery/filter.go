@@ -1,7 +1,6 @@
 package eventquery
 
 import (
-	"cmp"
 	"encoding/hex"
 	"fmt"
 	"math"
@@ -34,7 +33,8 @@ type Condition struct {
 var (
 	Types = []string{
 		events.TypeAttempt, events.TypeRecovered, events.TypeStopped, events.TypePhaseFailed, events.TypeRecovery,
-		events.TypeFallback, events.TypePhaseStart, events.TypePhaseEnd, events.TypeRunStart, events.TypeRunEnd, events.TypeEventsDropped,
+		events.TypeFallback, events.TypePhaseStart, events.TypePhaseEnd, events.TypeRunStart, events.TypeRunEnd,
+		events.TypeEventsDropped,
 	}
 	Levels  = []string{events.LevelInfo, events.LevelWarning, events.LevelError}
 	Results = []string{"retrying", "failed", "success", "cancelled", "deadline", "skipped"}
@@ -154,21 +154,10 @@ func (f Filter) Compile() *Matcher {
 // Matches says whether l matters.
 func (m *Matcher) Matches(l *events.Line) bool {
 	f := &m.filter
-	if !oneOf(f.Types, l.Type) || !oneOf(f.Phases, l.Phase) || !oneOf(f.Levels, l.Level) || !oneOf(f.Sessions, l.Session) {
-		return false
-	}
-	if !m.inTime(l) || !oneOf(f.Traces, l.TraceID) {
-		return false
-	}
-	if !oneOf(f.Operations, detail(l, events.KeyOperation)) || !oneOf(f.Results, detail(l, events.KeyResult)) {
-		return false
-	}
-	for _, c := range f.Where {
-		if !c.Key.Of(l).Is(c.Value) {
-			return false
-		}
-	}
-	return true
+	return oneOf(f.Types, l.Type) && oneOf(f.Phases, l.Phase) && oneOf(f.Levels, l.Level) &&
+		oneOf(f.Sessions, l.Session) && m.inTime(l) && oneOf(f.Traces, l.TraceID) &&
+		oneOf(f.Operations, detail(l, events.KeyOperation)) && oneOf(f.Results, detail(l, events.KeyResult)) &&
+		!slices.ContainsFunc(f.Where, func(c Condition) bool { return !c.Key.Of(l).Is(c.Value) })
 }
 
 // Dropped is how many lines were lost while writing, by the word of l and in the time that matters: whatever else the
@@ -199,7 +188,7 @@ func (m *Matcher) inTime(l *events.Line) bool {
 		return true
 	}
 	at := canonicalTime(l)
-	return at != "" && (m.since == "" || cmp.Compare(at, m.since) >= 0) && (m.until == "" || cmp.Compare(at, m.until) < 0)
+	return at != "" && m.since <= at && (m.until == "" || at < m.until)
 }
 
 // canonicalTime is the record's time as a Writer writes it, and "" when it has none.
@@ -231,16 +220,19 @@ func ParseTime(text string, now time.Time) (time.Time, error) {
 	}
 	for _, layout := range []string{"15:04:05", "15:04"} {
 		if t, err := time.ParseInLocation(layout, text, now.Location()); err == nil {
-			return time.Date(now.Year(), now.Month(), now.Day(), t.Hour(), t.Minute(), t.Second(), 0, now.Location()), nil
+			year, month, day := now.Date()
+			return time.Date(year, month, day, t.Hour(), t.Minute(), t.Second(), 0, now.Location()), nil
 		}
 	}
 	if d, err := parseAgo(text); err == nil && d >= 0 {
 		return now.Add(-d), nil
 	}
-	return time.Time{}, fmt.Errorf("%q is no time, want for example 2026-11-23T17:00:00Z, \"2026-11-23 17:00\", 2026-11-23, 17:00, 90m or 2d (ago)", text)
+	const examples = `2026-11-23T17:00:00Z, "2026-11-23 17:00", 2026-11-23, 17:00, 90m or 2d (ago)`
+	return time.Time{}, fmt.Errorf("%q is no time, want for example %s", text, examples)
 }
 
-// parseAgo knows days too, which time.ParseDuration leaves out. They stand alone: in 1h5d, h would count as days as well.
+// parseAgo knows days too, which time.ParseDuration leaves out. They stand alone: in 1h5d, h would count as days as
+// well.
 func parseAgo(text string) (time.Duration, error) {
 	if days, found := strings.CutSuffix(text, "d"); found {
 		d, err := time.ParseDuration(days + "h")

@@ -92,6 +92,7 @@ func (o *Options) incomplete(path string, t events.Tally) {
 // dropped says on stderr that the log owns up to lines that are not in it.
 func (o *Options) dropped(n int64) {
 	if n > 0 {
-		cli.Printf(o.Err, "backspan: %s lost when they were written; --type %s shows when and why\n", text.Plural(n, "event", "events"), events.TypeEventsDropped)
+		cli.Printf(o.Err, "backspan: %s lost when they were written; --type %s shows when and why\n",
+			text.Plural(n, "event", "events"), events.TypeEventsDropped)
 	}
 }

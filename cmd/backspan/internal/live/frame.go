@@ -158,7 +158,8 @@ func (f *frame) waitWords(l *term.Line, n *liveSpan) {
 
 func (f *frame) runningWords(l *term.Line, n *liveSpan) {
 	since := n.span.StartTime()
-	if n.kind == semconv.KindOperation && n.tries > 0 || n.tryKind == semconv.KindRecovery || n.tryKind == semconv.KindFallback {
+	again := n.tryKind == semconv.KindRecovery || n.tryKind == semconv.KindFallback
+	if n.kind == semconv.KindOperation && n.tries > 0 || again {
 		l.Add(term.Plain, n.currentTry()+"  ")
 		since = n.trying
 	}

@@ -33,10 +33,10 @@ func OptionsFor(t term.Terminal) Options {
 	return Options{Redraw: t.Redraw, Reflow: t.Reflow, Color: t.Color, ASCII: t.ASCII, Size: t.Size}
 }
 
-// A Live is a span processor that shows what Backspan's spans do while they do it. On a terminal it redraws a few lines:
-// the running phases and operations, the number of the attempt, and during a wait the time that is left and the reason.
-// Elsewhere it prints a line when a phase starts or ends, when an attempt failed, and when an operation recovered or was
-// given up.
+// A Live is a span processor that shows what Backspan's spans do while they do it. On a terminal it redraws a few
+// lines: the running phases and operations, the number of the attempt, and during a wait the time that is left and
+// the reason. Elsewhere it prints a line when a phase starts or ends, when an attempt failed, and when an operation
+// recovered or was given up.
 //
 // It writes from a goroutine of its own and never holds up the program whose spans it sees: when its writer is
 // slow it shows less, and when its writer is closed it shows nothing. What else is to be on the same terminal must go

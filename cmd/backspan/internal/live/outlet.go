@@ -221,8 +221,8 @@ func (o *outlet) cutLines(p []byte) (lines []byte, queued bool) {
 	return nil, true
 }
 
-// writeAfter writes lines, the rest of p, once nothing is drawn any more. Where nothing could be written before, it does
-// not try.
+// writeAfter writes lines, the rest of p, once nothing is drawn any more. Where nothing could be written before, it
+// does not try.
 func (o *outlet) writeAfter(p, lines []byte) (int, error) {
 	o.mu.Lock()
 	late := o.late

@@ -10,8 +10,8 @@ import (
 )
 
 // ownFile is a second handle of w when that is a file, else nil. The Go runtime ends the program when a write to its
-// standard output or error finds the reader gone; a second handle gets an error instead, and the program whose spans are
-// shown goes on.
+// standard output or error finds the reader gone; a second handle gets an error instead, and the program whose spans
+// are shown goes on.
 func ownFile(w io.Writer) *os.File {
 	f, ok := w.(*os.File)
 	if !ok || f == nil {

@@ -99,9 +99,10 @@ func (st *liveState) hostOf(key session.Key, s sdktrace.ReadOnlySpan, frame scop
 	if frame.Phase == "" {
 		return nil
 	}
+	phase := text.Line(frame.Phase)
 	for _, r := range st.roots {
 		for _, c := range r.children {
-			if c.kind == semconv.KindPhase && c.key.Trace == key.Trace && c.name == text.Line(frame.Phase) && c.ended == nil {
+			if c.kind == semconv.KindPhase && c.key.Trace == key.Trace && c.name == phase && c.ended == nil {
 				return c
 			}
 		}
@@ -182,8 +183,8 @@ func (n *liveSpan) waitEnded(at time.Time) {
 	}
 }
 
-// allowed is how many attempts an operation may make; ok is false when there is no limit or it is not known. The attribute
-// is set after the start, so it is read when it is needed.
+// allowed is how many attempts an operation may make; ok is false when there is no limit or it is not known. The
+// attribute is set after the start, so it is read when it is needed.
 func (n *liveSpan) allowed() (attempts int, ok bool) {
 	s := session.Span{Attributes: n.span.Attributes()}
 	retries, ok := s.Number(semconv.MaxRetriesKey)

@@ -130,7 +130,8 @@ func factsOf(s *session.Session, traces []string) string {
 	var b strings.Builder
 	fact := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(&b, "<div><dt>%s</dt><dd><bdi>%s</bdi></dd></div>\n", name, escape(text.Safe(value, text.MaxName)))
+			value = escape(text.Safe(value, text.MaxName))
+			fmt.Fprintf(&b, "<div><dt>%s</dt><dd><bdi>%s</bdi></dd></div>\n", name, value)
 		}
 	}
 	if !s.First.IsZero() {
@@ -160,7 +161,9 @@ func notesOf(notes []string) string {
 }
 
 // classes are those of the shares of time.
-var classes = map[string]string{"working": "work", "lost": "lost", "waiting": "wait", "rest": "rest", "not recorded": "rest"}
+var classes = map[string]string{
+	"working": "work", "lost": "lost", "waiting": "wait", "rest": "rest", "not recorded": "rest",
+}
 
 // timeOf draws where the time went: a bar, and the numbers as its legend.
 func timeOf(sum *session.Summary) string {
@@ -171,12 +174,13 @@ func timeOf(sum *session.Summary) string {
 		percents := 100 * float64(share.Took) / float64(max(sum.Elapsed, 1))
 		fmt.Fprintf(&bar, `<rect class="%s" x="%.3f%%" width="%.3f%%" height="100%%"/>`, class, at, percents)
 		at += percents
-		fmt.Fprintf(&legend, "<li class=%q><i class=%q></i><b>%s</b> <span>%s</span> <span class=\"hint\">%s, %s</span></li>\n",
-			class, class, share.Name, escape(text.Duration(share.Took)), escape(percent(percents)), share.What)
+		fmt.Fprintf(&legend, `<li class="%s"><i class="%[1]s"></i><b>%s</b> <span>%s</span> `+
+			"<span class=\"hint\">%s, %s</span></li>\n",
+			class, share.Name, escape(text.Duration(share.Took)), escape(percent(percents)), share.What)
 	}
 	return `<svg class="time" aria-hidden="true" width="100%" height="14"><defs>` +
-		`<pattern id="waiting" width="8" height="14" patternUnits="userSpaceOnUse"><rect class="pale" width="8" height="14"/>` +
-		`<path class="dash" d="M0 7h5"/></pattern></defs>` + bar.String() +
+		`<pattern id="waiting" width="8" height="14" patternUnits="userSpaceOnUse">` +
+		`<rect class="pale" width="8" height="14"/><path class="dash" d="M0 7h5"/></pattern></defs>` + bar.String() +
 		"</svg>\n<ul class=\"time\">\n" + legend.String() + "</ul>"
 }
 

@@ -140,7 +140,8 @@ func more(s *session.Span, list [][2]string) [][2]string {
 		// What the operation says, its failed tries need not repeat.
 		again := s.IsTry() && (kv.Key == semconv.MaxRetriesKey || kv.Key == semconv.DepthKey)
 		if len(list) < maxMore && !told[kv.Key] && !again {
-			list = append(list, [2]string{text.Safe(string(kv.Key), text.MaxName), text.Safe(kv.Value.String(), text.MaxText)})
+			key, value := text.Safe(string(kv.Key), text.MaxName), text.Safe(kv.Value.String(), text.MaxText)
+			list = append(list, [2]string{key, value})
 		}
 	}
 	for _, kv := range s.Attributes {

@@ -92,7 +92,8 @@ func summaryOf(roots []*Node, first, last time.Time, partial bool) *Summary {
 	s.Operations.Time = all.account()
 	s.Operations.Time.Rest = max(0, s.Elapsed-s.Operations.Time.Elapsed())
 	slices.SortStableFunc(s.ByName, func(a, b Counts) int {
-		return cmp.Or(cmp.Compare(b.Time.Lost+b.Time.Waiting, a.Time.Lost+a.Time.Waiting), cmp.Compare(b.Failures, a.Failures))
+		cost := func(c *Counts) time.Duration { return c.Time.Lost + c.Time.Waiting }
+		return cmp.Or(cmp.Compare(cost(&b), cost(&a)), cmp.Compare(b.Failures, a.Failures))
 	})
 	return s
 }

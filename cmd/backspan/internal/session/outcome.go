@@ -77,8 +77,8 @@ func (s *Span) Outcome() Outcome {
 	return Succeeded
 }
 
-// Said is the end of s in words, after so many tries without the fallback: "exhausted, 4 attempts". It is empty for a try
-// and for what succeeded at once.
+// Said is the end of s in words, after so many tries without the fallback: "exhausted, 4 attempts". It is empty for a
+// try and for what succeeded at once.
 func (s *Span) Said(tries int) string {
 	o := s.Outcome()
 	switch {

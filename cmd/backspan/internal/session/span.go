@@ -77,8 +77,8 @@ func (s *Span) Text(key attribute.Key) string {
 	return ""
 }
 
-// Number is a whole-number attribute; ok is false when it is missing or something else. A float counts when it is whole,
-// because other writers of JSON make no difference.
+// Number is a whole-number attribute; ok is false when it is missing or something else. A float counts when it is
+// whole, because other writers of JSON make no difference.
 func (s *Span) Number(key attribute.Key) (n int, ok bool) {
 	switch v := s.get(key); v.Type() {
 	case attribute.INT64:
@@ -91,8 +91,8 @@ func (s *Span) Number(key attribute.Key) (n int, ok bool) {
 	return 0, false
 }
 
-// Seconds is an attribute in seconds, as a duration from 0 to a century, which all that is longer counts as; ok is false
-// when it is missing, negative or no number.
+// Seconds is an attribute in seconds, as a duration from 0 to a century, which all that is longer counts as; ok is
+// false when it is missing, negative or no number.
 func (s *Span) Seconds(key attribute.Key) (d time.Duration, ok bool) {
 	switch v := s.get(key); v.Type() {
 	case attribute.INT64:

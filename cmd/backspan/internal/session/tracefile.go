@@ -43,7 +43,8 @@ func ReadTraceFile(r io.Reader) (spans []Span, skipped int, err error) {
 			if bad != nil {
 				skipped++
 				if first == nil {
-					first = fmt.Errorf("trace file, line %d: want a {\"resourceSpans\": …} object of OTLP JSON: %w", number, bad)
+					const want = `want a {"resourceSpans": …} object of OTLP JSON`
+					first = fmt.Errorf("trace file, line %d: %s: %w", number, want, bad)
 				}
 			} else {
 				good++

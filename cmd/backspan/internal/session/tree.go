@@ -217,7 +217,8 @@ func adopt(nodes []*Node) {
 // around them as n says, the innermost. It is nil when there is none or more than one.
 func caller(n *Node, tries []*Node) *Node {
 	depth, deep := n.Number(semconv.DepthKey)
-	deep = deep || n.Failed() || n.Outcome() == Recovered // no depth is depth 0, but what succeeds at once need not say it
+	// No depth is depth 0, but what succeeds at once need not say it.
+	deep = deep || n.Failed() || n.Outcome() == Recovered
 	var around []*Node
 	for _, t := range tries {
 		if t.From.After(n.From) || t.To.Before(n.To) || t.under(n) || t.root().besides(n) {

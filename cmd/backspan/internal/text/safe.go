@@ -17,15 +17,15 @@ const (
 // maxMarks is how many combining marks one letter keeps. More would cover the lines around.
 const maxMarks = 4
 
-// Safe makes s, which may come from a server or a file, safe to show. Escape sequences are left out. Control characters
-// become their pictures (␀), letters that are invisible or change the direction of writing their numbers (⟨U+202E⟩),
-// broken UTF-8 the replacement character. Newlines and tabs stay. Of more than limit bytes both ends are kept: errors say
-// first what was tried, and last what happened.
+// Safe makes s, which may come from a server or a file, safe to show. Escape sequences are left out. Control
+// characters become their pictures (␀), letters that are invisible or change the direction of writing their numbers
+// (⟨U+202E⟩), broken UTF-8 the replacement character. Newlines and tabs stay. Of more than limit bytes both ends are
+// kept: errors say first what was tried, and last what happened.
 func Safe(s string, limit int) string {
 	if len(s) > limit {
-		head, tail := limit*3/4, limit/4
-		left := fmt.Sprintf(" […%d bytes left out…] ", len(s)-head-tail)
-		return Safe(strings.ToValidUTF8(s[:head], ""), limit) + left + Safe(strings.ToValidUTF8(s[len(s)-tail:], ""), limit)
+		head, tail := s[:limit*3/4], s[len(s)-limit/4:]
+		left := fmt.Sprintf(" […%d bytes left out…] ", len(s)-len(head)-len(tail))
+		return Safe(strings.ToValidUTF8(head, ""), limit) + left + Safe(strings.ToValidUTF8(tail, ""), limit)
 	}
 	if plain(s) {
 		return s
@@ -127,8 +127,8 @@ func hidden(r rune) bool {
 		unicode.Is(unicode.Noncharacter_Code_Point, r)
 }
 
-// Escape is the length of the complete escape sequence that s begins with, 0 for none. s is not empty. One without an end is none: it
-// must not hide the text after it.
+// Escape is the length of the complete escape sequence that s begins with, 0 for none. s is not empty. One without an
+// end is none: it must not hide the text after it.
 func Escape(s string) int {
 	switch {
 	case strings.HasPrefix(s, "\x1b["):

@@ -15,8 +15,8 @@ const (
 	maxFine     = 4  // of those that went well, once some must go
 )
 
-// fold shortens items to limit rows, or to the fewest there can be: what went wrong stays, and of what is alike the first
-// and the last. A fold says what it stands for. The steps are tried in order until there are few enough.
+// fold shortens items to limit rows, or to the fewest there can be: what went wrong stays, and of what is alike the
+// first and the last. A fold says what it stands for. The steps are tried in order until there are few enough.
 func fold(items []*item, limit int) []*item {
 	items = foldSiblings(items, maxSiblings)
 	siblings := func(n int) func() { return func() { items = foldSiblings(items, n) } }
@@ -100,8 +100,8 @@ func foldSiblings(items []*item, n int) []*item {
 	return kept
 }
 
-// choose picks the items to be shown, so that with a fold there are n: those that went wrong, the last one, and then the
-// first ones. Where folds stand between them there may be more.
+// choose picks the items to be shown, so that with a fold there are n: those that went wrong, the last one, and then
+// the first ones. Where folds stand between them there may be more.
 func choose(items []*item, n int) []bool {
 	keep := make([]bool, len(items))
 	if len(items) <= n && (len(items) <= maxTries || !isTry(items[0])) {

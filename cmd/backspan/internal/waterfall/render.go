@@ -29,8 +29,8 @@ const (
 	defaultRows  = 50
 )
 
-// Render draws s and its summary: the tree on the left, the times on the right, drawn to scale. Nothing in the spans can
-// break the picture or command the terminal. Without spans it says so. The error is w's.
+// Render draws s and its summary: the tree on the left, the times on the right, drawn to scale. Nothing in the spans
+// can break the picture or command the terminal. Without spans it says so. The error is w's.
 func Render(w io.Writer, s *session.Session, o Options) error {
 	p := newPicture(o)
 	p.draw(s)
