@@ -1,10 +1,12 @@
 package eventquery
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/backspan/backspan/cmd/backspan/internal/session"
 	"github.com/backspan/backspan/cmd/backspan/internal/term"
 	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/events"
@@ -31,7 +33,8 @@ func (s Style) Describe(l *events.Line) string {
 		more = append(more, "next in "+text.Seconds(delay))
 	}
 	if l.Detail(events.KeyResult).Is("failed") && l.Type().Is(events.TypeAttempt) {
-		more = append(more, "gave up")
+		outcome := session.Outcome(l.Detail(events.KeyOutcome).Text())
+		more = append(more, cmp.Or(outcome.Word(), "gave up"))
 	}
 	if len(more) > 0 {
 		b.WriteString(s.paint(term.Faint, " ("+strings.Join(more, ", ")+")"))

@@ -131,7 +131,7 @@ func (f *frame) plain(s string) string {
 
 func (f *frame) endedWords(l *term.Line, n *liveSpan) {
 	outcome := n.ended.Outcome()
-	if said := n.said(n.ended); said != "" {
+	if said := f.plain(n.said(n.ended)); said != "" {
 		l.Add(waterfall.StyleOf(outcome), said+"  ")
 	}
 	if outcome != session.Skipped {

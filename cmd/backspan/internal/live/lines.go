@@ -53,7 +53,7 @@ func (n *liveSpan) endLine(s *session.Span) string {
 	outcome := s.Outcome()
 	switch {
 	case outcome == session.Skipped:
-		return n.title() + ": " + outcome.Word()
+		return n.title() + ": " + n.said(s)
 	case n.kind == semconv.KindOperation && outcome == session.Succeeded:
 		return "" // as it should be
 	}

@@ -127,7 +127,8 @@ var told = map[attribute.Key]bool{
 	semconv.KindKey: true, semconv.SessionIDKey: true, semconv.ErrorTypeKey: true, semconv.OperationKey: true,
 	semconv.AttemptKey: true, semconv.DelayKey: true, semconv.NextDelayKey: true, semconv.ResultKey: true,
 	semconv.AttemptsKey: true, semconv.RetriedKey: true, semconv.TotalDelayKey: true, semconv.OutcomeKey: true,
-	semconv.PhaseNameKey: true, semconv.PhaseStatusKey: true, semconv.RunStatusKey: true, semconv.PhaseFallbackKey: true,
+	semconv.PhaseNameKey: true, semconv.PhaseStatusKey: true, semconv.PhaseFallbackKey: true, semconv.ParentOpKey: true,
+	semconv.RunNameKey: true, semconv.RunStatusKey: true, semconv.RunDryRunKey: true,
 	semconv.RecoveryAttemptedKey: true, semconv.RecoverySuccessKey: true, semconv.RecoveryAttemptsKey: true,
 }
 

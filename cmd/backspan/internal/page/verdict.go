@@ -34,6 +34,8 @@ func opening(o session.Outcome) string {
 		return "It failed after"
 	case session.Cancelled:
 		return "It was cancelled after"
+	case session.DryRun:
+		return "It was a dry run of"
 	case session.Unended:
 		return "It has not ended, or its end was not recorded; this is known of"
 	}

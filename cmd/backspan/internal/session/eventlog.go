@@ -52,7 +52,7 @@ func (e *ending) add(l *events.Line) {
 	case kind == events.TypeRunStart:
 		e.run = Unended
 	case kind == events.TypeRunEnd:
-		e.run = result
+		e.run = dryRunOr(result, l.Detail(events.KeyDryRun).Is("true"))
 	case kind == events.TypeAttempt && result != Retried:
 		e.operations = Failed
 	case kind == events.TypeStopped:

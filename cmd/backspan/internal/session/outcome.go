@@ -11,6 +11,7 @@ type Outcome string
 // The outcomes.
 const (
 	Succeeded    Outcome = semconv.OutcomeSuccess // at once
+	DryRun       Outcome = "dry_run"              // a run that did nothing, and did so well
 	Recovered    Outcome = semconv.OutcomeRecovered
 	FellBack     Outcome = "fell_back" // a phase whose result is its fallback's
 	Exhausted    Outcome = semconv.OutcomeExhausted
@@ -29,13 +30,13 @@ const (
 
 // Outcomes are all of them, in the order in which they are listed.
 var Outcomes = [...]Outcome{
-	Succeeded, Recovered, FellBack, Exhausted, Permanent, NotRetryable, RetryLater, Deadline, Budget, Panicked,
+	Succeeded, DryRun, Recovered, FellBack, Exhausted, Permanent, NotRetryable, RetryLater, Deadline, Budget, Panicked,
 	Cancelled, Failed, Retried, Skipped, Unended,
 }
 
 var words = map[Outcome]string{
-	Succeeded: "succeeded", Recovered: "recovered", FellBack: "fell back", Exhausted: "exhausted", Permanent: "permanent",
-	NotRetryable: "not retryable", RetryLater: "told to retry later",
+	Succeeded: "succeeded", DryRun: "dry run", Recovered: "recovered", FellBack: "fell back", Exhausted: "exhausted",
+	Permanent: "permanent", NotRetryable: "not retryable", RetryLater: "told to retry later",
 	Deadline: "out of time", Budget: "budget spent", Panicked: "panicked", Cancelled: "cancelled", Failed: "failed",
 	Retried: "failed, retried", Skipped: "skipped", Unended: "not ended",
 }
@@ -55,7 +56,7 @@ func (s *Span) Outcome() Outcome {
 	case semconv.KindAttempt, semconv.KindRecovery, semconv.KindFallback:
 		o = Outcome(s.Text(semconv.ResultKey))
 	case semconv.KindRun:
-		o = Outcome(s.Text(semconv.RunStatusKey))
+		o = dryRunOr(Outcome(s.Text(semconv.RunStatusKey)), s.Flag(semconv.RunDryRunKey))
 	case semconv.KindPhase:
 		switch {
 		case s.Flag(semconv.PhaseFallbackKey):
@@ -67,7 +68,7 @@ func (s *Span) Outcome() Outcome {
 		}
 	}
 	switch {
-	case words[o] != "" && !(s.Failed() && (o == Succeeded || o.Saved())):
+	case words[o] != "" && !(s.Failed() && (o == Succeeded || o == DryRun || o.Saved())):
 		return o
 	case s.Failed():
 		return Failed
@@ -77,8 +78,16 @@ func (s *Span) Outcome() Outcome {
 	return Succeeded
 }
 
-// Said is the end of s in words, after so many tries without the fallback: "exhausted, 4 attempts". It is empty for a
-// try and for what succeeded at once.
+// dryRunOr is the outcome of a run, which is no success when it was a dry one.
+func dryRunOr(o Outcome, dry bool) Outcome {
+	if dry && o == Succeeded {
+		return DryRun
+	}
+	return o
+}
+
+// Said is the end of s in words, after so many tries without the fallback: "exhausted, 4 attempts", "skipped: dry
+// run". It is empty for a try and for what succeeded at once, and safe to show.
 func (s *Span) Said(tries int) string {
 	o := s.Outcome()
 	switch {
@@ -90,6 +99,8 @@ func (s *Span) Said(tries int) string {
 		return o.Word() + ", " + text.Plural(tries-1, "recovery", "recoveries")
 	case s.IsTry(), s.Kind == "", o == Succeeded:
 		return ""
+	case o == Skipped && s.Text(semconv.PhaseReasonKey) != "":
+		return o.Word() + ": " + text.Line(s.Text(semconv.PhaseReasonKey))
 	}
 	return o.Word()
 }

@@ -12,7 +12,8 @@ import (
 
 func TestSaid(t *testing.T) {
 	outcome, status := semconv.OutcomeKey.String, semconv.PhaseStatusKey.String
-	recoveries := semconv.RecoveryAttemptsKey.Int
+	recoveries, reason := semconv.RecoveryAttemptsKey.Int, semconv.PhaseReasonKey.String
+	dry := semconv.RunDryRunKey.Bool(true)
 	fell, saved := semconv.PhaseFallbackKey.Bool(true), semconv.RecoverySuccessKey.Bool(true)
 	for _, c := range []struct {
 		kind   string
@@ -30,12 +31,17 @@ func TestSaid(t *testing.T) {
 		{semconv.KindOperation, true, nil, 3, "failed, 3 attempts"},
 		{semconv.KindPhase, false, []attribute.KeyValue{status("success")}, 1, ""},
 		{semconv.KindPhase, false, []attribute.KeyValue{status("skipped")}, 0, "skipped"},
+		{semconv.KindPhase, false, []attribute.KeyValue{status("skipped"), reason("it needs\n\x1b[2Ja")}, 0, "skipped: it needs a"},
 		{semconv.KindPhase, false, []attribute.KeyValue{status("success"), saved, recoveries(2)}, 3, "recovered, 2 recoveries"},
 		{semconv.KindPhase, false, []attribute.KeyValue{status("success"), fell, recoveries(1)}, 2, "fell back after 1 recovery"},
 		{semconv.KindPhase, false, []attribute.KeyValue{status("success"), fell}, 1, "fell back"},
 		{semconv.KindPhase, true, []attribute.KeyValue{status("failed"), recoveries(3)}, 4, "failed, 3 recoveries"},
 		{semconv.KindRun, false, []attribute.KeyValue{semconv.RunStatusKey.String("success")}, 0, ""},
+		{semconv.KindRun, false, []attribute.KeyValue{semconv.RunStatusKey.String("success"), dry}, 0, "dry run"},
+		{semconv.KindRun, true, []attribute.KeyValue{semconv.RunStatusKey.String("failed"), dry}, 0, "failed"},
 		{semconv.KindRun, true, []attribute.KeyValue{semconv.RunStatusKey.String("cancelled")}, 0, "cancelled"},
+		{semconv.KindOperation, true, []attribute.KeyValue{outcome("not_retryable")}, 2, "not retryable, 2 attempts"},
+		{semconv.KindOperation, true, []attribute.KeyValue{outcome("retry_later")}, 1, "told to retry later"},
 		{semconv.KindAttempt, true, []attribute.KeyValue{semconv.ResultKey.String("failed")}, 0, ""},
 		{"", true, nil, 0, ""},
 	} {

@@ -62,7 +62,7 @@ func (s *Session) Outcome() Outcome {
 		}
 		ends[o] = true
 	}
-	for _, o := range [...]Outcome{Failed, Cancelled, Unended} {
+	for _, o := range [...]Outcome{Failed, Cancelled, Unended, DryRun} {
 		if ends[o] {
 			return o
 		}

@@ -146,7 +146,7 @@ func barOf(n *session.Node) bar {
 // Mark is how s ended, in one letter.
 func Mark(s *session.Span) term.Mark {
 	switch s.Outcome() {
-	case session.Skipped:
+	case session.Skipped, session.DryRun:
 		return term.Skipped
 	case session.Cancelled:
 		return term.Cancelled
@@ -164,7 +164,7 @@ func StyleOf(o session.Outcome) term.Style {
 	switch {
 	case o.Saved(), o == session.Unended:
 		return term.Yellow
-	case o == session.Succeeded, o == session.Skipped:
+	case o == session.Succeeded, o == session.Skipped, o == session.DryRun:
 		return term.Plain
 	}
 	return term.Red

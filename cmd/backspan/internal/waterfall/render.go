@@ -73,7 +73,9 @@ func (p *picture) draw(s *session.Session) {
 	}
 	if p.ASCII {
 		for _, it := range rows(items) {
-			it.name, it.note.err, it.took = text.ASCII(it.name), text.ASCII(it.note.err), text.ASCII(it.took)
+			for _, s := range [...]*string{&it.name, &it.note.said, &it.note.err, &it.took} {
+				*s = text.ASCII(*s)
+			}
 		}
 	}
 	p.layout = p.measure(items)

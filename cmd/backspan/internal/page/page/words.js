@@ -5,7 +5,9 @@ const data = JSON.parse(byId('data').textContent);
 const WORDS = Object.fromEntries(data.words); // the states as people read them
 
 // Which icon a state has; the others are failures.
-const ICONS = { success: 'ok', recovered: 'ok', fell_back: 'ok', skipped: 'skipped', open: 'open', cancelled: 'cancelled' };
+const ICONS = {
+  success: 'ok', recovered: 'ok', fell_back: 'ok', skipped: 'skipped', dry_run: 'skipped', open: 'open', cancelled: 'cancelled',
+};
 const SHAPES = {
   ok: 'M2 6.5 5 9.5 10.5 3', failed: 'M2.5 2.5l7 7m0-7-7 7', skipped: 'M3 6h6',
   open: 'M2 6h1.2M5.4 6h1.2M8.8 6H10', cancelled: 'M2.5 9.5l7-7M11 6A5 5 0 1 1 1 6a5 5 0 0 1 10 0Z',
