@@ -1,10 +1,13 @@
 package drawn
 
 import (
+	"context"
 	"strings"
 	"testing"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/session"
+	"github.com/backspan/backspan/cmd/backspan/internal/waterfall"
+	"github.com/backspan/backspan/orchestrator"
 )
 
 func openSession(t *testing.T, path string) *session.Session {
@@ -40,16 +43,42 @@ func TestEventsTellTheSameStory(t *testing.T) {
 	}
 }
 
-// The list says how each session ended, from either file, without reading it in all.
+// dry is a dry run of a pipeline of one phase, which has nothing to do in it.
+func dry(ctx context.Context) {
+	pipeline := orchestrator.Pipeline{Name: "nightly", Phases: []orchestrator.Phase{
+		{Name: "load", Run: func(context.Context, orchestrator.Input) (any, error) { return nil, errRefused }},
+	}}
+	_, _ = pipeline.Run(ctx, orchestrator.Options{RunID: nightlyID, DryRun: true}) // the spans say how it ended
+}
+
+// The list says how each session ended, from either file, without reading it in all. A dry run is no success.
 func TestListSaysHowSessionsEnded(t *testing.T) {
-	r := recordFiles(t, nightly)
+	for want, run := range map[session.Outcome]func(context.Context){session.Failed: nightly, session.DryRun: dry} {
+		r := recordFiles(t, run)
+		for _, path := range []string{r.trace, r.events} {
+			log, err := session.Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := log.Sessions[0].Outcome; got != want || got != openSession(t, path).Outcome() {
+				t.Errorf("%s: the list says %q, the session %q; want both %q", path, got, openSession(t, path).Outcome(), want)
+			}
+		}
+	}
+}
+
+// Why a phase was skipped is told from either file.
+func TestSkippedPhasesSayWhy(t *testing.T) {
+	r := recordFiles(t, dry)
 	for _, path := range []string{r.trace, r.events} {
-		log, err := session.Open(path)
-		if err != nil {
+		var b strings.Builder
+		if err := waterfall.Render(&b, openSession(t, path), waterfall.Options{}); err != nil {
 			t.Fatal(err)
 		}
-		if got := log.Sessions[0].Outcome; got != session.Failed || got != openSession(t, path).Outcome() {
-			t.Errorf("%s: the list says %q, the session %q; want both failed", path, got, openSession(t, path).Outcome())
+		for _, want := range []string{"- nightly  dry run ", "- load  skipped: dry run"} {
+			if !strings.Contains(b.String(), want) {
+				t.Errorf("%s: no %q in\n%s", path, want, b.String())
+			}
 		}
 	}
 }
