@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/internal/nearest"
 )
 
@@ -64,13 +65,13 @@ func wantOf(invalid *pflag.InvalidValueError) error {
 }
 
 // ParseBool reads what flags and variables take for yes and no.
-func ParseBool(text string) (bool, error) {
-	value, err := strconv.ParseBool(text)
+func ParseBool(word string) (bool, error) {
+	value, err := strconv.ParseBool(word)
 	if err == nil {
 		return value, nil
 	}
-	meant := nearest.Ask(text, []string{"true", "false"})
-	switch strings.ToLower(text) {
+	meant := nearest.Ask(word, []string{"true", "false"})
+	switch strings.ToLower(word) {
 	case "yes", "on", "y":
 		meant = " (did you mean true?)"
 	case "no", "off", "n":
@@ -82,7 +83,11 @@ func ParseBool(text string) (bool, error) {
 // NotNegative says which of the flags, numbers or durations, is below 0.
 func NotNegative(f *pflag.FlagSet, names ...string) error {
 	for _, name := range names {
-		if value := f.Lookup(name).Value.String(); strings.HasPrefix(value, "-") {
+		value := f.Lookup(name).Value.String()
+		if d, err := f.GetDuration(name); err == nil {
+			value = text.Exact(d)
+		}
+		if strings.HasPrefix(value, "-") {
 			return BadValue("--"+name, value, errors.New("want 0 or more"))
 		}
 	}
@@ -100,7 +105,7 @@ func NotAbove(f *pflag.FlagSet, name, limit string) error {
 		return err
 	}
 	if most > 0 && given > most {
-		return BadValue("--"+name, given.String(), fmt.Errorf("want at most --%s, which is %v", limit, most))
+		return BadValue("--"+name, text.Exact(given), fmt.Errorf("want at most --%s, which is %s", limit, text.Exact(most)))
 	}
 	return nil
 }
@@ -124,12 +129,12 @@ func (v *choice[T]) String() string { return string(*v.value) }
 func (v *choice[T]) Type() string { return strings.Join(texts(v.words), "|") }
 
 // Set takes one of the words.
-func (v *choice[T]) Set(text string) error {
+func (v *choice[T]) Set(typed string) error {
 	words := texts(v.words)
-	if i := slices.Index(words, text); i >= 0 {
+	if i := slices.Index(words, typed); i >= 0 {
 		*v.value = v.words[i]
 		return nil
 	}
 	last := len(words) - 1
-	return fmt.Errorf("want %s or %s%s", strings.Join(words[:last], ", "), words[last], nearest.Ask(text, words))
+	return fmt.Errorf("want %s or %s%s", strings.Join(words[:last], ", "), words[last], nearest.Ask(typed, words))
 }

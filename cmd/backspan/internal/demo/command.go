@@ -55,7 +55,7 @@ Exit code: 0 all well, 1 the pipeline failed, 2 usage, 129, 130, 131 or 143 ende
   backspan demo --scenario outage --max-retries 1
   backspan demo --seed 7 --json | jq .phases[].recovery
   docker compose up -d && backspan demo`,
-		Args:              cobra.NoArgs,
+		Args:              cli.Args(0, 0),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE:              func(c *cobra.Command, _ []string) error { return o.run(c.Context()) },
 	}

@@ -45,7 +45,7 @@ Exit code: 0 no problem, 1 there is one, 2 usage.`,
   backspan doctor --otlp-endpoint https://collector.example.com --otlp-header "authorization=Bearer $TOKEN"
   OTEL_TRACES_SAMPLER=always_off backspan doctor
   backspan doctor --json | jq '.checks[] | select(.status == "problem")'`,
-		Args:              cobra.NoArgs,
+		Args:              cli.Args(0, 0),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE:              func(c *cobra.Command, _ []string) error { return o.run(c.Context()) },
 	}

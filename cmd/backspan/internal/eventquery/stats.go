@@ -64,7 +64,7 @@ type ErrorCount struct {
 	Example string `json:"example"`
 }
 
-// Stats returns what was counted, what hurts most first: what was given up, then the time lost waiting.
+// Stats returns what was counted, what hurts most first: what was given up, then the time spent waiting.
 func (c *Counter) Stats() Stats {
 	s := Stats{
 		Records: c.records, First: string(c.span.first), Last: string(c.span.last), Sessions: len(c.sessions), Dropped: c.dropped,

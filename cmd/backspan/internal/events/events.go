@@ -104,10 +104,10 @@ func (o *Options) newCount() *cobra.Command {
 func (o *Options) newStats() *cobra.Command {
 	return &cobra.Command{
 		Use: "stats [FILE...]", Args: cobra.ArbitraryArgs,
-		Short: "Sum up each operation: attempts, recoveries, time lost, errors",
+		Short: "Sum up each operation: attempts, recoveries, waits, errors",
 		Long: `Stats sums up each operation that had a failed attempt, what hurts most first: how often it was
 asked for and how many calls that became (retry amplification), how many were retried, recovered and given up,
-the time lost waiting, and the commonest errors. Operations that succeed at once write no event and are in no
+the time spent waiting, and the commonest errors. Operations that succeed at once write no event and are in no
 number. Then each phase that failed, if only at first: whether a recovery or its fallback saved it, or it was
 lost.`,
 		Example: `  backspan events stats --since 1d
@@ -119,7 +119,7 @@ lost.`,
 func (o *Options) newFollow() *cobra.Command {
 	fromStart := false
 	c := &cobra.Command{
-		Use: "follow [FILE]", Short: "List events as they are written, across rotations", Args: cobra.MaximumNArgs(1),
+		Use: "follow [FILE]", Short: "List events as they are written, across rotations", Args: cli.Args(0, 1),
 		Example: `  backspan events follow --level error
   backspan events follow --from-start --json | jq --unbuffered .message`,
 		RunE: func(c *cobra.Command, files []string) error { return o.follow(c.Context(), files, fromStart) },

@@ -34,7 +34,7 @@ An events file knows less than a trace file, and the page says what.`,
   backspan report build/trace.json --session 4786a9a2
   backspan report --list
   backspan report -o - | gzip > report.html.gz`,
-		Args:              cobra.MaximumNArgs(1),
+		Args:              cli.Args(0, 1),
 		ValidArgsFunction: completeSource,
 		RunE:              func(_ *cobra.Command, args []string) error { return o.run(args) },
 	}

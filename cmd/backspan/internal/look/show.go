@@ -35,7 +35,7 @@ Long pictures are folded to what went wrong; --all shows every row.`,
   backspan show 4786a9a2
   backspan show build/trace.json --all | less
   backspan show --list`,
-		Args:              cobra.MaximumNArgs(1),
+		Args:              cli.Args(0, 1),
 		ValidArgsFunction: completeSource,
 		RunE:              func(_ *cobra.Command, args []string) error { return o.run(args) },
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/command"
+	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/orchestrator"
 )
 
@@ -59,18 +60,18 @@ func (r *reader) checkSteps(phase Phase, key string) {
 	}
 }
 
-// checkDelays refuses a base_delay above max_delay. places are the keys of the policies that said either, the innermost
-// first: the complaint is about the one that was said last.
-func (r *reader) checkDelays(policy command.Policy, places ...string) {
+// checkDelays refuses a base_delay above max_delay. keys are those of the policies that may have set either, the
+// innermost first. The complaint is about the innermost policy that did.
+func (r *reader) checkDelays(policy command.Policy, keys ...string) {
 	resolved := policy.Resolve(0)
-	base, most := resolved.BaseDelay, resolved.MaxDelay
-	if base <= most {
+	if resolved.BaseDelay <= resolved.MaxDelay {
 		return
 	}
-	for _, place := range places {
-		key, want := place+".base_delay", fmt.Sprintf("is %v, want at most max_delay, which is %v", base, most)
+	base, most := text.Exact(resolved.BaseDelay), text.Exact(resolved.MaxDelay)
+	for _, policyKey := range keys {
+		key, want := policyKey+".base_delay", fmt.Sprintf("is %s, want at most max_delay, which is %s", base, most)
 		if r.nodes[key] == nil {
-			key, want = place+".max_delay", fmt.Sprintf("is %v, want at least base_delay, which is %v", most, base)
+			key, want = policyKey+".max_delay", fmt.Sprintf("is %s, want at least base_delay, which is %s", most, base)
 		}
 		switch {
 		case r.nodes[key] == nil: // said further out

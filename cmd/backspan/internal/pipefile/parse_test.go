@@ -59,7 +59,7 @@ func TestWhatIsRefused(t *testing.T) {
 		{"a negative duration", head + one("a", "timeout: -5s"), `f:3:52: phases[0].timeout: is -5s, want 0 or more`},
 		{"a century", head + one("a", "timeout: 900000h"), `f:3:52: phases[0].timeout: is 900000h, want at most 87600h0m0s`},
 		{"too few retries", "name: n\nretry: {max_retries: -1}\nphases:\n" + one("a", ""), `f:2:22: retry.max_retries: is -1, want 0 to 999999, or unlimited`},
-		{"a first delay above the longest", "name: n\nretry: {base_delay: 2m}\nphases:\n" + one("a", "") + one("b", ""), `f:2:21: retry.base_delay: is 2m0s, want at most max_delay, which is 30s`},
+		{"a first delay above the longest", "name: n\nretry: {base_delay: 2m}\nphases:\n" + one("a", "") + one("b", ""), `f:2:21: retry.base_delay: is 2m, want at most max_delay, which is 30s`},
 		{"a longest delay below the first", "name: n\nrecovery: {base_delay: 9s}\nphases:\n" + one("a", "recovery: {max_delay: 1s}"), `f:4:65: phases[0].recovery.max_delay: is 1s, want at least base_delay, which is 9s`},
 		{"a multiplier that shrinks", "name: n\nretry: {multiplier: .5}\nphases:\n" + one("a", ""), `f:2:21: retry.multiplier: is .5, want a number of at least 1`},
 		{"a multiplier that is no number", "name: n\nretry: {multiplier: .nan}\nphases:\n" + one("a", ""), `f:2:21: retry.multiplier: is .nan, want a number of at least 1`},

@@ -43,7 +43,7 @@ func (p Phase) write(b *strings.Builder, number int) {
 		fmt.Fprintf(b, ", needs %s", strings.Join(p.Needs, ", "))
 	}
 	if p.Timeout > 0 {
-		fmt.Fprintf(b, ", timeout %s", short(time.Duration(p.Timeout)))
+		fmt.Fprintf(b, ", timeout %s", text.Exact(time.Duration(p.Timeout)))
 	}
 	b.WriteByte('\n')
 	width := 0
@@ -113,10 +113,10 @@ func delays(p retry.Policy) string {
 		said += fmt.Sprintf(" (at most, with %v jitter)", p.Jitter)
 	}
 	if p.AttemptTimeout > 0 {
-		said += "; each try at most " + short(p.AttemptTimeout)
+		said += "; each try at most " + text.Exact(p.AttemptTimeout)
 	}
 	if p.MaxElapsed > 0 && p.MaxRetries != retry.Never {
-		said += "; no wait past " + short(p.MaxElapsed)
+		said += "; no wait past " + text.Exact(p.MaxElapsed)
 	}
 	return said
 }
@@ -135,7 +135,7 @@ func listDelays(p retry.Policy) string {
 			list = append(list, "…")
 			break
 		}
-		list = append(list, short(d))
+		list = append(list, text.Duration(d))
 	}
 	return strings.Join(list, ", ")
 }
@@ -151,7 +151,7 @@ func (b Bound) String() string {
 	case b.Waits == 0:
 		waits = "no waiting"
 	case b.Waits < forever:
-		waits = short(b.Waits) + " of waiting"
+		waits = text.Duration(b.Waits) + " of waiting"
 	}
 	if b.Endless != "" {
 		return fmt.Sprintf("%s, %s, no limit in all: %s", commands, waits, b.Endless)
@@ -159,20 +159,5 @@ func (b Bound) String() string {
 	if b.Time == forever {
 		return fmt.Sprintf("%s, %s, centuries in all", commands, waits)
 	}
-	return fmt.Sprintf("%s, %s, %s in all", commands, waits, short(b.Time))
-}
-
-// short writes a duration to the millisecond, without what is zero at its end: 1m30s, 5m, 2h.
-func short(d time.Duration) string {
-	if d >= time.Millisecond {
-		d = d.Round(time.Millisecond)
-	}
-	said := d.String()
-	if strings.HasSuffix(said, "m0s") {
-		said = strings.TrimSuffix(said, "0s")
-	}
-	if strings.HasSuffix(said, "h0m") {
-		said = strings.TrimSuffix(said, "0m")
-	}
-	return said
+	return fmt.Sprintf("%s, %s, %s in all", commands, waits, text.Duration(b.Time))
 }

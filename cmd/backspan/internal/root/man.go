@@ -16,7 +16,7 @@ func newMan(std cli.Streams) *cobra.Command {
 		Long: `Man writes a man page for each command into a directory, which is made when it is missing. The
 pages hold what --help shows.`,
 		Example:           `  backspan man ~/.local/share/man/man1 && man backspan-events`,
-		Args:              cobra.ExactArgs(1),
+		Args:              cli.Args(1, 1),
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveFilterDirs),
 		RunE: func(c *cobra.Command, args []string) error {
 			version := "backspan"

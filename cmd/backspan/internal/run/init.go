@@ -30,7 +30,7 @@ type.`,
 		Example: `  backspan init && backspan run
   backspan init nightly.yaml
   backspan init --schema > pipeline.schema.json`,
-		Args: cobra.MaximumNArgs(1),
+		Args: cli.Args(0, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if schema {
 				if len(args) > 0 {

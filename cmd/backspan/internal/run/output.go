@@ -1,7 +1,6 @@
 package run
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -12,12 +11,13 @@ import (
 	"syscall"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
+	"github.com/backspan/backspan/cmd/backspan/internal/steps"
 	"github.com/backspan/backspan/cmd/backspan/internal/term"
 	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/cmd/backspan/internal/watch"
 )
 
-// A sharedWriter lets several write to one place, one at a time.
+// A sharedWriter lets several goroutines write to w, one at a time.
 type sharedWriter struct {
 	mu     *sync.Mutex
 	w      io.Writer
@@ -43,10 +43,11 @@ func (s *sharedWriter) lost() error {
 }
 
 // sharedStreams are the streams of a run, and where its commands write once a watch watches them. On a terminal that
-// is above what the watch draws there. Elsewhere stdout stays stdout and stderr stays stderr; one lock is around
-// them, because both may be the same file, and nothing is to come between the ends of a line. lost says whether some
-// of stdout could not be written.
-func (o *Options) sharedStreams() (_ cli.Streams, childOut func(*watch.Watch) (stdout, stderr io.Writer), lost func() error) {
+// is above what the watch draws there. Elsewhere stdout stays stdout and stderr stays stderr. One lock is around both,
+// because both may be the same file, and lines must not be mixed. lost says whether some of stdout could not be written.
+func (o *Options) sharedStreams() (
+	_ cli.Streams, childOut func(*watch.Watch) (stdout, stderr steps.Stream), lost func() error,
+) {
 	std := o.Streams
 	mu := new(sync.Mutex)
 	onOut, onErr := redraws(o.Out), redraws(o.Err)
@@ -54,18 +55,16 @@ func (o *Options) sharedStreams() (_ cli.Streams, childOut func(*watch.Watch) (s
 		std.Err = &sharedWriter{mu: mu, w: o.Err}
 	}
 	out := &sharedWriter{mu: mu, w: o.Out}
-	return std, func(w *watch.Watch) (stdout, stderr io.Writer) {
-		stdout, stderr = out, std.Err
-		if onErr {
-			stderr = &screenWriter{w.Live}
+	return std, func(w *watch.Watch) (stdout, stderr steps.Stream) {
+		stdout, stderr = steps.Stream{To: out}, steps.Stream{To: std.Err}
+		if onOut {
+			stdout.Edit = printable
 		}
-		switch {
-		case o.json: // stdout is for the report
+		if onErr {
+			stderr = steps.Stream{To: w.Live, Edit: printable}
+		}
+		if o.json || onOut && onErr { // with --json, stdout is for the report
 			stdout = stderr
-		case onOut && onErr:
-			stdout = stderr
-		case onOut:
-			stdout = &screenWriter{stdout}
 		}
 		return stdout, stderr
 	}, out.lost
@@ -76,28 +75,11 @@ func redraws(w io.Writer) bool {
 	return file != nil && term.Of(file, os.Getenv).Redraw
 }
 
-// A screenWriter takes out of lines what would write elsewhere on a terminal than where the line is: what moves the
-// cursor, and, as of a progress bar, all but what stood in its place last. Colours stay.
-type screenWriter struct{ to io.Writer }
-
-func (s *screenWriter) Write(p []byte) (int, error) {
-	var out []byte
-	for line := range bytes.Lines(p) {
-		out = append(append(out, tame(string(bytes.TrimRight(line, "\r\n")))...), '\n')
-	}
-	if _, err := s.to.Write(out); err != nil {
-		return 0, err
-	}
-	return len(p), nil
-}
-
-// tame is a line without its newline and without commands to the terminal, except for colors. Its label, up to the
-// first |, stays when a carriage return writes over the rest.
-func tame(line string) string {
-	if last := strings.LastIndexByte(line, '\r'); last >= 0 {
-		label := strings.Index(line, " | ") + len(" | ")
-		line = line[:label] + line[last+1:]
-	}
+// printable returns line without what moves the cursor of a terminal. Of a progress bar, which rewrites its line after
+// carriage returns, the last state stays. Colours stay.
+func printable(line string) string {
+	line = strings.TrimRight(line, "\r")
+	line = line[strings.LastIndexByte(line, '\r')+1:]
 	var out strings.Builder
 	reset := ""
 	for line != "" {

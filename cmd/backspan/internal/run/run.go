@@ -74,7 +74,7 @@ by a signal.`,
   backspan run nightly.yaml --dry-run
   backspan run nightly.yaml --from analysis
   backspan run nightly.yaml --json | jq '.phases[] | {phase, status}'`,
-		Args:              cobra.MaximumNArgs(1),
+		Args:              cli.Args(0, 1),
 		ValidArgsFunction: cobra.FixedCompletions([]string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt),
 		RunE: func(c *cobra.Command, args []string) error {
 			path := defaultPipeline
@@ -236,7 +236,7 @@ func (o *Options) start(ctx context.Context, whole, file *pipefile.File, values 
 	w.End(ctx)
 	addUnselected(&report, whole)
 
-	err = errors.Join(lost(), o.tell(std, w, w.Report(report)))
+	err = errors.Join(lost(), o.writeResults(std, w, w.Report(report)))
 	if runErr != nil {
 		return errors.Join(err, cli.ExitOf(ctx, w.Err(runErr)))
 	}
@@ -247,8 +247,8 @@ func (o *Options) start(ctx context.Context, whole, file *pipefile.File, values 
 // and output is waited for.
 const extraGrace = 5 * time.Second
 
-// tell hands out what is known of a run that ended.
-func (o *Options) tell(std cli.Streams, w *watch.Watch, report orchestrator.Report) error {
+// writeResults writes what is known of a run that ended: report, picture and page.
+func (o *Options) writeResults(std cli.Streams, w *watch.Watch, report orchestrator.Report) error {
 	var failures []error
 	if o.json && !o.dryRun {
 		failures = append(failures, cli.WriteJSON(std.Out, report))

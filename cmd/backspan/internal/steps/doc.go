@@ -1,6 +1,6 @@
 // Package steps runs the commands of a pipeline file.
 //
-//	r := &steps.Runner{Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(), Values: values}
+//	r := &steps.Runner{Stdout: steps.Stream{To: os.Stdout}, Environ: os.Environ(), Values: values}
 //	report, err := r.Pipeline(file).Run(ctx, orchestrator.Options{EnableRecovery: true})
 //
 // Each phase of the file is a phase of the pipeline, and each step one operation in it. A command is told the outputs

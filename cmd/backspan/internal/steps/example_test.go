@@ -31,7 +31,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	r := &steps.Runner{Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ()}
+	r := &steps.Runner{Stdout: steps.Stream{To: os.Stdout}, Environ: os.Environ()}
 	report, err := r.Pipeline(file).Run(context.Background(), orchestrator.Options{})
 	fmt.Println(report.Status, err)
 	// Output:

@@ -8,19 +8,30 @@ import (
 // maxLine is how many bytes of a line are kept until its end comes.
 const maxLine = 64 << 10
 
-// lines writes complete lines to another writer, with a label in front of each.
+// A Stream is where commands write.
+type Stream struct {
+	To   io.Writer                // nil: nowhere. A Write has complete lines, with the step's name in front of each
+	Edit func(line string) string // changes a line, without name and newline, before it is written; may be nil
+}
+
+// lines writes complete lines to a stream, with a label in front of each.
 type lines struct {
+	Stream
 	label   string
-	to      io.Writer // nil: nowhere
 	partial []byte
 	err     error
 }
 
-func newLines(label string, to io.Writer) *lines { return &lines{label: label + " | ", to: to} }
+func newLines(label string, to Stream) *lines {
+	if to.Edit != nil {
+		label = to.Edit(label)
+	}
+	return &lines{Stream: to, label: label + " | "}
+}
 
-// Write fails when to has failed, so that the command gets a broken pipe as it would without backspan.
+// Write fails when l.To has failed, so that the command gets a broken pipe as it would without backspan.
 func (l *lines) Write(p []byte) (int, error) {
-	if l.to == nil {
+	if l.To == nil {
 		return len(p), nil
 	}
 	l.partial = append(l.partial, p...)
@@ -47,9 +58,15 @@ func (l *lines) end() {
 func (l *lines) write(text []byte) {
 	labelled := make([]byte, 0, len(text)+len(l.label)*(1+bytes.Count(text, []byte("\n"))))
 	for line := range bytes.Lines(text) {
-		labelled = append(append(labelled, l.label...), line...)
+		labelled = append(labelled, l.label...)
+		if l.Edit == nil {
+			labelled = append(labelled, line...)
+			continue
+		}
+		edited := l.Edit(string(bytes.TrimSuffix(line, []byte("\n"))))
+		labelled = append(append(labelled, edited...), '\n')
 	}
-	if _, err := l.to.Write(labelled); err != nil && l.err == nil {
+	if _, err := l.To.Write(labelled); err != nil && l.err == nil {
 		l.err = err
 	}
 }

@@ -5,7 +5,6 @@ package steps
 import (
 	"errors"
 	"fmt"
-	"io"
 	"testing"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/pipefile"
@@ -32,7 +31,7 @@ func TestAnEndThatIsNotRetriedIsFinalForThePhaseToo(t *testing.T) {
 			t.Fatal(err)
 		}
 		ctx, rec := retrytest.Record(t, t.Context())
-		r := &Runner{Stdout: io.Discard, Stderr: io.Discard}
+		r := &Runner{}
 		report, err := r.Pipeline(file).Run(ctx, orchestrator.Options{EnableRecovery: true})
 		recoveries := 0
 		if recovery := report.Phases[0].Recovery; recovery != nil {

@@ -1,7 +1,6 @@
 package steps
 
 import (
-	"io"
 	"os"
 	"sync"
 	"syscall"
@@ -12,9 +11,8 @@ import (
 
 // A Runner runs the commands of one run. It is made for one run and used once.
 type Runner struct {
-	// Stdout and Stderr get what the commands write, with the step's name in front of each line. A Write has complete
-	// lines; Writes come from several goroutines at once.
-	Stdout, Stderr io.Writer
+	// Stdout and Stderr get what the commands write. Writes come from several goroutines at once.
+	Stdout, Stderr Stream
 
 	Environ []string          // the environment that the commands' own is built upon, as name=value
 	Values  map[string]string // of the file's vars; see pipefile.File.Values

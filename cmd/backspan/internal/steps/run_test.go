@@ -14,7 +14,7 @@ import (
 
 func TestLines(t *testing.T) {
 	var out bytes.Buffer
-	l := newLines("s", &out)
+	l := newLines("s", Stream{To: &out})
 	for _, part := range []string{"on", "e\ntwo\nth", "", "ree\n", "\n", "end"} {
 		if n, err := l.Write([]byte(part)); n != len(part) || err != nil {
 			t.Fatalf("wrote %d of %d: %v", n, len(part), err)
@@ -27,10 +27,25 @@ func TestLines(t *testing.T) {
 	}
 }
 
+// An edit sees neither the name nor the newline, whatever stands in them.
+func TestLinesAreEdited(t *testing.T) {
+	var out bytes.Buffer
+	l := newLines("a | b", Stream{To: &out, Edit: func(line string) string { return "<" + line + ">" }})
+	for _, part := range []string{"one | two\n\nend"} {
+		if _, err := l.Write([]byte(part)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.end()
+	if got, want := out.String(), "<a | b> | <one | two>\n<a | b> | <>\n<a | b> | <end>\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // A line without an end must not be kept for ever.
 func TestAnEndlessLineIsBroken(t *testing.T) {
 	var out bytes.Buffer
-	l := newLines("s", &out)
+	l := newLines("s", Stream{To: &out})
 	for range 5 {
 		if _, err := l.Write(bytes.Repeat([]byte("x"), maxLine/4+1)); err != nil {
 			t.Fatal(err)
@@ -48,7 +63,7 @@ var errClosed = errors.New("nobody reads")
 func (closed) Write([]byte) (int, error) { return 0, errClosed }
 
 func TestNobodyReadsTheLines(t *testing.T) {
-	if _, err := newLines("s", closed{}).Write([]byte("x\n")); !errors.Is(err, errClosed) {
+	if _, err := newLines("s", Stream{To: closed{}}).Write([]byte("x\n")); !errors.Is(err, errClosed) {
 		t.Errorf("error = %v, want %v", err, errClosed)
 	}
 }

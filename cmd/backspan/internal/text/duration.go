@@ -32,6 +32,18 @@ func Duration(d time.Duration) string {
 	return twoUnits(d, 24*time.Hour, "d", time.Hour, "h")
 }
 
+// Exact writes a duration that somebody configured, to its last digit: 1h, 1m30s, 2.001s.
+func Exact(d time.Duration) string {
+	text := d.String()
+	if minutes, whole := strings.CutSuffix(text, "m0s"); whole {
+		text = minutes + "m"
+	}
+	if hours, whole := strings.CutSuffix(text, "h0m"); whole {
+		text = hours + "h"
+	}
+	return text
+}
+
 // Seconds writes a number of seconds as Duration does.
 func Seconds(seconds float64) string {
 	return Duration(time.Duration(min(seconds*float64(time.Second), math.MaxInt64/2)))

@@ -61,3 +61,15 @@ func TestPlural(t *testing.T) {
 		}
 	}
 }
+
+// What was configured is not rounded: it is compared with other values.
+func TestExact(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "0s", time.Hour: "1h", 10 * time.Minute: "10m", 90 * time.Minute: "1h30m", time.Hour + time.Second: "1h0m1s",
+		2001 * time.Millisecond: "2.001s", 20 * time.Second: "20s", -time.Hour: "-1h",
+	} {
+		if got := Exact(d); got != want {
+			t.Errorf("%d ns: %q, want %q", d, got, want)
+		}
+	}
+}
