@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// The limits of a line, in bytes as they stand in the file.
+// The limits of a line, in bytes as they stand in the file. A program that reads lines without a Reader needs a buffer of
+// MaxLine.
 const (
 	MaxField = 8 << 10  // of one text or key, between its quotes
 	MaxLine  = 32 << 10 // of a line, its newline included
@@ -17,14 +18,14 @@ const (
 // maxOrigin bounds service and host, in bytes as they stand in the file.
 const maxOrigin = 128
 
-// tailRoom is kept free behind the details: trace and span id, service, host and pid, "truncated", braces and newline.
-const tailRoom = 160 + 2*maxOrigin + 64
+// reservedTail is kept free behind the details: trace and span id, service, host and pid, "truncated", braces and newline.
+const reservedTail = 160 + 2*maxOrigin + 64
 
 // minField is where shortening the fields of an overlong record ends and dropping details begins.
 const minField = 64
 
 // Append appends r to line as one JSON object and a newline, and returns the longer slice. It allocates only
-// when line has no room.
+// when the capacity of line is too small.
 //
 // The line is ASCII without control characters, has a space after each colon and comma, and is at most MaxLine
 // bytes long. A text longer than MaxField is cut; if the record is too long even so, all its texts are cut to
@@ -38,7 +39,7 @@ const minField = 64
 // for "type": "autocorrect_attempt" finds that type and nothing else. NaN and the infinities are written as null.
 // Years outside 0 to 9999 become the nearest of these.
 func (r *Record) Append(line []byte) []byte {
-	var buf [tailRoom]byte
+	var buf [reservedTail]byte
 	return r.append(line, appendOrigin(buf[:0], r.Service, r.Host, r.PID))
 }
 
@@ -46,7 +47,7 @@ func (r *Record) Append(line []byte) []byte {
 func (r *Record) append(line, origin []byte) []byte {
 	start := len(line)
 	for limit := MaxField; ; limit /= 2 {
-		e := encoder{out: line[:start], limit: limit, end: start + MaxLine - tailRoom}
+		e := encoder{out: line[:start], limit: limit, end: start + MaxLine - reservedTail}
 		if e.record(r, origin); !e.over {
 			return e.out
 		}

@@ -8,7 +8,7 @@ type Tally struct {
 	Salvaged        int64 // of these: got back from unreadable lines
 	Unreadable      int64 // lines that hold something else than one record; empty lines do not count
 	UnreadableBytes int64 // in these lines, salvaged records not counted
-	FirstUnreadable int64 // where the first of them begins, in bytes from the beginning; says nothing when there is none
+	FirstUnreadable int64 // where the first of them begins, in bytes from the beginning; 0 when there is none
 	Held            int64 // bytes at the end of the input that may become a line: there is no newline yet
 	CutShort        bool  // the input is compressed and its end is missing
 }
@@ -30,8 +30,7 @@ func (t *Tally) add(u Tally) {
 type cursor struct {
 	tally Tally
 
-	block  block // what is left of it
-	number int64 // of the line that was taken last
+	block block // what is left of it
 
 	glued   []byte // what is left of a line that is being salvaged
 	offset  int64  // of glued
@@ -70,10 +69,7 @@ func (c *cursor) take(l *Line) bool {
 		c.block.data = nil
 	}
 	c.block.joined = false
-	if !joined {
-		c.number++
-	}
-	*l = Line{raw: raw, offset: at, number: c.number, details: l.details[:0]}
+	*l = Line{raw: raw, offset: at, details: l.details[:0]}
 	unfinished := !ended && c.block.part
 	if !unfinished && l.trimmed() {
 		if joined {
@@ -120,7 +116,7 @@ func (c *cursor) salvage(l *Line) bool {
 		c.glued = c.glued[len(piece):]
 		c.offset += int64(len(piece))
 		if bytes.HasPrefix(piece, markerBytes) {
-			*l = Line{raw: trim(piece), offset: at, number: c.number, details: l.details[:0]}
+			*l = Line{raw: trim(piece), offset: at, details: l.details[:0]}
 			if l.scan() {
 				c.tally.Records++
 				c.tally.Salvaged++

@@ -50,9 +50,11 @@ type Follower struct {
 // NewFollower follows the log at path. It has to be closed. The error is of the path or the options; that nothing is
 // there yet is none.
 func NewFollower(path string, opts FollowOptions) (*Follower, error) {
-	if opts.Interval < 0 || opts.Grace < 0 {
-		return nil, fmt.Errorf("events: FollowOptions.Interval is %v and Grace is %v; 0 means the default, less is no duration",
-			opts.Interval, opts.Grace)
+	switch {
+	case opts.Interval < 0:
+		return nil, fmt.Errorf("events: FollowOptions.Interval is %v, want 0 or more", opts.Interval)
+	case opts.Grace < 0:
+		return nil, fmt.Errorf("events: FollowOptions.Grace is %v, want 0 or more", opts.Grace)
 	}
 	if opts.Interval == 0 {
 		opts.Interval = 100 * time.Millisecond
@@ -97,14 +99,14 @@ func (f *Follower) more() (ok bool) {
 	if f.cur.block, ok = f.src.next(f.buf); ok {
 		f.rotated = time.Now()
 		if f.fresh {
-			f.fresh, f.cur.number = false, 0
+			f.fresh = false
 		}
 	}
 	return ok
 }
 
 // Line is the record that Next moved to. It holds until the next call of Next. Its Offset is that in the file that it
-// stands in, and so is its Number, but that FromEnd counts the lines of the first file from where it began.
+// stands in.
 func (f *Follower) Line() *Line { return &f.line }
 
 // Tally says what has been come across so far, over all files.

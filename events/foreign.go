@@ -10,7 +10,7 @@ import (
 // another order, with text that is not ASCII, by jq or by hand. Any JSON object with a string "timestamp" and a string
 // "type" is a record. What else it holds at the top level is left out.
 func (l *Line) foreign() bool {
-	*l = Line{raw: l.raw, offset: l.offset, number: l.number, details: l.details[:0]}
+	*l = Line{raw: l.raw, offset: l.offset, details: l.details[:0]}
 	if len(l.raw) == 0 || l.raw[0] != '{' || l.raw[len(l.raw)-1] != '}' { // most of what is no record, without garbage
 		return false
 	}

@@ -13,10 +13,10 @@ const DefaultPath = "data/session/events.jsonl"
 // returns unless another one is being written, and reaches the disk when the operating system sees fit, at the latest
 // on Close.
 type Options struct {
-	// Redact changes the texts that come from outside (Message, Phase and the text details, but not "result") before they
-	// are cut to size. It is called from many goroutines at once and sees the whole text. A text on which it panics is
-	// replaced, never written as it was. Nil: redact.Secrets, which masks passwords and tokens. redact.Nothing turns
-	// redaction off.
+	// Redact changes the texts that come from outside (Message, Phase and the text details, but not "result") before
+	// they are cut to size. It is called from many goroutines at once and sees the whole text. A text on which it
+	// panics is replaced, never written as it was. Nil: redact.Secrets, which masks passwords and tokens.
+	// redact.Nothing turns redaction off.
 	Redact func(string) string
 
 	// Service names the program in every record. Empty: records name none. The host's name and the process's id are in
@@ -54,11 +54,11 @@ type Options struct {
 func (o Options) withDefaults() (Options, error) {
 	switch {
 	case o.CheckInterval < 0:
-		return o, fmt.Errorf("events: Options.CheckInterval is %v; 0 means 100ms, more is the interval", o.CheckInterval)
+		return o, fmt.Errorf("events: Options.CheckInterval is %v, want 0 or more", o.CheckInterval)
 	case o.DrainTimeout < 0:
-		return o, fmt.Errorf("events: Options.DrainTimeout is %v; 0 means 5s, more is the time to wait", o.DrainTimeout)
+		return o, fmt.Errorf("events: Options.DrainTimeout is %v, want 0 or more", o.DrainTimeout)
 	case o.ReopenOnSIGHUP && !hangups:
-		return o, fmt.Errorf("events: Options.ReopenOnSIGHUP is set, but %s has no SIGHUP; leave it out", runtime.GOOS)
+		return o, fmt.Errorf("events: Options.ReopenOnSIGHUP is true, want false on %s, which has no SIGHUP", runtime.GOOS)
 	}
 	if o.CheckInterval == 0 {
 		o.CheckInterval = 100 * time.Millisecond

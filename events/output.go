@@ -29,7 +29,7 @@ type output struct {
 	origin  []byte        // service, host and pid as every line has them
 }
 
-// unsure is what is lost when the file turns out to have been deleted in the meantime.
+// unsure counts the records that are lost if the file was deleted since the path was last checked.
 type unsure struct {
 	records  uint64 // given to Write
 	reported uint64 // lost records that a record of type events_dropped counts
@@ -60,7 +60,7 @@ func (o *output) put(text []byte, ends []int, session string, last bool) (lost i
 	return lost, why
 }
 
-// ready sees to it that the file is open and is the one that the path leads to.
+// ready ensures that the file is open and is the one that the path leads to.
 func (o *output) ready() error {
 	now := time.Since(o.born)
 	anew := o.reopen.Swap(false)

@@ -26,7 +26,7 @@ func (b *batch) reset() {
 	*b = batch{text: append(b.text[:0], '\n'), ends: b.ends[:0], flushed: b.flushed[:0]}
 }
 
-// settled lets those go on who wait in Flush for b.
+// settled wakes the Flush calls that wait for b.
 func (b *batch) settled() {
 	for _, flushed := range b.flushed {
 		close(flushed)
@@ -37,7 +37,7 @@ func (b *batch) settled() {
 // lock.
 type queue struct {
 	work atomic.Bool // there is something to take, or the queue was closed
-	half atomic.Bool // more than half of the room is taken
+	half atomic.Bool // more than half of maxQueue is taken
 
 	mu        sync.Mutex
 	batches   []*batch // lines are added to the last one
@@ -50,7 +50,7 @@ type queue struct {
 
 // add puts d at the end. The error says why it did not.
 //
-// While half of the room is taken, add lets other goroutines run first: the owner of the file may be one that waits
+// While more than half of maxQueue is taken, add lets other goroutines run first: the owner of the file may be one that waits
 // for a processor and not for the disk. (Measured: of what 64 goroutines write as fast as they can, 99% is lost
 // without it, and nothing with it.)
 func (q *queue) add(d *draft) error {

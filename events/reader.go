@@ -101,7 +101,6 @@ func (r *Reader) Each(workers int, each func(worker int, l *Line)) error {
 		var l Line
 		for ok := true; ok; cur.block, ok = r.src.next(buf) {
 			for cur.next(&l) {
-				l.number = 0
 				each(worker, &l)
 			}
 		}

@@ -94,7 +94,6 @@ func TestLineAndValues(t *testing.T) {
 	}
 	l := reader.Line()
 	for _, test := range []struct{ got, want any }{
-		{l.Number(), int64(2)},
 		{l.Offset(), int64(1)},
 		{string(l.Timestamp()), `"2026-11-23T19:11:43.482629Z"`},
 		{l.Session().Text(), r.Session},

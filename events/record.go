@@ -46,8 +46,8 @@ const (
 // The keys of details.
 const (
 	KeyAttemptNumber    = "attempt_number"
-	KeyReason           = "reason"  // "Error in <operation or phase>: <error>"; ends of runs and phases, events_dropped: why
-	KeyResult           = "result"  // retrying, failed or success; of stopped operations, runs and phases how they ended
+	KeyReason           = "reason"  // "Error in <operation or phase>: <error>"; of runs, phases, events_dropped: why
+	KeyResult           = "result"  // retrying, failed or success; of stopped operations, runs, phases: how they ended
 	KeyOutcome          = "outcome" // the last attempt, autocorrect_stopped: exhausted, permanent, recovered, …
 	KeyOperation        = "operation"
 	KeyPipeline         = "pipeline"         // run and phase records
@@ -58,7 +58,7 @@ const (
 	KeyNextDelay        = "next_delay"       // seconds that are waited before the next one
 	KeyDuration         = "duration"         // what ended: seconds
 	KeyMaxRetries       = "max_retries"      // failed attempts; -1 means without limit
-	KeyDepth            = "depth"            // failed attempts: how many retry loops are around the operation's; absent for 0
+	KeyDepth            = "depth"            // failed attempts: how many retry loops are around this one; absent for 0
 	KeyParentOperation  = "parent_operation" // failed attempts: the operation around, if there is one
 	KeyAfter            = "after"            // failed attempts: seconds that the server asked to wait, if it did
 	KeyRecoveryMessage  = "recovery_message"

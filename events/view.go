@@ -14,7 +14,6 @@ import (
 type Line struct {
 	raw    []byte
 	offset int64
-	number int64
 
 	timestamp, session, kind, phase, level, message, traceID, spanID, service, host, pid Value
 
@@ -31,11 +30,9 @@ type Detail struct {
 // Raw is the record as it stands in the file, without its newline, and without what it was glued to.
 func (l *Line) Raw() []byte { return l.raw }
 
-// Offset is where Raw begins, in bytes from the beginning of the (uncompressed) input.
+// Offset is where Raw begins, in bytes from the beginning of the (uncompressed) input. A program that keeps it can read
+// the record again, or everything from there on.
 func (l *Line) Offset() int64 { return l.offset }
-
-// Number is the number of the line in the input, from 1. Under Reader.Each it is 0.
-func (l *Line) Number() int64 { return l.number }
 
 // Timestamp is the text of the time. In one file written by a Writer these sort as the times do.
 func (l *Line) Timestamp() Value { return l.timestamp }
@@ -70,7 +67,7 @@ func (l *Line) Host() Value { return l.host }
 // PID is the id of the process that wrote the record, a number; nil when it is not said.
 func (l *Line) PID() Value { return l.pid }
 
-// Truncated says whether the Writer had to cut something.
+// Truncated says whether the Writer had to cut something. Then no text of the record may be taken for the whole one.
 func (l *Line) Truncated() bool { return l.truncated }
 
 // Details are the details in the order of the line.

@@ -11,13 +11,16 @@ import (
 // A Writer appends records to one event log. All its methods may be called from many goroutines, and on a nil
 // Writer, which drops everything.
 //
-// One goroutine at a time owns the file: the one that set owned. Nobody waits to become the owner, so that a disk that
-// does not answer holds up one caller. The others leave their lines in the queue. Whoever gives the file up looks into
-// the queue once more, and whoever has left a line tries once more to become the owner; so no line is left behind.
+// One goroutine at a time writes to the file. The others leave their lines in a queue and return, so that a disk that
+// does not answer holds up one caller.
 type Writer struct {
-	out    output
-	loss   loss
-	queue  queue
+	out   output
+	loss  loss
+	queue queue
+
+	// owned is true while a goroutine owns the file. Only the owner uses out. A goroutine that gives the file up looks
+	// into the queue again afterwards, and one that has left a line in the queue then tries to become the owner; so no
+	// line is left behind.
 	owned  atomic.Bool
 	closed chan struct{} // closed when the file has been closed
 	err    error         // what closing the file said; to be read after closed
@@ -225,7 +228,8 @@ func (w *Writer) drain() {
 	}
 }
 
-// Reopen has the next line open the path anew, for what moved the file away and will not wait for CheckInterval.
+// Reopen makes the next Write open the path anew. A program that handles SIGHUP itself, or that renames the file, calls
+// it instead of setting Options.ReopenOnSIGHUP. Without it a renamed file is noticed within Options.CheckInterval.
 func (w *Writer) Reopen() {
 	if w != nil {
 		w.out.reopen.Store(true)

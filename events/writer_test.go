@@ -94,8 +94,8 @@ func TestOpenRefusesBadInput(t *testing.T) {
 		{"/", Options{}, []string{"names a directory"}},
 		{dir, Options{}, []string{dir, "a directory", "name a file in it"}},
 		{filepath.Join(dir, strings.Repeat("x", 300)), Options{}, []string{"name too long"}},
-		{file, Options{CheckInterval: -1}, []string{"Options.CheckInterval", "-1ns", "100ms"}},
-		{file, Options{DrainTimeout: -time.Second}, []string{"Options.DrainTimeout", "-1s", "5s"}},
+		{file, Options{CheckInterval: -1}, []string{"Options.CheckInterval", "-1ns", "Options.CheckInterval is -1ns, want 0 or more"}},
+		{file, Options{DrainTimeout: -time.Second}, []string{"Options.DrainTimeout", "-1s", "Options.DrainTimeout is -1s, want 0 or more"}},
 	} {
 		w, err := Open(test.path, test.opts)
 		if err == nil {

@@ -22,9 +22,9 @@ import (
 // Attempt makes the attempt that task describes and returns how it ended, and what is to follow. It is for engines.
 //
 // ctx carries the phase's span, or the span context of one in another process: the attempt's span is its child. Its
-// end ends the attempt. The phase's Timeout need not be in it: what task.Elapsed leaves of that bounds the attempt, with
-// a cause that names it. The function runs on a goroutine of its own, so that a panic or runtime.Goexit ends only the
-// attempt. A function that runs for longer than limits.Grace after its context has ended is abandoned.
+// end ends the attempt. The phase's Timeout need not be in it: what task.Elapsed leaves of that bounds the attempt,
+// with a cause that names it. The function runs on a goroutine of its own, so that a panic or runtime.Goexit ends only
+// the attempt. A function that runs for longer than limits.Grace after its context has ended is abandoned.
 //
 // The error is a *FieldError when ctx has no span context or limits cannot be used; nothing was called then.
 func (p *Plan) Attempt(ctx context.Context, task engine.Task, limits engine.Limits) (engine.Done, error) {
@@ -107,7 +107,9 @@ func (p *Plan) newAttempt(ctx context.Context, task engine.Task, limits engine.L
 	if task.Recovery && policy.MaxRetries != retry.Never {
 		frame.Depth++ // a level of retrying around whatever the phase retries itself
 	}
-	return &attempt{plan: p, index: i, known: known, task: task, policy: policy, frame: frame, depth: depth, limits: limits}
+	return &attempt{
+		plan: p, index: i, known: known, task: task, policy: policy, frame: frame, depth: depth, limits: limits,
+	}
 }
 
 // run makes the call. phase is the phase's context. What must happen after the call is deferred, because
@@ -160,7 +162,8 @@ func (a *attempt) call(ctx context.Context) (json.RawMessage, error) {
 		return nil, nil
 	}
 	if most := a.limits.MaxResult; most > 0 && len(output) > most {
-		return nil, retry.Permanent(fmt.Errorf("the result is %d bytes of JSON, and at most %d can be kept", len(output), most))
+		tooLarge := fmt.Errorf("the result is %d bytes of JSON, and at most %d can be kept", len(output), most)
+		return nil, retry.Permanent(tooLarge)
 	}
 	return output, nil
 }

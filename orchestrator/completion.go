@@ -52,7 +52,8 @@ func (l *loop) done(d *engine.Done) error {
 	case d.Status != AttemptSuccess && d.Status != AttemptError:
 		return misfit("Done.Status", fmt.Sprintf("%q for %s", d.Status, value), AttemptSuccess+" or "+AttemptError)
 	case d.Decision.Retry && (d.Status == AttemptSuccess || d.Final || !s.task.Recovery):
-		return misfit("Done.Decision.Retry", "true for "+value, "false after a success, a Final, or a task without Recovery")
+		const want = "false after a success, a Final, or a task without Recovery"
+		return misfit("Done.Decision.Retry", "true for "+value, want)
 	case d.Decision.Delay < 0:
 		return misfit("Done.Decision.Delay", fmt.Sprintf("%v for %s", d.Decision.Delay, value), "0 or more")
 	}

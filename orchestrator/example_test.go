@@ -11,7 +11,7 @@ import (
 	"github.com/backspan/backspan/retry"
 )
 
-// The guide's second example: a phase that fails twice is recovered.
+// A phase that fails twice is recovered.
 func Example() {
 	calls := 0
 	prepare := func(context.Context, orchestrator.Input) (any, error) {
@@ -127,7 +127,7 @@ func ExampleInput_Output() {
 	// Output: 9007199254740993
 }
 
-// The report is made to be kept: its JSON is the guide's, and reads back.
+// The report is made to be kept: its JSON reads back.
 func ExampleReport() {
 	pipeline := orchestrator.Pipeline{Name: "nightly", Phases: []orchestrator.Phase{
 		{Name: "load", Run: done},

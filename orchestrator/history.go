@@ -15,9 +15,9 @@ import (
 // engines whose runs outlive a process: spans that are started in one process cannot be ended in another.
 //
 // history is a Driver that plays the run back: its Next returns what happened, its Now when, and it starts neither
-// attempts nor timers. opts are those of the run. The run's span is a child of the span in ctx. For the spans of attempts
-// to be below those of their phases, the provider needs an IDGenerator that gives a phase's span the id that the attempts
-// had as their parent.
+// attempts nor timers. opts are those of the run. The run's span is a child of the span in ctx. For the spans of
+// attempts to be below those of their phases, the provider needs an IDGenerator that gives a phase's span the id that
+// the attempts had as their parent.
 //
 // The report and the error are those of Drive. Nothing is written when history fails, because the run has not ended
 // then.
@@ -76,8 +76,9 @@ func (w *spanWriter) EndPhase(result PhaseResult, failure *retry.Error) {
 }
 
 // Fingerprint is a short text that differs between plans of which one cannot play back a history of the other: when
-// their name differs, or the phases' names, order, Needs, Uses or If, or which of them have a DryRun or a Fallback. Policies,
-// timeouts and the functions themselves may change, because what came of them is in the history. Options are not in it.
+// their name differs, or the phases' names, order, Needs, Uses or If, or which of them have a DryRun or a Fallback.
+// Policies, timeouts and the functions themselves may change, because what came of them is in the history. Options are
+// not in it.
 func (p *Plan) Fingerprint() string {
 	type phase struct {
 		Name             string

@@ -41,13 +41,12 @@ type Phase struct {
 	// they run one after the other in the order they are written.
 	Needs []string
 
-	// If says whether the phase begins at all, given how what it waited for has ended. The zero value is OnSuccess.
+	// If says whether the phase begins, by how the phases that it waits for ended. The zero value is OnSuccess.
 	If Condition
 
 	// Uses names the phases whose outputs this one reads with Input.Output. Only phases that end before this one
-	// begins can be named. What it needs need not be repeated, and in a sequence neither the phase just before.
-	// A phase uses what it cannot do without: when one that it names did not succeed, it is as when one that it needs
-	// did not, also when only others stand between them (see Condition).
+	// begins can be named. A phase in Needs, and in a sequence the phase just before, need not be named again.
+	// A phase in Uses that did not succeed counts as one in Needs that did not succeed; see Condition.
 	Uses []string
 
 	// Recovery says how the phase is retried after its first try; nil means Pipeline.Recovery. A BaseDelay of 0 is

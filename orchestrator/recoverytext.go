@@ -13,7 +13,7 @@ type spanRecovery struct {
 	Success   bool              `json:"success"`
 	Message   string            `json:"message"`
 	Attempts  []json.RawMessage `json:"attempts"`
-	Omitted   int               `json:"omitted,omitempty"` // attempts that are left out, between the first and the last ones
+	Omitted   int               `json:"omitted,omitempty"` // attempts left out between the first and the last ones
 }
 
 // What an attempt may take in recovery.result, in bytes of each text: as long as all of them fit, and in a long list.
@@ -38,14 +38,14 @@ func recoveryText(result *PhaseResult) string {
 	}
 	s.Attempts, s.Omitted = nil, len(r.Attempts)
 	var first, last []json.RawMessage
-	room := boundtext.MaxRecoveryResult - len(s.text())
+	space := boundtext.MaxRecoveryResult - len(s.text())
 	for from, to := 0, len(r.Attempts)-1; from <= to; s.Omitted-- {
 		i, list := to, &last
 		if len(first) < len(last) {
 			i, list = from, &first
 		}
 		text := attemptText(result, i, minAttemptText)
-		if room -= len(text) + 1; room < 0 {
+		if space -= len(text) + 1; space < 0 {
 			break
 		}
 		*list = append(*list, text)

@@ -25,7 +25,7 @@ type Report struct {
 	SessionID string        `json:"session_id"` // the run's id
 	Pipeline  string        `json:"pipeline"`
 	Status    Status        `json:"status"`           // Success, Failed or Cancelled
-	Reason    string        `json:"reason,omitempty"` // why it was not a success: what ended it early, or which phase failed first
+	Reason    string        `json:"reason,omitempty"` // what ended it early, or which phase failed first
 	DryRun    bool          `json:"dry_run,omitempty"`
 	Started   time.Time     `json:"started"` // UTC
 	Ended     time.Time     `json:"ended"`   // UTC

@@ -72,7 +72,8 @@ func (r *runSpans) startRun(ctx context.Context, pipeline string, opts Options, 
 		Session: opts.RunID, Phase: around.Phase, Depth: around.Depth, Provider: around.Provider, NoWait: around.NoWait,
 	}
 	attributes := r.attributes(r.frame, semconv.KindRun)
-	below, span := start(ctx, r.frame, semconv.KindRun, pipeline, trace.WithTimestamp(at), trace.WithAttributes(attributes...))
+	below, span := start(ctx, r.frame, semconv.KindRun, pipeline,
+		trace.WithTimestamp(at), trace.WithAttributes(attributes...))
 	r.ctx = below
 	r.frame.Provider = scope.Provider(below)
 	if span != nil && span.IsRecording() {
@@ -116,7 +117,8 @@ func (r *runSpans) startPhase(name string, at time.Time, more ...attribute.KeyVa
 		return scope.With(r.ctx, frame), phaseSpan{}
 	}
 	attributes := append(r.attributes(frame, semconv.KindPhase), more...)
-	ctx, span := start(r.ctx, frame, semconv.KindPhase, name, trace.WithTimestamp(at), trace.WithAttributes(attributes...))
+	ctx, span := start(r.ctx, frame, semconv.KindPhase, name,
+		trace.WithTimestamp(at), trace.WithAttributes(attributes...))
 	return ctx, phaseSpan{span: span}
 }
 

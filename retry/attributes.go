@@ -21,8 +21,8 @@ func attributes() *attributeSet { return attributePool.Get().(*attributeSet) }
 
 func (s *attributeSet) add(kv attribute.KeyValue) { s.list = append(s.list, kv) }
 
-// place adds the session and the phase, as far as there are any.
-func (s *attributeSet) place(c *common) {
+// addSessionAndPhase adds the session and the phase, as far as there are any.
+func (s *attributeSet) addSessionAndPhase(c *common) {
 	if c.session != "" {
 		s.add(semconv.SessionIDKey.String(c.session))
 	}

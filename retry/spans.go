@@ -102,7 +102,7 @@ func (o *operation) endAttemptSpan(ctx context.Context) {
 	set.add(semconv.OperationKey.String(o.spans.common.name))
 	set.add(semconv.AttemptKey.Int(o.current.Number))
 	set.add(semconv.DelayKey.Float64(o.current.Delay.Seconds()))
-	set.place(&o.spans.common)
+	set.addSessionAndPhase(&o.spans.common)
 	if err == nil {
 		set.add(semconv.ResultKey.String(semconv.ResultSuccess))
 		if o.current.Number > 1 {
@@ -166,7 +166,7 @@ func (o *operation) describe() {
 func (o *operation) addDescription(set *attributeSet) {
 	set.add(semconv.KindKey.String(semconv.KindOperation))
 	set.add(semconv.OperationKey.String(o.spans.common.name))
-	set.place(&o.spans.common)
+	set.addSessionAndPhase(&o.spans.common)
 }
 
 // scheduled puts an event on the operation's span at the beginning of a wait.

@@ -67,15 +67,16 @@ type Config struct {
 	// Console is where OTEL_TRACES_EXPORTER=console prints. Nil: standard output.
 	Console io.Writer
 
-	// Redact masks secrets in the texts of Backspan's spans (names, error messages, text attributes, but not ids and fixed
-	// words) before they are written, exported, or seen to end by Processors. Nil: redact.Secrets, which masks passwords
-	// and tokens. redact.Also masks more, redact.Nothing turns redaction off. A function of your own is called from
-	// several goroutines at once; a text on which it panics is replaced. Spans of other instrumentation are not changed.
+	// Redact masks secrets in the texts of Backspan's spans (names, error messages, text attributes, but not ids and
+	// fixed words) before they are written, exported, or seen to end by Processors. Nil: redact.Secrets, which masks
+	// passwords and tokens. redact.Also masks more, redact.Nothing turns redaction off. A function of your own is
+	// called from several goroutines at once; a text on which it panics is replaced. Spans of other instrumentation
+	// are not changed.
 	Redact func(string) string
 
-	// Processors see each of Backspan's spans, also unsampled ones, before the exporter, and no other spans. The texts of
-	// a span that ends are masked; see Redact. They run on the goroutine of the span and must not block. A panic in one
-	// is reported to OpenTelemetry's error handler.
+	// Processors see each of Backspan's spans, also unsampled ones, before the exporter, and no other spans. The texts
+	// of a span that ends are masked; see Redact. They run on the goroutine of the span and must not block. A panic in
+	// one is reported to OpenTelemetry's error handler.
 	Processors []sdktrace.SpanProcessor
 
 	// IDGenerator makes trace and span ids. Nil: random ones.

@@ -123,7 +123,7 @@ func (l *EventLog) Shutdown(context.Context) error {
 // recovered keeps a panic, of a redaction for example, from the host, on whose goroutine spans start and end.
 func (l *EventLog) recovered() {
 	if r := recover(); r != nil && !l.told.Swap(true) {
-		report(fmt.Errorf("telemetry: the event log panicked: %v", r))
+		handleError(fmt.Errorf("telemetry: the event log panicked: %v", r))
 	}
 }
 

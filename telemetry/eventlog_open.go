@@ -19,7 +19,7 @@ func (t *Telemetry) openEvents(cfg Config, env otelenv.Settings) (RecordWriter, 
 		options.Redact = cfg.Redact
 	}
 	if options.OnError == nil {
-		options.OnError = report
+		options.OnError = handleError
 	}
 	options.Service = cmp.Or(options.Service, env.Service.Value)
 	path := cmp.Or(cfg.Events, events.DefaultPath)

@@ -20,7 +20,7 @@ type seen struct {
 	parent, pipeline, why                                               string
 	attempt, attempts, maxRetries, depth                                int64
 	delay, nextDelay, after                                             float64
-	hasNext, limited                                                    bool // whether nextDelay and maxRetries are known
+	hasNext, limited                                                    bool // nextDelay and maxRetries are known
 	dryRun                                                              bool
 	recovered                                                           bool // a recovery was attempted
 	fellBack                                                            bool // the result is the fallback's
@@ -233,8 +233,8 @@ func (l *EventLog) started(frame scope.Frame, span sdktrace.ReadWriteSpan) {
 	l.write(d)
 }
 
-// about adds to a record which run or phase it is about. Message then needs only what happened. phaseType is the type of
-// the record when that is a phase.
+// about adds to a record which run or phase it is about. Message then needs only what happened. phaseType is the type
+// of the record when that is a phase.
 func (d *draft) about(span sdktrace.ReadOnlySpan, s *seen, phaseType string) {
 	switch {
 	case s.kind == semconv.KindPhase:

@@ -56,7 +56,7 @@ var errQueueFull = errors.New("the export queue was full (OTEL_BSP_MAX_QUEUE_SIZ
 type exportPipeline struct {
 	batch    sdktrace.SpanProcessor
 	exporter *countingExporter
-	room     int64        // how many spans the batch processor can hold
+	capacity int64        // how many spans the batch processor can hold
 	ended    atomic.Int64 // sampled spans handed to batch
 	closed   atomic.Bool
 
@@ -72,7 +72,7 @@ var _ sdktrace.SpanProcessor = (*exportPipeline)(nil)
 
 func newExportPipeline(e *countingExporter, limits batchLimits) *exportPipeline {
 	e.closing = make(chan struct{})
-	p := &exportPipeline{exporter: e, room: int64(limits.queue + limits.batch)}
+	p := &exportPipeline{exporter: e, capacity: int64(limits.queue + limits.batch)}
 	e.afterExport = p.tellOverflow
 	p.batch = sdktrace.NewBatchSpanProcessor(e,
 		sdktrace.WithMaxQueueSize(limits.queue), sdktrace.WithMaxExportBatchSize(limits.batch))
@@ -93,7 +93,7 @@ func (p *exportPipeline) OnEnd(s sdktrace.ReadOnlySpan) {
 	ended := p.ended.Add(1)
 	p.batch.OnEnd(s)
 	// What went in and did not come out is in the batch processor, as far as it fits.
-	if lost := ended - p.exporter.taken.Load() - p.exporter.failed.Load() - p.room; lost > p.overflow.Load() {
+	if lost := ended - p.exporter.taken.Load() - p.exporter.failed.Load() - p.capacity; lost > p.overflow.Load() {
 		p.overflow.Store(lost)
 		p.tellOverflow()
 	}
@@ -113,7 +113,7 @@ func (p *exportPipeline) tellOverflow() {
 		return
 	}
 	p.told.Store(lost)
-	report(fmt.Errorf("telemetry: at least %d spans were not exported to %s so far: %w",
+	handleError(fmt.Errorf("telemetry: at least %d spans were not exported to %s so far: %w",
 		lost, p.exporter.endpoint, errQueueFull))
 }
 

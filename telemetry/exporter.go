@@ -57,7 +57,7 @@ func (e *countingExporter) ExportSpans(ctx context.Context, spans []sdktrace.Rea
 	defer e.afterExport()
 	if d.tooLarge != nil {
 		e.keep(d.tooLarge)
-		report(fmt.Errorf("telemetry: not exported to %s: %w", e.endpoint, d.tooLarge))
+		handleError(fmt.Errorf("telemetry: not exported to %s: %w", e.endpoint, d.tooLarge))
 	}
 	if d.err == nil {
 		e.failing.Store(false)
@@ -65,7 +65,7 @@ func (e *countingExporter) ExportSpans(ctx context.Context, spans []sdktrace.Rea
 	}
 	e.keep(d.err)
 	if !e.isClosing() && !e.failing.Swap(true) {
-		report(fmt.Errorf("telemetry: spans are not exported to %s: %w", e.endpoint, d.err))
+		handleError(fmt.Errorf("telemetry: spans are not exported to %s: %w", e.endpoint, d.err))
 	}
 	return nil
 }

@@ -88,7 +88,7 @@ func (m *mirror) ForceFlush(ctx context.Context) error {
 // Shutdown does nothing: Telemetry.Shutdown closes what is behind the mirror.
 func (m *mirror) Shutdown(context.Context) error { return nil }
 
-// close makes the mirror deaf, so that what is behind it can be closed.
+// close stops passing spans on, so that the processors can be shut down.
 func (m *mirror) close() { m.closed.Store(true) }
 
 // shutdownAll shuts processors down in order.
@@ -100,8 +100,8 @@ func shutdownAll(ctx context.Context, processors []*guarded) error {
 	return errors.Join(errs...)
 }
 
-// inBackground begins to do something, and returns what waits for it until ctx is done, and a moment longer. What
-// does not come back by then is left alone.
+// inBackground calls do on another goroutine. wait returns its error, or an error that names what, when ctx has been
+// done for shutdownGrace and do has not returned.
 func inBackground(ctx context.Context, what string, do func() error) (wait func() error) {
 	done := make(chan error, 1)
 	go func() { done <- do() }()
@@ -111,8 +111,7 @@ func inBackground(ctx context.Context, what string, do func() error) (wait func(
 			return err
 		case <-ctx.Done():
 		}
-		// ctx may have been done from the first, or the export has used it up: neither is the fault of what is waited
-		// for.
+		// ctx may be done already, or become so during the export; allow a grace period.
 		grace := time.NewTimer(shutdownGrace)
 		defer grace.Stop()
 		select {
@@ -177,12 +176,12 @@ func (g *guarded) recovered(err *error) {
 	if err != nil {
 		*err = failure
 	} else if !g.told.Swap(true) {
-		report(failure)
+		handleError(failure)
 	}
 }
 
-// report hands err to OpenTelemetry's error handler, which is the user's code too.
-func report(err error) {
+// handleError hands err to OpenTelemetry's error handler, which is the user's code too.
+func handleError(err error) {
 	defer func() { _ = recover() }()
 	otel.Handle(err)
 }

@@ -57,7 +57,7 @@ func newHTTPExporter(ctx context.Context, env otelenv.Settings) (sdktrace.SpanEx
 	}
 	exporter, err := otlptracehttp.New(ctx,
 		otlptracehttp.WithEndpointURL(env.Target.String()),
-		otlptracehttp.WithTLSClientConfig(nil), // with http:// the exporter refuses the one that it read from a variable
+		otlptracehttp.WithTLSClientConfig(nil), // with http:// the exporter refuses one from a variable
 		otlptracehttp.WithHTTPClient(&http.Client{Transport: replyNoter{transport}, Timeout: env.Timeout}),
 		otlptracehttp.WithHeaders(env.Headers),
 		otlptracehttp.WithCompression(compression),

@@ -16,8 +16,8 @@ func orSecrets(mask func(string) string) func(string) string {
 	return mask
 }
 
-// NewExporter returns an exporter that hands spans to next with the texts of Backspan's spans masked, and all texts valid
-// UTF-8. It is for programs with a TracerProvider of their own, whose exporter would send texts as they are:
+// NewExporter returns an exporter that hands spans to next with the texts of Backspan's spans masked, and all texts
+// valid UTF-8. It is for programs with a TracerProvider of their own, whose exporter would send texts as they are:
 //
 //	sdktrace.WithBatcher(telemetry.NewExporter(exporter, nil))
 //

@@ -1,8 +1,6 @@
 package telemetry
 
 import (
-	"strings"
-
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/backspan/backspan/internal/otelenv"
@@ -31,7 +29,7 @@ func (s sampler) Description() string { return "Backspan{" + s.base.Description(
 // newSampler makes what OTEL_TRACES_SAMPLER names. The SDK reads the variable only when it is given no sampler.
 func newSampler(env otelenv.Settings) sdktrace.Sampler {
 	var root sdktrace.Sampler
-	switch strings.TrimPrefix(env.Sampler.Value, "parentbased_") {
+	switch env.RootSampler {
 	case "always_on":
 		root = sdktrace.AlwaysSample()
 	case "always_off":

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/google/uuid"
@@ -96,7 +95,7 @@ func newSession(id string) (string, error) {
 // newPropagator makes what OTEL_PROPAGATORS names. Programs may have registered more propagators with autoprop than
 // otelenv knows. Session and phase are not propagated: baggage would tell them to strangers.
 func newPropagator(env otelenv.Settings) (propagation.TextMapPropagator, error) {
-	p, err := autoprop.TextMapPropagator(strings.Split(env.Propagators.Value, ",")...)
+	p, err := autoprop.TextMapPropagator(env.PropagatorNames...)
 	if err != nil {
 		return nil, fieldError(cmp.Or(env.Propagators.Err, err))
 	}
@@ -198,7 +197,8 @@ func (t *Telemetry) TracerProvider() trace.TracerProvider {
 	return t.provider
 }
 
-// Propagator carries trace context between processes. Unless Config.Local it is the global one too.
+// Propagator carries trace context between processes. Unless Config.Local it is the global one too. With Config.Local a
+// program gives it to its instrumentation, as in otelhttp.WithPropagators(t.Propagator()).
 func (t *Telemetry) Propagator() propagation.TextMapPropagator {
 	if t == nil {
 		return propagation.NewCompositeTextMapPropagator()

@@ -12,8 +12,8 @@ import (
 )
 
 // A TraceFile is a span processor that appends Backspan's spans, sampled or not, to a file in OTLP JSON: one whole
-// {"resourceSpans":[…]} object a line. Jaeger's upload and a collector's otlpjsonfile receiver read it. Spans of other
-// instrumentation are not written: they may be many, and belong in a collector.
+// {"resourceSpans":[…]} object a line. Jaeger's upload and a collector's otlpjsonfile receiver read it. Spans of
+// other instrumentation are not written: they may be many, and belong in a collector.
 //
 // Each span is written with one write while it ends, so that a crash loses no span that had ended. A TraceFile is meant
 // for single runs and tests, not for a busy service.
@@ -82,7 +82,7 @@ func (f *TraceFile) OnEnd(span sdktrace.ReadOnlySpan) {
 	shown, _ := presentableSpan(span, f.mask)
 	line, err := marshalOTLP(shown)
 	if err := f.write(line, err); err != nil {
-		report(fmt.Errorf("telemetry: trace file: %w", err))
+		handleError(fmt.Errorf("telemetry: trace file: %w", err))
 	}
 }
 

@@ -13,13 +13,13 @@ import (
 	"testing"
 )
 
-const house = "github.com/backspan/backspan"
+const modulePath = "github.com/backspan/backspan"
 
-// A room is one package, or those that a pattern of package path matches, and what it may stand on: packages of this
+// A layer is one package, or those that a pattern of package path matches, and what it may import: packages of this
 // module and modules of others, in its imports and in theirs. The standard library is free to all.
-type room struct {
-	packages string   // below the house
-	ours     []string // below the house, patterns too
+type layer struct {
+	packages string   // below modulePath
+	ours     []string // below modulePath, patterns too
 	foreign  []string // module paths; nil: none
 }
 
@@ -38,8 +38,8 @@ var (
 )
 
 // The command is not in the table: its packages lie below cmd/backspan/internal, and the compiler keeps the others out.
-// Among them verbComplaints judges.
-var rooms = []room{
+// verbComplaints checks these.
+var layers = []layer{
 	{"docs", nil, nil},
 	{"internal/archtest", nil, nil},
 	{"internal/semconv", nil, api},
@@ -58,7 +58,7 @@ var rooms = []room{
 	{"orchestrator", with(loop, "internal/nearest", "retry", "orchestrator/engine"), with(api, "github.com/google/uuid")},
 	{"orchestrator/engine", with(loop, "retry"), api},
 
-	// Beside the floors.
+	// These know the layers above by the spans that they write.
 	{"events", []string{"redact"}, []string{"golang.org/x/sys"}},
 	{"telemetry", with(ground, "internal/otelenv", "events", "redact"), anything},
 	{"examples", anything, anything},
@@ -68,8 +68,8 @@ var rooms = []room{
 func TestNobodyImportsUpwards(t *testing.T) {
 	for _, system := range []string{"linux", "darwin", "windows"} {
 		packages := list(t, system)
-		if len(packages[house+"/retry"].Deps) == 0 {
-			t.Fatalf("%s: go list knows no dependency of retry: there is nothing to judge", system)
+		if len(packages[modulePath+"/retry"].Deps) == 0 {
+			t.Fatalf("%s: go list knows no dependency of retry: there is nothing to check", system)
 		}
 		for _, complaint := range append(complaints(packages), verbComplaints(packages)...) {
 			t.Errorf("%s: %s", system, complaint)
@@ -77,7 +77,7 @@ func TestNobodyImportsUpwards(t *testing.T) {
 	}
 }
 
-// The judge must see each forbidden arrow, also through a package in between.
+// complaints must report each forbidden arrow, also through a package in between.
 func TestForbiddenArrowsAreSeen(t *testing.T) {
 	const otelSDK = "go.opentelemetry.io/otel/sdk/trace"
 	for _, c := range []struct{ from, to string }{
@@ -85,29 +85,29 @@ func TestForbiddenArrowsAreSeen(t *testing.T) {
 		{"orchestrator", otelSDK},
 		{"retry/retryhttp", otelSDK},
 		{"internal/tracer", otelSDK},
-		{"retry", house + "/orchestrator"},
-		{"retry", house + "/telemetry"},
-		{"retry", house + "/events"},
-		{"retry", house + "/retry/retrytest"},
-		{"orchestrator", house + "/telemetry"},
-		{"telemetry", house + "/retry"},
-		{"telemetry", house + "/orchestrator"},
-		{"events", house + "/internal/semconv"},
+		{"retry", modulePath + "/orchestrator"},
+		{"retry", modulePath + "/telemetry"},
+		{"retry", modulePath + "/events"},
+		{"retry", modulePath + "/retry/retrytest"},
+		{"orchestrator", modulePath + "/telemetry"},
+		{"telemetry", modulePath + "/retry"},
+		{"telemetry", modulePath + "/orchestrator"},
+		{"events", modulePath + "/internal/semconv"},
 		{"events", "go.opentelemetry.io/otel"},
-		{"internal/scope", house + "/retry"},
-		{"internal/otelenv", house + "/telemetry"},
+		{"internal/scope", modulePath + "/retry"},
+		{"internal/otelenv", modulePath + "/telemetry"},
 		{"internal/otelenv", otelSDK},
-		{"internal/nearest", house + "/internal/semconv"},
-		{"retry", house + "/cmd/backspan"},
+		{"internal/nearest", modulePath + "/internal/semconv"},
+		{"retry", modulePath + "/cmd/backspan"},
 		{"somewhere/new", "fmt"},
 	} {
 		packages := map[string]pkg{
-			house + "/" + c.from: {ImportPath: house + "/" + c.from, Module: module(house), Deps: []string{"fmt", c.to}},
-			"fmt":                {ImportPath: "fmt", Standard: true},
+			modulePath + "/" + c.from: {ImportPath: modulePath + "/" + c.from, Module: module(modulePath), Deps: []string{"fmt", c.to}},
+			"fmt":                     {ImportPath: "fmt", Standard: true},
 		}
 		if _, known := packages[c.to]; !known {
-			owner := house
-			if !strings.HasPrefix(c.to, house) {
+			owner := modulePath
+			if !strings.HasPrefix(c.to, modulePath) {
 				owner = strings.TrimSuffix(c.to, "/trace")
 			}
 			packages[c.to] = pkg{ImportPath: c.to, Module: module(owner)}
@@ -119,25 +119,25 @@ func TestForbiddenArrowsAreSeen(t *testing.T) {
 	}
 }
 
-// complaints says which packages of the house stand on what they may not.
+// complaints says which packages of the module import what they may not.
 func complaints(packages map[string]pkg) (found []string) {
 	for _, p := range packages {
-		name, ours := strings.CutPrefix(p.ImportPath, house+"/")
+		name, ours := strings.CutPrefix(p.ImportPath, modulePath+"/")
 		if !ours || strings.HasPrefix(name, "cmd/") {
 			continue
 		}
-		i := slices.IndexFunc(rooms, func(r room) bool { return matches([]string{r.packages}, name) })
+		i := slices.IndexFunc(layers, func(r layer) bool { return matches([]string{r.packages}, name) })
 		if i < 0 {
-			found = append(found, name+" has no place in the house: give it one in archtest's table")
+			found = append(found, name+" is not in archtest's table: add it")
 			continue
 		}
 		for _, dep := range p.Deps {
 			d := packages[dep]
-			if below, ours := strings.CutPrefix(dep, house+"/"); ours {
-				if !matches(rooms[i].ours, below) {
+			if below, ours := strings.CutPrefix(dep, modulePath+"/"); ours {
+				if !matches(layers[i].ours, below) {
 					found = append(found, name+" must not import "+below+", nor what does")
 				}
-			} else if !d.Standard && (d.Module == nil || !matches(rooms[i].foreign, d.Module.Path)) {
+			} else if !d.Standard && (d.Module == nil || !matches(layers[i].foreign, d.Module.Path)) {
 				found = append(found, name+" must not import "+dep+", nor what does")
 			}
 		}
@@ -147,7 +147,7 @@ func complaints(packages map[string]pkg) (found []string) {
 }
 
 const (
-	command = house + "/cmd/backspan/internal/"
+	command = modulePath + "/cmd/backspan/internal/"
 	root    = command + "root"
 )
 
@@ -163,7 +163,7 @@ func verbComplaints(packages map[string]pkg) (found []string) {
 		}
 	}
 	if len(verbs) == 0 {
-		return []string{"root imports no verb: there is nothing to judge"}
+		return []string{"root imports no verb: there is nothing to check"}
 	}
 	for path := range packages {
 		name, below := strings.CutPrefix(path, command)
@@ -177,7 +177,7 @@ func verbComplaints(packages map[string]pkg) (found []string) {
 	return found
 }
 
-// The judge must see a verb that imports another verb, and a part that does.
+// complaints must report a verb that imports another verb, and a part that does.
 func TestImportsOfVerbsAreSeen(t *testing.T) {
 	packages := map[string]pkg{
 		root:             {Imports: []string{command + "run", command + "exec", command + "cli"}},

@@ -62,12 +62,12 @@ func Of(text string, err error, limit int) string {
 		return valid
 	}
 	size := fmt.Sprintf("(%d bytes)", len(text))
-	room := limit - len(between) - len(size)
-	first := cut(innermost(err), min(limit/2, room))
-	if beginning := cut(valid, room); first == "" || strings.Contains(beginning, first) {
+	space := limit - len(between) - len(size)
+	first := cut(innermost(err), min(limit/2, space))
+	if beginning := cut(valid, space); first == "" || strings.Contains(beginning, first) {
 		return strings.TrimPrefix(beginning+between+size, " ")
 	}
-	beginning := cut(valid, room-len(first)-1)
+	beginning := cut(valid, space-len(first)-1)
 	return first + between + strings.TrimPrefix(beginning+" "+size, " ")
 }
 

@@ -45,12 +45,15 @@ type Settings struct {
 	Disabled    Setting // true: OTEL_SDK_DISABLED turns everything off
 	Exporter    Setting // an Exporter constant
 	Service     Setting // service.name
-	Propagators Setting // names with commas between them; Err when one is not in OpenTelemetry's specification
+	Propagators Setting // PropagatorNames with commas; Err when one is not in OpenTelemetry's specification
 	Attributes  []Pair  // of the resource, from OTEL_RESOURCE_ATTRIBUTES
+
+	PropagatorNames []string
 
 	Sampler       Setting // a name of OTEL_TRACES_SAMPLER, in lower case
 	Share         float64 // of the new traces that are sampled, from 0 to 1
-	ParentDecides bool    // Share holds only for traces without a parent span
+	RootSampler   string  // what decides for spans without a parent: always_on, always_off or traceidratio
+	ParentDecides bool    // RootSampler and Share hold only for spans without a parent
 
 	Endpoint     Setting     // where spans are sent to, as Target.String writes it
 	Target       Target      // the same, understood; the zero Target when Endpoint has an Err
@@ -118,7 +121,7 @@ func (s *Settings) readPropagators() {
 			s.Propagators.Err = v.bad("a list of "+strings.Join(known, ", "), fmt.Errorf("%q is not known", names[i]))
 		}
 	}
-	s.Propagators.Value = strings.Join(names, ",")
+	s.PropagatorNames, s.Propagators.Value = names, strings.Join(names, ",")
 }
 
 // readExporter takes an Endpoint in the program for a wish to export there.
@@ -187,6 +190,6 @@ func (s *Settings) readSampler(p Program) {
 		s.Sampler.Err = name.bad(wantSampler, nil)
 	}
 	if s.Sampler.Err == nil {
-		s.Sampler.Value, s.ParentDecides = lower, parentBased
+		s.Sampler.Value, s.RootSampler, s.ParentDecides = lower, root, parentBased
 	}
 }

@@ -17,7 +17,9 @@ import (
 //
 // When the provider makes no spans, Start returns ctx as it is, and nil. Such a provider still allocates a no-op
 // span, 1 to 3 allocations, which is more than the rest of an operation that succeeds. Start skips that call.
-func Start(ctx context.Context, now time.Duration, kind, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
+func Start(
+	ctx context.Context, now time.Duration, kind, name string, options ...trace.SpanStartOption,
+) (context.Context, trace.Span) {
 	e, handed := find(ctx)
 	if e.noop.holds(now) {
 		return ctx, nil

@@ -99,7 +99,7 @@ type Decision struct {
 	Retry  bool          `json:"retry,omitempty"`
 	Delay  time.Duration `json:"delay,omitempty"` // in nanoseconds
 	Reason Reason        `json:"reason,omitempty"`
-	Cause  string        `json:"cause,omitempty"` // why time was up or which wait did not fit, if the error does not tell
+	Cause  string        `json:"cause,omitempty"` // why time was up, or which wait did not fit; may be empty
 }
 
 // A Reason says why no attempt follows a failed one.

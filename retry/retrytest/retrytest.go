@@ -27,7 +27,9 @@ type Recorder struct {
 // Record returns a context whose retries are recorded, and the recorder. The context holds a span called after the
 // test, which ends with it. Retries are recorded also below a span that the code under test starts with the global
 // tracer; that span itself goes to the global provider.
-func Record(t testing.TB, ctx context.Context) (context.Context, *Recorder) { //nolint:revive // t comes first, as in every helper
+//
+//nolint:revive // t comes first, as in every test helper
+func Record(t testing.TB, ctx context.Context) (context.Context, *Recorder) {
 	t.Helper()
 	recorder := &Recorder{tracetest.NewSpanRecorder()}
 	provider := sdktrace.NewTracerProvider(

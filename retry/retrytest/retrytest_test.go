@@ -130,21 +130,3 @@ func TestNoWaitReachesNestedRetries(t *testing.T) {
 		t.Errorf("%d attempts in %v, want 4 at once", rec.Attempts("inner"), time.Since(start))
 	}
 }
-
-// The guide's own test of a flaky operation.
-func ExampleRecord() {
-	t := &testing.T{} // the test's own
-	ctx, rec := retrytest.Record(t, context.Background())
-	calls := 0
-	_ = retry.Do(retrytest.NoWait(ctx), "flaky_operation", retry.Policy{}, func(context.Context) error {
-		if calls++; calls < 2 {
-			return errors.New("simulated failure")
-		}
-		return nil
-	})
-	fmt.Print(rec.Tree())
-	// Output:
-	// flaky_operation: recovered after 2 attempts
-	//   attempt 1: retrying in 1s: simulated failure
-	//   attempt 2: success
-}

@@ -30,8 +30,8 @@ const (
 //	  attempt 1: retrying in 1s: connection refused
 //	  attempt 2: failed: connection refused
 //
-// A span that is not Backspan's shows as its name, and its error if it has one. White space in an error, line ends too, is
-// one space.
+// A span that is not Backspan's shows as its name, and its error if it has one. White space in an error, line ends too,
+// is one space.
 func (r *Recorder) Tree() string {
 	ended := r.Spans()
 	children := map[trace.SpanID][]sdktrace.ReadOnlySpan{}
