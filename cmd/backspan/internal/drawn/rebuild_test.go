@@ -121,6 +121,70 @@ func TestRebuild(t *testing.T) {
 			"41 events were lost",
 		},
 		{
+			"a phase that its fallback saves, which calls an operation, in a log without durations",
+			line(0, "run_start", "", "", `"pipeline": "nightly"`, 1) + line(0, "phase_start", "load", "", "", 2) +
+				line(100, "phase_attempt_failed", "load", "", `"attempt_number": 1, "error": "down", "result": "failed"`, 3) +
+				attempt(200, "get", 1, "retrying", `, "next_delay": 0.1`, 4) + attempt(310, "get", 2, "success", `, "delay": 0.1`, 5) +
+				line(320, "fallback_attempt", "load", "", `"attempt_number": 1, "result": "success"`, 6) +
+				line(330, "phase_end", "load", "", `"result": "success", "fallback": true`, 2) +
+				line(330, "run_end", "", "", `"pipeline": "nightly", "result": "success"`, 1),
+			"run nightly: success, at 0s for 330ms\n" +
+				"  phase load: fell_back, at 0s for 330ms\n" +
+				"    attempt attempt 1: failed, begin unknown, \"down\"\n" +
+				"    fallback fallback: success, begin unknown\n" +
+				"      operation get: recovered, begin unknown, says \"recovered, 2 attempts\"\n" +
+				"        attempt attempt 1: retrying, begin unknown, waits 100ms of 100ms, \"timeout\"\n" +
+				"        attempt attempt 2: success, begin unknown\n",
+			"Waits are as long as they were planned",
+		},
+		{
+			"the same with durations: what is known of the phase's own attempts is told",
+			line(0, "run_start", "", "", `"pipeline": "nightly"`, 1) + line(0, "phase_start", "load", "", "", 2) +
+				line(100, "phase_attempt_failed", "load", "", `"attempt_number": 1, "error": "down", "result": "failed", "duration": 0.09`, 3) +
+				attempt(200, "get", 1, "retrying", `, "next_delay": 0.1, "duration": 0.05`, 4) +
+				attempt(310, "get", 2, "success", `, "delay": 0.1, "duration": 0.005`, 5) +
+				line(320, "fallback_attempt", "load", "", `"attempt_number": 1, "result": "success", "duration": 0.2`, 6) +
+				line(330, "phase_end", "load", "", `"result": "success", "fallback": true, "duration": 0.33`, 2) +
+				line(330, "run_end", "", "", `"pipeline": "nightly", "result": "success"`, 1),
+			"run nightly: success, at 0s for 330ms\n" +
+				"  phase load: fell_back, at 0s for 330ms\n" +
+				"    attempt attempt 1: failed, at 10ms for 90ms, \"down\"\n" +
+				"    fallback fallback: success, at 120ms for 200ms\n" +
+				"      operation get: recovered, at 150ms for 160ms, says \"recovered, 2 attempts\"\n" +
+				"        attempt attempt 1: retrying, at 150ms for 50ms, waits 105ms of 100ms, \"timeout\"\n" +
+				"        attempt attempt 2: success, at 305ms for 5ms\n",
+			"",
+		},
+		{
+			"operations in the attempts of another, which they name",
+			attempt(40, "in", 1, "failed", `, "outcome": "permanent", "duration": 0.03, "max_retries": 3, "depth": 1, "parent_operation": "out"`, 1) +
+				attempt(50, "out", 1, "retrying", `, "next_delay": 0.1, "duration": 0.05, "max_retries": 3`, 2) +
+				attempt(190, "in", 1, "failed", `, "outcome": "permanent", "duration": 0.03, "max_retries": 3, "depth": 1, "parent_operation": "out"`, 3) +
+				attempt(200, "out", 2, "failed", `, "outcome": "exhausted", "duration": 0.05, "max_retries": 3`, 4),
+			"operation out: exhausted, at 0s for 200ms, says \"exhausted, 2 attempts\", \"timeout\"\n" +
+				"  attempt attempt 1: retrying, at 0s for 50ms, waits 100ms of 100ms, \"timeout\"\n" +
+				"    operation in: permanent, at 10ms for 30ms, \"timeout\"\n" +
+				"  attempt attempt 2: failed, at 150ms for 50ms, \"timeout\"\n" +
+				"    operation in: permanent, at 160ms for 30ms, \"timeout\"\n",
+			"",
+		},
+		{
+			"an operation that names another, of which two attempts ran side by side",
+			attempt(40, "in", 1, "failed", `, "outcome": "permanent", "duration": 0.02, "max_retries": 3, "depth": 1, "parent_operation": "out"`, 1) +
+				attempt(50, "out", 1, "failed", `, "outcome": "permanent", "duration": 0.045, "max_retries": 3`, 2) +
+				attempt(60, "out", 1, "failed", `, "outcome": "permanent", "duration": 0.05, "max_retries": 3`, 3),
+			"operation out: permanent, at 0s for 45ms, \"timeout\"\n" +
+				"operation out: permanent, at 5ms for 50ms, \"timeout\"\n" +
+				"operation in: permanent, at 15ms for 20ms, \"timeout\"\n",
+			"",
+		},
+		{
+			"an operation that was cancelled in its attempt, in a log without outcomes",
+			attempt(0, "get", 1, "failed", `, "error_type": "cancelled"`, 1),
+			"operation get: cancelled, begin unknown, \"timeout\" (cancelled)\n",
+			"",
+		},
+		{
 			"numbers that are none",
 			attempt(0, "get", 1, "retrying", `, "next_delay": 1e300`, 1) + attempt(10, "get", 2, "retrying", `, "next_delay": -1, "delay": "x"`, 2) +
 				line(20, "recovery_attempt", "load", "", `"attempt_number": -5, "result": "success", "delay": null`, 3),
@@ -137,10 +201,28 @@ func TestRebuild(t *testing.T) {
 			if got := outline(t, s); got != c.want && c.want != "" {
 				t.Errorf("got\n%s\nwant\n%s", got, c.want)
 			}
+			if c.want != "" {
+				listed(t, path, s)
+			}
 			if notes := strings.Join(s.Notes, "\n"); !strings.Contains(notes, c.note) {
 				t.Errorf("notes %q, want %q among them", notes, c.note)
 			}
 		})
+	}
+}
+
+// listed fails the test unless the list tells of s what s does.
+func listed(t *testing.T, path string, s *session.Session) {
+	t.Helper()
+	log, err := session.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := log.Sessions[0].Title(), s.Name(); !strings.HasPrefix(got, want+", ") {
+		t.Errorf("the list names it %q, want %q", got, want)
+	}
+	if got, want := log.Sessions[0].Outcome, s.Outcome(); got != want {
+		t.Errorf("the list says that it %q, want %q", got, want)
 	}
 }
 

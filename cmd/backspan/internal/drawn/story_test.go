@@ -109,7 +109,7 @@ func TestOneStory(t *testing.T) {
 			t.Fatalf("%s: there is no time in\n%s", name, picture)
 		}
 		var legend []string
-		table := map[string]string{"working": "0", "lost": "0", "waiting": "0"}
+		table := map[string]string{"working": "0s", "lost": "0s", "waiting": "0s"}
 		for _, m := range pageTime.FindAllStringSubmatch(page, -1) {
 			legend = append(legend, m[1]+" "+m[2])
 			table[m[1]] = m[2]

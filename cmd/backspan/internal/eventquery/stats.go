@@ -31,7 +31,7 @@ type Operation struct {
 	GivenUp       int64        `json:"given_up"`      // ended badly, for whatever reason
 	Outcomes      Outcomes     `json:"outcomes"`      // of those: retry.outcome, or failed where the log does not say
 	Stopped       int64        `json:"stopped"`       // of those: cancelled, or out of time, during a wait
-	Waited        float64      `json:"waited"`        // seconds between attempts; a wait that was stopped is not in it
+	Waited        float64      `json:"waited"`        // seconds planned before the retries that were made
 	Amplification float64      `json:"amplification"` // Attempts / Asked
 	Errors        []ErrorCount `json:"errors"`        // the commonest first
 	First         string       `json:"first"`         // when it was seen failing first

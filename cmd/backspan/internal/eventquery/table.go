@@ -39,7 +39,8 @@ func (s Stats) writeOperations(b *strings.Builder, zone *time.Location) {
 			o.Recovered, o.GivenUp, text.Seconds(o.Waited), o.Amplification, short(o.First, zone), short(o.Last, zone), top(o.Errors))
 	}
 	_ = t.Flush() // into b, which never fails
-	b.WriteString("\nOperations that succeeded at once are not in the log and in no number here.\n")
+	b.WriteString("\nOperations that succeeded at once are not in the log and in no number here. " +
+		"Waits are as planned; those that were cut short are not counted.\n")
 }
 
 func (s Stats) writePhases(b *strings.Builder, zone *time.Location) {

@@ -107,9 +107,10 @@ func (o *Options) newStats() *cobra.Command {
 		Short: "Sum up each operation: attempts, recoveries, waits, errors",
 		Long: `Stats sums up each operation that had a failed attempt, what hurts most first: how often it was
 asked for and how many calls that became (retry amplification), how many were retried, recovered and given up,
-the time spent waiting, and the commonest errors. Operations that succeed at once write no event and are in no
-number. Then each phase that failed, if only at first: whether a recovery or its fallback saved it, or it was
-lost.`,
+the time spent waiting, and the commonest errors. The waits are those planned before the retries that were made;
+one that was cut short is not among them: show tells how long that was. Operations that succeed at once write no
+event and are in no number. Then each phase that failed, if only at first: whether a recovery or its fallback
+saved it, or it was lost.`,
 		Example: `  backspan events stats --since 1d
   backspan events stats --json | jq .`,
 		RunE: func(_ *cobra.Command, files []string) error { return o.stats(files) },

@@ -23,12 +23,7 @@ type column struct {
 
 func count(n int) string { return strconv.Itoa(n) }
 
-func lasting(d time.Duration) string {
-	if d <= 0 {
-		return "0"
-	}
-	return text.Duration(d)
-}
+func lasting(d time.Duration) string { return text.Duration(max(d, 0)) }
 
 var (
 	counts = []column{
@@ -86,7 +81,7 @@ func cells(columns []column, c *session.Counts) string {
 	var b strings.Builder
 	for _, column := range columns {
 		number, class := column.number(c), column.class
-		if number == "0" {
+		if number == count(0) || number == lasting(0) {
 			class = "zero"
 		}
 		fmt.Fprintf(&b, "<td class=%q>%s</td>", class, escape(number))

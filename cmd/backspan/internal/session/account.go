@@ -24,16 +24,19 @@ type Share struct {
 	Took       time.Duration
 }
 
-// A ledger collects when nodes worked, lost time and waited.
-type ledger struct{ work, lost, waits []interval }
+// A ledger collects when nodes worked, lost time and waited. One that is partial collects only when they waited:
+// what else ran meanwhile is not known in full.
+type ledger struct {
+	partial           bool
+	work, lost, waits []interval
+}
 
-// add adds the time of n itself. An attempt that calls operations counts for what is not theirs: the innermost attempt
-// says whether time was lost.
+// add counts the time of n that is not covered by calls below it: the innermost attempt says whether time was lost.
 func (l *ledger) add(n *Node) {
 	if n.Wait != nil {
 		l.waits = append(l.waits, interval{n.Wait.From, n.Wait.To})
 	}
-	if !n.runs() {
+	if l.partial || !n.runs() {
 		return
 	}
 	own := subtract([]interval{{n.From, n.To}}, merge(below(n)))

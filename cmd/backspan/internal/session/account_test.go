@@ -1,6 +1,8 @@
 package session
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -91,6 +93,38 @@ func TestSummaryKnowsWhatItDoesNotKnow(t *testing.T) {
 	} {
 		if got := New(c.spans).Summary().Exact; got != c.want {
 			t.Errorf("%s: exact is %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+// Of a partial session the waits count whatever else ran: whether that was around the wait is not known. What is left
+// over of a time that is not known is not known either.
+func TestSharesOfWhatIsNotKnown(t *testing.T) {
+	outer := of(semconv.KindAttempt, 2, 1, 0, 100)
+	first := of(semconv.KindAttempt, 4, 3, 10, 20, semconv.ResultKey.String("retrying"), semconv.NextDelayKey.Float64(0.05))
+	first.Status = codes.Error
+	spans := []Span{span(1, 0, 0, 100), outer, span(3, 0, 10, 90), first, of(semconv.KindAttempt, 5, 3, 70, 90)}
+	open := slices.Clone(spans)
+	open[0].End = time.Time{}
+	for _, c := range []struct {
+		name    string
+		spans   []Span
+		partial bool
+		want    string
+	}{
+		{"a trace", spans, false, "working 100ms"},
+		{"events", spans, true, "waiting 50ms, not recorded 50ms"},
+		{"events of what did not end", open, true, "waiting 50ms"},
+		{"a trace of what did not end", open[2:], false, "working 20ms, lost 10ms, waiting 50ms"},
+	} {
+		s := New(c.spans)
+		s.Partial = c.partial
+		var shares []string
+		for _, share := range s.Summary().Shares() {
+			shares = append(shares, share.Name+" "+share.Took.String())
+		}
+		if got := strings.Join(shares, ", "); got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
 	}
 }

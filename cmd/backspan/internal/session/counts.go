@@ -58,7 +58,7 @@ func summaryOf(roots []*Node, first, last time.Time, partial bool) *Summary {
 		Elapsed: last.Sub(first), Exact: true, Partial: partial,
 	}
 	index := map[string]int{}
-	var all ledger
+	all := ledger{partial: partial}
 	var named []ledger
 	of := func(n *Node) int { // index of the operation's name in named
 		name := cmp.Or(n.Text(semconv.OperationKey), n.Name)
@@ -66,7 +66,7 @@ func summaryOf(roots []*Node, first, last time.Time, partial bool) *Summary {
 		if !known {
 			i = len(named)
 			index[name] = i
-			named = append(named, ledger{})
+			named = append(named, ledger{partial: partial})
 			s.ByName = append(s.ByName, Counts{Name: name, Ended: map[Outcome]int{}})
 		}
 		return i
@@ -99,7 +99,7 @@ func summaryOf(roots []*Node, first, last time.Time, partial bool) *Summary {
 }
 
 // Shares says where the time of the session went, without what took none. Of a session that is partial only the waits
-// are known.
+// are known. What is left over is known only if the whole is.
 func (s *Summary) Shares() []Share {
 	t := s.Operations.Time
 	shares := []Share{
@@ -110,6 +110,9 @@ func (s *Summary) Shares() []Share {
 	}
 	if s.Partial {
 		shares = []Share{shares[2], {"not recorded", "in attempts or outside of them", t.Elapsed() - t.Waiting}}
+	}
+	if !s.Exact {
+		shares = shares[:len(shares)-1]
 	}
 	return slices.DeleteFunc(shares, func(s Share) bool { return s.Took == 0 })
 }

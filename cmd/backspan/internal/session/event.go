@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/backspan/backspan/events"
+	"github.com/backspan/backspan/internal/semconv"
 )
 
 // An event is what a session needs of one line of an events file.
@@ -24,8 +25,10 @@ type event struct {
 	dryRun                  bool
 	recovery                string // phase_end: what became of it
 	fellBack                bool   // phase_end: its result is the fallback's
+	parent                  string // the operation around
 	number, recoveries      int
 	delay, next, took, lost float64 // NaN: not said
+	retries, depth          float64 // attempts: NaN: not said
 }
 
 func eventOf(l *events.Line) event {
@@ -38,21 +41,27 @@ func eventOf(l *events.Line) event {
 	}
 	e := event{
 		session: l.Session().Text(), kind: l.Type().Text(), phase: l.Phase().Text(), bad: l.Level().Is(events.LevelError),
-		pipeline: text(events.KeyPipeline), operation: text(events.KeyOperation),
+		pipeline: text(events.KeyPipeline), operation: operationOf(l),
 		failure:   cmp.Or(text(events.KeyError), text(events.KeyReason)), // logs of other writers have no error
 		errorType: text(events.KeyErrorType), result: text(events.KeyResult), outcome: text(events.KeyOutcome),
 		why: text(events.KeyReason), dryRun: l.Detail(events.KeyDryRun).Is("true"), recovery: text(events.KeyRecoveryMessage),
 		fellBack: l.Detail(events.KeyFallback).Is("true"), number: whole(number(events.KeyAttemptNumber)),
+		parent: text(events.KeyParentOperation), retries: number(events.KeyMaxRetries), depth: number(events.KeyDepth),
 		recoveries: whole(number(events.KeyRecoveryAttempts)), delay: number(events.KeyDelay),
 		next: number(events.KeyNextDelay), took: number(events.KeyDuration), lost: number(events.KeyCount),
 	}
 	e.time, _ = l.Time()
 	readID(e.trace[:], l.TraceID().Text())
 	readID(e.span[:], l.SpanID().Text())
-	if e.operation == "" {
-		e.operation = operationIn(l.Message().Text())
-	}
 	return e
+}
+
+// ending is how an operation ended whose last attempt failed, so far as r says. Logs of other writers have no outcome.
+func (r *event) ending() string {
+	if r.outcome == "" && r.errorType == semconv.OutcomeCancelled {
+		return semconv.OutcomeCancelled
+	}
+	return r.outcome
 }
 
 // readID leaves id zero when text is no id.
@@ -70,9 +79,13 @@ func whole(f float64) int {
 	return int(f)
 }
 
-// operationIn is the operation in the message of an event whose details have none, as the Python system wrote them that
-// this format comes from: "Autocorrect attempt 1: Error in data_load: Connection timeout".
-func operationIn(message string) string {
+// operationOf is the operation that an event names. The Python system that this format comes from named it only in the
+// message: "Autocorrect attempt 1: Error in data_load: Connection timeout".
+func operationOf(l *events.Line) string {
+	if name := l.Detail(events.KeyOperation).Text(); name != "" {
+		return name
+	}
+	message := l.Message().Text()
 	_, rest, found := strings.Cut(message, "Error in ")
 	if !found || !strings.HasPrefix(message, "Autocorrect ") {
 		return ""

@@ -4,72 +4,146 @@ import (
 	"cmp"
 
 	"github.com/backspan/backspan/events"
+	"github.com/backspan/backspan/internal/semconv"
 )
 
 // readEvents looks for the sessions of an events file. The file may be large: the events themselves are read when a
 // session is asked for.
 func (l *Log) readEvents() error {
 	index := map[string]int{}
-	var ends []ending // of l.Sessions
+	var stories []story // of l.Sessions
 	tally, err := l.eachEvent(func(line *events.Line) {
 		i, known := index[string(line.Session())]
 		if !known {
 			i = len(l.Sessions)
 			index[string(line.Session())] = i
 			l.Sessions = append(l.Sessions, Entry{ID: line.Session().Text()})
-			ends = append(ends, ending{})
+			stories = append(stories, story{})
 		}
 		e := &l.Sessions[i]
-		ends[i].add(line)
-		if e.Records++; e.Records == 1 {
-			e.Begun = line.Type().Is(events.TypeRunStart) || line.Type().Is(events.TypePhaseStart)
-		}
-		if t, ok := line.Time(); ok {
-			if e.Start.IsZero() || t.Before(e.Start) {
-				e.Start = t
-			}
-			if t.After(e.End) {
-				e.End = t
-			}
-		}
-		if e.Name == "" {
-			e.Name = line.Detail(events.KeyPipeline).Text()
-		}
+		stories[i].add(line)
+		e.Records++
+		e.extend(line)
 	})
-	for i := range ends {
-		l.Sessions[i].Outcome = ends[i].outcome()
+	for i := range stories {
+		l.Sessions[i].Name, l.Sessions[i].Outcome = stories[i].name(), stories[i].outcome()
 	}
 	l.Skipped = int(tally.Unreadable)
 	return err
 }
 
-// An ending is what the events of a session say about its end: of its run, else of its operations.
-type ending struct{ run, operations, saved Outcome }
-
-func (e *ending) add(l *events.Line) {
-	result := Outcome(l.Detail(events.KeyResult).Text())
-	switch kind := l.Type().Text(); {
-	case kind == events.TypeRunStart:
-		e.run = Unended
-	case kind == events.TypeRunEnd:
-		e.run = dryRunOr(result, l.Detail(events.KeyDryRun).Is("true"))
-	case kind == events.TypeAttempt && result != Retried:
-		e.operations = Failed
-	case kind == events.TypeStopped:
-		e.operations = cmp.Or(e.operations, result)
-	case kind == events.TypeFallback && result == Succeeded:
-		e.saved = FellBack
-	case kind == events.TypeRecovered, kind == events.TypeRecovery && result == Succeeded:
-		e.saved = cmp.Or(e.saved, Recovered)
+// extend makes e last from before l to after it.
+func (e *Entry) extend(l *events.Line) {
+	end, ok := l.Time()
+	if !ok {
+		return
+	}
+	begin, known := end, l.Type().Is(events.TypeRunStart) || l.Type().Is(events.TypePhaseStart)
+	if f, said := l.Detail(events.KeyDuration).Float(); said && f >= 0 {
+		took, _ := seconds(f)
+		begin, known = end.Add(-took), true
+	}
+	if e.Start.IsZero() || begin.Before(e.Start) {
+		e.Start, e.Begun = begin, known
+	}
+	if end.After(e.End) {
+		e.End = end
 	}
 }
 
-// outcome is empty when no event says how the session ended.
-func (e *ending) outcome() Outcome {
-	if e.run == Succeeded {
-		return cmp.Or(e.saved, Succeeded)
+// A story is what the list of sessions tells of one, gathered line by line: its name and how it ended, which are those
+// of its run, else of its operations.
+type story struct {
+	pipeline          string
+	outer             string // the first operation that no other called
+	calls, operations int    // operations that no other called, and all
+	open              int    // of all: those whose end has not been read yet
+	run, ended, saved Outcome
+	endedNested       Outcome // of operations that others called
+}
+
+func (s *story) add(l *events.Line) {
+	result, outcome := Outcome(l.Detail(events.KeyResult).Text()), Outcome(l.Detail(events.KeyOutcome).Text())
+	nested := l.Detail(events.KeyParentOperation) != nil
+	if s.pipeline == "" {
+		s.pipeline = l.Detail(events.KeyPipeline).Text()
 	}
-	return cmp.Or(e.run, e.operations, e.saved)
+	switch kind := l.Type().Text(); {
+	case kind == events.TypeRunStart:
+		s.run = Unended
+	case kind == events.TypeRunEnd:
+		s.run = dryRunOr(result, l.Detail(events.KeyDryRun).Is("true"))
+	case kind == events.TypeAttempt:
+		if n, said := l.Detail(events.KeyAttemptNumber).Float(); n == 1 || !said {
+			s.began(l, nested)
+		}
+		if result != Retried {
+			if outcome == "" && l.Detail(events.KeyErrorType).Is(semconv.OutcomeCancelled) {
+				outcome = Cancelled
+			}
+			s.gaveUp(l, outcome, nested)
+		}
+	case kind == events.TypeStopped:
+		s.gaveUp(l, result, nested)
+	case kind == events.TypeFallback && result == Succeeded:
+		s.saved = FellBack
+	case kind == events.TypeRecovered:
+		s.ends(l, nested)
+		s.saved = cmp.Or(s.saved, Recovered)
+	case kind == events.TypeRecovery && result == Succeeded:
+		s.saved = cmp.Or(s.saved, Recovered)
+	}
+}
+
+func (s *story) began(l *events.Line, nested bool) {
+	s.operations, s.open = s.operations+1, s.open+1
+	if nested {
+		return
+	}
+	if s.calls++; s.outer == "" {
+		s.outer = operationOf(l)
+	}
+}
+
+// ends notes the end of an operation. Its beginning may be lost.
+func (s *story) ends(l *events.Line, nested bool) {
+	if s.open == 0 {
+		s.began(l, nested)
+	}
+	s.open--
+}
+
+func (s *story) gaveUp(l *events.Line, o Outcome, nested bool) {
+	s.ends(l, nested)
+	into := &s.ended
+	if nested {
+		into = &s.endedNested
+	}
+	if o != Cancelled {
+		*into = Failed
+	}
+	*into = cmp.Or(*into, o)
+}
+
+func (s *story) name() string {
+	var outer []string
+	if s.calls == 1 {
+		outer = []string{s.outer}
+	}
+	return nameOf(s.pipeline, outer, s.operations)
+}
+
+// outcome is empty when no event says how the session ended.
+func (s *story) outcome() Outcome {
+	switch {
+	case s.run == Succeeded:
+		return cmp.Or(s.saved, Succeeded)
+	case s.run != "":
+		return s.run
+	case s.ended == "" && s.open > 0:
+		return Unended
+	}
+	return cmp.Or(s.ended, s.endedNested, s.saved)
 }
 
 func (l *Log) eachEvent(each func(*events.Line)) (tally events.Tally, err error) {

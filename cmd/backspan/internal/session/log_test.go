@@ -199,8 +199,10 @@ func TestEndings(t *testing.T) {
 		{[][2]string{{"autocorrect_recovered", "success"}, {"run_end", "cancelled"}}, Cancelled},
 		{[][2]string{{"autocorrect_attempt", "failed"}}, Failed},
 		{[][2]string{{"autocorrect_attempt", "retrying"}, {"autocorrect_recovered", "success"}}, Recovered},
-		{[][2]string{{"autocorrect_attempt", "retrying"}, {"autocorrect_stopped", "deadline"}}, Deadline},
-		{[][2]string{{"autocorrect_attempt", "retrying"}}, ""},
+		{[][2]string{{"autocorrect_attempt", "retrying"}, {"autocorrect_stopped", "deadline"}}, Failed},
+		{[][2]string{{"autocorrect_attempt", "retrying"}, {"autocorrect_stopped", "cancelled"}}, Cancelled},
+		{[][2]string{{"autocorrect_attempt", "retrying"}}, Unended},
+		{[][2]string{{"phase_start", ""}}, ""},
 	} {
 		log := ""
 		for _, e := range c.events {

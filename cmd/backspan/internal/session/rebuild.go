@@ -189,10 +189,9 @@ func (b *rebuilder) phaseTry(r *event) {
 		kind, n, name = semconv.KindFallback, r.number, semconv.FallbackName
 	}
 	try := b.span(r, kind, name, r.span)
-	if kind == semconv.KindAttempt && !phase.Unbegun {
-		try.Start = phase.Start
-	} else {
-		b.begin(phase, try, r)
+	b.begin(phase, try, r)
+	if try.Unbegun && kind == semconv.KindAttempt && !phase.Unbegun {
+		try.Start = phase.Start // it did not begin before
 	}
 	b.endTry(phase, try, r, n)
 }
@@ -205,6 +204,7 @@ func (b *rebuilder) attempt(r *event) {
 		op = b.operation(r, name, trace.SpanID{})
 		b.unknown.missing = b.unknown.missing || n > 1
 	}
+	op.around(r)
 	try := b.span(r, semconv.KindAttempt, semconv.AttemptName(n), r.span)
 	try.set(semconv.OperationKey.String(name))
 	b.begin(op, try, r)
@@ -220,10 +220,24 @@ func (b *rebuilder) attempt(r *event) {
 		op.set(semconv.OutcomeKey.String(semconv.OutcomeRecovered))
 	case op.closed:
 		op.fail(try.StatusText)
-		if r.outcome != "" { // logs of other writers do not say
-			op.set(semconv.OutcomeKey.String(r.outcome))
+		if outcome := r.ending(); outcome != "" {
+			op.set(semconv.OutcomeKey.String(outcome))
 		}
 		op.set(semconv.ErrorTypeKey.String(r.errorType))
+	}
+}
+
+// around notes the limit and the nesting of an operation, which its failed attempts say.
+func (s *rebuilt) around(r *event) {
+	if _, known := s.Number(semconv.MaxRetriesKey); known || math.IsNaN(r.retries) {
+		return
+	}
+	s.set(semconv.MaxRetriesKey.Int(int(r.retries)))
+	if r.depth > 0 {
+		s.set(semconv.DepthKey.Int(whole(r.depth)))
+	}
+	if r.parent != "" {
+		s.set(semconv.ParentOpKey.String(r.parent))
 	}
 }
 
@@ -319,6 +333,13 @@ func (b *rebuilder) endTry(of, try *rebuilt, r *event, n int) {
 // session finds the parents and says what is not known.
 func (b *rebuilder) session() *Session {
 	spans := make([]Span, 0, len(b.spans))
+	tries := map[callKey][]*rebuilt{} // of each operation
+	for _, r := range b.spans {
+		if name := r.Text(semconv.OperationKey); r.Kind == semconv.KindAttempt && name != "" {
+			at := callKey{r.TraceID, r.Text(semconv.PhaseNameKey), name}
+			tries[at] = append(tries[at], r)
+		}
+	}
 	for _, r := range b.spans {
 		switch {
 		case r.ParentID.IsValid():
@@ -326,7 +347,7 @@ func (b *rebuilder) session() *Session {
 			r.ParentID = idOf(b.runs[r.TraceID])
 		case r.Kind == semconv.KindOperation:
 			r.set(semconv.AttemptsKey.Int(r.number))
-			r.ParentID = idOf(b.callerOf(r))
+			r.ParentID = idOf(b.callerOf(r, tries))
 		}
 		spans = append(spans, r.Span)
 	}
@@ -342,26 +363,63 @@ func idOf(s *rebuilt) trace.SpanID {
 	return s.SpanID
 }
 
-// callerOf is the try of the phase in which an operation's first known attempt ended, else the phase, else the run.
-func (b *rebuilder) callerOf(op *rebuilt) *rebuilt {
+// callerOf is the attempt of the operation around an operation, else the try of the phase that it ran in, else the
+// phase, else the run.
+func (b *rebuilder) callerOf(op *rebuilt, tries map[callKey][]*rebuilt) *rebuilt {
 	name := op.Text(semconv.PhaseNameKey)
+	if outer := op.Text(semconv.ParentOpKey); outer != "" {
+		if try := op.outerTry(tries[callKey{op.TraceID, name, outer}]); try != nil {
+			return try
+		}
+	}
 	phase := b.phases[callKey{op.TraceID, name, ""}]
 	if name == "" || phase == nil {
 		return b.runs[op.TraceID]
 	}
+	from := phase.Start
 	for _, try := range phase.tries {
-		if !op.Start.Before(try.Start) && !op.Start.After(try.End) {
+		if !try.Unbegun {
+			from = try.Start
+		}
+		if !op.Start.Before(from.Add(-rounding)) && !op.Start.After(try.End) {
 			return try
 		}
+		from = try.End // a try whose beginning is not known begins after the one before
 	}
 	return phase
 }
 
+// rounding is how far a beginning may be off: times and durations are written in microseconds.
+const rounding = 2 * time.Microsecond
+
+// outerTry is the one of tries that op ran in: the innermost of those that lasted from before it to after it. It is nil
+// when there is none, or when two of them ran side by side.
+func (op *rebuilt) outerTry(tries []*rebuilt) (inner *rebuilt) {
+	end := op.End
+	for _, try := range op.tries {
+		end = try.End // of the last one, when the end of op is not recorded
+	}
+	within := func(from, to time.Time, outer *rebuilt) bool {
+		return !outer.Unbegun && !from.Before(outer.Start.Add(-rounding)) && !to.After(outer.End)
+	}
+	for _, try := range tries {
+		switch {
+		case try.ParentID == op.SpanID || !within(op.Start, end, try):
+		case inner == nil || within(try.Start, try.End, inner):
+			inner = try
+		case !within(inner.Start, inner.End, try):
+			return nil
+		}
+	}
+	return inner
+}
+
 func (b *rebuilder) notes() []string {
 	notes := []string{"This is read from an events file, which holds less than a trace: operations that succeeded at their " +
-		"first attempt are not in it, nor is which operation called which."}
+		"first attempt are not in it, nor always which operation called which."}
 	if b.unknown.begins {
-		notes = append(notes, "Attempts are known by their ends: when they began, and so how long they took, is not recorded.")
+		notes = append(notes, "Attempts are known by their ends: when they began, and so how long they took, is not "+
+			"recorded. Waits are as long as they were planned.")
 	}
 	if b.unknown.delays {
 		notes = append(notes, "Some events do not say how long was waited, so that their waits cannot be told from the attempts.")

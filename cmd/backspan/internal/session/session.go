@@ -1,7 +1,7 @@
 package session
 
 import (
-	"slices"
+	"cmp"
 	"time"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/text"
@@ -31,23 +31,41 @@ func New(spans []Span) *Session {
 // Summary counts what happened.
 func (s *Session) Summary() *Summary { return summaryOf(s.Roots, s.First, s.Last, s.Partial) }
 
-// Name is what ran: the run, else the only root, or the only one of Backspan's, else a number of operations. It is not
-// made safe to show.
+// Name is what ran; see nameOf. Spans of other instrumentation count only if there are no others. It is not made safe to
+// show.
 func (s *Session) Name() string {
-	roots := s.Roots
-	if len(roots) > 1 {
-		roots = slices.DeleteFunc(slices.Clone(roots), func(r *Node) bool { return r.Kind == "" })
-	}
-	for _, r := range roots {
-		if r.Kind == semconv.KindRun && r.Name != "" || len(roots) == 1 {
-			return r.Name
+	var run string
+	var ours, others []string
+	operations := 0
+	for _, r := range s.Roots {
+		switch r.Kind {
+		case "":
+			others = append(others, r.Name)
+		case semconv.KindRun:
+			run = cmp.Or(run, r.Name)
+			fallthrough
+		default:
+			ours = append(ours, r.Name)
 		}
 	}
-	operations := 0
 	for _, n := range flat(s.Roots) {
 		if n.Kind == semconv.KindOperation {
 			operations++
 		}
+	}
+	if len(ours) == 0 {
+		ours = others
+	}
+	return nameOf(run, ours, operations)
+}
+
+// nameOf names a session: by its run, else by the only root, else by the number of its operations.
+func nameOf(run string, roots []string, operations int) string {
+	switch {
+	case run != "":
+		return run
+	case len(roots) == 1:
+		return roots[0]
 	}
 	return text.Plural(operations, "operation", "operations")
 }

@@ -88,7 +88,7 @@ const maxLevel = 60
 // treesOf builds the trees of spans, the earliest root first. Parents may be missing or go in a circle, a span may come
 // twice, ends may lie before beginnings: every span is in the trees exactly once.
 func treesOf(spans []Span) (roots []*Node) {
-	nodes := nodesOf(spans)
+	nodes := nodesOf(append(spans[:len(spans):len(spans)], hostsOf(spans)...))
 	byKey := make(map[Key]*Node, len(nodes))
 	for _, n := range nodes {
 		byKey[n.Key()] = n
