@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -153,17 +154,36 @@ func TestPagesOfTheDemo(t *testing.T) {
 		t.Errorf("rows from the trace file\n  %s\nrows from the run\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
 	}
 	events := open(t, filepath.Join(dir, "events.jsonl.html"), desktop)
-	if got := strings.Join(events.rows(), "\n"); !strings.Contains(got, "fetch_baseline | failed, 4 attempts") || !strings.Contains(got, "analysis | recovered, 1 recovery") {
-		t.Errorf("rows from the events:\n%s", got)
+	shown := strings.Join(events.rows(), "\n")
+	if !strings.Contains(shown, "fetch_baseline | exhausted, 4 attempts") ||
+		!strings.Contains(shown, "analysis | recovered, 1 recovery") {
+		t.Errorf("rows from the events:\n%s", shown)
 	}
 	if notes := events.text(".notes"); !strings.Contains(notes, "holds less than a trace") {
 		t.Errorf("the page from the events notes %q", notes)
 	}
-	if took := events.text(events.row("attempt 1", 0) + " .took"); took != "…" {
+	if took := events.text(events.row("attempt 1", 0) + " .took"); took == "…" || took == "" {
+		t.Errorf("the events say how long an attempt took, the page %q", took)
+	}
+
+	// The log of another writer says of attempts only when they ended.
+	log, err := os.ReadFile(filepath.Join(dir, "data/session/events.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	log = regexp.MustCompile(`, "duration": [-+.e0-9]+`).ReplaceAll(log, nil)
+	if err := os.WriteFile(filepath.Join(dir, "ends.jsonl"), log, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if result := run(t, dir, "report", "ends.jsonl", "-o", "ends.html"); result.Code != 0 {
+		t.Fatalf("report: %v", result)
+	}
+	ends := open(t, filepath.Join(dir, "ends.html"), desktop)
+	if took := ends.text(ends.row("attempt 1", 0) + " .took"); took != "…" {
 		t.Errorf("an attempt whose begin is not known took %q, want …", took)
 	}
-	events.do(chromedp.Click(chromedp.CSS(events.row("attempt 1", 0) + " .name")))
-	if got := events.text("#inspector"); !strings.Contains(got, "known from") || !strings.Contains(got, "not known; ended at") {
+	ends.do(chromedp.Click(chromedp.CSS(ends.row("attempt 1", 0) + " .name")))
+	if got := ends.text("#inspector"); !strings.Contains(got, "known from") || !strings.Contains(got, "not known; ended at") {
 		t.Errorf("details %q do not say what is not known", got)
 	}
 }
