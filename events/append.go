@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// The limits of a line, in bytes as they stand in the file. A program that reads lines without a Reader needs a buffer of
-// MaxLine.
+// The limits of a line, in bytes as they stand in the file. A program that reads lines without a Reader needs a buffer
+// of MaxLine.
 const (
 	MaxField = 8 << 10  // of one text or key, between its quotes
 	MaxLine  = 32 << 10 // of a line, its newline included
@@ -18,7 +18,8 @@ const (
 // maxOrigin bounds service and host, in bytes as they stand in the file.
 const maxOrigin = 128
 
-// reservedTail is kept free behind the details: trace and span id, service, host and pid, "truncated", braces and newline.
+// reservedTail is kept free behind the details: trace and span id, service, host and pid, "truncated", braces and
+// newline.
 const reservedTail = 160 + 2*maxOrigin + 64
 
 // minField is where shortening the fields of an overlong record ends and dropping details begins.

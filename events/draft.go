@@ -17,8 +17,8 @@ type draft struct {
 
 var drafts = sync.Pool{New: func() any { return &draft{text: make([]byte, 0, 1024)} }}
 
-// encode makes d the line of r, written by origin. The caller must not own the file, because mask is the user's code and
-// may take long. A nil mask is redact.Secrets.
+// encode makes d the line of r, written by origin. The caller must not own the file, because mask is the user's code
+// and may take long. A nil mask is redact.Secrets.
 func (d *draft) encode(r *Record, mask func(string) string, origin []byte) {
 	d.session = r.Session
 	if mask != nil || hasSecret(r) {

@@ -50,8 +50,8 @@ type queue struct {
 
 // add puts d at the end. The error says why it did not.
 //
-// While more than half of maxQueue is taken, add lets other goroutines run first: the owner of the file may be one that waits
-// for a processor and not for the disk. (Measured: of what 64 goroutines write as fast as they can, 99% is lost
+// While more than half of maxQueue is taken, add lets other goroutines run first: the owner of the file may be one that
+// waits for a processor and not for the disk. (Measured: of what 64 goroutines write as fast as they can, 99% is lost
 // without it, and nothing with it.)
 func (q *queue) add(d *draft) error {
 	if q.half.Load() {

@@ -148,7 +148,8 @@ const (
 )
 
 // str scans a string of printable ASCII, quotes included. It takes eight bytes at a time: the lowest bit that is set in
-// odd is the first byte that is a quote, a backslash, a control character or not ASCII. Bits above that one may be wrong.
+// odd is the first byte that is a quote, a backslash, a control character or not ASCII. Bits above that one may be
+// wrong.
 func (s *scanner) str() Value {
 	start := s.at
 	if start < 0 || start >= len(s.raw) || s.raw[start] != '"' {

@@ -99,8 +99,8 @@ func (e *Error) first() error {
 	return e.Cause
 }
 
-// A FieldError says which input cannot be used. The FieldErrors of packages retry and telemetry have the same fields and
-// the same text.
+// A FieldError says which input cannot be used. The FieldErrors of packages retry and telemetry have the same fields
+// and the same text.
 type FieldError struct {
 	Field string // a field or an argument, for example Pipeline.Phases["analysis"].Timeout or ctx
 	Value string // as Error shows it: texts in quotes

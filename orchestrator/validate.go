@@ -13,7 +13,8 @@ import (
 // policies and the index.
 func (p *Plan) checkFields() error {
 	if !usable(p.pipeline.Name) {
-		return &FieldError{Field: "Pipeline.Name", Value: fmt.Sprintf("%q", p.pipeline.Name), Want: "a name, for example nightly"}
+		value := fmt.Sprintf("%q", p.pipeline.Name)
+		return &FieldError{Field: "Pipeline.Name", Value: value, Want: "a name, for example nightly"}
 	}
 	if len(p.pipeline.Phases) == 0 {
 		return &FieldError{Field: "Pipeline.Phases", Value: "empty", Want: "at least one phase"}
@@ -44,7 +45,8 @@ func (p *Plan) checkPhase(i int, phase Phase) error {
 	case phase.Timeout < 0:
 		return &FieldError{Field: fieldOf(phase.Name, "Timeout"), Value: phase.Timeout.String(), Want: "0 or more"}
 	case phase.If > Always:
-		return &FieldError{Field: fieldOf(phase.Name, "If"), Value: fmt.Sprint(phase.If), Want: "one of the Condition constants"}
+		field, value := fieldOf(phase.Name, "If"), fmt.Sprint(phase.If)
+		return &FieldError{Field: field, Value: value, Want: "one of the Condition constants"}
 	}
 	p.index[phase.Name] = i
 	policy := p.pipeline.Recovery

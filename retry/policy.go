@@ -111,7 +111,8 @@ func ParseJitter(name string) (Jitter, error) {
 			return Jitter(j), nil
 		}
 	}
-	return 0, &FieldError{Field: "Jitter", Value: strconv.Quote(name), Want: "one of " + strings.Join(jitterNames[:], ", ")}
+	want := "one of " + strings.Join(jitterNames[:], ", ")
+	return 0, &FieldError{Field: "Jitter", Value: strconv.Quote(name), Want: want}
 }
 
 // Spans says which attempts of an operation become spans. The operation itself always does.

@@ -97,8 +97,8 @@ func (cfg Config) program() otelenv.Program {
 	}
 }
 
-// A FieldError says which setting cannot be used. The FieldErrors of packages retry and orchestrator have the same fields
-// and the same text.
+// A FieldError says which setting cannot be used. The FieldErrors of packages retry and orchestrator have the same
+// fields and the same text.
 type FieldError struct {
 	Field string // a field of Config or a variable, for example Config.Endpoint or OTEL_TRACES_SAMPLER
 	Value string // as Error shows it: texts in quotes; empty when it may hold a secret

@@ -1,5 +1,5 @@
-// Package fielderror is the one shape and the one text of an input that cannot be used. Packages retry, orchestrator and
-// telemetry each have a FieldError with the fields of Error.
+// Package fielderror is the one shape and the one text of an input that cannot be used. Packages retry, orchestrator
+// and telemetry each have a FieldError with the fields of Error.
 package fielderror
 
 import "fmt"
