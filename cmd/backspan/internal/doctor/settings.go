@@ -85,7 +85,7 @@ func (e *exam) propagators() {
 	switch by := by(s, " (default)"); {
 	case s.Err != nil:
 		e.bad("propagators", s.Err)
-	case !slices.Contains(strings.FieldsFunc(s.Value, func(r rune) bool { return r == ',' || r == ' ' }), "tracecontext"):
+	case !slices.Contains(e.seen.PropagatorNames, "tracecontext"):
 		e.found("propagators", Note, "unset OTEL_PROPAGATORS, or add tracecontext to it",
 			"%s%s: without tracecontext, traces do not go on in programs that use the W3C's headers", s.Value, by)
 	default:

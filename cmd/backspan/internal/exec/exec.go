@@ -112,7 +112,7 @@ signal, too). Trouble with telemetry never changes it: it is told in a line, and
 	f.BoolVar(&o.replayStdin, "replay-stdin", false, "read stdin to its end first, and give all of it to every attempt")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print nothing about retries and telemetry")
 	o.Flags.Register(c, "")
-	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return own(cli.FlagError(c, err)) })
+	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return ownFailure(cli.FlagError(c, err)) })
 	cli.Complete(c, "max-retries", []string{"0", "3", "5", "10", "unlimited"})
 	for _, flag := range []string{"retry-on", "stop-on"} {
 		cli.Complete(c, flag, []string{"timeout", "signal"})
@@ -120,19 +120,19 @@ signal, too). Trouble with telemetry never changes it: it is told in a line, and
 	return c
 }
 
-// own gives a failure of exec itself an exit code of its own, also when a flag is wrong: a command may return 2 as
+// ownFailure gives a failure of exec itself an exit code of its own, also when a flag is wrong: a command may return 2 as
 // well, and a script has to tell the two apart.
-func own(err error) error {
+func ownFailure(err error) error {
 	const hint = "See 'backspan exec --help'."
 	return &cli.ExitError{Code: child.CodeOwn, Err: fmt.Errorf("%w\n%s", err, hint)}
 }
 
 func (o *Options) run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return own(errors.New("no command to run, want one behind the flags: backspan exec -- COMMAND"))
+		return ownFailure(errors.New("no command to run, want one behind the flags: backspan exec -- COMMAND"))
 	}
 	if err := o.checkPolicy(); err != nil {
-		return own(err)
+		return ownFailure(err)
 	}
 	if o.name == "" {
 		o.name = command.Name(args)
@@ -140,7 +140,7 @@ func (o *Options) run(ctx context.Context, args []string) error {
 	}
 	tracing, err := o.startTracing(ctx)
 	if err != nil {
-		return own(err)
+		return ownFailure(err)
 	}
 	signals := watchSignals(ctx)
 	defer signals.stop()

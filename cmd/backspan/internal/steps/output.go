@@ -25,8 +25,8 @@ type output struct {
 type capture struct{ data []byte }
 
 func (c *capture) Write(p []byte) (int, error) {
-	room := maxOutput + 1 - len(c.data)
-	c.data = append(c.data, p[:min(len(p), max(0, room))]...)
+	missing := maxOutput + 1 - len(c.data)
+	c.data = append(c.data, p[:min(len(p), max(0, missing))]...)
 	return len(p), nil
 }
 
