@@ -21,7 +21,7 @@ type Span struct {
 	Start      Time       `json:"startTimeUnixNano"`
 	End        Time       `json:"endTimeUnixNano"`
 	Attributes Attributes `json:"attributes"`
-	Events     []Event    `json:"events"`
+	Events     []Event    `json:"events"` // in the order of their time
 	Status     struct {
 		Code        int    `json:"code"`
 		Description string `json:"message"`
@@ -37,6 +37,7 @@ func (s *Span) Failed() bool { return s.Status.Code == 2 }
 
 // An Event is a point in the life of a span.
 type Event struct {
+	Time       Time       `json:"timeUnixNano"`
 	Name       string     `json:"name"`
 	Attributes Attributes `json:"attributes"`
 }
@@ -154,6 +155,8 @@ func tree(byID map[string]*Span) (root *Span, err error) {
 		return nil, errors.New("no root span")
 	}
 	for _, s := range byID {
+		// Jaeger's memory store gives them back in any order.
+		slices.SortFunc(s.Events, func(a, b Event) int { return a.Time.Compare(b.Time.Time) })
 		slices.SortFunc(s.Children, func(a, b *Span) int {
 			return cmp.Or(a.Start.Compare(b.Start.Time), cmp.Compare(a.Name, b.Name))
 		})
