@@ -33,7 +33,8 @@ const (
 	TypePhaseEnd      = "phase_end"
 	TypeRunStart      = "run_start"
 	TypeRunEnd        = "run_end"
-	TypeEventsDropped = "events_dropped" // writing works again after lines were lost
+	TypeTally         = "operation_tally" // how often an operation succeeded at its first attempt lately
+	TypeEventsDropped = "events_dropped"  // writing works again after lines were lost
 )
 
 // The levels of records.
@@ -58,12 +59,15 @@ const (
 	KeyNextDelay        = "next_delay"       // seconds that are waited before the next one
 	KeyDuration         = "duration"         // what ended: seconds
 	KeyMaxRetries       = "max_retries"      // failed attempts; -1 means without limit
-	KeyDepth            = "depth"            // failed attempts: how many retry loops are around this one; absent for 0
-	KeyParentOperation  = "parent_operation" // failed attempts: the operation around, if there is one
+	KeyDepth            = "depth"            // failed attempts, tallies: loops around the operation; an attempt has none for 0
+	KeyParentOperation  = "parent_operation" // failed attempts, tallies: the operation around, if there is one
 	KeyAfter            = "after"            // failed attempts: seconds that the server asked to wait, if it did
 	KeyRecoveryMessage  = "recovery_message"
 	KeyRecoveryAttempts = "recovery_attempts" // phase_end: how many there were, without the fallback
 	KeyFallback         = "fallback"          // phase_end: true when the fallback's result is the phase's
+	KeySeconds          = "seconds"           // operation_tally: how long was counted, up to the record's time
+	KeySuccesses        = "successes"         // operation_tally: how many succeeded at their first attempt
+	KeyDurations        = "durations"         // operation_tally: how long they took; see TypeTally in the guide
 	KeyCount            = "count"             // events_dropped: how many lines were lost
 )
 

@@ -32,6 +32,10 @@ type Config struct {
 	// means OpenTelemetry's error handler.
 	EventOptions events.Options
 
+	// NoTally leaves records of type operation_tally out of the event log, which count the operations that succeed at
+	// their first attempt. It is for programs that run once: rates are of use in a service.
+	NoTally bool
+
 	// TraceFile is the path of a file for Backspan's spans in OTLP JSON; see [TraceFile]. Empty: none.
 	TraceFile string
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/google/uuid"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -33,7 +34,8 @@ const SessionVariable = "BACKSPAN_SESSION"
 type EventLog struct {
 	out     RecordWriter
 	session sessionStamp
-	alone   bool // false below a mirror, which sets session.id and lets only Backspan's spans through
+	alone   bool   // false below a mirror, which sets session.id and lets only Backspan's spans through
+	tally   *tally // nil: successes are not counted
 	closed  atomic.Bool
 	told    atomic.Bool // of a panic
 }
@@ -50,7 +52,11 @@ type RecordWriter interface {
 
 // NewEventLog returns an EventLog that writes to w. session is the UUID of the process's session; empty, it is taken
 // from BACKSPAN_SESSION if that is a UUID, and made anew otherwise.
-func NewEventLog(w RecordWriter, session string) *EventLog { return newEventLog(w, session, true) }
+func NewEventLog(w RecordWriter, session string) *EventLog {
+	l := newEventLog(w, session, true)
+	l.tally = newTally()
+	return l
+}
 
 func newEventLog(out RecordWriter, session string, alone bool) *EventLog {
 	if session == "" {
@@ -83,8 +89,13 @@ func (l *EventLog) OnStart(parent context.Context, span sdktrace.ReadWriteSpan) 
 		l.session.on(parent, span)
 	}
 	defer l.recovered()
-	if kind := scope.Starting(parent); kind == semconv.KindRun || kind == semconv.KindPhase {
+	switch scope.Starting(parent) {
+	case semconv.KindRun, semconv.KindPhase:
 		l.started(scope.From(parent), span)
+	case semconv.KindOperation:
+		if l.tally != nil {
+			l.tally.started(parent, span)
+		}
 	}
 }
 
@@ -95,6 +106,10 @@ func (l *EventLog) OnEnd(span sdktrace.ReadOnlySpan) {
 	}
 	defer l.recovered()
 	attributes := span.Attributes()
+	if l.tally != nil {
+		l.tally.ended(span, attributes)
+		defer l.writeTallies(span.EndTime(), false)
+	}
 	if uneventful(attributes) {
 		return
 	}
@@ -113,10 +128,13 @@ func (l *EventLog) OnEnd(span sdktrace.ReadOnlySpan) {
 // ForceFlush does nothing: lines are written as spans end.
 func (l *EventLog) ForceFlush(context.Context) error { return nil }
 
-// Shutdown makes the EventLog ignore further spans. It leaves the Writer open: the code that opened it closes it,
+// Shutdown writes what was counted, and makes the EventLog ignore further spans. It leaves the Writer open: the code that opened it closes it,
 // because a provider with a slow processor in front may never shut this one down.
 func (l *EventLog) Shutdown(context.Context) error {
-	l.closed.Store(true)
+	if !l.closed.Swap(true) && l.tally != nil {
+		defer l.recovered()
+		l.writeTallies(time.Now(), true)
+	}
 	return nil
 }
 

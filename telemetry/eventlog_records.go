@@ -121,6 +121,9 @@ func (s *seen) draft(span sdktrace.ReadOnlySpan, kind string) *draft {
 // attemptEnded writes failed attempts, successes after failures, and every recovery attempt and fallback. A phase's
 // own first try is the attempt that belongs to no operation.
 func (l *EventLog) attemptEnded(span sdktrace.ReadOnlySpan, s *seen) {
+	if l.tally != nil && s.kind == semconv.KindAttempt && s.result != semconv.ResultSuccess {
+		l.tally.failed(s.operation, span.EndTime())
+	}
 	number := strconv.FormatInt(s.attempt, 10)
 	switch {
 	case s.kind == semconv.KindFallback:

@@ -44,7 +44,7 @@ func (s *sequence) NewSpanID(context.Context, trace.TraceID) (id trace.SpanID) {
 func eventsOf(t *testing.T, story func(ctx context.Context, tp trace.TracerProvider)) (list []string) {
 	t.Helper()
 	cfg := quiet(t)
-	cfg.Session, cfg.IDGenerator = testSession, new(sequence)
+	cfg.Session, cfg.IDGenerator, cfg.NoTally = testSession, new(sequence), true
 	synctest.Test(t, func(t *testing.T) {
 		tel := run(t, cfg)
 		story(t.Context(), tel.TracerProvider())

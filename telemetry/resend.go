@@ -10,9 +10,12 @@ import (
 	"github.com/backspan/backspan/internal/semconv"
 )
 
+// otelhttp is the scope of an instrumentation that says only after the start of a span that it is a request.
+const otelhttp = "go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+
 // countResend sets http.request.resend_count on the span of an HTTP request that a later attempt of an operation sends,
-// as OpenTelemetry's convention wants it: 1 in the second attempt. Instrumentation such as otelhttp cannot know it. The
-// spans of database and gRPC clients have no http.request.method at their start, and get none.
+// as OpenTelemetry's convention wants it: 1 in the second attempt. The instrumentation cannot know it. The client spans of
+// databases and gRPC get none: they are not otelhttp's, and have no http.request.method at their start.
 func countResend(parent context.Context, span sdktrace.ReadWriteSpan) {
 	if span.SpanKind() != trace.SpanKindClient {
 		return
@@ -21,7 +24,7 @@ func countResend(parent context.Context, span sdktrace.ReadWriteSpan) {
 	if number < 2 {
 		return
 	}
-	isHTTP := false
+	isHTTP := span.InstrumentationScope().Name == otelhttp
 	for _, kv := range span.Attributes() {
 		switch kv.Key {
 		case semconv.ResendCountKey:

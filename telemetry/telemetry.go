@@ -34,6 +34,7 @@ type Telemetry struct {
 	provider    *sdktrace.TracerProvider // nil when OTEL_SDK_DISABLED
 	mirror      *mirror
 	export      *exportPipeline // nil when nothing is exported
+	log         *EventLog       // nil: none is wanted
 	events      *events.Writer  // nil: no event log
 	noEvents    *noEventLog     // nil: there is an event log, or none is wanted
 	traceFile   *TraceFile      // nil: none
@@ -116,7 +117,11 @@ func (t *Telemetry) open(ctx context.Context, cfg Config, env otelenv.Settings) 
 		if err != nil {
 			return err
 		}
-		log = &guarded{next: newEventLog(out, t.session, false)}
+		t.log = newEventLog(out, t.session, false)
+		if !cfg.NoTally {
+			t.log.tally = newTally()
+		}
+		log = &guarded{next: t.log}
 	}
 	t.users = guard(cfg.Processors...)
 	others := t.users
@@ -304,6 +309,9 @@ func (t *Telemetry) shutdown(ctx context.Context) error {
 // closeFiles closes what Backspan writes itself.
 func (t *Telemetry) closeFiles() error {
 	var errs []error
+	if t.log != nil {
+		errs = append(errs, t.log.Shutdown(context.Background()))
+	}
 	if t.noEvents != nil {
 		errs = append(errs, t.noEvents.Close())
 	}

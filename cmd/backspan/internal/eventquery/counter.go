@@ -19,6 +19,8 @@ type Counter struct {
 const (
 	maxSessions = 100_000
 	statsBudget = 4 << 20 // bytes
+
+	maxSuccesses = 1e12 // of one record: more is damage, which must not spoil a sum
 )
 
 // seed is one for all Counters, as their hashes are merged.
@@ -46,6 +48,10 @@ func (c *Counter) Add(l *events.Line) {
 	switch kind := l.Type(); {
 	case kind.Is(events.TypeAttempt), kind.Is(events.TypeRecovered), kind.Is(events.TypeStopped):
 		c.entry(c.operations, l.Detail(events.KeyOperation)).operation(c.budget, l, kind)
+	case kind.Is(events.TypeTally):
+		if n, ok := l.Detail(events.KeySuccesses).Float(); ok && n > 0 && n < maxSuccesses {
+			c.entry(c.operations, l.Detail(events.KeyOperation)).succeeded += int64(n)
+		}
 	case kind.Is(events.TypePhaseFailed), kind.Is(events.TypeRecovery), kind.Is(events.TypeFallback):
 		c.entry(c.phases, l.Phase()).phase(c.budget, l, kind)
 	case kind.Is(events.TypePhaseEnd):

@@ -34,7 +34,7 @@ var (
 	Types = []string{
 		events.TypeAttempt, events.TypeRecovered, events.TypeStopped, events.TypePhaseFailed, events.TypeRecovery,
 		events.TypeFallback, events.TypePhaseStart, events.TypePhaseEnd, events.TypeRunStart, events.TypeRunEnd,
-		events.TypeEventsDropped,
+		events.TypeTally, events.TypeEventsDropped,
 	}
 	Levels  = []string{events.LevelInfo, events.LevelWarning, events.LevelError}
 	Results = []string{"retrying", "failed", "success", "cancelled", "deadline", "skipped"}
@@ -82,6 +82,7 @@ var detailKeys = []string{
 	events.KeyPipeline, events.KeyDryRun, events.KeyError, events.KeyErrorType, events.KeyDelay, events.KeyNextDelay,
 	events.KeyDuration, events.KeyMaxRetries, events.KeyDepth, events.KeyParentOperation, events.KeyAfter,
 	events.KeyRecoveryMessage, events.KeyRecoveryAttempts, events.KeyFallback, events.KeyCount,
+	events.KeySeconds, events.KeySuccesses, events.KeyDurations,
 }
 
 // Keys are the keys that a Condition can name, sorted.

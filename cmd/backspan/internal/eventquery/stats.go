@@ -8,8 +8,8 @@ import (
 	"github.com/backspan/backspan/events"
 )
 
-// Stats counts what retries cost, over the records that were added. Operations that succeeded at their first attempt
-// write no record, so they are in no number.
+// Stats counts what retries cost, over the records that were added. Calls that succeeded at their first attempt are in
+// Succeeded and SuccessRate, as far as the log has tallies of them, and in no other number.
 type Stats struct {
 	Records    int64       `json:"records"`
 	First      string      `json:"first,omitempty"` // the earliest timestamp
@@ -23,19 +23,21 @@ type Stats struct {
 // An Operation sums up the calls of one operation that had at least one failed attempt.
 type Operation struct {
 	Name          string       `json:"operation"`
-	Asked         int64        `json:"asked"`         // calls of retry.Do
-	Attempts      int64        `json:"attempts"`      // calls of the operation itself
-	Failed        int64        `json:"failed"`        // of the attempts
-	Retried       int64        `json:"retried"`       // of those asked for: had more than one attempt
-	Recovered     int64        `json:"recovered"`     // succeeded after failing
-	GivenUp       int64        `json:"given_up"`      // ended badly, for whatever reason
-	Outcomes      Outcomes     `json:"outcomes"`      // of those: retry.outcome, or failed where the log does not say
-	Stopped       int64        `json:"stopped"`       // of those: cancelled, or out of time, during a wait
-	Waited        float64      `json:"waited"`        // seconds planned before the retries that were made
-	Amplification float64      `json:"amplification"` // Attempts / Asked
-	Errors        []ErrorCount `json:"errors"`        // the commonest first
-	First         string       `json:"first"`         // when it was seen failing first
-	Last          string       `json:"last"`          // and last
+	Asked         int64        `json:"asked"`                  // calls of retry.Do
+	Attempts      int64        `json:"attempts"`               // calls of the operation itself
+	Failed        int64        `json:"failed"`                 // of the attempts
+	Retried       int64        `json:"retried"`                // of those asked for: had more than one attempt
+	Recovered     int64        `json:"recovered"`              // succeeded after failing
+	GivenUp       int64        `json:"given_up"`               // ended badly, for whatever reason
+	Outcomes      Outcomes     `json:"outcomes"`               // of those: retry.outcome, or failed where the log does not say
+	Stopped       int64        `json:"stopped"`                // of those: cancelled, or out of time, during a wait
+	Waited        float64      `json:"waited"`                 // seconds planned before the retries that were made
+	Amplification float64      `json:"amplification"`          // Attempts / Asked
+	Succeeded     int64        `json:"succeeded"`              // at the first attempt, by the log's tallies
+	SuccessRate   *float64     `json:"success_rate,omitempty"` // of all calls; absent without a tally
+	Errors        []ErrorCount `json:"errors"`                 // the commonest first
+	First         string       `json:"first"`                  // when it was seen failing first
+	Last          string       `json:"last"`                   // and last
 }
 
 // A Phase sums up the tries of one phase that failed.
@@ -71,6 +73,9 @@ func (c *Counter) Stats() Stats {
 		Operations: []Operation{}, Phases: []Phase{},
 	}
 	for name, t := range c.operations {
+		if t.tries+t.stopped == 0 { // no attempt of it failed
+			continue
+		}
 		o := Operation{
 			Name: events.Value(name).Text(), Asked: t.asked, Attempts: t.tries, Failed: t.failed, Retried: t.retried,
 			Recovered: t.recovered, GivenUp: t.givenUp(), Outcomes: t.outcomes,
@@ -79,6 +84,11 @@ func (c *Counter) Stats() Stats {
 		}
 		if t.asked > 0 { // a log that was cut off at its beginning may lack the first attempts
 			o.Amplification = float64(t.tries) / float64(t.asked)
+		}
+		if o.Succeeded = t.succeeded; o.Succeeded > 0 {
+			good := float64(o.Succeeded + o.Recovered)
+			rate := good / (good + float64(o.GivenUp))
+			o.SuccessRate = &rate
 		}
 		s.Operations = append(s.Operations, o)
 	}

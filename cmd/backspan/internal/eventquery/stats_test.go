@@ -316,3 +316,34 @@ func TestDescribeCannotCommandATerminal(t *testing.T) {
 		}
 	})
 }
+
+// Tallies give the rate of success of operations that failed too. What never failed is not listed.
+func TestStatsKnowSuccessRates(t *testing.T) {
+	tally := func(operation string, successes int64) events.Record {
+		return events.Record{Time: start, Session: "s-1", Type: events.TypeTally, Level: events.LevelInfo, Details: []events.Field{
+			events.String(events.KeyOperation, operation), events.Int(events.KeySuccesses, successes),
+		}}
+	}
+	records := append(call("load", 4, "exhausted"), call("load", 1, "recovered")...)
+	records = append(records, call("check", 1, "exhausted")...)
+	records = append(records, tally("load", 90), tally("load", 8), tally("fine", 7), tally("check", -5))
+	got := stats(t, records...)
+	if len(got.Operations) != 2 || got.Operations[0].Name != "load" && got.Operations[1].Name != "load" {
+		t.Fatalf("%+v", got.Operations)
+	}
+	for _, o := range got.Operations {
+		switch {
+		case o.Name == "check" && (o.SuccessRate != nil || o.Succeeded != 0):
+			t.Errorf("check, of which nothing is known: %+v", o)
+		case o.Name == "load" && (o.SuccessRate == nil || *o.SuccessRate != 0.99 || o.Succeeded != 98):
+			t.Errorf("load: %+v, want 98 and a rate of 0.99", o)
+		}
+	}
+	var table strings.Builder
+	if err := got.Write(&table, time.UTC); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(table.String(), "  load: 99.00% of 100\n") || strings.Contains(table.String(), "check: ") {
+		t.Errorf("%s", table.String())
+	}
+}

@@ -39,8 +39,20 @@ func (s Stats) writeOperations(b *strings.Builder, zone *time.Location) {
 			o.Recovered, o.GivenUp, text.Seconds(o.Waited), o.Amplification, short(o.First, zone), short(o.Last, zone), top(o.Errors))
 	}
 	_ = t.Flush() // into b, which never fails
-	b.WriteString("\nOperations that succeeded at once are not in the log and in no number here. " +
-		"Waits are as planned; those that were cut short are not counted.\n")
+	rates := false
+	for _, o := range s.Operations {
+		if o.SuccessRate != nil {
+			if !rates {
+				b.WriteString("\nSuccess rates, with what succeeded at once, which is in no number above:\n")
+			}
+			rates = true
+			fmt.Fprintf(b, "  %s: %.2f%% of %d\n", text.Line(o.Name), 100**o.SuccessRate, o.Succeeded+o.Recovered+o.GivenUp)
+		}
+	}
+	if !rates {
+		b.WriteString("\nOperations that succeeded at once are not in the log and in no number here.\n")
+	}
+	b.WriteString("Waits are as planned; those that were cut short are not counted.\n")
 }
 
 func (s Stats) writePhases(b *strings.Builder, zone *time.Location) {

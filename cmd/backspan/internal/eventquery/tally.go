@@ -10,6 +10,7 @@ import (
 // A tally is the counts of one operation or phase.
 type tally struct {
 	asked, failed, retried, recovered, stopped, tries, fellBack int64
+	succeeded                                                   int64            // at the first attempt
 	outcomes                                                    map[string]int64 // of what was given up
 	waited                                                      float64
 	span                                                        span

@@ -56,6 +56,7 @@ func (t *Flags) Settings(processors ...sdktrace.SpanProcessor) (telemetry.Config
 		Console:    os.Stderr, // stdout is for what the command itself says
 		Processors: processors,
 		Redact:     t.Redact(),
+		NoTally:    true,
 	}
 	if path := t.text("trace-file"); path != telemetry.Off {
 		c.TraceFile = path

@@ -1,0 +1,265 @@
+package telemetry
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/backspan/backspan/events"
+	"github.com/backspan/backspan/internal/scope"
+	"github.com/backspan/backspan/internal/semconv"
+)
+
+const (
+	tallyWindow     = time.Minute      // how long successes are counted before they are written
+	failingWindow   = 10 * time.Second // likewise while the operation fails
+	talliedMost     = 100              // operations that are counted by their name
+	talliedNested   = 10_000           // operations within others that may be under way; more count as if they were not
+	otherOperations = "(other)"        // the name of all that came after talliedMost
+)
+
+// A tally counts the operations that succeed at their first attempt, of which the event log writes no line of their own.
+// Every window of time in which an operation did so is one record, written by the first span that ends after it, or by
+// Shutdown. There is no timer.
+//
+// Counting takes no lock and allocates nothing, but for the first success of an operation.
+type tally struct {
+	operations atomic.Pointer[map[tallyKey]*counts] // replaced when an operation is added
+	due        atomic.Int64                         // when the first window ends; in nanoseconds since 1970
+
+	mu sync.Mutex // is held while operations are added, and while windows are opened, shortened or closed
+
+	nestedMu sync.Mutex
+	nested   map[trace.SpanID]tallyKey // operations within others, under way; without their own names
+	nesting  atomic.Int64              // how many there are
+}
+
+type tallyKey struct {
+	operation, parent string
+	depth             int
+}
+
+// counts are the successes of one operation in its window, by how long they took.
+type counts struct {
+	durations  [durationBuckets]atomic.Int64
+	begin, end atomic.Int64 // of the window, in nanoseconds since 1970; end is 0 when none is open
+	failed     atomic.Int64 // when an attempt failed last
+}
+
+func newTally() *tally {
+	t := &tally{nested: map[trace.SpanID]tallyKey{}}
+	t.operations.Store(&map[tallyKey]*counts{})
+	t.due.Store(math.MaxInt64)
+	return t
+}
+
+// started notes what an operation is nested in. Its span does not say so when it succeeds.
+func (t *tally) started(parent context.Context, span sdktrace.ReadOnlySpan) {
+	around := scope.From(parent)
+	if around.Depth == 0 {
+		return
+	}
+	t.nestedMu.Lock()
+	defer t.nestedMu.Unlock()
+	if len(t.nested) < talliedNested {
+		t.nested[span.SpanContext().SpanID()] = tallyKey{parent: around.Operation, depth: around.Depth}
+		t.nesting.Store(int64(len(t.nested)))
+	}
+}
+
+// ended counts span if it is an operation that succeeded at its first attempt.
+func (t *tally) ended(span sdktrace.ReadOnlySpan, attributes []attribute.KeyValue) {
+	var kind, operation, outcome string
+	for i := range attributes {
+		kv := &attributes[i]
+		switch kv.Key {
+		case semconv.KindKey:
+			if kind = kv.Value.AsString(); kind != semconv.KindOperation {
+				return
+			}
+		case semconv.OperationKey:
+			operation = kv.Value.AsString()
+		case semconv.OutcomeKey:
+			outcome = kv.Value.AsString()
+		}
+	}
+	if kind != semconv.KindOperation {
+		return
+	}
+	key := t.leave(span.SpanContext().SpanID())
+	if outcome != semconv.OutcomeSuccess {
+		return
+	}
+	key.operation = cmp.Or(operation, span.Name())
+	c := (*t.operations.Load())[key]
+	if c == nil {
+		c = t.add(key)
+	}
+	now := span.EndTime()
+	c.durations[durationBucket(now.Sub(span.StartTime()))].Add(1)
+	if c.end.Load() == 0 {
+		t.open(c, now.UnixNano())
+	}
+}
+
+// leave returns what the operation of a span was nested in, and forgets it.
+func (t *tally) leave(id trace.SpanID) tallyKey {
+	if t.nesting.Load() == 0 {
+		return tallyKey{}
+	}
+	t.nestedMu.Lock()
+	defer t.nestedMu.Unlock()
+	key := t.nested[id]
+	delete(t.nested, id)
+	t.nesting.Store(int64(len(t.nested)))
+	return key
+}
+
+// add returns the counts of a new operation.
+func (t *tally) add(key tallyKey) *counts {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	known := *t.operations.Load()
+	if len(known) >= talliedMost {
+		key = tallyKey{operation: otherOperations}
+	}
+	if c := known[key]; c != nil {
+		return c
+	}
+	more := make(map[tallyKey]*counts, len(known)+1)
+	for k, c := range known {
+		more[k] = c
+	}
+	c := new(counts)
+	more[key] = c
+	t.operations.Store(&more)
+	return c
+}
+
+// open opens a window with its first success.
+func (t *tally) open(c *counts, now int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if c.end.Load() != 0 {
+		return
+	}
+	length := tallyWindow
+	if failed := c.failed.Load(); failed != 0 && now-failed < int64(failingWindow) {
+		length = failingWindow
+	}
+	c.begin.Store(now)
+	c.end.Store(now + int64(length))
+	t.due.Store(min(t.due.Load(), now+int64(length)))
+}
+
+// failed shortens the windows of an operation of which an attempt failed.
+func (t *tally) failed(operation string, at time.Time) {
+	now := at.UnixNano()
+	for key, c := range *t.operations.Load() {
+		if key.operation != operation {
+			continue
+		}
+		c.failed.Store(now)
+		t.mu.Lock()
+		if end := max(now, c.begin.Load()+int64(failingWindow)); c.end.Load() > end {
+			c.end.Store(end)
+			t.due.Store(min(t.due.Load(), end))
+		}
+		t.mu.Unlock()
+	}
+}
+
+// A tallied is a window that ended.
+type tallied struct {
+	tallyKey
+	begin, end int64
+	successes  int64
+	durations  []byte
+}
+
+// take closes the windows that have ended, or all of them. While another goroutine does so it returns nothing.
+func (t *tally) take(at time.Time, all bool) (list []tallied) {
+	now := at.UnixNano()
+	if all {
+		t.mu.Lock()
+	} else if now < t.due.Load() || !t.mu.TryLock() {
+		return nil
+	}
+	defer t.mu.Unlock()
+	due := int64(math.MaxInt64)
+	for key, c := range *t.operations.Load() {
+		end := c.end.Load()
+		if end == 0 || end > now && !all {
+			if end != 0 {
+				due = min(due, end)
+			}
+			continue
+		}
+		one := tallied{tallyKey: key, begin: c.begin.Load(), end: max(c.begin.Load(), min(end, now))}
+		c.end.Store(0) // before the counts are taken: who counts later opens the next window
+		for i := range c.durations {
+			if n := c.durations[i].Swap(0); n > 0 {
+				one.successes += n
+				one.durations = fmt.Appendf(one.durations, " %d:%d", i, n)
+			}
+		}
+		if one.successes > 0 {
+			one.durations = one.durations[1:]
+			list = append(list, one)
+		}
+	}
+	t.due.Store(due)
+	return list
+}
+
+// writeTallies writes the windows that have ended, or all of them.
+func (l *EventLog) writeTallies(at time.Time, all bool) {
+	for _, one := range l.tally.take(at, all) {
+		d := drafts.Get().(*draft)
+		d.Type, d.Level, d.Time = events.TypeTally, events.LevelInfo, time.Unix(0, one.end)
+		d.Details = d.fields[:0]
+		seconds := time.Duration(one.end - one.begin).Round(time.Microsecond).Seconds()
+		d.Message = "Operation " + one.operation + " succeeded at once " + strconv.FormatInt(one.successes, 10) + "×"
+		d.add(events.String(events.KeyOperation, one.operation))
+		if one.depth > 0 {
+			d.add(events.String(events.KeyParentOperation, one.parent))
+		}
+		d.add(events.Int(events.KeyDepth, int64(one.depth)), events.Float(events.KeySeconds, seconds),
+			events.Int(events.KeySuccesses, one.successes), events.String(events.KeyDurations, string(one.durations)))
+		l.write(d)
+	}
+}
+
+// Bucket i of the durations begins at 1ms times the i-th power of √2; what is shorter is in bucket 0, and what takes an
+// hour or longer in the last.
+const durationBuckets = 45
+
+// bucketEnds are where the buckets end; the last has none.
+var bucketEnds = func() (ends [durationBuckets - 1]time.Duration) {
+	for i := range ends {
+		ends[i] = time.Duration(math.Round(float64(time.Millisecond) * math.Pow(2, float64(i+1)/2)))
+	}
+	ends[len(ends)-1] = time.Hour // the last whole power of √2 is a little beyond
+	return ends
+}()
+
+func durationBucket(d time.Duration) int {
+	low, high := 0, durationBuckets-1
+	for low < high {
+		if middle := (low + high) / 2; d < bucketEnds[middle] {
+			high = middle
+		} else {
+			low = middle + 1
+		}
+	}
+	return low
+}
