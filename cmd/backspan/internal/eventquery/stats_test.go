@@ -327,7 +327,14 @@ func TestStatsKnowSuccessRates(t *testing.T) {
 	records := append(call("load", 4, "exhausted"), call("load", 1, "recovered")...)
 	records = append(records, call("check", 1, "exhausted")...)
 	records = append(records, tally("load", 90), tally("load", 8), tally("fine", 7), tally("check", -5))
-	got := stats(t, records...)
+	// Many goroutines count, as events stats does.
+	all, text := eventquery.NewCounter(), log(records...)
+	other := all.Fork()
+	add := []*eventquery.Counter{all, other}
+	n := 0
+	lines(t, text, func(l *events.Line) { add[n%2].Add(l); n++ })
+	all.Merge(other)
+	got := all.Stats()
 	if len(got.Operations) != 2 || got.Operations[0].Name != "load" && got.Operations[1].Name != "load" {
 		t.Fatalf("%+v", got.Operations)
 	}

@@ -162,6 +162,7 @@ func (t *tally) merge(budget *memoryBudget, o *tally) {
 	t.retried += o.retried
 	t.recovered += o.recovered
 	t.fellBack += o.fellBack
+	t.succeeded += o.succeeded
 	for outcome, n := range o.outcomes {
 		t.outcomes[outcome] += n
 	}
