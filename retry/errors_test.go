@@ -33,23 +33,28 @@ func TestWhatAStopSays(t *testing.T) {
 		want   string
 	}{
 		"the same all the time": {
-			retry.Policy{}, nil, then(errRefused), retry.ErrExhausted,
+			retry.Policy{},
+			nil, then(errRefused), retry.ErrExhausted,
 			"data_load: gave up after 4 attempts: connection refused",
 		},
 		"another at first": {
-			retry.Policy{}, nil, then(errRefused, errUnavailable), retry.ErrExhausted,
+			retry.Policy{},
+			nil, then(errRefused, errUnavailable), retry.ErrExhausted,
 			"data_load: gave up after 4 attempts: 503 Service Unavailable (first: connection refused)",
 		},
 		"permanent in the end": {
-			retry.Policy{}, nil, then(errRefused, retry.Permanent(errUnavailable)), retry.ErrPermanent,
+			retry.Policy{},
+			nil, then(errRefused, retry.Permanent(errUnavailable)), retry.ErrPermanent,
 			"data_load: permanent error after 2 attempts: 503 Service Unavailable (first: connection refused)",
 		},
 		"not retryable": {
-			retry.Policy{Retryable: func(error) bool { return false }}, nil, then(errRefused), retry.ErrNotRetryable,
+			retry.Policy{Retryable: func(error) bool { return false }},
+			nil, then(errRefused), retry.ErrNotRetryable,
 			"data_load: not retryable after 1 attempt: connection refused",
 		},
 		"told to retry later": {
-			retry.Policy{MaxAfter: time.Minute}, nil, then(retry.After(time.Hour+time.Second/3, errUnavailable)), retry.ErrRetryLater,
+			retry.Policy{MaxAfter: time.Minute},
+			nil, then(retry.After(time.Hour+time.Second/3, errUnavailable)), retry.ErrRetryLater,
 			"data_load: told to retry later after 1 attempt (waiting 1h would pass MaxAfter 1m): 503 Service Unavailable",
 		},
 		"MaxElapsed": {

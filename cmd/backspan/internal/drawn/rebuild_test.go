@@ -2,12 +2,11 @@ package drawn
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"io"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/page"
 

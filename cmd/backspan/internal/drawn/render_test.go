@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -18,8 +19,6 @@ import (
 	"github.com/backspan/backspan/cmd/backspan/internal/session"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/waterfall"
-
-	"time"
 
 	"go.opentelemetry.io/otel/trace"
 )

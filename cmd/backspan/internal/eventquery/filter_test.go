@@ -69,8 +69,10 @@ func TestFilters(t *testing.T) {
 		attempt(0, "load", "retrying", "timeout", 1),
 		attempt(1, "load", "failed", "503", 2),
 		attempt(2, `say "hi"`, "retrying", "tïmeout", 1),
-		events.Record{Time: start.Add(3 * time.Second), Session: "s-2", Type: events.TypeRunEnd, Level: events.LevelInfo, Message: "load",
-			Service: "billing", Host: "web-1", PID: 4711},
+		events.Record{
+			Time: start.Add(3 * time.Second), Session: "s-2", Type: events.TypeRunEnd, Level: events.LevelInfo, Message: "load",
+			Service: "billing", Host: "web-1", PID: 4711,
+		},
 	)
 	where := func(text string) eventquery.Filter {
 		c, err := eventquery.ParseCondition(text)

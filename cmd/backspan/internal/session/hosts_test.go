@@ -31,7 +31,8 @@ func TestTriesWithoutTheirHost(t *testing.T) {
 		unbegun             bool
 	}{
 		{
-			"killed in the first wait", []Span{orphan(2, 0, 10, 1, "retrying", get, next)},
+			"killed in the first wait",
+			[]Span{orphan(2, 0, 10, 1, "retrying", get, next)},
 			"get", "not ended", "get(2)", Unended, false,
 		},
 		{
@@ -40,19 +41,23 @@ func TestTriesWithoutTheirHost(t *testing.T) {
 			"get", "not ended, 2 attempts", "get(2 3)", Unended, false,
 		},
 		{
-			"the first attempt is lost too", []Span{orphan(3, 20, 30, 2, "success", get, recovered)},
+			"the first attempt is lost too",
+			[]Span{orphan(3, 20, 30, 2, "success", get, recovered)},
 			"get", "recovered", "get(3)", Recovered, true,
 		},
 		{
-			"the last attempt says that it was the last", []Span{orphan(2, 0, 10, 1, "failed", get)},
+			"the last attempt says that it was the last",
+			[]Span{orphan(2, 0, 10, 1, "failed", get)},
 			"get", "failed", "get(2)", Failed, false,
 		},
 		{
-			"a phase that may yet recover", []Span{orphan(2, 0, 10, 1, "failed", load)},
+			"a phase that may yet recover",
+			[]Span{orphan(2, 0, 10, 1, "failed", load)},
 			"load", "not ended", "load(2)", Unended, false,
 		},
 		{
-			"an attempt that names nothing", []Span{orphan(2, 0, 10, 1, "failed")},
+			"an attempt that names nothing",
+			[]Span{orphan(2, 0, 10, 1, "failed")},
 			"2", "", "2", Failed, false,
 		},
 	} {

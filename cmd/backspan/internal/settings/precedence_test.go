@@ -188,7 +188,8 @@ func TestErrorsNameWhoSaidIt(t *testing.T) {
 		{nil, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "ftp://x"}, "", "OTEL_EXPORTER_OTLP_ENDPOINT is"},
 		{nil, map[string]string{"OTEL_PROPAGATORS": "pigeon"}, "", `OTEL_PROPAGATORS is "pigeon" ("pigeon" is not known), want a list of tracecontext`},
 		{
-			[]string{"--otlp-endpoint=https://x", "--otlp-insecure"}, nil, "",
+			[]string{"--otlp-endpoint=https://x", "--otlp-insecure"},
+			nil, "",
 			`--otlp-endpoint is "https://x", want no https while --otlp-insecure is true`,
 		},
 	} {
