@@ -38,9 +38,11 @@ type Policy struct {
 	// like any other failure. 0 means no bound.
 	//
 	// What the last attempt hands out (the body of a response, rows, a stream) may go on using its context: when the
-	// attempt has ended, the timeout no longer holds, and the context ends when that of Do does. Two limits: a
-	// protocol that took over the context's Deadline, as gRPC does, still ends then. And a goroutine that only waits
-	// for ctx.Done(), and keeps neither ctx nor a context derived from it, may miss the end of Do's context.
+	// attempt has ended, the timeout no longer holds, and the context ends when that of Do does. Two limits: when
+	// somebody has read the context's Deadline, the timeout still holds, because he may rely on it. gRPC does so, and
+	// so does context.WithTimeout, and with it the Timeout of an http.Client: put that on the context of Do instead.
+	// And a goroutine that only waits for ctx.Done(), and keeps neither ctx nor a context derived from it, may miss
+	// the end of Do's context.
 	AttemptTimeout time.Duration
 
 	// MaxElapsed bounds the whole operation: a wait that would end later than this after the start is not

@@ -41,7 +41,9 @@ func withTimeout(ctx context.Context, d time.Duration) *attemptContext {
 // release is called when the attempt has ended. last says that no other attempt follows.
 func (c *attemptContext) release(last bool) {
 	e := c.ending
-	e.timer.Stop()
+	if !last || e.forget() {
+		e.timer.Stop()
+	}
 	switch {
 	case !last:
 		c.cancel()
@@ -54,6 +56,9 @@ func (c *attemptContext) release(last bool) {
 }
 
 // ending is a context that ends when its Context does, or when somebody calls end, whichever comes first.
+//
+// Who has read its deadline relies on it: context.WithTimeout and the Timeout of an http.Client start no timer of their
+// own where the context around ends sooner. So a deadline that was read is kept, also after the attempt.
 type ending struct {
 	context.Context
 	deadline time.Time
@@ -64,10 +69,29 @@ type ending struct {
 	mu    sync.Mutex
 	err   error  // why it ended; nil while it is alive
 	after func() // ends the context below
+	read  bool   // the deadline, while it was in force
+	past  bool   // the deadline is no longer in force
 }
 
-func (e *ending) Deadline() (time.Time, bool) { return e.deadline, true }
-func (e *ending) Done() <-chan struct{}       { return e.done }
+func (e *ending) Deadline() (time.Time, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.past {
+		return e.Context.Deadline()
+	}
+	e.read = true
+	return e.deadline, true
+}
+
+// forget lifts the deadline unless somebody has read it, and reports whether it did.
+func (e *ending) forget() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.past = !e.read
+	return e.past
+}
+
+func (e *ending) Done() <-chan struct{} { return e.done }
 
 func (e *ending) Err() error {
 	e.mu.Lock()

@@ -120,6 +120,44 @@ func TestTheDeadlineOfAnAttemptIsTheEarlierOne(t *testing.T) {
 	})
 }
 
+// A context derived with a longer timeout has no timer of its own, because the attempt's deadline is the earlier one. So
+// that deadline holds also after the attempt: without it, the derived context would never end.
+func TestADeadlineThatWasReadIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var own, derived context.Context
+		err := retry.Do(t.Context(), "data_load", retry.Policy{AttemptTimeout: time.Minute}, func(ctx context.Context) error {
+			own = ctx
+			below, cancel := context.WithTimeout(ctx, time.Hour)
+			context.AfterFunc(below, cancel)
+			derived = below
+			return nil
+		})
+		if err != nil || derived.Err() != nil {
+			t.Fatalf("after a success: error %v, the derived context %v, want neither", err, derived.Err())
+		}
+		time.Sleep(2 * time.Hour)
+		synctest.Wait()
+		if want := alike(context.DeadlineExceeded); stateOf(own, derived) != want {
+			t.Errorf("after both timeouts: %v, want %v", stateOf(own, derived), want)
+		}
+	})
+}
+
+// When the attempt's deadline is no longer in force, a timeout set from then on counts by itself.
+func TestADeadlineThatNobodyReadIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		own, _, _ := kept(t.Context(), 0, retry.Policy{AttemptTimeout: time.Minute})
+		time.Sleep(time.Hour)
+		below, cancel := context.WithTimeout(own[0], time.Second)
+		defer cancel()
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if _, ok := own[0].Deadline(); ok || below.Err() == nil {
+			t.Errorf("deadline %v, the context with a timeout of its own: %v, want no deadline and an end", ok, below.Err())
+		}
+	})
+}
+
 // An operation that leaves by a panic leaves no timer behind, and its context ends with Do's.
 func TestAfterAPanicTheTimeoutIsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

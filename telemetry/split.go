@@ -22,7 +22,7 @@ const mostRefusals = 12
 type delivery struct {
 	exporter *countingExporter
 	taken    int   // spans that the collector took
-	refusals int   // parts refused for their size since the collector last took one
+	refusals int   // parts of several spans refused for their size since the collector last took one
 	over     bool  // the rest is given up
 	err      error // why spans were lost, but for those that are too large
 	tooLarge error // names the first span that is too large by itself
@@ -65,20 +65,22 @@ func (d *delivery) sendPart(ctx context.Context, spans []sdktrace.ReadOnlySpan, 
 		}
 		return
 	}
-	d.refusals++
+	if len(spans) > 1 { // one span that is too large says nothing of the others
+		d.refusals++
+	}
 	switch {
 	case size <= smallBytes:
 		d.over = true
 		d.err = fmt.Errorf("the collector refuses %d spans of %d KiB, the first of them %.100q, as too large: %w",
 			len(spans), size>>10, spans[0].Name(), err)
-	case d.refusals >= mostRefusals:
-		d.over = true
-		d.err = fmt.Errorf("the collector refuses batches of any size as too large: %w", err)
 	case len(spans) == 1:
 		if d.tooLarge == nil {
 			d.tooLarge = fmt.Errorf("the span %.100q of %.1f MiB is too large for the collector: %w",
 				spans[0].Name(), float64(size)/(1<<20), err)
 		}
+	case d.refusals >= mostRefusals:
+		d.over = true
+		d.err = fmt.Errorf("the collector refused %d batches in a row as too large: %w", d.refusals, err)
 	default:
 		half, first := halve(spans, size)
 		d.sendPart(ctx, spans[:half], first)
