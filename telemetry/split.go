@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -22,14 +23,34 @@ const mostRefusals = 12
 type delivery struct {
 	exporter *countingExporter
 	taken    int   // spans that the collector took
-	refusals int   // parts of several spans refused for their size since the collector last took one
+	refusals int   // parts refused for their size since the collector last took one
 	over     bool  // the rest is given up
 	err      error // why spans were lost, but for those that are too large
 	tooLarge error // names the first span that is too large by itself
 }
 
-// send sends spans in parts of mostBytes.
+// send sends spans, first those that any collector takes. So however many of the others are refused in a row, these are
+// not given up with them.
 func (d *delivery) send(ctx context.Context, spans []sdktrace.ReadOnlySpan) {
+	large := func(span sdktrace.ReadOnlySpan) bool { return spanSize(span) > smallBytes }
+	if !slices.ContainsFunc(spans, large) {
+		d.sendParts(ctx, spans)
+		return
+	}
+	var first, last []sdktrace.ReadOnlySpan
+	for _, span := range spans {
+		if large(span) {
+			last = append(last, span)
+		} else {
+			first = append(first, span)
+		}
+	}
+	d.sendParts(ctx, first)
+	d.sendParts(ctx, last)
+}
+
+// sendParts sends spans in parts of mostBytes.
+func (d *delivery) sendParts(ctx context.Context, spans []sdktrace.ReadOnlySpan) {
 	if len(spans) == 0 {
 		return
 	}
@@ -65,9 +86,7 @@ func (d *delivery) sendPart(ctx context.Context, spans []sdktrace.ReadOnlySpan, 
 		}
 		return
 	}
-	if len(spans) > 1 { // one span that is too large says nothing of the others
-		d.refusals++
-	}
+	d.refusals++
 	switch {
 	case size <= smallBytes:
 		d.over = true

@@ -101,6 +101,31 @@ func TestBatchesAreHalvedWhenTheyAreRefused(t *testing.T) {
 	}
 }
 
+// However many spans in a row are too large by themselves, those after them arrive.
+func TestSpansAfterMuchTooLargeOnesArrive(t *testing.T) {
+	collectErrors(t)
+	c := &collector{most: 100 << 10}
+	cfg := quiet(t)
+	cfg.NoExport, cfg.Protocol, cfg.Endpoint = false, otelenv.GRPC, collectorAt(t, c, otelenv.GRPC)
+	tel := run(t, cfg)
+	tracer := tel.TracerProvider().Tracer("elsewhere")
+	const large, small = mostRefusals + 2, 100
+	for i := range large + small {
+		_, span := tracer.Start(t.Context(), "checkout")
+		if i < large {
+			span.SetAttributes(attribute.String("body", strings.Repeat("x", 150<<10)))
+		}
+		span.End()
+	}
+	var lost *ExportError
+	if err := tel.Shutdown(t.Context()); !errors.As(err, &lost) || lost.NotExported != large {
+		t.Errorf("%v, want that %d spans were lost", err, large)
+	}
+	if n := len(c.spans()); n != small {
+		t.Errorf("%d spans arrived, want %d", n, small)
+	}
+}
+
 // collectorAt serves c with protocol, and returns its address.
 func collectorAt(t *testing.T, c *collector, protocol string) string {
 	t.Helper()
