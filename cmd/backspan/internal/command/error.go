@@ -21,7 +21,7 @@ const (
 // An Error is the failure of an attempt.
 type Error struct {
 	Result  child.Result
-	Timeout time.Duration // the attempt's time limit; 0 when it had none
+	Timeout time.Duration // the attempt's own time limit; 0 when it had none, or an earlier one held
 	Cause   error         // the error of the context that ended the command; nil when the command ended by itself
 }
 
@@ -39,9 +39,8 @@ func (e *Error) Ending() string {
 		return e.Result.String()
 	}
 	after := e.Timeout.String()
-	// A limit further out, such as a phase's, may end an attempt before its own time is over.
-	if took := e.Result.Elapsed; e.Timeout == 0 || 0 < took && took < e.Timeout {
-		after = text.Duration(took)
+	if e.Timeout == 0 {
+		after = text.Duration(e.Result.Elapsed)
 	}
 	if e.Result.Signal == syscall.SIGKILL {
 		return "timed out after " + after + ", had to be killed"
