@@ -66,6 +66,19 @@ func TestSequence(t *testing.T) {
 	equal(t, "at once", d.most, 1)
 }
 
+// An empty Needs that is not nil needs nothing: the phases are no sequence, and all of them begin at once.
+func TestEmptyNeedsMakeNoSequence(t *testing.T) {
+	var d diary
+	first, second := d.phase("a", 1, errRefused), d.phase("b", 1, nil)
+	first.Needs = []string{}
+	report, err := d.run(t, orchestrator.Options{}, first, second)
+	if !errors.Is(err, errRefused) {
+		t.Fatalf("error = %v, want %v", err, errRefused)
+	}
+	equal(t, "statuses", statuses(report), "a=failed b=success")
+	equal(t, "at once", d.most, 2)
+}
+
 func TestGraph(t *testing.T) {
 	var d diary
 	report, err := d.run(t, orchestrator.Options{},

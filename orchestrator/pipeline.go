@@ -37,8 +37,9 @@ type Phase struct {
 	// the same.
 	DryRun PhaseFunc
 
-	// Needs names the phases that must succeed before this one begins. When no phase of the pipeline needs any,
-	// they run one after the other in the order they are written.
+	// Needs names the phases that must succeed before this one begins. When it is nil for all phases of the pipeline,
+	// they run one after the other in the order they are written. An empty Needs that is not nil needs nothing: the
+	// phase may begin at once, and the pipeline is no sequence.
 	Needs []string
 
 	// If says whether the phase begins, by how the phases that it waits for ended. The zero value is OnSuccess.

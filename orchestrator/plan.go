@@ -58,7 +58,7 @@ func (p *Plan) link() error {
 	phases := p.pipeline.Phases
 	p.next, p.waits = make([][]int, len(phases)), make([]int, len(phases))
 	p.needs, p.reads = make([][]int, len(phases)), make([][]int, len(phases))
-	p.sequence = !slices.ContainsFunc(phases, func(phase Phase) bool { return len(phase.Needs) > 0 })
+	p.sequence = !slices.ContainsFunc(phases, func(phase Phase) bool { return phase.Needs != nil })
 	for i, phase := range phases {
 		if p.sequence && i > 0 {
 			p.next[i-1], p.waits[i] = []int{i}, 1

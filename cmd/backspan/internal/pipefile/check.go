@@ -37,9 +37,16 @@ func (r *reader) check(f *File) {
 	if r.checkNeeds(f, phases) {
 		r.checkCycle(f, phases)
 	}
-	if first := f.Phases[0]; first.If == orchestrator.OnFailure && len(first.Needs) == 0 {
-		r.complainAt("phases[0].if",
-			"is failure, but nothing comes before the first phase that could fail; want needs, or another place")
+	for i, phase := range f.Phases {
+		key := fmt.Sprintf("phases[%d].if", i)
+		switch {
+		case phase.If != orchestrator.OnFailure || len(phase.Needs) > 0:
+		case phase.Needs != nil:
+			r.complainAt(key, "is failure, but needs is empty, so that nothing that could fail comes before; want needs")
+		case i == 0:
+			r.complainAt(key,
+				"is failure, but nothing comes before the first phase that could fail; want needs, or another place")
+		}
 	}
 	for _, v := range f.Vars {
 		if clash := r.nodes["env."+v.Name]; clash != nil {

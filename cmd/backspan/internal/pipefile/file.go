@@ -26,7 +26,7 @@ type File struct {
 // A Phase is a list of steps that fails, is recovered, and is given up as a whole.
 type Phase struct {
 	Name     string
-	Needs    []string
+	Needs    []string // nil: not said; empty: none
 	If       orchestrator.Condition
 	Timeout  time.Duration // 0: none
 	Dir      string
@@ -61,9 +61,9 @@ const (
 // DefaultGrace is how long commands that are to end may take when the file does not say.
 const DefaultGrace = 5 * time.Second
 
-// Sequence reports whether the phases run one after the other, because none needs any.
+// Sequence reports whether the phases run one after the other, because none has needs.
 func (f *File) Sequence() bool {
-	return !slices.ContainsFunc(f.Phases, func(p Phase) bool { return len(p.Needs) > 0 })
+	return !slices.ContainsFunc(f.Phases, func(p Phase) bool { return p.Needs != nil })
 }
 
 // OutputVariable is the name of the variable with the output of a step. Letters become capital letters, and each

@@ -162,8 +162,8 @@ var phaseKeys = []key[Phase]{
 	must(keyOf("steps", listOf(object("a step: name, run, …", stepKeys), 1, "a list of steps"),
 		func(p *Phase, list []Step) { p.Steps = list }, "the steps of the phase, which run one after the other")),
 	keyOf("needs", listOf(nameKind, 0, "a list of phases"), func(p *Phase, list []string) { p.Needs = list },
-		"the phases that must end before this one begins; "+
-			"when no phase of the file needs any, they run in the order they are written"),
+		"the phases that must end before this one begins, [] for none; "+
+			"when no phase of the file has needs, they run in the order they are written"),
 	keyOf("if", ifKind, func(p *Phase, c orchestrator.Condition) { p.If = c },
 		"when the phase runs: success of what it needs (the default), "+
 			"failure of something it needs (without needs: of anything before it), "+

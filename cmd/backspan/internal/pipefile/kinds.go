@@ -161,7 +161,7 @@ func listOf[V any](element kind[V], least int, want string) kind[[]V] {
 			r.complain(n, at, "is %s, want %s", what, want)
 			return nil, false
 		}
-		ok = true
+		list, ok = make([]V, 0, len(n.Content)), true // an empty list is not nil
 		for i, part := range n.Content {
 			key := fmt.Sprintf("%s[%d]", at, i)
 			r.nodes[key] = part

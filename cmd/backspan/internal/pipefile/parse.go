@@ -68,7 +68,7 @@ func (f *File) inherit() {
 	}
 }
 
-// order gives phases with a condition and without needs, in a file whose phases do have needs, all that is written
+// order gives phases with a condition that do not say what they need, in a file whose phases do have needs, all that is written
 // before them: without needs they would begin first, when nothing can have failed. Phases that need them stay out.
 func (f *File) order() {
 	if f.Sequence() {
@@ -77,7 +77,7 @@ func (f *File) order() {
 	next := f.next()
 	for i := range f.Phases {
 		phase := &f.Phases[i]
-		if phase.If == orchestrator.OnSuccess || len(phase.Needs) > 0 {
+		if phase.If == orchestrator.OnSuccess || phase.Needs != nil {
 			continue
 		}
 		after := f.after(i, next)

@@ -84,6 +84,7 @@ func TestWhatIsRefused(t *testing.T) {
 		{"a cycle", head + one("a", "needs: [d]") + one("b", "needs: [d, c]") + one("c", "needs: [b]") + one("d", ""), `f:4:54: phases[1].needs[1]: makes a cycle, so that none of its phases could begin: b needs c needs b`},
 		{"a long cycle", head + wheel(13), `f:3:52: phases[0].needs[0]: makes a cycle, so that none of its phases could begin: p0 needs p1 needs p2 needs p3 needs p4 needs p5 needs p6 needs p7 needs p8 needs p9 needs p10 needs … needs p0`},
 		{"too many phases", head + wheel(maxPhases+1), `f:1003:5: phases[1000]: is one of 1001 phases, want at most 1000`},
+		{"a failure of nothing that it needs", head + one("a", "") + one("b", "if: failure, needs: []"), `f:4:47: phases[1].if: is failure, but needs is empty, so that nothing that could fail comes before; want needs`},
 		{"a failure of nothing", head + one("a", "if: failure"), `f:3:47: phases[0].if: is failure, but nothing comes before the first phase that could fail; want needs, or another place`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

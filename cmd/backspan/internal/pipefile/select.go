@@ -31,16 +31,19 @@ func (f *File) Select(only []string, from string) (*File, error) {
 	out.Phases = nil
 	for _, phase := range f.Phases {
 		if picked[phase.Name] {
-			phase.Needs = f.pickedNeeds(phase, picked)
+			if !f.Sequence() {
+				phase.Needs = f.pickedNeeds(phase, picked)
+			}
 			out.Phases = append(out.Phases, phase)
 		}
 	}
 	return &out, nil
 }
 
-// pickedNeeds are the picked phases that phase needs, directly or through phases that are left out.
-func (f *File) pickedNeeds(phase Phase, picked map[string]bool) (needs []string) {
-	seen := map[string]bool{}
+// pickedNeeds are the picked phases that phase needs, directly or through phases that are left out. They are never
+// nil: what is left of a graph is no sequence, also when none of it needs another.
+func (f *File) pickedNeeds(phase Phase, picked map[string]bool) []string {
+	needs, seen := []string{}, map[string]bool{}
 	for open := slices.Clone(phase.Needs); len(open) > 0; {
 		need := open[0]
 		open = open[1:]

@@ -37,6 +37,17 @@ func TestValues(t *testing.T) {
 	}
 }
 
+// needs: [] needs nothing, also with a condition, and makes the file a graph.
+func TestEmptyNeeds(t *testing.T) {
+	file, err := Parse("f", []byte(head+one("a", "")+one("watch", "if: always, needs: []")+one("b", "")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if file.Sequence() || len(file.Phases[1].Needs) != 0 {
+		t.Errorf("sequence %v, watch needs %q; want a graph where it needs nothing", file.Sequence(), file.Phases[1].Needs)
+	}
+}
+
 // A phase that runs always or on failure, and says of nothing that it needs it, comes after what is written before
 // it.
 func TestConditionsGetTheirPlace(t *testing.T) {
@@ -50,21 +61,27 @@ func TestConditionsGetTheirPlace(t *testing.T) {
 }
 
 func TestSelect(t *testing.T) {
-	file, err := Parse("f", []byte(head+one("a", "")+one("b", "needs: [a]")+one("c", "needs: [b]")+one("d", "needs: [c, b]")+one("x", "")))
-	if err != nil {
-		t.Fatal(err)
-	}
+	graph := head + one("a", "") + one("b", "needs: [a]") + one("c", "needs: [b]") + one("d", "needs: [c, b]") + one("x", "")
+	sequence := head + one("p", "") + one("q", "") + one("r", "")
 	for _, c := range []struct {
+		text string
 		only []string
 		from string
 		want string
 	}{
-		{nil, "", "a b(a) c(b) d(c,b) x"},
-		{[]string{"d", "a"}, "", "a d(a)"},
-		{nil, "c", "c d(c)"},
-		{[]string{"x"}, "", "x"},
-		{[]string{"other"}, "", `"other" is no phase of the file, want one of a, b, c, d, x`},
+		{graph, nil, "", "a b(a) c(b) d(c,b) x"},
+		{graph, []string{"d", "a"}, "", "a d(a)"},
+		{graph, nil, "c", "c d(c)"},
+		{graph, []string{"x"}, "", "x"},
+		{graph, []string{"x", "b"}, "", "b x"}, // neither needs the other, as before
+		{graph, []string{"other"}, "", `"other" is no phase of the file, want one of a, b, c, d, x`},
+		{sequence, []string{"r", "p"}, "", "p r in sequence"},
+		{sequence, nil, "q", "q r in sequence"},
 	} {
+		file, err := Parse("f", []byte(c.text))
+		if err != nil {
+			t.Fatal(err)
+		}
 		var list []string
 		part, err := file.Select(c.only, c.from)
 		if err != nil {
@@ -79,6 +96,9 @@ func TestSelect(t *testing.T) {
 					text += ")"
 				}
 				list = append(list, text)
+			}
+			if part.Sequence() {
+				list = append(list, "in sequence")
 			}
 		}
 		if got := strings.Join(list, " "); got != c.want {
