@@ -71,7 +71,10 @@ func deletedFile(t *testing.T, what, noticed string) {
 		t.Error("Close:", err)
 	}
 	if len(told) != 2 || !errors.Is(told[0], errDeleted) || !errors.Is(told[1], errDeleted) {
-		t.Errorf("told %v, want once each time that the file was deleted", told)
+		t.Errorf("told %v, want it when it was found out first, and on Close", told)
+	}
+	if toldLost(told) != w.Dropped() {
+		t.Errorf("told %v, want %d lost", told, w.Dropped())
 	}
 	balanced(t, w, offered, path)
 	got := records(t, path)
@@ -126,7 +129,7 @@ func TestDeletingAWrittenLogLosesNothing(t *testing.T) {
 }
 
 // A directory that vanishes is made again. When it cannot be made, records are dropped and counted, the host is told
-// once, and the log itself says so when it works again.
+// once a minute, and the log itself says so when it works again.
 func TestVanishedDirectory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data", "session")
 	path := filepath.Join(dir, "events.jsonl")
@@ -172,6 +175,7 @@ func TestVanishedDirectory(t *testing.T) {
 		if err := w.Flush(); err != nil {
 			t.Errorf("it works again, but Flush says %v", err)
 		}
+		aMinuteLater(w)
 	}
 	if w.Written() != 4 {
 		t.Errorf("%d written, want 4", w.Written())

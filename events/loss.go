@@ -5,27 +5,46 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 var (
 	errClosed  = errors.New("events: the event log is closed")
-	errFull    = errors.New("events: the queue of the event log is full")
+	errFull    = errors.New("events: the queue of the event log is full, and the disk does not answer")
 	errDeleted = errors.New("the file was deleted")
 	errSlow    = errors.New("the disk did not answer")
 )
 
+// tellEvery is how often at most the host is told that lines are lost.
+const tellEvery = time.Minute
+
+// A LostError says how many records given to Write were lost, and why the first of them was.
+type LostError struct {
+	Lost uint64
+	Err  error
+}
+
+func (e *LostError) Error() string { return fmt.Sprintf("events lost: %d (%v)", e.Lost, e.Err) }
+
+// Unwrap returns e.Err.
+func (e *LostError) Unwrap() error { return e.Err }
+
 // A loss keeps account of lines that could not be written. An outage begins with the first of them and is over when
 // a line has been written again.
 type loss struct {
-	tell    func(error) // called once an outage
+	tell    func(error)
 	dropped atomic.Uint64
-	news    atomic.Bool // there is something to tell
+	born    time.Time
+	news    atomic.Bool  // there is something to tell
+	tellAt  atomic.Int64 // since born: when tell may be called again
 
 	mu         sync.Mutex
 	unreported uint64 // dropped, and not yet in a record of type events_dropped
 	why        error  // of the first of them
 	outage     error  // nil: all is well
-	untold     error  // what began an outage, and tell has not been called with
+	untold     uint64 // dropped, and tell has not been called with their number
+	whyUntold  error  // of the first of them
+	alarm      bool   // whyUntold is told at once: how many it makes is not known yet
 }
 
 // add counts n lost lines. Who calls it calls say as soon as it holds no lock.
@@ -35,18 +54,43 @@ func (l *loss) add(n uint64, why error) {
 	}
 	l.dropped.Add(n)
 	l.back(n, why)
-	l.begin(why)
+	l.begin(n, why)
 }
 
-// say tells the host that an outage has begun, if one has since the last time.
+// say tells the host that lines are lost, and later how many, unless it was told less than tellEvery ago.
 func (l *loss) say() {
 	if !l.news.Load() {
 		return
 	}
+	if now, at := l.now(), l.tellAt.Load(); now >= at && l.tellAt.CompareAndSwap(at, now+int64(tellEvery)) {
+		l.sayNow(true)
+	}
+}
+
+func (l *loss) now() int64 { return int64(time.Since(l.born)) }
+
+// sayRest tells the host what it has not been told, unless unreportedError says as much.
+func (l *loss) sayRest() {
 	l.mu.Lock()
-	why := l.untold
-	l.untold = nil
-	l.news.Store(false)
+	rest := l.untold > l.unreported
+	l.mu.Unlock()
+	if rest {
+		l.sayNow(false)
+	}
+}
+
+// sayNow tells the host how many lines were lost, or with alarm only why, if that is new.
+func (l *loss) sayNow(alarm bool) {
+	l.mu.Lock()
+	why := l.whyUntold
+	if l.untold > 0 && !(l.alarm && alarm) {
+		why = &LostError{l.untold, why}
+		l.untold = 0
+	}
+	if l.alarm = false; l.untold == 0 {
+		l.whyUntold = nil
+		l.news.Store(false)
+	}
 	l.mu.Unlock()
 	if why == nil || l.tell == nil {
 		return
@@ -78,14 +122,18 @@ func (l *loss) hasUnreported() bool {
 	return l.unreported > 0
 }
 
-// begin says that lines are going to be lost, before any was.
-func (l *loss) begin(why error) {
+// begin says that n lines are lost, or with 0 that lines are going to be, before any was.
+func (l *loss) begin(n uint64, why error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.outage == nil {
-		l.outage, l.untold = why, why
-		l.news.Store(true)
+		l.outage = why
 	}
+	if l.whyUntold == nil {
+		l.whyUntold, l.alarm = why, l.now() >= l.tellAt.Load()
+	}
+	l.untold += n
+	l.news.Store(true)
 }
 
 // unreportedError is the error of lost lines that no record of type events_dropped counts, or nil.
@@ -95,7 +143,7 @@ func (l *loss) unreportedError() error {
 	if l.unreported == 0 {
 		return nil
 	}
-	return fmt.Errorf("events lost: %d (%w)", l.unreported, l.why)
+	return &LostError{l.unreported, l.why}
 }
 
 // take returns how many lost lines no record of type events_dropped counts yet, and why the first of them was lost.

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -173,6 +174,19 @@ func reportedLost(t *testing.T, paths ...string) (sum int) {
 	}
 	return sum
 }
+
+// toldLost adds up how many lost lines OnError was told of.
+func toldLost(told []error) (sum uint64) {
+	for _, err := range told {
+		if lost, ok := errors.AsType[*LostError](err); ok {
+			sum += lost.Lost
+		}
+	}
+	return sum
+}
+
+// aMinuteLater has w tell again what is lost.
+func aMinuteLater(w *Writer) { w.loss.tellAt.Store(0) }
 
 // eventually waits until ok is true.
 func eventually(t testing.TB, what string, ok func() bool) {

@@ -32,8 +32,10 @@ type Options struct {
 	// disk would not make last counts as dropped.
 	Sync bool
 
-	// OnError is called once when lines begin to be lost, or when Open finds that they will be, with the reason; and
-	// not again before writing works again. It runs on a goroutine that calls Open, Write, Flush or Close, or on the
+	// OnError is called when lines begin to be lost, or when Open finds that they will be, with the reason. While lines
+	// are lost, and however often writing works in between, it is called once a minute at most, by the next call of the
+	// Writer's methods, with a *LostError: how many were lost since the last one. Close calls it with the rest, unless
+	// the error of Close says as much. It runs on a goroutine that calls Open, Write, Flush or Close, or on the
 	// Writer's own, which holds no lock then. Nil: nobody is told; Dropped and the record of type TypeEventsDropped
 	// still say it.
 	OnError func(error)

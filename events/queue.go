@@ -2,14 +2,27 @@ package events
 
 import (
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // The bounds of the queue, in bytes.
 const (
 	maxQueue = 1 << 20  // of all lines that wait
 	maxBatch = 64 << 10 // of one write
+)
+
+// A disk is stalled when one write takes longer than stallAfter. Callers wait for room in a full queue no longer than
+// that without progress: it is a twentieth of the wait before the first retry of the zero retry.Policy, and a disk that
+// only has much to do answers sooner.
+//
+// It is looked at stallLooks times in between. A process that gets no processor for a while looks once in that time,
+// and takes nothing for a stalled disk.
+const (
+	stallAfter = 50 * time.Millisecond
+	stallLooks = 5
 )
 
 // A batch is a number of lines that are written with one write.
@@ -37,43 +50,85 @@ func (b *batch) settled() {
 // lock.
 type queue struct {
 	work atomic.Bool // there is something to take, or the queue was closed
-	half atomic.Bool // more than half of maxQueue is taken
 
 	mu        sync.Mutex
 	batches   []*batch // lines are added to the last one
 	bytes     int      // of all lines
 	lines     int
-	spare     *batch // for the next batch
-	closed    bool   // no more lines are taken
-	abandoned bool   // Close has given up waiting
+	spare     *batch    // for the next batch
+	waiters   []*waiter // callers that wait for room, oldest first
+	stalled   bool      // the disk is; nobody waits for room
+	taken     uint64    // batches so far
+	closed    bool      // no more lines are taken
+	abandoned bool      // Close has given up waiting
 }
 
-// add puts d at the end. The error says why it did not.
-//
-// While more than half of maxQueue is taken, add lets other goroutines run first: the owner of the file may be one that
-// waits for a processor and not for the disk. (Measured: of what 64 goroutines write as fast as they can, 99% is lost
-// without it, and nothing with it.)
-func (q *queue) add(d *draft) error {
-	if q.half.Load() {
-		runtime.Gosched()
-	}
-	line := d.text[1:]
+// A waiter is a line that found the queue full.
+type waiter struct {
+	d       *draft
+	settled chan error // gets nil when the line was added or counted, else why it is lost
+}
+
+// add puts d at the end. The error says why it did not. While the disk makes progress, a full queue returns a waiter
+// instead; d is in use until that is settled.
+func (q *queue) add(d *draft) (*waiter, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
 	case q.closed:
-		return errClosed
-	case q.bytes+len(line) > maxQueue:
-		return errFull
+		return nil, errClosed
+	case len(q.waiters) == 0 && q.fits(d):
+		q.put(d)
+		return nil, nil
+	case q.stalled:
+		return nil, errFull
 	}
+	w := &waiter{d, make(chan error, 1)}
+	if q.waiters = append(q.waiters, w); len(q.waiters) == 1 {
+		q.watch(q.taken, 1)
+	}
+	return w, nil
+}
+
+func (q *queue) fits(d *draft) bool { return q.bytes+len(d.text)-1 <= maxQueue }
+
+// put puts d at the end. The caller holds mu.
+func (q *queue) put(d *draft) {
+	line := d.text[1:]
 	b := q.last(len(line))
 	b.text = append(b.text, line...)
 	b.ends = append(b.ends, len(b.text))
 	b.session = d.session
 	q.bytes += len(line)
 	q.lines++
-	q.half.Store(q.bytes > maxQueue/2)
-	return nil
+}
+
+// settle ends the wait of the first n waiters. The caller holds mu.
+func (q *queue) settle(n int, why error) {
+	for _, w := range q.waiters[:n] {
+		w.settled <- why
+	}
+	q.waiters = slices.Delete(q.waiters, 0, n)
+}
+
+// watch looks after a while whether a batch has been taken since there were taken. After stallLooks looks in vain the
+// disk is stalled, and nobody waits any longer. It goes on while somebody waits. The caller holds mu.
+func (q *queue) watch(taken uint64, look int) {
+	time.AfterFunc(stallAfter/stallLooks, func() {
+		runtime.Gosched() // whoever came back from the disk may wait for a processor
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		switch {
+		case len(q.waiters) == 0:
+		case q.taken != taken:
+			q.watch(q.taken, 1)
+		case look < stallLooks:
+			q.watch(taken, look+1)
+		default:
+			q.stalled = true
+			q.settle(len(q.waiters), errFull)
+		}
+	})
 }
 
 // mark returns a channel that is closed when all that is in the queue now has been written or dropped; nil when the
@@ -115,17 +170,25 @@ func (q *queue) take() (b *batch, ended bool) {
 	q.batches = append(q.batches[:0], q.batches[1:]...)
 	q.bytes -= len(b.text) - 1
 	q.lines -= len(b.ends)
-	q.half.Store(q.bytes > maxQueue/2)
+	q.taken++
+	n := 0
+	for ; n < len(q.waiters) && q.fits(q.waiters[n].d); n++ {
+		q.put(q.waiters[n].d)
+	}
+	q.settle(n, nil)
 	q.work.Store(len(q.batches) > 0 || q.closed)
 	return b, false
 }
 
-// giveBack keeps a batch that was taken for the next lines.
-func (q *queue) giveBack(b *batch) {
+// giveBack keeps a batch that was taken for the next lines. Its write took so long.
+func (q *queue) giveBack(b *batch, took time.Duration) {
 	b.settled()
 	q.mu.Lock()
+	defer q.mu.Unlock()
 	q.spare = b
-	q.mu.Unlock()
+	if took < stallAfter || len(q.batches) == 0 {
+		q.stalled = false
+	}
 }
 
 // close takes no more lines. It says whether the queue was open.
@@ -138,11 +201,12 @@ func (q *queue) close() (first bool) {
 	return first
 }
 
-// abandon empties the queue and returns how many lines were in it.
+// abandon empties the queue, lets those go that wait for room, and returns how many lines that makes.
 func (q *queue) abandon() (lines int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	lines = q.lines
+	lines = q.lines + len(q.waiters)
+	q.settle(len(q.waiters), nil)
 	for _, b := range q.batches {
 		b.settled()
 	}
@@ -156,9 +220,9 @@ func (q *queue) wasAbandoned() bool {
 	return q.abandoned
 }
 
-// waiting is how many lines are in the queue.
+// waiting is how many lines are in the queue or wait for room in it.
 func (q *queue) waiting() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.lines
+	return q.lines + len(q.waiters)
 }

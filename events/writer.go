@@ -45,7 +45,7 @@ func Open(path string, opts Options) (*Writer, error) {
 		return nil, pathError{err}
 	}
 	w := &Writer{closed: make(chan struct{})}
-	w.loss.tell = opts.OnError
+	w.loss.tell, w.loss.born = opts.OnError, time.Now()
 	w.out.opts, w.out.path, w.out.born, w.out.loss = opts, safe, time.Now(), &w.loss
 	w.out.origin = appendOrigin(nil, opts.Service, hostName(), os.Getpid())
 	if err := w.prepare(); err != nil {
@@ -79,7 +79,7 @@ func (w *Writer) prepare() error {
 		return err
 	}
 	if err != nil {
-		w.loss.begin(err)
+		w.loss.begin(0, err)
 		w.loss.say()
 	}
 	return nil
@@ -122,20 +122,16 @@ func (w *Writer) Dropped() uint64 {
 //
 // When no other goroutine is writing, the line is with the kernel before Write returns: it survives the death of the
 // process. Otherwise Write leaves the line in a queue of 1 MiB and returns; whoever is writing writes it next, in
-// order. A line that does not fit is dropped. So a disk that does not answer holds up one caller and no other.
+// order. When the queue is full, Write waits for room while the disk makes progress. A disk that takes longer than 50 ms
+// for a write is stalled: what does not fit into the queue then is dropped. So a disk that does not answer holds up one
+// caller, and each other one for 50 ms at most, when it turns out to be stalled.
 func (w *Writer) Write(r *Record) {
 	if w == nil || r == nil {
 		return
 	}
 	d := drafts.Get().(*draft)
 	d.encode(r, w.out.opts.Redact, w.out.origin)
-	var lost int
-	var why error
-	if w.own() {
-		lost, why = w.writeOwned(d)
-	} else {
-		lost, why = w.leave(d)
-	}
+	lost, why := w.write(d)
 	w.loss.add(uint64(lost), why)
 	w.loss.say()
 	drafts.Put(d)
@@ -144,32 +140,27 @@ func (w *Writer) Write(r *Record) {
 // own makes the caller the owner of the file, if it has none.
 func (w *Writer) own() bool { return w.owned.CompareAndSwap(false, true) }
 
-// writeOwned writes d and one batch of what waits, and gives the file up. What waits already goes first.
-func (w *Writer) writeOwned(d *draft) (lost int, why error) {
-	if w.queue.work.Load() {
-		if why = w.queue.add(d); why != nil {
-			lost = 1
-		}
-	} else {
+// write writes d and one batch of what waits, or leaves d to the owner of the file. What waits already goes first.
+func (w *Writer) write(d *draft) (lost int, why error) {
+	var room *waiter
+	owner := w.own()
+	if owner && !w.queue.work.Load() {
 		lost, why = w.out.put(d.text, d.end[:], d.session, true)
+	} else if room, why = w.queue.add(d); why != nil {
+		lost = 1
 	}
-	if w.queue.work.Load() {
-		w.writeBatch()
-	}
-	w.release()
-	return lost, why
-}
-
-// leave leaves d to the owner of the file. If that has given it up meanwhile, the caller becomes the owner.
-func (w *Writer) leave(d *draft) (lost int, why error) {
-	if why = w.queue.add(d); why != nil {
-		return 1, why
-	}
-	if w.own() {
-		w.writeBatch()
+	if owner || w.own() { // the owner may have given the file up before it could see d
+		if w.queue.work.Load() {
+			w.writeBatch()
+		}
 		w.release()
 	}
-	return 0, nil
+	if room != nil {
+		if why = <-room.settled; why != nil {
+			lost = 1
+		}
+	}
+	return lost, why
 }
 
 // writeBatch writes the oldest batch of the queue. The caller owns the file. It returns false when there is none, and
@@ -179,11 +170,12 @@ func (w *Writer) writeBatch() (more, ended bool) {
 	if b == nil {
 		return false, ended
 	}
+	start := time.Now()
 	if len(b.ends) > 0 {
 		lost, why := w.out.put(b.text, b.ends, b.session, !w.queue.work.Load())
 		w.loss.add(uint64(lost), why)
 	}
-	w.queue.giveBack(b)
+	w.queue.giveBack(b, time.Since(start))
 	return true, false
 }
 
@@ -216,7 +208,7 @@ func (w *Writer) drain() {
 			w.err = w.out.finish()
 			close(w.closed)
 			if w.queue.wasAbandoned() { // else Close tells, before it returns
-				w.loss.say()
+				w.loss.sayNow(false)
 			}
 			return
 		}
@@ -266,7 +258,6 @@ func (w *Writer) Close() error {
 	if w == nil {
 		return nil
 	}
-	defer w.loss.say()
 	first := w.queue.close()
 	if first && w.unwatch != nil {
 		w.unwatch()
@@ -276,12 +267,14 @@ func (w *Writer) Close() error {
 		lines := w.queue.abandon()
 		err := w.tooSlow(lines, "given up")
 		w.loss.add(uint64(lines), err)
+		w.loss.sayNow(false)
 		return err
 	}
-	if first {
-		return w.err
+	if !first {
+		return nil
 	}
-	return nil
+	w.loss.sayRest()
+	return w.err
 }
 
 // wait waits until done is closed, and no longer than Options.DrainTimeout.

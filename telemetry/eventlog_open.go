@@ -3,7 +3,6 @@ package telemetry
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"strconv"
 	"sync/atomic"
 
@@ -49,7 +48,7 @@ func (l *noEventLog) Write(*events.Record) { l.dropped.Add(1) }
 // Close returns how many records were lost.
 func (l *noEventLog) Close() error {
 	if n := l.dropped.Load(); n > 0 {
-		return fmt.Errorf("events lost: %d (%w)", n, l.why)
+		return &events.LostError{Lost: n, Err: l.why}
 	}
 	return nil
 }
