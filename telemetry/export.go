@@ -21,18 +21,31 @@ const shutdownGrace = 250 * time.Millisecond
 // An ExportError says that spans were lost on the way to the collector. It is no reason for the program to fail: the
 // event log has the failed attempts too.
 type ExportError struct {
-	NotExported int    // how many sampled spans the collector did not take
+	NotExported int    // how many sampled spans the collector is not known to have taken
+	Unsure      int    // how many of these it may have taken: they were sent, and no answer came
 	Endpoint    string // where they were sent to
 	Err         error  // why the last export failed; matches context.DeadlineExceeded when the time was up
 }
 
 // Error is one line. Of Err it has at most 300 bytes.
-func (e *ExportError) Error() string {
-	spans := "spans were"
-	if e.NotExported == 1 {
-		spans = "span was"
+func (e *ExportError) Error() string { return e.Loss() + ": " + oneLine(e.Err) }
+
+// Loss is Error without the reason: how many spans were not exported, and how many others may be missing.
+func (e *ExportError) Loss() string {
+	known := e.NotExported - e.Unsure
+	lost := fmt.Sprintf("%d spans were not exported to %s", known, e.Endpoint)
+	if known == 1 {
+		lost = "1 span was not exported to " + e.Endpoint
 	}
-	return fmt.Sprintf("%d %s not exported to %s: %s", e.NotExported, spans, e.Endpoint, oneLine(e.Err))
+	switch {
+	case e.Unsure <= 0:
+		return lost
+	case known > 0:
+		return fmt.Sprintf("%s, and %d more may be missing there", lost, e.Unsure)
+	case e.Unsure == 1:
+		return "1 span may be missing at " + e.Endpoint
+	}
+	return fmt.Sprintf("%d spans may be missing at %s", e.Unsure, e.Endpoint)
 }
 
 // Unwrap returns Err.
@@ -47,6 +60,18 @@ func oneLine(err error) string {
 	}
 	return text
 }
+
+// errNoAnswer is why exports end when Shutdown may take no longer. It wraps the error of Shutdown's context.
+type errNoAnswer struct{ error }
+
+func (e errNoAnswer) Error() string {
+	if errors.Is(e.error, context.DeadlineExceeded) {
+		return "no answer in time"
+	}
+	return "no answer until it was interrupted"
+}
+
+func (e errNoAnswer) Unwrap() error { return e.error }
 
 var errQueueFull = errors.New("the export queue was full (OTEL_BSP_MAX_QUEUE_SIZE)")
 
@@ -119,10 +144,10 @@ func (p *exportPipeline) tellOverflow() {
 
 // ForceFlush exports what is queued. It returns an *ExportError when spans were lost during the call.
 func (p *exportPipeline) ForceFlush(ctx context.Context) error {
-	before := p.exporter.failed.Load()
+	failed, unsure := p.exporter.failed.Load(), p.exporter.unsure.Load()
 	err := p.batch.ForceFlush(ctx)
-	if lost := int(p.exporter.failed.Load() - before); lost > 0 {
-		return p.exporter.lost(lost)
+	if lost := p.exporter.failed.Load() - failed; lost > 0 {
+		return p.exporter.lost(lost, p.exporter.unsure.Load()-unsure)
 	}
 	return err
 }
@@ -151,7 +176,7 @@ func (p *exportPipeline) shutdown(ctx context.Context) error {
 	select {
 	case <-done:
 	case <-ctx.Done():
-		p.exporter.stop(fmt.Errorf("no answer in time: %w", ctx.Err()))
+		p.exporter.stop(errNoAnswer{ctx.Err()})
 		grace := time.NewTimer(shutdownGrace)
 		defer grace.Stop()
 		select {
@@ -160,8 +185,9 @@ func (p *exportPipeline) shutdown(ctx context.Context) error {
 		}
 	}
 	p.exporter.closeIdle()
-	if lost := int(p.ended.Load() - p.exporter.taken.Load()); lost > 0 {
-		return p.exporter.lost(lost)
+	if lost := p.ended.Load() - p.exporter.taken.Load(); lost > 0 {
+		// An export that does not even end when it is cancelled has not been counted.
+		return p.exporter.lost(lost, p.exporter.unsure.Load()+p.exporter.sending.Load())
 	}
 	return nil
 }

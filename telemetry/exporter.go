@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // How an export that failed is tried again.
@@ -35,6 +38,8 @@ type countingExporter struct {
 	failing     atomic.Bool   // the last export failed and somebody was told
 	taken       atomic.Int64  // spans
 	failed      atomic.Int64  // spans
+	unsure      atomic.Int64  // spans of failed that may have arrived
+	sending     atomic.Int64  // spans of the export that runs
 	afterExport func()
 
 	mu      sync.Mutex
@@ -51,9 +56,12 @@ func (e *countingExporter) ExportSpans(ctx context.Context, spans []sdktrace.Rea
 		ctx, cancel = context.WithTimeout(ctx, e.timeout)
 		defer cancel()
 	}
+	e.sending.Store(int64(len(spans)))
 	d := e.deliver(ctx, spans)
 	e.taken.Add(int64(d.taken))
 	e.failed.Add(int64(len(spans) - d.taken))
+	e.unsure.Add(int64(d.unsure))
+	e.sending.Store(0)
 	defer e.afterExport()
 	if d.tooLarge != nil {
 		e.keep(d.tooLarge)
@@ -89,19 +97,33 @@ func (e *countingExporter) export(ctx context.Context, spans []sdktrace.ReadOnly
 	if err := e.begin(cancel); err != nil {
 		return answer, err
 	}
-	began, pause := time.Now(), exportRetryFirst
+	began, pause, unsure := time.Now(), exportRetryFirst, false
+	var before error // of the last try that was not cancelled
 	for {
 		answer = reply{again: pause > exportRetryFirst}
 		err = e.next.ExportSpans(withReply(ctx, &answer), spans)
+		unsure = unsure || answer.unsure
+		if err != nil && !isCancelled(err) {
+			before = err
+		}
 		if err == nil || answer.taken || !answer.temporary || !e.wait(ctx, began, pause, answer) {
 			break
 		}
 		pause = min(pause*3/2, exportRetryMost)
 	}
+	answer.unsure = unsure // one of the tries may have arrived
 	if stopped := e.begin(nil); err != nil && stopped != nil {
-		err = fmt.Errorf("%w (%v)", stopped, err)
+		if err = stopped; before != nil {
+			err = fmt.Errorf("%w (%v)", stopped, before)
+		}
 	}
 	return answer, err
+}
+
+// isCancelled says whether err tells of nothing but a context that ended.
+func isCancelled(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) ||
+		status.Code(err) == codes.Canceled
 }
 
 // wait waits before the next try of an export. It returns false when there is to be none.
@@ -184,12 +206,13 @@ func (e *countingExporter) keep(err error) {
 	e.last = err
 }
 
-func (e *countingExporter) lost(n int) error {
+// lost is the error of n spans, unsure of which may have arrived.
+func (e *countingExporter) lost(n, unsure int64) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	err := e.last
 	if err == nil {
 		err = errQueueFull
 	}
-	return &ExportError{NotExported: n, Endpoint: e.endpoint, Err: err}
+	return &ExportError{NotExported: int(n), Unsure: int(min(unsure, n)), Endpoint: e.endpoint, Err: err}
 }

@@ -7,8 +7,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
@@ -16,6 +18,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -28,6 +32,7 @@ type reply struct {
 
 	taken    bool // the collector took the batch, or a part of it
 	rejected int  // how many spans of the batch the collector refused
+	unsure   bool // the batch was sent, and whether it was taken is not known
 
 	tooLarge    bool          // it refused the batch for its size
 	temporary   bool          // the same batch may be taken later
@@ -61,13 +66,18 @@ func noteGRPCReply(ctx context.Context, method string, request, response any, co
 	if r.again && conn.GetState() == connectivity.TransientFailure {
 		conn.ResetConnectBackoff() // or gRPC would not connect again for a second and more
 	}
-	err := invoke(ctx, method, request, response, conn, options...)
+	var to peer.Peer
+	var header, trailer metadata.MD
+	err := invoke(ctx, method, request, response, conn,
+		append(options[:len(options):len(options)], grpc.Peer(&to), grpc.Header(&header), grpc.Trailer(&trailer))...)
 	if err == nil {
 		if export, ok := response.(*coltracepb.ExportTraceServiceResponse); ok {
 			r.note(export)
 		}
 		return nil
 	}
+	// There is a peer once the call has a connection, and a header or a trailer when the status is the collector's.
+	r.unsure = to.Addr != nil && len(header)+len(trailer) == 0
 	s := status.Convert(err)
 	wantsRetry := false
 	for _, detail := range s.Details() {
@@ -93,9 +103,12 @@ const maxNotedReply = 64 << 10
 
 func (t replyNoter) RoundTrip(request *http.Request) (*http.Response, error) {
 	r := replyFrom(request.Context())
-	response, err := t.next.RoundTrip(request)
+	var connected atomic.Bool
+	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }}
+	response, err := t.next.RoundTrip(request.WithContext(httptrace.WithClientTrace(request.Context(), trace)))
 	if err != nil {
 		r.unreachable = isConnectionError(err)
+		r.unsure = connected.Load() && (r.unreachable || request.Context().Err() != nil)
 		r.temporary = r.unreachable && request.Context().Err() == nil
 		return response, err
 	}
@@ -104,12 +117,14 @@ func (t replyNoter) RoundTrip(request *http.Request) (*http.Response, error) {
 		r.tooLarge = true
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		r.temporary, r.after = true, retryAfter(response.Header)
+		// A gateway that heard nothing from the collector does not know what it did.
+		r.unsure = response.StatusCode == http.StatusBadGateway || response.StatusCode == http.StatusGatewayTimeout
 	}
 	if response.StatusCode < 200 || response.StatusCode > 299 {
 		return response, nil
 	}
 	head, broken := io.ReadAll(io.LimitReader(response.Body, maxNotedReply))
-	if broken == nil {
+	if r.unsure = broken != nil; !r.unsure {
 		r.note(parseReply(response.Header.Get("Content-Type"), head))
 	}
 	// The exporter reads the same body again, with the same error if there was one.

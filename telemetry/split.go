@@ -23,6 +23,7 @@ const mostRefusals = 12
 type delivery struct {
 	exporter *countingExporter
 	taken    int   // spans that the collector took
+	unsure   int   // spans that it may have taken: they were sent, and no answer came
 	refusals int   // parts refused for their size since the collector last took one
 	over     bool  // the rest is given up
 	err      error // why spans were lost, but for those that are too large
@@ -78,6 +79,8 @@ func (d *delivery) sendPart(ctx context.Context, spans []sdktrace.ReadOnlySpan, 
 		d.taken += max(0, len(spans)-answer.rejected)
 	case err == nil:
 		d.taken += len(spans)
+	case answer.unsure:
+		d.unsure += len(spans)
 	}
 	if !answer.tooLarge {
 		d.refusals = 0

@@ -9,6 +9,7 @@ import (
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/cmd/backspan/internal/settings"
+	"github.com/backspan/backspan/cmd/backspan/internal/watch"
 	"github.com/backspan/backspan/telemetry"
 )
 
@@ -17,6 +18,8 @@ type tracing struct {
 	telemetry *telemetry.Telemetry // nil: its settings cannot be used
 	session   string
 	records   bool // there is an event log, a trace file or a collector
+	flags     *settings.Flags
+	told      watch.Complaints
 	tell      func(format string, args ...any)
 	mask      func(string) string // what leaves the process of error texts
 }
@@ -29,7 +32,10 @@ func (o *Options) startTracing(ctx context.Context) (*tracing, error) {
 			cli.Printf(o.Err, "backspan: "+format+"\n", args...)
 		}
 	}}
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { t.tell("%v", err) }))
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
+		t.told.Keep(err.Error())
+		t.tell("%v", err)
+	}))
 	flags := &o.Flags
 	err := t.start(ctx, flags)
 	if err != nil {
@@ -42,7 +48,7 @@ func (o *Options) startTracing(ctx context.Context) (*tracing, error) {
 			t.tell("%v", again)
 		}
 	}
-	t.mask = flags.Redact()
+	t.flags, t.mask = flags, flags.Redact()
 	if t.telemetry != nil {
 		t.session = t.telemetry.Session()
 	} else if id, err := uuid.Parse(os.Getenv(telemetry.SessionVariable)); err == nil {
@@ -76,7 +82,7 @@ func (t *tracing) start(ctx context.Context, flags *settings.Flags) error {
 // end exports what was recorded, within ctx.
 func (t *tracing) end(ctx context.Context, cancel context.CancelFunc) {
 	defer cancel()
-	if err := t.telemetry.Shutdown(ctx); err != nil {
-		t.tell("%v", err)
+	for _, lost := range t.told.Losses(t.telemetry.Shutdown(ctx), t.flags) {
+		t.tell("%s", lost)
 	}
 }

@@ -6,8 +6,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
+	"os"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc/grpclog"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/cmd/backspan/internal/demo"
@@ -22,6 +25,7 @@ import (
 
 // Execute runs the command line args and returns the exit code.
 func Execute(args []string, in io.Reader, out, errOut io.Writer) int {
+	quietLibraries()
 	std := cli.Streams{In: in, Out: out, Err: errOut, Color: new(string)}
 	running := false
 	root := newRoot(std, &running)
@@ -45,6 +49,15 @@ func Execute(args []string, in io.Reader, out, errOut io.Writer) int {
 		cli.Printf(errOut, "See '%s --help'.\n", command.CommandPath())
 	}
 	return exit.Code
+}
+
+// quietLibraries keeps the lines that net/http and gRPC log by themselves off stderr, which is for people. What failed
+// reaches them as an error of ours.
+func quietLibraries() {
+	log.SetOutput(io.Discard)
+	if os.Getenv("GRPC_GO_LOG_SEVERITY_LEVEL") == "" {
+		grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, io.Discard))
+	}
 }
 
 func newRoot(std cli.Streams, running *bool) *cobra.Command {

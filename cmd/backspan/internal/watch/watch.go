@@ -32,6 +32,8 @@ type Watch struct {
 	recorder  *session.Recorder
 	Live      *live.Live
 	mask      func(string) string
+	flags     *settings.Flags
+	told      Complaints
 	lost      error // what telemetry could not deliver; never a reason to fail
 }
 
@@ -40,11 +42,15 @@ type Watch struct {
 func Start(ctx context.Context, std cli.Streams, flags *settings.Flags) (*Watch, error) {
 	w := &Watch{
 		std:      std,
+		flags:    flags,
 		recorder: session.NewRecorder(0),
 		Live:     live.New(std.Err, live.OptionsFor(std.Terminal(std.Err))),
 	}
 	// Telemetry's errors go above what the live view draws, not through it.
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { w.Live.Printf("backspan: %v", err) }))
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
+		w.told.Keep(err.Error())
+		w.Live.Printf("backspan: %v", err)
+	}))
 	config, err := flags.Config(w.recorder, w.Live)
 	if err == nil {
 		w.mask = config.Redact
@@ -95,8 +101,8 @@ func (w *Watch) whereToLook(out *bytes.Buffer, result string) {
 	}
 	line("trace", w.telemetry.TraceFilePath())
 	line("Jaeger", w.jaeger())
-	if w.lost != nil {
-		fmt.Fprintf(out, "%v\n", w.lost)
+	for _, lost := range w.told.Losses(w.lost, w.flags) {
+		fmt.Fprintln(out, lost)
 	}
 }
 
