@@ -25,7 +25,7 @@ type Record struct {
 const (
 	TypeAttempt       = "autocorrect_attempt"   // an operation's attempt failed
 	TypeRecovered     = "autocorrect_recovered" // an attempt succeeded after failed ones
-	TypeStopped       = "autocorrect_stopped"   // an operation stopped during a wait, after a "retrying"
+	TypeStopped       = "autocorrect_stopped"   // an operation ended after its last attempt had: in a wait, or by a panic
 	TypePhaseFailed   = "phase_attempt_failed"  // a phase's first try failed
 	TypeRecovery      = "recovery_attempt"      // a recovery attempt of a phase ended
 	TypeFallback      = "fallback_attempt"      // the fallback of a phase ended; it is no recovery
@@ -48,7 +48,7 @@ const (
 const (
 	KeyAttemptNumber    = "attempt_number"
 	KeyReason           = "reason"  // "Error in <operation or phase>: <error>"; of runs, phases, events_dropped: why
-	KeyResult           = "result"  // retrying, failed or success; of stopped operations, runs, phases: how they ended
+	KeyResult           = "result"  // retrying, failed or success; of operations stopped in a wait, runs, phases: how they ended
 	KeyOutcome          = "outcome" // the last attempt, autocorrect_stopped: exhausted, permanent, recovered, …
 	KeyOperation        = "operation"
 	KeyPipeline         = "pipeline"         // run and phase records

@@ -107,6 +107,9 @@ func (p *Plan) newAttempt(ctx context.Context, task engine.Task, limits engine.L
 	if task.Recovery && policy.MaxRetries != retry.Never {
 		frame.Depth++ // a level of retrying around whatever the phase retries itself
 	}
+	if !task.Fallback { // which does something else than the attempts before it
+		frame.Retries += task.Attempt
+	}
 	return &attempt{
 		plan: p, index: i, known: known, task: task, policy: policy, frame: frame, depth: depth, limits: limits,
 	}

@@ -69,7 +69,8 @@ func (r *runSpans) startRun(ctx context.Context, pipeline string, opts Options, 
 	r.pipeline, r.dryRun = pipeline, opts.DryRun
 	// A new frame: if a retry loop is around the run, its attempt is not an attempt of the phases.
 	r.frame = scope.Frame{
-		Session: opts.RunID, Phase: around.Phase, Depth: around.Depth, Provider: around.Provider, NoWait: around.NoWait,
+		Session: opts.RunID, Phase: around.Phase, Depth: around.Depth, Retries: around.Retries,
+		Provider: around.Provider, NoWait: around.NoWait,
 	}
 	attributes := r.attributes(r.frame, semconv.KindRun)
 	below, span := start(ctx, r.frame, semconv.KindRun, pipeline,

@@ -285,7 +285,7 @@ func TestProcessorsKnowOurSpansFromTheFirst(t *testing.T) {
 		"nightly":    {Session: "id", Provider: provider, Starting: semconv.KindRun},
 		"a":          {Session: "id", Phase: "a", Provider: provider, Starting: semconv.KindPhase},
 		"attempt 1":  {Session: "id", Phase: "a", Depth: 1, Provider: provider, Starting: semconv.KindAttempt},
-		"recovery 1": {Session: "id", Phase: "a", Depth: 1, Provider: provider, Starting: semconv.KindRecovery},
+		"recovery 1": {Session: "id", Phase: "a", Depth: 1, Retries: 1, Provider: provider, Starting: semconv.KindRecovery},
 	}
 	if !reflect.DeepEqual(processor.got, want) {
 		t.Errorf("got  %v\nwant %v", processor.got, want)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -111,26 +112,69 @@ func TestAfterAttemptKnowsTheDepth(t *testing.T) {
 	}
 }
 
+// What the hook panics with ends the operation, and its span says so. The attempt has ended before, and no wait began.
 func TestAPanicInAfterAttemptEndsTheOperation(t *testing.T) {
-	for name, op := range map[string]func(context.Context) error{
-		"after a failure": then(errRefused),
-		"after a success": then(nil),
-		"after a panic":   func(context.Context) error { panic("out of paper") },
+	const text = "panic after attempt %d had ended: hook"
+	for name, c := range map[string]struct {
+		retries, failures, panicIn int
+		result                     string
+	}{
+		"a retry was to follow":   {3, 9, 1, "retrying"},
+		"likewise, later":         {3, 9, 2, "retrying"},
+		"the last one had failed": {1, 9, 2, "failed"},
+		"it had succeeded":        {3, 0, 1, "success"},
+		"it had recovered":        {3, 1, 2, "success"},
 	} {
-		ctx, rec := retrytest.Record(t, t.Context())
-		calls := 0
-		func() {
-			defer func() {
-				if r := recover(); r != "hook" {
-					t.Errorf("%s: recovered %v, want the hook's panic", name, r)
-				}
+		t.Run(name, func(t *testing.T) {
+			ctx, rec := retrytest.Record(t, retrytest.NoWait(t.Context()))
+			func() {
+				defer func() {
+					if r := recover(); r != "hook" {
+						t.Errorf("recovered %v, want the hook's panic", r)
+					}
+				}()
+				p := retry.Policy{MaxRetries: c.retries, AfterAttempt: func(_ context.Context, a retry.Attempt) {
+					if a.Number == c.panicIn {
+						panic("hook")
+					}
+				}}
+				_ = retry.Do(ctx, "data_load", p, (&flaky{failures: c.failures}).op)
 			}()
-			p := retry.Policy{AfterAttempt: func(context.Context, retry.Attempt) { calls++; panic("hook") }}
-			_ = retry.Do(ctx, "data_load", p, op)
+			if got := rec.Outcomes("data_load"); !slices.Equal(got, []string{"panic"}) || rec.Attempts("data_load") != c.panicIn {
+				t.Errorf("outcomes %q, %d attempts", got, rec.Attempts("data_load"))
+			}
+			spans := rec.Spans()
+			operation := spans[len(spans)-1]
+			said := facts(operation.Attributes())
+			if !strings.Contains(said+" ", "retry.result="+c.result+" ") || strings.Contains(said, "retry.next_delay_seconds") {
+				t.Errorf("the operation says %s, want retry.result=%s and no wait", said, c.result)
+			}
+			if got, want := operation.Status().Description, fmt.Sprintf(text, c.panicIn); got != want {
+				t.Errorf("got  %q\nwant %q", got, want)
+			}
+			last := operation.Events()[len(operation.Events())-1]
+			if last.Name != "exception" || !strings.Contains(facts(last.Attributes), "TestAPanicInAfterAttemptEndsTheOperation") {
+				t.Errorf("the last event is %v, want an exception with the stack of the hook", last)
+			}
+		})
+	}
+}
+
+// The panic of the operation is what its spans tell, also when the hook panics over it.
+func TestAPanicInAfterAttemptOfAPanic(t *testing.T) {
+	ctx, rec := retrytest.Record(t, t.Context())
+	func() {
+		defer func() {
+			if r := recover(); r != "hook" {
+				t.Errorf("recovered %v, want the hook's panic", r)
+			}
 		}()
-		if got := rec.Outcomes("data_load"); !slices.Equal(got, []string{"panic"}) || rec.Attempts("data_load") != 1 || calls != 1 {
-			t.Errorf("%s: outcomes %q, %d attempts, %d calls", name, got, rec.Attempts("data_load"), calls)
-		}
+		p := retry.Policy{AfterAttempt: func(context.Context, retry.Attempt) { panic("hook") }}
+		_ = retry.Do(ctx, "data_load", p, func(context.Context) error { panic("out of paper") })
+	}()
+	want := "data_load: panic\n  attempt 1: failed: panic: out of paper\n"
+	if got := rec.Tree(); got != want {
+		t.Errorf("got:\n%swant:\n%s", got, want)
 	}
 }
 

@@ -225,7 +225,7 @@ func (o *operation) endPanic(ctx context.Context) {
 		return
 	}
 	value := recover()
-	o.abandon(ctx, abandonedError{value})
+	o.abandon(ctx, abandonedError{value: value})
 	if value != nil {
 		panic(value)
 	}
@@ -234,20 +234,33 @@ func (o *operation) endPanic(ctx context.Context) {
 // abandon ends what is open of an operation that did not come to its end. A panic of AfterAttempt comes here after its
 // attempt has ended.
 func (o *operation) abandon(ctx context.Context, err abandonedError) {
+	if !o.running {
+		err.after = o.current.Number
+	}
 	defer o.abandonSpan(err)
 	if o.running {
 		o.running = false
-		o.addException(ctx, err)
+		o.startLate(ctx)
+		addException(o.spans.attempt, err)
 		o.current.Err, o.next = err, decide.Decision{Reason: ErrPanic}
 		o.endAttempt(ctx)
 	}
 }
 
-// abandonedError is the error of an attempt that neither returned nor failed in the usual way.
-type abandonedError struct{ value any } // nil: runtime.Goexit
+// abandonedError is the error of an operation that neither returned nor failed in the usual way, and of its last
+// attempt unless that had ended.
+type abandonedError struct {
+	value any // nil: runtime.Goexit
+	after int // the attempt that had ended; 0: it happened in an attempt
+}
 
 func (e abandonedError) Error() string {
-	if e.value == nil {
+	switch {
+	case e.after > 0 && e.value == nil:
+		return fmt.Sprintf("runtime.Goexit after attempt %d had ended", e.after)
+	case e.after > 0:
+		return fmt.Sprintf("panic after attempt %d had ended: %v", e.after, e.value)
+	case e.value == nil:
 		return "the operation called runtime.Goexit"
 	}
 	return fmt.Sprintf("panic: %v", e.value)

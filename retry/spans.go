@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/backspan/backspan/internal/boundtext"
+	"github.com/backspan/backspan/internal/decide"
 	"github.com/backspan/backspan/internal/scope"
 	"github.com/backspan/backspan/internal/semconv"
 	"github.com/backspan/backspan/internal/tracer"
@@ -103,8 +104,8 @@ func (o *operation) endAttemptSpan(ctx context.Context) {
 	set.add(semconv.AttemptKey.Int(o.current.Number))
 	set.add(semconv.DelayKey.Float64(o.current.Delay.Seconds()))
 	set.addSessionAndPhase(&o.spans.common)
+	set.add(semconv.ResultKey.String(o.result()))
 	if err == nil {
-		set.add(semconv.ResultKey.String(semconv.ResultSuccess))
 		if o.current.Number > 1 {
 			set.add(semconv.OutcomeKey.String(semconv.OutcomeRecovered))
 		}
@@ -122,13 +123,22 @@ func (o *operation) endAttemptSpan(ctx context.Context) {
 	span.End()
 }
 
+// result is how the current attempt ended.
+func (o *operation) result() string {
+	switch {
+	case o.current.Err == nil:
+		return semconv.ResultSuccess
+	case o.next.Retry:
+		return semconv.ResultRetrying
+	}
+	return semconv.ResultFailed
+}
+
 // addFailure adds what only a failed attempt says.
 func (o *operation) addFailure(set *attributeSet) {
 	if d := &o.next; d.Retry {
-		set.add(semconv.ResultKey.String(semconv.ResultRetrying))
 		set.add(semconv.NextDelayKey.Float64(d.Delay.Seconds()))
 	} else {
-		set.add(semconv.ResultKey.String(semconv.ResultFailed))
 		set.add(semconv.OutcomeKey.String(outcomes[d.Reason]))
 	}
 	if o.next.Asked > 0 {
@@ -251,13 +261,12 @@ func (o *operation) finish(outcome string, err error) {
 	set.on(o.spans.whole)
 }
 
-// addException puts the event of a panic on the current attempt's span.
-func (o *operation) addException(ctx context.Context, err abandonedError) {
-	o.startLate(ctx)
-	if o.spans.attempt == nil {
+// addException puts the event of a panic on span, which may be nil.
+func addException(span trace.Span, err abandonedError) {
+	if span == nil {
 		return
 	}
-	o.spans.attempt.AddEvent(semconv.ExceptionEvent, trace.WithAttributes(
+	span.AddEvent(semconv.ExceptionEvent, trace.WithAttributes(
 		semconv.ExceptionTypeKey.String(boundtext.Of(fmt.Sprintf("%T", err.value), nil, boundtext.MaxErrorType)),
 		semconv.ExceptionMessageKey.String(boundtext.Error(err, boundtext.MaxException)),
 		semconv.ExceptionStacktraceKey.String(boundtext.Of(string(debug.Stack()), nil, boundtext.MaxStack)),
@@ -272,6 +281,11 @@ func (o *operation) abandonSpan(err abandonedError) {
 	}
 	if o.spans.recording {
 		o.gaveUp(err, semconv.OutcomePanic)
+		if err.after > 0 { // no wait began, and the last attempt's span says how that ended
+			addException(o.spans.whole, err)
+			o.spans.whole.SetAttributes(semconv.ResultKey.String(o.result()))
+			o.next = decide.Decision{}
+		}
 		o.spans.whole.SetStatus(codes.Error, boundtext.Error(err, boundtext.MaxOperation))
 		o.finish(semconv.OutcomePanic, err)
 	}

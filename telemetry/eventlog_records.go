@@ -45,8 +45,7 @@ func uneventful(attributes []attribute.KeyValue) bool {
 			return kind == semconv.KindAttempt && first && kv.Value.AsString() == semconv.ResultSuccess
 		case semconv.OutcomeKey:
 			outcome := kv.Value.AsString()
-			stopped := outcome == semconv.OutcomeCancelled || outcome == semconv.OutcomeDeadline
-			return kind == semconv.KindOperation && !stopped
+			return kind == semconv.KindOperation && !mayStop(outcome)
 		}
 	}
 	return false
@@ -200,20 +199,36 @@ func (d *draft) failure(prefix, what string, span sdktrace.ReadOnlySpan, s *seen
 	return text
 }
 
-// operationEnded writes an operation that was stopped during a wait. Its last attempt said "retrying", and no other
-// record says that no retry came.
-func (l *EventLog) operationEnded(span sdktrace.ReadOnlySpan, s *seen) {
-	if s.outcome != semconv.OutcomeCancelled && s.outcome != semconv.OutcomeDeadline {
-		return
+// mayStop reports whether an operation may end with outcome after its last attempt had ended: in a wait, or by a panic
+// of AfterAttempt.
+func mayStop(outcome string) bool {
+	switch outcome {
+	case semconv.OutcomeCancelled, semconv.OutcomeDeadline, semconv.OutcomePanic:
+		return true
 	}
-	if !s.hasNext { // its last attempt said that it was the last, or there was none
+	return false
+}
+
+// operationEnded writes an operation that ended after its last attempt had: what that says of itself, "retrying" most
+// often, is not how the operation ended, and no other record says so.
+func (l *EventLog) operationEnded(span sdktrace.ReadOnlySpan, s *seen) {
+	result := s.outcome
+	switch {
+	case !mayStop(s.outcome):
+		return
+	case s.outcome == semconv.OutcomePanic:
+		result = s.result
+	case !s.hasNext:
+		result = ""
+	}
+	if result == "" { // its last attempt said that it was the last, or there was none
 		return
 	}
 	d := s.draft(span, events.TypeStopped)
 	d.Level = events.LevelError
 	d.add(events.Int(events.KeyAttemptNumber, s.attempts))
 	text := d.failure("Autocorrect stopped: ", s.operation, span, s)
-	d.add(events.String(events.KeyResult, s.outcome), events.String(events.KeyOutcome, s.outcome),
+	d.add(events.String(events.KeyResult, result), events.String(events.KeyOutcome, s.outcome),
 		events.String(events.KeyOperation, s.operation))
 	d.text(events.KeyError, text)
 	d.text(events.KeyErrorType, s.errorType)

@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,6 +24,7 @@ import (
 	"github.com/backspan/backspan/events"
 	"github.com/backspan/backspan/internal/scope"
 	"github.com/backspan/backspan/internal/semconv"
+	"github.com/backspan/backspan/retry"
 )
 
 const testSession = "4786a9a2-c5bf-41ca-a26e-e1ae5d01f41c"
@@ -180,6 +182,45 @@ func TestAnOperationThatStopsInAWaitSaysSo(t *testing.T) {
 	checkLines(t, of(semconv.OutcomeExhausted, 2, true))
 	// It never began.
 	checkLines(t, of(semconv.OutcomeCancelled, 0, false))
+}
+
+// Whatever the attempt said that ended before, the log says how the operation ended.
+func TestAnOperationThatEndsByAPanicAfterAnAttemptSaysSo(t *testing.T) {
+	const want = `{"type": "autocorrect_stopped", "phase": "", "level": "error", ` +
+		`"message": "Autocorrect stopped: Error in data_load: panic after attempt %d had ended: hook", ` +
+		`"details": {"attempt_number": %[1]d, "reason": "Error in data_load: panic after attempt %[1]d had ended: hook", ` +
+		`"result": "%[2]s", "outcome": "panic", "operation": "data_load", ` +
+		`"error": "panic after attempt %[1]d had ended: hook", "error_type": "panic"}}`
+	for name, c := range map[string]struct {
+		retries, failures, panicIn, before int
+		result                             string
+	}{
+		"a retry was to follow":   {3, 9, 1, 1, semconv.ResultRetrying},
+		"the last one had failed": {1, 9, 2, 2, semconv.ResultFailed},
+		"it had succeeded":        {3, 0, 1, 0, semconv.ResultSuccess},
+		"it had recovered":        {3, 1, 2, 2, semconv.ResultSuccess},
+	} {
+		t.Run(name, func(t *testing.T) {
+			all := eventsOf(t, func(ctx context.Context, tp trace.TracerProvider) {
+				defer func() { _ = recover() }()
+				ctx, span := tp.Tracer("test").Start(ctx, "test")
+				defer span.End()
+				p := retry.Policy{MaxRetries: c.retries, AfterAttempt: func(_ context.Context, a retry.Attempt) {
+					if a.Number == c.panicIn {
+						panic("hook")
+					}
+				}}
+				calls := 0
+				_ = retry.Do(ctx, "data_load", p, func(context.Context) error {
+					if calls++; calls > c.failures {
+						return nil
+					}
+					return errors.New("Connection timeout")
+				})
+			})
+			checkLines(t, all[min(c.before, len(all)):], fmt.Sprintf(want, c.panicIn, c.result))
+		})
+	}
 }
 
 // phaseAttempt is a phase's first try, or a recovery.

@@ -13,15 +13,16 @@ import (
 // otelhttp is the scope of an instrumentation that says only after the start of a span that it is a request.
 const otelhttp = "go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 
-// countResend sets http.request.resend_count on the span of an HTTP request that a later attempt of an operation sends,
-// as OpenTelemetry's convention wants it: 1 in the second attempt. The instrumentation cannot know it. The client spans of
-// databases and gRPC get none: they are not otelhttp's, and have no http.request.method at their start.
+// countResend sets http.request.resend_count on the span of an HTTP request that a retry sends, as OpenTelemetry's
+// convention wants it: 1 in the second attempt. The retries of all loops around count together, recovery attempts of a
+// phase too: each of them sends the request again. The instrumentation cannot know it. The client spans of databases and
+// gRPC get none: they are not otelhttp's, and have no http.request.method at their start.
 func countResend(parent context.Context, span sdktrace.ReadWriteSpan) {
 	if span.SpanKind() != trace.SpanKindClient {
 		return
 	}
-	number := scope.From(parent).Attempt
-	if number < 2 {
+	retries := scope.From(parent).Retries
+	if retries == 0 {
 		return
 	}
 	isHTTP := span.InstrumentationScope().Name == otelhttp
@@ -34,6 +35,6 @@ func countResend(parent context.Context, span sdktrace.ReadWriteSpan) {
 		}
 	}
 	if isHTTP {
-		span.SetAttributes(semconv.ResendCountKey.Int(number - 1))
+		span.SetAttributes(semconv.ResendCountKey.Int(retries))
 	}
 }

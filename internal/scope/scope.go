@@ -7,6 +7,7 @@ package scope
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -30,6 +31,10 @@ type Frame struct {
 
 	// NoWait makes waits pass at once; tests set it (see retrytest.NoWait).
 	NoWait bool
+
+	// Retries is how many retries of the loops around led here: of an operation in its attempt 3, within a phase in
+	// its second recovery attempt, 2 + 2. It is 0 exactly when no loop has come to what is below before.
+	Retries int
 
 	// The attempt of the innermost retry loop around; Attempt is 0 outside of any.
 	Operation   string
@@ -89,6 +94,7 @@ type attempt struct {
 func (c *attempt) frame() Frame {
 	f := From(c.Context)
 	f.Depth++
+	f.Retries += c.a.Number - 1
 	f.Starting = ""
 	f.Operation, f.Attempt, f.RetriesLeft, f.Delay = c.a.Operation, c.a.Number, c.a.RetriesLeft, c.a.Delay
 	return f
@@ -145,6 +151,25 @@ func (c *starting) Value(key any) any {
 		return c
 	}
 	return c.Context.Value(key)
+}
+
+// Spans yields the spans around ctx from the inside: the one in ctx, and the one that each layer was made below. Between
+// them may be spans that other instrumentation started.
+func Spans(ctx context.Context) iter.Seq[trace.Span] {
+	return func(yield func(trace.Span) bool) {
+		for ctx != nil && yield(trace.SpanFromContext(ctx)) {
+			switch l := ctx.Value(frameKey{}).(type) {
+			case *starting:
+				ctx = l.Context
+			case *whole:
+				ctx = l.Context
+			case *attempt:
+				ctx = l.Context
+			default:
+				return
+			}
+		}
+	}
 }
 
 // Provider returns the Provider of ctx's innermost frame. It costs no allocation and builds no frame: it is asked for

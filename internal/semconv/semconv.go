@@ -40,12 +40,13 @@ const ErrorTypeKey = attribute.Key("error.type")
 
 // Attributes of operations and attempts. An operation that succeeded at the first attempt has of its own only
 // OperationKey, OutcomeKey and AttemptsKey, and that attempt has no OutcomeKey: what says nothing costs time in the
-// host and a line in every viewer. NextDelayKey on an operation is the wait that it stopped in.
+// host and a line in every viewer. NextDelayKey on an operation is the wait that it stopped in. ResultKey on an operation is how its
+// last attempt ended when a panic of Policy.AfterAttempt ended the operation after that.
 const (
 	OperationKey  = attribute.Key("retry.operation")           // operation, attempt: the operation's name
 	AttemptKey    = attribute.Key("retry.attempt")             // attempt, recovery, fallback: int from 1
 	DelayKey      = attribute.Key("retry.delay_seconds")       // attempt, recovery, fallback: what was waited before it
-	NextDelayKey  = attribute.Key("retry.next_delay_seconds")  // attempt, recovery: what will be waited after it
+	NextDelayKey  = attribute.Key("retry.next_delay_seconds")  // attempt, recovery: the wait that was decided on after it
 	AfterKey      = attribute.Key("retry.after_seconds")       // attempt: the wait that the server asked for
 	ResultKey     = attribute.Key("retry.result")              // attempt, recovery, fallback: a Result constant
 	MaxRetriesKey = attribute.Key("retry.max_retries")         // failed attempt, operation: int; -1 means without limit
@@ -68,7 +69,7 @@ const (
 // OpenTelemetry's names on the spans of HTTP clients, which other instrumentation makes.
 const (
 	RequestMethodKey = attribute.Key("http.request.method")       // by it they are told from other clients
-	ResendCountKey   = attribute.Key("http.request.resend_count") // int, the number of the attempt - 1; from 1
+	ResendCountKey   = attribute.Key("http.request.resend_count") // int, the retries of the loops around; from 1
 )
 
 // The values of ResultKey.

@@ -21,21 +21,24 @@ func NoWait(ctx context.Context) context.Context {
 
 // A Recorder keeps the spans that ended below the context of its Record.
 type Recorder struct {
-	spans *tracetest.SpanRecorder
+	spans   *tracetest.SpanRecorder
+	parents parents
 }
 
 // Record returns a context whose retries are recorded, and the recorder. The context holds a span called after the
 // test, which ends with it. Retries are recorded also below a span that the code under test starts with the global
-// tracer; that span itself goes to the global provider.
+// tracer; that span itself goes to the global provider, and Tree shows what is below it where it would stand.
 //
 //nolint:revive // t comes first, as in every test helper
 func Record(t testing.TB, ctx context.Context) (context.Context, *Recorder) {
 	t.Helper()
-	recorder := &Recorder{tracetest.NewSpanRecorder()}
+	recorder := &Recorder{spans: tracetest.NewSpanRecorder()}
 	provider := sdktrace.NewTracerProvider(
 		sdktrace.WithSampler(sdktrace.AlwaysSample()),
 		sdktrace.WithSpanProcessor(recorder.spans),
+		sdktrace.WithSpanProcessor(&recorder.parents),
 	)
+	recorder.parents.provider = provider
 	ctx, span := provider.Tracer("retrytest").Start(ctx, t.Name(), newRoot)
 	t.Cleanup(func() { span.End() })
 	frame := scope.From(ctx)

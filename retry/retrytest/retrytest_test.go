@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/goleak"
 
@@ -90,8 +91,16 @@ func TestRecordersAreApart(t *testing.T) {
 }
 
 // The code under test, or a library that it uses, starts spans with the global tracer. An assertion that counts attempts
-// must not pass because none was recorded.
+// must not pass because none was recorded, and the tree is the same whether an SDK is behind that tracer or not.
 func TestRetriesBelowASpanOfTheGlobalTracerAreRecorded(t *testing.T) {
+	t.Run("without an SDK", testGlobalTracer)
+	before := otel.GetTracerProvider()
+	defer otel.SetTracerProvider(before)
+	otel.SetTracerProvider(sdktrace.NewTracerProvider())
+	t.Run("with an SDK", testGlobalTracer)
+}
+
+func testGlobalTracer(t *testing.T) {
 	ctx, rec := retrytest.Record(t, retrytest.NoWait(t.Context()))
 	serve := func(ctx context.Context) error {
 		ctx, span := otel.Tracer("svc").Start(ctx, "GET /rows")
@@ -99,7 +108,9 @@ func TestRetriesBelowASpanOfTheGlobalTracerAreRecorded(t *testing.T) {
 		return retry.Do(ctx, "data_load", retry.Policy{MaxRetries: 1}, func(ctx context.Context) error {
 			ctx, span := otel.Tracer("svc").Start(ctx, "query")
 			defer span.End()
-			_ = retry.Do(ctx, "inner", retry.Policy{MaxRetries: retry.Never}, func(context.Context) error { return errRefused })
+			inner := retry.Policy{MaxRetries: retry.Never}
+			// NoWait adds a layer to the context below the foreign span.
+			_ = retry.Do(retrytest.NoWait(ctx), "inner", inner, func(context.Context) error { return errRefused })
 			return errRefused
 		})
 	}

@@ -30,7 +30,8 @@ const (
 //	  attempt 1: retrying in 1s: connection refused
 //	  attempt 2: failed: connection refused
 //
-// A span that is not Backspan's shows as its name, and its error if it has one. White space in an error, line ends too,
+// What is below a span that was not recorded, because it was started with the global tracer, is below the nearest span
+// around it that was. A span that is not Backspan's shows as its name, and its error if it has one. White space in an error, line ends too,
 // is one space.
 func (r *Recorder) Tree() string {
 	ended := r.Spans()
@@ -40,7 +41,7 @@ func (r *Recorder) Tree() string {
 		known[span.SpanContext().SpanID()] = true
 	}
 	for _, span := range ended {
-		parent := span.Parent().SpanID()
+		parent := r.parents.parent(span)
 		if !known[parent] {
 			parent = trace.SpanID{} // its parent is still open, the test's own span most often
 		}

@@ -32,6 +32,12 @@ func attempt(at float64, operation string, n int, result string, more string, id
 		`"attempt_number": %d, "error": "timeout", "result": %q, "operation": %q%s`, n, result, operation, more), ids...)
 }
 
+// panicked is the end of an operation whose attempt n had ended with result.
+func panicked(at float64, operation string, n int, result string, id int) string {
+	return line(at, "autocorrect_stopped", "load", "", fmt.Sprintf(`"attempt_number": %d, "error": "panic: hook", "error_type": "panic", `+
+		`"result": %q, "outcome": "panic", "operation": %q`, n, result, operation), id)
+}
+
 func TestRebuild(t *testing.T) {
 	for _, c := range []struct {
 		name, log, want string
@@ -88,6 +94,23 @@ func TestRebuild(t *testing.T) {
 			line(500, "autocorrect_stopped", "load", "", `"attempt_number": 2, "error": "context canceled", "result": "cancelled", "operation": "get"`, 9),
 			"operation get: cancelled, begin unknown, says \"cancelled, 2 attempts\", \"context canceled\"\n",
 			"first attempts of some operations are missing",
+		},
+		{
+			"operations that ended by a panic after an attempt: before a wait, after the last one, and after a success",
+			attempt(0, "get", 1, "retrying", `, "next_delay": 4`, 1) + panicked(1, "get", 1, "retrying", 2) +
+				attempt(10, "put", 1, "failed", `, "outcome": "exhausted"`, 3) + panicked(11, "put", 1, "failed", 4) +
+				attempt(20, "head", 1, "retrying", `, "next_delay": 0`, 5) + attempt(30, "head", 2, "success", "", 6) +
+				panicked(31, "head", 2, "success", 7) +
+				panicked(40, "post", 1, "success", 8),
+			"operation get: panic, begin unknown, \"panic: hook\" (panic)\n" +
+				"  attempt attempt 1: retrying, begin unknown, waits 1ms of 4s, \"timeout\"\n" +
+				"operation put: panic, begin unknown, \"panic: hook\" (panic)\n" +
+				"  attempt attempt 1: failed, begin unknown, \"timeout\"\n" +
+				"operation head: panic, begin unknown, says \"panicked, 2 attempts\", \"panic: hook\" (panic)\n" +
+				"  attempt attempt 1: retrying, begin unknown, \"timeout\"\n" +
+				"  attempt attempt 2: success, begin unknown\n" +
+				"operation post: panic, begin unknown, \"panic: hook\" (panic)\n",
+			"",
 		},
 		{
 			"a run and a phase whose starts are lost",

@@ -30,7 +30,7 @@ type Operation struct {
 	Recovered     int64        `json:"recovered"`              // succeeded after failing
 	GivenUp       int64        `json:"given_up"`               // ended badly, for whatever reason
 	Outcomes      Outcomes     `json:"outcomes"`               // of those: retry.outcome, or failed where the log does not say
-	Stopped       int64        `json:"stopped"`                // of those: cancelled, or out of time, during a wait
+	Stopped       int64        `json:"stopped"`                // of those: after the last attempt: in a wait, or by a panic
 	Waited        float64      `json:"waited"`                 // seconds planned before the retries that were made
 	Amplification float64      `json:"amplification"`          // Attempts / Asked
 	Succeeded     int64        `json:"succeeded"`              // at the first attempt, by the log's tallies

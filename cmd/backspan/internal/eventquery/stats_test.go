@@ -3,6 +3,7 @@ package eventquery_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"runtime"
 	"strings"
@@ -40,6 +41,34 @@ func stats(t *testing.T, records ...events.Record) eventquery.Stats {
 	c := eventquery.NewCounter()
 	lines(t, log(records...), c.Add)
 	return c.Stats()
+}
+
+// A panic after the last attempt is a second event of an operation's end, which counts once.
+func TestAPanicAfterTheLastAttemptCountsOnce(t *testing.T) {
+	panicked := func(result string, number int64) events.Record {
+		r := attempt(9, "load", result, "panic", number)
+		r.Type = events.TypeStopped
+		r.Details = append(r.Details, events.String(events.KeyOutcome, "panic"))
+		return r
+	}
+	for result, want := range map[string]map[string]int64{
+		"failed":   {"failed": 1},
+		"retrying": {"panic": 1},
+		"success":  {"panic": 1},
+	} {
+		records := []events.Record{panicked(result, 1)}
+		if result != "success" {
+			records = append([]events.Record{attempt(0, "load", result, "timeout", 1)}, records...)
+		}
+		got := stats(t, records...).Operations[0]
+		if got.GivenUp != 1 || got.Stopped != 1 || !maps.Equal(got.Outcomes, want) {
+			t.Errorf("after %s: %d given up, %v, %d stopped, want %v", result, got.GivenUp, got.Outcomes, got.Stopped, want)
+		}
+	}
+	got := stats(t, append(call("load", 1, "recovered"), panicked("success", 2))...).Operations[0]
+	if got.GivenUp != 0 || got.Recovered != 1 || got.Stopped != 1 {
+		t.Errorf("after a recovery: %d given up, %d recovered, %d stopped", got.GivenUp, got.Recovered, got.Stopped)
+	}
 }
 
 func TestStatsOfOperations(t *testing.T) {

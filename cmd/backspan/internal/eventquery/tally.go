@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"strings"
 
+	"github.com/backspan/backspan/cmd/backspan/internal/session"
 	"github.com/backspan/backspan/events"
 )
 
@@ -41,7 +42,9 @@ func (t *tally) operation(budget *memoryBudget, l *events.Line, kind events.Valu
 	t.span.add(l.Timestamp())
 	if kind.Is(events.TypeStopped) {
 		t.stopped++
-		t.giveUp(l)
+		if !session.AttemptEnded(l) {
+			t.giveUp(l)
+		}
 		return
 	}
 	t.tries++

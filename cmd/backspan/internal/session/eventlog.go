@@ -83,8 +83,10 @@ func (s *story) add(l *events.Line) {
 			}
 			s.gaveUp(l, outcome, nested)
 		}
+	case kind == events.TypeStopped && AttemptEnded(l):
+		s.endedAs(cmp.Or(outcome, result), nested)
 	case kind == events.TypeStopped:
-		s.gaveUp(l, result, nested)
+		s.gaveUp(l, cmp.Or(outcome, result), nested)
 	case kind == events.TypeFallback && result == Succeeded:
 		s.saved = FellBack
 	case kind == events.TypeRecovered:
@@ -93,6 +95,14 @@ func (s *story) add(l *events.Line) {
 	case kind == events.TypeRecovery && result == Succeeded:
 		s.saved = cmp.Or(s.saved, Recovered)
 	}
+}
+
+// AttemptEnded reports whether the event of an operation's last attempt was that of its end too, before l, a
+// TypeStopped, told of a panic after it. A first attempt that succeeds has no event.
+func AttemptEnded(l *events.Line) bool {
+	result := l.Detail(events.KeyResult)
+	return result.Is(semconv.ResultFailed) ||
+		result.Is(semconv.ResultSuccess) && string(l.Detail(events.KeyAttemptNumber)) != "1"
 }
 
 func (s *story) began(l *events.Line, nested bool) {
@@ -115,6 +125,10 @@ func (s *story) ends(l *events.Line, nested bool) {
 
 func (s *story) gaveUp(l *events.Line, o Outcome, nested bool) {
 	s.ends(l, nested)
+	s.endedAs(o, nested)
+}
+
+func (s *story) endedAs(o Outcome, nested bool) {
 	into := &s.ended
 	if nested {
 		into = &s.endedNested

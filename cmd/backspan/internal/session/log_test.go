@@ -201,6 +201,8 @@ func TestEndings(t *testing.T) {
 		{[][2]string{{"autocorrect_attempt", "retrying"}, {"autocorrect_recovered", "success"}}, Recovered},
 		{[][2]string{{"autocorrect_attempt", "retrying"}, {"autocorrect_stopped", "deadline"}}, Failed},
 		{[][2]string{{"autocorrect_attempt", "retrying"}, {"autocorrect_stopped", "cancelled"}}, Cancelled},
+		{[][2]string{{"autocorrect_attempt", "retrying"}, {"autocorrect_stopped", "retrying"}}, Failed}, // by a panic
+		{[][2]string{{"autocorrect_attempt", "failed"}, {"autocorrect_stopped", "failed"}}, Failed},     // likewise
 		{[][2]string{{"autocorrect_attempt", "retrying"}}, Unended},
 		{[][2]string{{"phase_start", ""}}, ""},
 	} {

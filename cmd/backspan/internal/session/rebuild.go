@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"encoding/binary"
 	"math"
 	"slices"
@@ -102,7 +103,17 @@ func (b *rebuilder) span(r *event, kind, name string, id trace.SpanID) *rebuilt 
 	return s
 }
 
-func (s *rebuilt) set(list ...attribute.KeyValue) { s.Attributes = append(s.Attributes, list...) }
+// set sets attributes; later ones take the place of earlier ones.
+func (s *rebuilt) set(list ...attribute.KeyValue) {
+	for _, kv := range list {
+		same := func(old attribute.KeyValue) bool { return old.Key == kv.Key }
+		if i := slices.IndexFunc(s.Attributes, same); i >= 0 {
+			s.Attributes[i] = kv
+		} else {
+			s.Attributes = append(s.Attributes, kv)
+		}
+	}
+}
 
 func (s *rebuilt) fail(text string) {
 	s.Status, s.StatusText = codes.Error, text
@@ -241,17 +252,36 @@ func (s *rebuilt) around(r *event) {
 	}
 }
 
-// stopped is an operation that ended during a wait.
+// stopped is an operation that ended after its last attempt had: during a wait, or by a panic.
 func (b *rebuilder) stopped(r *event) {
 	name, n := r.operation, r.number
-	op := b.call(r, name, n+1)
+	op := b.closed(r, n)
+	if op == nil {
+		op = b.call(r, name, n+1)
+	}
 	if op == nil {
 		op = b.operation(r, name, r.span)
-		op.number, b.unknown.missing = n, true
+		op.number = n
+		// A first attempt that succeeded has no event of its own.
+		b.unknown.missing = b.unknown.missing || n > 1 || r.result != semconv.ResultSuccess
 	}
 	op.End, op.closed = r.time, true
 	op.fail(r.failure)
-	op.set(semconv.OutcomeKey.String(r.result), semconv.ErrorTypeKey.String(r.errorType))
+	op.set(semconv.OutcomeKey.String(cmp.Or(r.outcome, r.result)), semconv.ErrorTypeKey.String(r.errorType))
+}
+
+// closed is the operation whose last attempt, number n, seemed to be its end until r told of a panic after that; nil
+// when there is none.
+func (b *rebuilder) closed(r *event, n int) *rebuilt {
+	if r.result != semconv.ResultFailed && r.result != semconv.ResultSuccess {
+		return nil
+	}
+	for _, op := range slices.Backward(b.calls[callKey{r.trace, r.phase, r.operation}]) {
+		if op.closed && op.number == n {
+			return op
+		}
+	}
+	return nil
 }
 
 func (b *rebuilder) operation(r *event, name string, id trace.SpanID) *rebuilt {

@@ -63,12 +63,17 @@ func (n *Node) Waited() (sum time.Duration) {
 	return sum
 }
 
-// Only is the one try of n when it needs no row of its own, because nothing was to follow it; else nil.
+// Only is the one try of n when it needs no row of its own, because nothing was to follow it, and n did not fail in
+// another way, by a panic after it; else nil.
 func (n *Node) Only() *Node {
-	if len(n.Tries) == 1 && n.Made() == 1 && n.Tries[0].Outcome() != Retried {
-		return n.Tries[0]
+	if len(n.Tries) != 1 || n.Made() != 1 || n.Tries[0].Outcome() == Retried {
+		return nil
 	}
-	return nil
+	only := n.Tries[0]
+	if n.Failed() && n.Text(semconv.ErrorTypeKey) != only.Text(semconv.ErrorTypeKey) {
+		return nil
+	}
+	return only
 }
 
 // Rows are the nodes that are shown below n: its children, with those of its only try in its place.
