@@ -34,8 +34,8 @@ func (r *reader) check(f *File) {
 		}
 	}
 	r.checkOutputs(f)
-	if r.checkNeeds(f, phases) {
-		r.checkCycle(f, phases)
+	if r.checkNeeds(f, phases) && r.checkCycle(f, phases) {
+		r.checkReferences(f)
 	}
 	for i, phase := range f.Phases {
 		key := fmt.Sprintf("phases[%d].if", i)
@@ -147,12 +147,13 @@ func otherPhases(f *File, not, meant string) string {
 	return didYouMean(meant, names)
 }
 
-// checkCycle complains about a cycle that the orchestrator finds, where its first phase needs the second one.
-func (r *reader) checkCycle(f *File, phases map[string]int) {
+// checkCycle complains about a cycle that the orchestrator finds, where its first phase needs the second one. It
+// reports whether there is none.
+func (r *reader) checkCycle(f *File, phases map[string]int) bool {
 	_, err := f.Pipeline().Plan()
 	found, ok := errors.AsType[*orchestrator.CycleError](err)
 	if !ok {
-		return
+		return true
 	}
 	cycle := found.Cycle
 	first, second := phases[cycle[0]], cycle[1%len(cycle)]
@@ -162,4 +163,5 @@ func (r *reader) checkCycle(f *File, phases map[string]int) {
 	r.complainAt(fmt.Sprintf("phases[%d].needs[%d]", first, slices.Index(f.Phases[first].Needs, second)),
 		"makes a cycle, so that none of its phases could begin: %s needs %s",
 		strings.Join(cycle, " needs "), found.Cycle[0])
+	return false
 }

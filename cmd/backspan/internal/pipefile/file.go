@@ -21,6 +21,8 @@ type File struct {
 	Retry    command.Policy // for steps, where neither step nor phase say otherwise
 	Recovery command.Policy // for phases that do not say otherwise
 	Phases   []Phase
+
+	whole *File // the file that Select has made this one of; nil: this one is whole
 }
 
 // A Phase is a list of steps that fails, is recovered, and is given up as a whole.
@@ -55,7 +57,9 @@ type Output string
 const (
 	NoOutput   Output = ""     // for people
 	JSONOutput Output = "json" // a JSON value for later steps
-	TextOutput Output = "text" // text for later steps, without the newlines at its end, as $(…) has it
+	TextOutput Output = "text" // text for later steps, without the newlines at its end, as $(…) has it; never blank
+
+	TextOrEmptyOutput Output = "text_or_empty" // the same, and may be blank
 )
 
 // DefaultGrace is how long commands that are to end may take when the file does not say.
@@ -64,22 +68,6 @@ const DefaultGrace = 5 * time.Second
 // Sequence reports whether the phases run one after the other, because none has needs.
 func (f *File) Sequence() bool {
 	return !slices.ContainsFunc(f.Phases, func(p Phase) bool { return p.Needs != nil })
-}
-
-// OutputVariable is the name of the variable with the output of a step. Letters become capital letters, and each
-// character that is neither letter nor digit becomes _.
-func OutputVariable(phase, step string) string {
-	upper := func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z':
-			return r - 'a' + 'A'
-		case r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
-			return r
-		default:
-			return '_'
-		}
-	}
-	return "BACKSPAN_OUTPUT_" + strings.Map(upper, phase) + "_" + strings.Map(upper, step)
 }
 
 // A Command is what is run: the words of a command, or one text for sh -c.

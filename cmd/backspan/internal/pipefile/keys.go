@@ -142,7 +142,8 @@ var varsKind = variables(varKind, "names and defaults of vars")
 var ifKind = oneOf([]string{"success", "failure", "always"},
 	[]orchestrator.Condition{orchestrator.OnSuccess, orchestrator.OnFailure, orchestrator.Always})
 
-var outputKind = oneOf([]string{"json", "text"}, []Output{JSONOutput, TextOutput})
+var outputKind = oneOf([]string{"json", "text", "text_or_empty"},
+	[]Output{JSONOutput, TextOutput, TextOrEmptyOutput})
 
 var stepKeys = []key[Step]{
 	must(keyOf("name", nameKind, func(s *Step, name string) { s.Name = name },
@@ -151,7 +152,8 @@ var stepKeys = []key[Step]{
 		"the command: a list of words, or a text for sh -c")),
 	keyOf("retry", retryKind, func(s *Step, p command.Policy) { s.Retry = p }, "how the step is retried"),
 	keyOf("output", outputKind, func(s *Step, o Output) { s.Output = o },
-		"stdout is a value for later steps, which find it in BACKSPAN_OUTPUT_<PHASE>_<STEP>: json or text, at most 64 KiB"),
+		"stdout is a value for later steps, which find it in BACKSPAN_OUTPUT_<PHASE>_<STEP>: json, text (without a text the "+
+			"step fails) or text_or_empty; at most 64 KiB"),
 	keyOf("env", envKind, func(s *Step, v []Variable[string]) { s.Env = v }, "variables of the step's environment"),
 	keyOf("dir", dirKind, func(s *Step, dir string) { s.Dir = dir }, "the step's directory, from that of the phase"),
 }

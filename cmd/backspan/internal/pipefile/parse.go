@@ -68,8 +68,9 @@ func (f *File) inherit() {
 	}
 }
 
-// order gives phases with a condition that do not say what they need, in a file whose phases do have needs, all that is written
-// before them: without needs they would begin first, when nothing can have failed. Phases that need them stay out.
+// order gives phases with a condition that do not say what they need, in a file whose phases do have needs, all that
+// is written before them: without needs they would begin first, when nothing can have failed. Phases that need them
+// stay out.
 func (f *File) order() {
 	if f.Sequence() {
 		return

@@ -23,6 +23,7 @@ const (
 
 // A reader collects the problems of a file while it is read, so that all of them are told at once.
 type reader struct {
+	text     []byte // of the file
 	problems []Problem
 	nodes    map[string]*yaml.Node // by key, such as phases[0].name; of a variable, the node of its name
 }
@@ -45,6 +46,7 @@ func (r *reader) complain(n *yaml.Node, key, format string, args ...any) {
 
 // document returns the only document of text; nil, and a problem, when it is not one.
 func (r *reader) document(text []byte) *yaml.Node {
+	r.text = text
 	if len(text) > MaxBytes {
 		r.complain(nil, "", "the file has more than %d bytes", MaxBytes)
 		return nil

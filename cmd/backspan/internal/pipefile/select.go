@@ -28,7 +28,7 @@ func (f *File) Select(only []string, from string) (*File, error) {
 		picked[name] = len(only) == 0 && from == "" || slices.Contains(only, name) || start >= 0 && (i == start || after[i])
 	}
 	out := *f
-	out.Phases = nil
+	out.Phases, out.whole = nil, f.all()
 	for _, phase := range f.Phases {
 		if picked[phase.Name] {
 			if !f.Sequence() {

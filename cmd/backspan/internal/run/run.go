@@ -60,6 +60,13 @@ phase), the vars and env of the file, and BACKSPAN_OUTPUT_<PHASE>_<STEP> for eac
 an output (capital letters, _ for all else). What it writes goes to stdout and stderr with the step's name in
 front of each line.
 
+The outputs of steps that succeeded reach if: failure, if: always and the phase's own fallback, also when their
+phase failed or was cancelled, and stand in the report. A command whose text, words, dir or variables name an
+output that is not there is not started, and the error says why. A text may say what is to happen without:
+${NAME-default}, ${NAME:-default}, ${NAME+word}, ${NAME:+word}, ${NAME?message} and ${NAME:?message} are left to
+the shell. A script in a file of its own finds the variable unset, never empty. An output: text that is blank
+fails its step; output: text_or_empty may be blank.
+
 A dry run prints the plan and starts nothing, except that phases with a dry_run command run that one. A plan's worst
 case counts every retry and recovery that the policies allow.
 
@@ -235,8 +242,9 @@ func (o *Options) start(ctx context.Context, whole, file *pipefile.File, values 
 	})
 	w.End(ctx)
 	addUnselected(&report, whole)
+	err = runner.AddOutputs(&report)
 
-	err = errors.Join(lost(), o.writeResults(std, w, w.Report(report)))
+	err = errors.Join(err, lost(), o.writeResults(std, w, w.Report(report)))
 	if runErr != nil {
 		return errors.Join(err, cli.ExitOf(ctx, w.Err(runErr)))
 	}

@@ -37,8 +37,12 @@ func (c *capture) output(as pipefile.Output) (*output, error) {
 		return nil, retry.Permanent(fmt.Errorf("stdout has more than %d KiB, the most for an output; "+
 			"write it to a file, and the file's name to stdout", maxOutput>>10))
 	}
-	if as == pipefile.TextOutput {
+	if as != pipefile.JSONOutput {
 		text := strings.TrimRight(string(c.data), "\r\n")
+		if as == pipefile.TextOutput && strings.TrimSpace(text) == "" {
+			return nil, errors.New("stdout is blank: it is declared as the step's output, which would be empty; " +
+				"want a text, or output: text_or_empty when that is right")
+		}
 		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
 			return nil, errors.New("stdout is no text: it is declared as the step's output, and must be UTF-8 without NULs")
 		}

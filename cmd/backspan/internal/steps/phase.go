@@ -2,8 +2,6 @@ package steps
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -24,8 +22,8 @@ type phaseRun struct {
 
 // run is the phase's work: its steps, one after the other. Its result is their outputs.
 func (p *phaseRun) run(ctx context.Context, in orchestrator.Input) (any, error) {
-	result := map[string]json.RawMessage{}
-	own := map[string]string{}
+	p.begin()
+	own := map[string]*output{} // of this try
 	for _, step := range p.phase.Steps {
 		policy := step.Retry.Resolve(0)
 		output, err := retry.Value(ctx, step.Name, policy, func(ctx context.Context) (*output, error) {
@@ -35,26 +33,39 @@ func (p *phaseRun) run(ctx context.Context, in orchestrator.Input) (any, error) 
 			}
 			return output, err
 		})
+		p.ended(ctx, step.Name, output, err)
 		if err != nil {
 			return nil, err
 		}
 		if output != nil {
-			result[step.Name] = output.json
-			own[pipefile.OutputVariable(p.phase.Name, step.Name)] = output.text
+			own[step.Name] = output
 		}
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.outputs[p.phase.Name] = own
-	if len(result) == 0 {
-		return nil, nil
-	}
-	return result, nil
+	return p.succeeded(own), nil
+}
+
+// fallback returns the phase's fallback. It is told the outputs of the phase's steps that succeeded, and they are the
+// phase's result. It returns nil when there is none.
+func (p *phaseRun) fallback() orchestrator.PhaseFunc {
+	return p.single("fallback", p.phase.Fallback, func() (map[string]*output, any) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		made := p.produced[p.phase.Name]
+		return maps.Clone(made.outputs), made.json()
+	})
+}
+
+// dryRun returns what stands in for the phase in a dry run; nil when there is nothing.
+func (p *phaseRun) dryRun() orchestrator.PhaseFunc {
+	return p.single("dry_run", p.phase.DryRun, func() (map[string]*output, any) { return nil, nil })
 }
 
 // single returns a function that runs one command once, for as long as an attempt of the phase's steps may take. It
-// returns nil when there is no command.
-func (p *phaseRun) single(name string, c *pipefile.Command) orchestrator.PhaseFunc {
+// returns nil when there is no command. outputs are those of the phase's own steps that the command is told, and the
+// result.
+func (p *phaseRun) single(
+	name string, c *pipefile.Command, outputs func() (own map[string]*output, result any),
+) orchestrator.PhaseFunc {
 	if c == nil {
 		return nil
 	}
@@ -62,19 +73,20 @@ func (p *phaseRun) single(name string, c *pipefile.Command) orchestrator.PhaseFu
 	step := pipefile.Step{Name: name, Run: *c}
 	policy := retry.Policy{MaxRetries: retry.Never, AttemptTimeout: p.phase.Retry.Resolve(0).AttemptTimeout}
 	return func(ctx context.Context, in orchestrator.Input) (any, error) {
-		return nil, retry.Do(ctx, name, policy, func(ctx context.Context) error {
-			_, err := p.attempt(ctx, in, step, policy, nil)
+		own, result := outputs()
+		return result, retry.Do(ctx, name, policy, func(ctx context.Context) error {
+			_, err := p.attempt(ctx, in, step, policy, own)
 			return err
 		})
 	}
 }
 
-// attempt makes one attempt of a step. own are the outputs of the phase's steps before it.
+// attempt makes one attempt of a step. own are the outputs of the phase's steps before it, by their names.
 func (p *phaseRun) attempt(
-	ctx context.Context, in orchestrator.Input, step pipefile.Step, policy retry.Policy, own map[string]string,
+	ctx context.Context, in orchestrator.Input, step pipefile.Step, policy retry.Policy, own map[string]*output,
 ) (*output, error) {
 	env := p.environ(ctx, in, step)
-	if err := p.tellOutputs(env, own); err != nil {
+	if err := p.tellOutputs(env, step, own, in.DryRun); err != nil {
 		return nil, retry.Permanent(err)
 	}
 	signals, done := p.track()
@@ -114,41 +126,6 @@ func (p *phaseRun) environ(ctx context.Context, in orchestrator.Input, step pipe
 	env["BACKSPAN_RECOVERY"] = strconv.Itoa(in.Attempt)
 	env["BACKSPAN_IDEMPOTENCY_KEY"] = in.IdempotencyKey
 	return env
-}
-
-const maxOutputs = 512 << 10 // bytes of all outputs that one command is told
-
-// tellOutputs puts the outputs of all steps before into env.
-func (p *phaseRun) tellOutputs(env command.Environment, own map[string]string) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	size := 0
-	for _, outputs := range []map[string]string{p.outputsBefore(p.phase.Name), own} {
-		for name, text := range outputs {
-			size += len(name) + len(text)
-			env[name] = text
-		}
-	}
-	if size > maxOutputs {
-		return fmt.Errorf("the outputs of the steps before have %d bytes together, want at most %d; "+
-			"write large ones to files", size, maxOutputs)
-	}
-	return nil
-}
-
-// outputsBefore returns the outputs of all phases that a phase waits for, also through others. It is asked when they
-// have ended, so the answer stays the same.
-func (r *Runner) outputsBefore(phase string) map[string]string {
-	if all, ok := r.upstream[phase]; ok {
-		return all
-	}
-	all := map[string]string{}
-	for _, before := range r.before[phase] {
-		maps.Copy(all, r.outputsBefore(before))
-		maps.Copy(all, r.outputs[before])
-	}
-	r.upstream[phase] = all
-	return all
 }
 
 // dir is the directory of a step: its own from that of the phase, and that from that of the file.

@@ -18,35 +18,30 @@ type Runner struct {
 	Values  map[string]string // of the file's vars; see pipefile.File.Values
 
 	file       *pipefile.File
-	before     map[string][]string // by phase: the phases whose end it waits for
-	operations map[string]int      // by name: how many operations have it
+	declared   map[string]pipefile.StepOutput // by variable
+	upstream   map[string][]string            // by phase: the phases whose end it waits for, also through others
+	operations map[string]int                 // by name: how many operations have it
 
 	mu       sync.Mutex
 	killed   bool
 	running  map[chan os.Signal]struct{}
-	outputs  map[string]map[string]string // by phase that succeeded: the variables with its steps' outputs
-	upstream map[string]map[string]string // by phase: the variables with the outputs of all phases before it
+	produced map[string]*produced // by phase that has begun, or whose outputs were taken from another run
 }
 
 // Pipeline is the pipeline of f, whose commands r runs.
 func (r *Runner) Pipeline(f *pipefile.File) orchestrator.Pipeline {
-	r.file, r.before, r.operations = f, map[string][]string{}, map[string]int{}
-	r.running = map[chan os.Signal]struct{}{}
-	r.outputs, r.upstream = map[string]map[string]string{}, map[string]map[string]string{}
+	r.file, r.declared, r.upstream = f, f.StepOutputs(), f.Upstream()
+	r.operations, r.running, r.produced = map[string]int{}, map[chan os.Signal]struct{}{}, map[string]*produced{}
 	pipeline := f.Pipeline()
 	for i := range f.Phases {
 		phase := &phaseRun{Runner: r, phase: &f.Phases[i]}
-		r.before[phase.phase.Name] = phase.phase.Needs
-		if f.Sequence() && i > 0 {
-			r.before[phase.phase.Name] = []string{f.Phases[i-1].Name}
-		}
 		for _, step := range phase.phase.Steps {
 			r.operations[step.Name]++
 		}
 		out := &pipeline.Phases[i]
 		out.Run = phase.run
-		out.Fallback = phase.single("fallback", phase.phase.Fallback)
-		out.DryRun = phase.single("dry_run", phase.phase.DryRun)
+		out.Fallback = phase.fallback()
+		out.DryRun = phase.dryRun()
 	}
 	return pipeline
 }

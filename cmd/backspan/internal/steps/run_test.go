@@ -3,7 +3,6 @@ package steps
 import (
 	"bytes"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -81,6 +80,9 @@ func TestOutputs(t *testing.T) {
 		{"nothing", " \n", pipefile.JSONOutput, "", ""},
 		{"JSON that is no UTF-8", "\"\xff\"", pipefile.JSONOutput, "", ""},
 		{"text", "a\nb\r\n\n", pipefile.TextOutput, "a\nb", `"a\nb"`},
+		{"no line of text", " \t\n\n", pipefile.TextOutput, "", ""},
+		{"nothing at all, as text", "", pipefile.TextOutput, "", ""},
+		{"nothing, and that is right", "\n", pipefile.TextOrEmptyOutput, "", `""`},
 		{"no text", "\xff", pipefile.TextOutput, "", ""},
 		{"a NUL", "a\x00b", pipefile.TextOutput, "", ""},
 		{"the most", strings.Repeat("1", maxOutput), pipefile.JSONOutput, strings.Repeat("1", maxOutput), strings.Repeat("1", maxOutput)},
@@ -105,39 +107,19 @@ func TestOutputs(t *testing.T) {
 }
 
 func TestAllOutputsTogetherAreBounded(t *testing.T) {
-	r := &Runner{outputs: map[string]map[string]string{}, upstream: map[string]map[string]string{}, before: map[string][]string{}}
+	r := &Runner{file: &pipefile.File{}, produced: map[string]*produced{}, upstream: map[string][]string{}}
 	for _, name := range strings.Split("a b c d e f g h", " ") {
-		r.before["last"] = append(r.before["last"], name)
-		r.outputs[name] = map[string]string{name: strings.Repeat("x", maxOutput-1)}
+		r.upstream["last"] = append(r.upstream["last"], name)
+		text := strings.Repeat("x", maxOutput-len(pipefile.OutputVariable(name, "s")))
+		r.produced[name] = &produced{outputs: map[string]*output{"s": {text: text}}}
 	}
 	p := &phaseRun{Runner: r, phase: &pipefile.Phase{Name: "last"}}
-	own := map[string]string{}
-	if err := p.tellOutputs(command.Environment{}, own); err != nil {
+	own := map[string]*output{}
+	if err := p.tellOutputs(command.Environment{}, pipefile.Step{}, own, false); err != nil {
 		t.Errorf("error = %v for what just fits", err)
 	}
-	own["own"] = "one more"
-	if err := p.tellOutputs(command.Environment{}, own); err == nil {
+	own["own"] = &output{text: "one more"}
+	if err := p.tellOutputs(command.Environment{}, pipefile.Step{}, own, false); err == nil {
 		t.Error("no error for more than fits")
-	}
-}
-
-// A command is told the outputs of all phases before its own, also through a phase that was skipped.
-func TestOutputsBefore(t *testing.T) {
-	r := &Runner{
-		before:   map[string][]string{"b": {"a"}, "c": {"b"}, "d": {"b", "c"}, "x": nil},
-		outputs:  map[string]map[string]string{"a": {"A": "1"}, "c": {"C": "3"}, "x": {"X": "4"}}, // b was skipped
-		upstream: map[string]map[string]string{},
-	}
-	for _, c := range []struct {
-		phase string
-		want  map[string]string
-	}{
-		{"a", map[string]string{}},
-		{"c", map[string]string{"A": "1"}},
-		{"d", map[string]string{"A": "1", "C": "3"}},
-	} {
-		if got := r.outputsBefore(c.phase); !maps.Equal(got, c.want) {
-			t.Errorf("outputsBefore(%q) = %v, want %v", c.phase, got, c.want)
-		}
 	}
 }

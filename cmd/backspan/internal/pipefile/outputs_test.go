@@ -1,0 +1,93 @@
+package pipefile
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// Which outputs a shell's text names, and which of these it cannot do without.
+func TestMentions(t *testing.T) {
+	outputs := map[string]StepOutput{"BACKSPAN_OUTPUT_A_B": {}, "BACKSPAN_OUTPUT_A_": {}, "BACKSPAN_OUTPUT_A_B_C": {}}
+	for text, want := range map[string]string{
+		`echo`:                                          ``,
+		`rm -rf "$BACKSPAN_OUTPUT_A_B"`:                 `BACKSPAN_OUTPUT_A_B`,
+		`$BACKSPAN_OUTPUT_A_B-C`:                        `BACKSPAN_OUTPUT_A_B`,
+		`$BACKSPAN_OUTPUT_A_Bc`:                         `BACKSPAN_OUTPUT_A_Bc`,
+		`${BACKSPAN_OUTPUT_A_B}`:                        `BACKSPAN_OUTPUT_A_B`,
+		`${BACKSPAN_OUTPUT_A_B%-*}`:                     `BACKSPAN_OUTPUT_A_B`,
+		`${BACKSPAN_OUTPUT_A_B:0:3}`:                    `BACKSPAN_OUTPUT_A_B`,
+		`${BACKSPAN_OUTPUT_A_B:`:                        `BACKSPAN_OUTPUT_A_B`,
+		`${#BACKSPAN_OUTPUT_A_B}`:                       `BACKSPAN_OUTPUT_A_B`,
+		`${!BACKSPAN_OUTPUT_A_B}`:                       `BACKSPAN_OUTPUT_A_B`,
+		`printenv BACKSPAN_OUTPUT_A_B`:                  `BACKSPAN_OUTPUT_A_B`,
+		`$BACKSPAN_OUTPUT_A_B-default`:                  `BACKSPAN_OUTPUT_A_B`,
+		`${BACKSPAN_OUTPUT_A_B-x}`:                      ``,
+		`${BACKSPAN_OUTPUT_A_B:-}`:                      ``,
+		`${BACKSPAN_OUTPUT_A_B+x}`:                      ``,
+		`${BACKSPAN_OUTPUT_A_B:+x}`:                     ``,
+		`${BACKSPAN_OUTPUT_A_B=x}`:                      ``,
+		`${BACKSPAN_OUTPUT_A_B:=x}`:                     ``,
+		`${BACKSPAN_OUTPUT_A_B?}`:                       ``,
+		`${BACKSPAN_OUTPUT_A_B:?}`:                      ``,
+		`${BACKSPAN_OUTPUT_A_B-$BACKSPAN_OUTPUT_A_B}`:   `BACKSPAN_OUTPUT_A_B`,
+		`${BACKSPAN_OUTPUT_A_B-} $BACKSPAN_OUTPUT_A_B`:  `BACKSPAN_OUTPUT_A_B`,
+		`MY_BACKSPAN_OUTPUT_A_B=1`:                      ``,
+		`env | grep BACKSPAN_OUTPUT_`:                   ``,
+		`${!BACKSPAN_OUTPUT_*}`:                         ``,
+		`$BACKSPAN_OUTPUT_`:                             `BACKSPAN_OUTPUT_`,
+		`grep BACKSPAN_OUTPUT_A_B_`:                     ``,
+		`grep BACKSPAN_OUTPUT_A_`:                       `BACKSPAN_OUTPUT_A_`, // a step whose name ends with a dot
+		`grep BACKSPAN_OUTPUT_C_`:                       `BACKSPAN_OUTPUT_C_`,
+		"# $BACKSPAN_OUTPUT_A_B\necho":                  ``,
+		"echo # it's \n\t # $BACKSPAN_OUTPUT_A_B":       ``,
+		"echo 1 # $BACKSPAN_OUTPUT_A_B":                 `BACKSPAN_OUTPUT_A_B`,
+		"echo '\n# $BACKSPAN_OUTPUT_A_B'":               `BACKSPAN_OUTPUT_A_B`,
+		"echo \"\\\"\n# $BACKSPAN_OUTPUT_A_B\"":         `BACKSPAN_OUTPUT_A_B`,
+		"cat <<EOF\n# $BACKSPAN_OUTPUT_A_B\nEOF":        `BACKSPAN_OUTPUT_A_B`,
+		"echo ${x#y}; rm \"$BACKSPAN_OUTPUT_A_B\" # no": `BACKSPAN_OUTPUT_A_B`,
+	} {
+		got := ""
+		for _, m := range mentions(withoutComments(text), outputs) {
+			if !m.handled {
+				got = m.name
+			}
+		}
+		if got != want {
+			t.Errorf("%s: names %q, want %q", text, got, want)
+		}
+	}
+}
+
+// Of a graph and of a sequence, also when Select has left out what was between.
+func TestUpstream(t *testing.T) {
+	graph := head + one("d", "needs: [b, c]") + one("b", "needs: [a]") + one("c", "needs: [a]") +
+		one("a", "") + one("x", "")
+	for _, c := range []struct {
+		text string
+		only []string
+		want string
+	}{
+		{graph, nil, "d[b c a] b[a] c[a] a[] x[]"},
+		{graph, []string{"d", "x"}, "d[b c a] x[]"},
+		{head + one("a", "") + one("b", "") + one("c", ""), []string{"c"}, "c[a b]"},
+		{head + one("a", "needs: []") + one("clean", "if: always") + one("c", ""), nil, "a[] clean[a] c[]"},
+	} {
+		file, err := Parse("f", []byte(c.text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		part, err := file.Select(c.only, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var list []string
+		upstream := part.Upstream()
+		for _, phase := range part.Phases {
+			list = append(list, fmt.Sprintf("%s%v", phase.Name, upstream[phase.Name]))
+		}
+		if got := strings.Join(list, " "); got != c.want {
+			t.Errorf("only %v of\n%s%s, want %s", c.only, c.text, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,175 @@
+package steps
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/command"
+	"github.com/backspan/backspan/cmd/backspan/internal/pipefile"
+	"github.com/backspan/backspan/orchestrator"
+)
+
+// produced is what a phase has produced so far: the latest output of each of its steps that succeeded, in whichever of
+// the phase's tries that was, and where its last try ended.
+type produced struct {
+	outputs map[string]*output // by step
+	stopped string             // the step that ended the last try; empty while it runs, and when all succeeded
+	how     string             // how that step ended
+}
+
+// json is the result of a phase: the outputs of its steps by their names; nil when there are none.
+func (p *produced) json() any {
+	if len(p.outputs) == 0 {
+		return nil
+	}
+	result := make(map[string]json.RawMessage, len(p.outputs))
+	for step, output := range p.outputs {
+		result[step] = output.json
+	}
+	return result
+}
+
+// begin notes that a try of the phase begins.
+func (p *phaseRun) begin() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.produced[p.phase.Name] == nil {
+		p.produced[p.phase.Name] = &produced{outputs: map[string]*output{}}
+	}
+	p.produced[p.phase.Name].stopped = ""
+}
+
+// succeeded notes that a try of the phase succeeded with these outputs, and returns the phase's result.
+func (p *phaseRun) succeeded(outputs map[string]*output) any {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.produced[p.phase.Name].outputs = outputs
+	return p.produced[p.phase.Name].json()
+}
+
+// ended notes how a step ended. out is nil when it declares no output.
+func (p *phaseRun) ended(ctx context.Context, step string, out *output, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	phase := p.produced[p.phase.Name]
+	switch {
+	case err == nil && out != nil:
+		phase.outputs[step] = out
+	case err == nil:
+	case errors.Is(ctx.Err(), context.Canceled):
+		phase.stopped, phase.how = step, "was cancelled"
+	case ctx.Err() != nil:
+		phase.stopped, phase.how = step, "ran out of time"
+	default:
+		phase.stopped, phase.how = step, "failed"
+	}
+}
+
+// AddOutputs adds to report the outputs of steps that succeeded in phases that did not.
+func (r *Runner) AddOutputs(report *orchestrator.Report) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range report.Phases {
+		phase := &report.Phases[i]
+		made := r.produced[phase.Phase]
+		if phase.Result != nil || made == nil || len(made.outputs) == 0 {
+			continue
+		}
+		result, err := json.Marshal(made.json())
+		if err != nil {
+			return err
+		}
+		phase.Result = result
+	}
+	return nil
+}
+
+const maxOutputs = 512 << 10 // bytes of all outputs that one command is told
+
+// tellOutputs puts the outputs of the phases before into env, and own, those of steps of the command's own phase by
+// their variables. The error is a missingOutputs when the command names others.
+func (p *phaseRun) tellOutputs(env command.Environment, step pipefile.Step, own map[string]*output, dryRun bool) error {
+	named := p.file.NamedOutputs(p.phase, &step, p.Values)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	size := 0
+	tell := func(phase, step string, out *output) {
+		name := pipefile.OutputVariable(phase, step)
+		size += len(name) + len(out.text)
+		env[name] = out.text
+	}
+	for _, phase := range p.upstream[p.phase.Name] {
+		if before := p.produced[phase]; before != nil {
+			for step, out := range before.outputs {
+				tell(phase, step, out)
+			}
+		}
+	}
+	for step, out := range own {
+		tell(p.phase.Name, step, out)
+	}
+	if size > maxOutputs {
+		return fmt.Errorf("the outputs of the steps before have %d bytes together, want at most %d; "+
+			"write large ones to files", size, maxOutputs)
+	}
+	var missing missingOutputs
+	for _, name := range named {
+		if _, there := env[name]; !there {
+			missing = append(missing, missingOutput{name, p.why(name, dryRun)})
+		}
+	}
+	if missing != nil {
+		return missing
+	}
+	return nil
+}
+
+// why says why an output is not there for a command of the phase.
+func (p *phaseRun) why(name string, dryRun bool) string {
+	output, declared := p.declared[name]
+	made := p.produced[output.Phase]
+	step := fmt.Sprintf("step %q of phase %q", output.Step, output.Phase)
+	own := output.Phase == p.phase.Name
+	switch {
+	case !declared:
+		return "no step of the file declares it"
+	case !own && !slices.Contains(p.upstream[p.phase.Name], output.Phase):
+		return fmt.Sprintf("phase %q does not wait for phase %q", p.phase.Name, output.Phase)
+	case dryRun:
+		return "steps do not run in a dry run"
+	case made == nil && !p.selected(output.Phase):
+		return fmt.Sprintf("phase %q is not selected, and its output was taken from nowhere", output.Phase)
+	case made == nil:
+		return fmt.Sprintf("phase %q was skipped", output.Phase)
+	case made.stopped == output.Step:
+		return step + " " + made.how
+	case made.stopped != "":
+		return fmt.Sprintf("%s did not run: step %q %s before it", step, made.stopped, made.how)
+	default:
+		return step + " comes later"
+	}
+}
+
+func (r *Runner) selected(phase string) bool {
+	return slices.ContainsFunc(r.file.Phases, func(p pipefile.Phase) bool { return p.Name == phase })
+}
+
+// missingOutputs is the error of a command that was not started because it names outputs that are not there.
+type missingOutputs []missingOutput
+
+type missingOutput struct{ name, why string }
+
+func (m missingOutputs) Error() string {
+	parts := make([]string, len(m))
+	for i, missing := range m {
+		parts[i] = fmt.Sprintf("%s is not there, because %s", missing.name, missing.why)
+	}
+	return fmt.Sprintf("not started: %s; ${NAME-default} does without", strings.Join(parts, "; "))
+}
+
+// ErrorType is the error.type of the attempt's span.
+func (m missingOutputs) ErrorType() string { return "missing_output" }
