@@ -62,8 +62,8 @@ Without --retry-on every failure is retried, but not a command that cannot be st
 command once, --base-delay 0 does not wait; for timeouts and --max-elapsed it means none.
 
 --on-failure runs when the command was given up, not when a signal ended it, with BACKSPAN_EXIT_CODE,
-BACKSPAN_ERROR, BACKSPAN_OPERATION and BACKSPAN_ATTEMPTS in its environment. Its stdout goes to stderr, and its
-exit code changes nothing.
+BACKSPAN_ERROR, BACKSPAN_OPERATION and BACKSPAN_ATTEMPTS in its environment. sh -e runs it (cmd /C on Windows): it ends
+at its first command that fails. Its stdout goes to stderr, and its exit code changes nothing.
 
 Exit code, as that of timeout(1): the command's own from its last attempt; 124 when that timed out, 137 when it
 had to be killed for it; 125 when exec itself failed, also when what was typed cannot be used; 126 when the

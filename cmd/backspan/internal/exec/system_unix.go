@@ -11,8 +11,8 @@ import (
 // otherSignals are passed to the command. They do not end the retrying.
 var otherSignals = []os.Signal{unix.SIGUSR1, unix.SIGUSR2, unix.SIGPIPE}
 
-// shell returns the arguments that run a command line in the shell.
-func shell(line string) []string { return []string{"sh", "-c", line} }
+// shell returns the arguments that run a command line in the shell, up to the first command that fails.
+func shell(line string) []string { return []string{"sh", "-e", "-c", line} }
 
 // readerGone reports whether file is a pipe that no process reads any more.
 func readerGone(file *os.File) (gone bool) {

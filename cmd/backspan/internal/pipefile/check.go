@@ -64,6 +64,10 @@ func (r *reader) checkSteps(phase Phase, key string) {
 		} else {
 			steps[step.Name] = r.nodes[name].Line
 		}
+		if len(step.Shell) > 0 && step.Run.Shell == "" {
+			r.complainAt(fmt.Sprintf("%s.steps[%d].shell", key, k),
+				"is for a text, but run is a list of words, which no shell sees; want one of the two")
+		}
 	}
 }
 

@@ -20,6 +20,7 @@ type File struct {
 	Env      []Variable[string]
 	Retry    command.Policy // for steps, where neither step nor phase say otherwise
 	Recovery command.Policy // for phases that do not say otherwise
+	Shell    []string       // what runs the texts of commands; empty: not said
 	Phases   []Phase
 
 	whole *File // the file that Select has made this one of; nil: this one is whole
@@ -35,6 +36,7 @@ type Phase struct {
 	Env      []Variable[string]
 	Retry    command.Policy
 	Recovery command.Policy
+	Shell    []string // empty: the file's
 	Fallback *Command // run once when the phase would otherwise fail
 	DryRun   *Command // run in place of the steps in a dry run
 	Steps    []Step
@@ -47,6 +49,7 @@ type Step struct {
 	Retry  command.Policy
 	Dir    string
 	Env    []Variable[string]
+	Shell  []string // empty: the phase's
 	Output Output
 }
 
@@ -70,10 +73,21 @@ func (f *File) Sequence() bool {
 	return !slices.ContainsFunc(f.Phases, func(p Phase) bool { return p.Needs != nil })
 }
 
-// A Command is what is run: the words of a command, or one text for sh -c.
+// DefaultShell runs the texts of commands when the file does not say what does. With -e a text ends at the first of its
+// commands that fails: without, a script that failed in the middle would succeed.
+var DefaultShell = []string{"sh", "-e", "-c"}
+
+// A Command is what is run: the words of a command, or one text for a shell.
 type Command struct {
 	Args  []string
-	Shell string // not empty: Args is sh -c with it
+	Shell string // not empty: the text, which is the last of Args; the words of the shell are before it
+}
+
+// in sets the shell that runs c if it is a text.
+func (c *Command) in(shell []string) {
+	if c != nil && c.Shell != "" {
+		c.Args = append(slices.Clone(shell), c.Shell)
+	}
 }
 
 // MarshalJSON writes the words.

@@ -75,16 +75,35 @@ var (
 	retryKind    = object("a retry policy: max_retries, base_delay, …", retryKeys)
 )
 
-// commandKind is a list of words, or a text for sh -c.
+// commandKind is a list of words, or a text for a shell.
 var commandKind = func() kind[Command] {
-	words := listOf(asWritten, 1, "a list of words, or a text for sh -c")
-	return kind[Command]{anyOf(shellKind.schema, words.schema), func(r *reader, n *yaml.Node, at string) (Command, bool) {
+	words := listOf(asWritten, 1, "a list of words, or a text for a shell")
+	return kind[Command]{anyOf(scriptKind.schema, words.schema), func(r *reader, n *yaml.Node, at string) (Command, bool) {
 		if target(n).Kind != yaml.SequenceNode {
-			text, ok := shellKind.read(r, n, at)
-			return Command{Args: []string{"sh", "-c", text}, Shell: text}, ok
+			text, ok := scriptKind.read(r, n, at)
+			c := Command{Shell: text}
+			c.in(DefaultShell)
+			return c, ok
 		}
 		list, ok := words.read(r, n, at)
 		return Command{Args: list}, ok
+	}}
+}()
+
+const aboutShell = "the words of the shell that runs commands which are texts, each text as the last word after them " +
+	"(default [sh, -e, -c], which ends at the first command that fails), such as [bash, -euo, pipefail, -c]"
+
+var shellKind = func() kind[[]string] {
+	const want = "a list of words such as [bash, -euo, pipefail, -c]"
+	program := pattern(`^[^\x00]+$`, "the name of a shell")
+	list := listOf(asWritten, 1, want)
+	list.schema["prefixItems"] = []any{program.schema}
+	return kind[[]string]{list.schema, func(r *reader, n *yaml.Node, at string) ([]string, bool) {
+		words, ok := list.read(r, n, at)
+		if ok {
+			_, ok = program.read(r, target(n).Content[0], at+"[0]")
+		}
+		return words, ok
 	}}
 }()
 
@@ -149,13 +168,14 @@ var stepKeys = []key[Step]{
 	must(keyOf("name", nameKind, func(s *Step, name string) { s.Name = name },
 		"the name of the step and of its span, such as fetch")),
 	must(keyOf("run", commandKind, func(s *Step, c Command) { s.Run = c },
-		"the command: a list of words, or a text for sh -c")),
+		"the command: a list of words, or a text for a shell")),
 	keyOf("retry", retryKind, func(s *Step, p command.Policy) { s.Retry = p }, "how the step is retried"),
 	keyOf("output", outputKind, func(s *Step, o Output) { s.Output = o },
 		"stdout is a value for later steps, which find it in BACKSPAN_OUTPUT_<PHASE>_<STEP>: json, text (without a text the "+
 			"step fails) or text_or_empty; at most 64 KiB"),
 	keyOf("env", envKind, func(s *Step, v []Variable[string]) { s.Env = v }, "variables of the step's environment"),
 	keyOf("dir", dirKind, func(s *Step, dir string) { s.Dir = dir }, "the step's directory, from that of the phase"),
+	keyOf("shell", shellKind, func(s *Step, words []string) { s.Shell = words }, aboutShell),
 }
 
 var phaseKeys = []key[Phase]{
@@ -180,6 +200,7 @@ var phaseKeys = []key[Phase]{
 		"variables of the environment of its commands"),
 	keyOf("dir", dirKind, func(p *Phase, dir string) { p.Dir = dir },
 		"the directory of its commands, from that of the file"),
+	keyOf("shell", shellKind, func(p *Phase, words []string) { p.Shell = words }, aboutShell),
 	keyOf("fallback", commandKind, func(p *Phase, c Command) { p.Fallback = &c },
 		"a command that runs once when the phase would fail otherwise, for at most the attempt_timeout of the phase's "+
 			"retry; when it succeeds, so does the phase"),
@@ -201,8 +222,10 @@ var fileKeys = []key[File]{
 		"how steps are retried where neither they nor their phase say it"),
 	keyOf("recovery", recoveryKind, func(f *File, v command.Policy) { f.Recovery = v },
 		"how phases are recovered that do not say it themselves"),
+	keyOf("shell", shellKind, func(f *File, words []string) { f.Shell = words }, aboutShell),
 	keyOf("grace", durationKind, func(f *File, d time.Duration) { f.Grace = d },
 		"how long commands may take to end after TERM, before they get KILL (default 5s)"),
 }
 
-var fileKind = object("a pipeline: name, phases, …", fileKeys)
+// Other keys that begin with x- are the author's: values with anchors, for aliases further down.
+var fileKind = objectWith("a pipeline: name, phases, …", fileKeys, "x-")

@@ -90,10 +90,10 @@ var (
 	// IsOwnName reports whether a variable is one that run itself sets for its commands.
 	IsOwnName = matches(ownNameExpr)
 
-	nameKind  = pattern(nameExpr, "a name of letters, digits, and _ . - between them, at most 100")
-	titleKind = pattern(`^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$`, "a name on one line")
-	dirKind   = pattern(`^[^\x00]+$`, "a directory")
-	shellKind = pattern(`^[^\x00]*[^\x00\s][^\x00]*$`, "a command")
+	nameKind   = pattern(nameExpr, "a name of letters, digits, and _ . - between them, at most 100")
+	titleKind  = pattern(`^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$`, "a name on one line")
+	dirKind    = pattern(`^[^\x00]+$`, "a directory")
+	scriptKind = pattern(`^[^\x00]*[^\x00\s][^\x00]*$`, "a command")
 )
 
 // asWritten is text. A number or a boolean is taken as the text that stands in the file.
@@ -198,7 +198,10 @@ func must[T any](k key[T]) key[T] {
 }
 
 // object is a mapping with known keys.
-func object[T any](what string, keys []key[T]) kind[T] {
+func object[T any](what string, keys []key[T]) kind[T] { return objectWith(what, keys, "") }
+
+// objectWith is object for mappings that may have other keys too, when these begin with prefix. Empty means none.
+func objectWith[T any](what string, keys []key[T], prefix string) kind[T] {
 	properties, required := schema{}, []string{}
 	for _, k := range keys {
 		s := schema{"description": k.about}
@@ -212,11 +215,17 @@ func object[T any](what string, keys []key[T]) kind[T] {
 	if len(required) > 0 {
 		s["required"] = required
 	}
+	if prefix != "" {
+		s["patternProperties"] = schema{"^" + prefix: schema{"description": "any value: for anchors"}}
+	}
 	return kind[T]{s, func(r *reader, n *yaml.Node, at string) (v T, ok bool) {
 		before := len(r.problems)
 		list, ok := r.entries(n, at, what)
 		if !ok {
 			return v, false
+		}
+		if prefix != "" {
+			list = slices.DeleteFunc(list, func(e entry) bool { return strings.HasPrefix(e.key.Value, prefix) })
 		}
 		readKeys(r, target(n), at, keys, list, &v)
 		return v, len(r.problems) == before

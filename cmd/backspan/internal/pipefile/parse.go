@@ -58,14 +58,28 @@ func (f *File) Pipeline() orchestrator.Pipeline {
 
 // inherit fills in what steps and phases do not say with what phases and the file say.
 func (f *File) inherit() {
+	shell := orElse(f.Shell, DefaultShell)
 	for i := range f.Phases {
 		phase := &f.Phases[i]
 		phase.Recovery = phase.Recovery.Or(f.Recovery)
 		phase.Retry = phase.Retry.Or(f.Retry)
+		phase.Shell = orElse(phase.Shell, shell)
+		phase.Fallback.in(phase.Shell)
+		phase.DryRun.in(phase.Shell)
 		for k := range phase.Steps {
-			phase.Steps[k].Retry = phase.Steps[k].Retry.Or(phase.Retry)
+			step := &phase.Steps[k]
+			step.Retry = step.Retry.Or(phase.Retry)
+			step.Run.in(orElse(step.Shell, phase.Shell))
 		}
 	}
+}
+
+// orElse is list, or other when list is empty.
+func orElse[V any](list, other []V) []V {
+	if len(list) > 0 {
+		return list
+	}
+	return other
 }
 
 // order gives phases with a condition that do not say what they need, in a file whose phases do have needs, all that

@@ -159,7 +159,8 @@ type entry struct {
 	value *yaml.Node
 }
 
-// entries returns the entries of mapping n, each key once.
+// entries returns the entries of mapping n, each key once, and those that it merges: << names mappings whose entries
+// count where n and those before have none of the same key.
 func (r *reader) entries(n *yaml.Node, at, want string) (list []entry, ok bool) {
 	n = target(n)
 	if n.Kind != yaml.MappingNode {
@@ -167,19 +168,32 @@ func (r *reader) entries(n *yaml.Node, at, want string) (list []entry, ok bool) 
 		return nil, false
 	}
 	seen := map[string]*yaml.Node{}
+	var merged []*yaml.Node
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		key := target(n.Content[i])
+		key, value := target(n.Content[i]), n.Content[i+1]
 		switch before := seen[key.Value]; {
-		case key.ShortTag() == "!!merge":
-			r.complain(key, at,
-				"<< is not supported; what phases and steps share can stand in env, retry and recovery further out")
 		case key.Kind != yaml.ScalarNode:
 			r.complain(key, at, "a key is %s, want a word", describe(key))
 		case before != nil:
 			r.complain(key, join(at, key.Value), "stands twice, first in line %d", before.Line)
+		case key.ShortTag() == "!!merge":
+			seen[key.Value] = key
+			merged = []*yaml.Node{value}
+			if list := target(value); list.Kind == yaml.SequenceNode {
+				merged = list.Content
+			}
 		default:
 			seen[key.Value] = key
-			list = append(list, entry{key, n.Content[i+1]})
+			list = append(list, entry{key, value})
+		}
+	}
+	for _, part := range merged {
+		more, _ := r.entries(part, join(at, "<<"), "a mapping such as *name, or a list of them")
+		for _, e := range more {
+			if seen[e.key.Value] == nil {
+				seen[e.key.Value] = e.key
+				list = append(list, e)
+			}
 		}
 	}
 	return list, true
@@ -217,7 +231,7 @@ var synonyms = map[string]string{
 	"environment": "env", "variables": "vars", "inputs": "vars", "params": "vars",
 	"working_dir": "dir", "working_directory": "dir", "workdir": "dir", "cwd": "dir",
 	"stages": "phases", "jobs": "phases", "tasks": "steps", "commands": "steps",
-	"when": "if", "condition": "if", "outputs": "output", "retries": "retry", "attempts": "max_retries",
+	"when": "if", "condition": "if", "interpreter": "shell", "outputs": "output", "retries": "retry", "attempts": "max_retries",
 	"failed": "failure", "error": "failure", "succeeded": "success",
 	"delay": "base_delay", "backoff": "multiplier", "factor": "multiplier",
 }

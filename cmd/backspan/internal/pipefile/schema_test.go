@@ -38,6 +38,7 @@ env: {A: text, B: 1.5, C: true, D: ""}
 retry: {max_retries: 2, base_delay: 100ms, max_delay: 30s, multiplier: 1.5, jitter: full, attempt_timeout: 1m30s, max_elapsed: 0, retry_on: [7, 75-78, timeout], stop_on: signal}
 recovery: {max_retries: unlimited, base_delay: 0, max_delay: 30s, multiplier: 2, jitter: none, attempt_timeout: 1m, max_elapsed: 1h}
 grace: 1s
+shell: [bash, -euo, pipefail, -c]
 phases:
   - name: a
     timeout: 5m
@@ -45,6 +46,7 @@ phases:
     env: {E: x}
     retry: {max_retries: 0}
     recovery: {max_retries: 1}
+    shell: [zsh, -c]
     fallback: echo fallback
     dry_run: [echo, dry]
     steps:
@@ -54,6 +56,7 @@ phases:
         output: json
         env: {F: y}
         dir: deeper
+        shell: [sh, -c]
       - {name: two, run: [sleep, 0.1], output: text}
   - name: b
     needs: [a]
@@ -210,7 +213,7 @@ func TestSchemaAndParserAgreeOnKeys(t *testing.T) {
 		"step":     func(o object) object { return o["phases"].([]any)[0].(object)["steps"].([]any)[0].(object) },
 	}
 	for what, find := range at {
-		for _, key := range slices.Concat(keysOf(find(parsed(t, everything))), []string{"retries", "Name", "retry_on ", "<<"}) {
+		for _, key := range slices.Concat(keysOf(find(parsed(t, everything))), []string{"retries", "Name", "retry_on ", "<<", "x-", "x-common", "X-a"}) {
 			document := parsed(t, everything)
 			object := find(document)
 			if _, there := object[key]; there {

@@ -89,7 +89,7 @@ func indented(c pipefile.Command, by int) string {
 		return c.String()
 	}
 	var b strings.Builder
-	b.WriteString("sh -c")
+	b.WriteString(pipefile.Command{Args: c.Args[:len(c.Args)-1]}.String())
 	for line := range strings.Lines(lines) {
 		fmt.Fprintf(&b, "\n%*s| %s", by, "", strings.TrimRight(line, "\n"))
 	}

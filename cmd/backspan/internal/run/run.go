@@ -53,6 +53,10 @@ is a list of steps, which run one after the other; a step is a command, and is r
 was given up, its whole phase is tried again. Every run, phase, step and attempt is a span. backspan init writes
 a file to start from.
 
+A command is a list of words, run as it is, or a text, which sh -e runs: it ends at its first command that fails.
+With shell: [bash, -euo, pipefail, -c] in the file, a phase or a step another shell does. Keys that begin with x- are
+free for values with YAML anchors, which aliases and << use again further down.
+
 A command runs in the directory of the file, reads nothing from stdin, and finds in its environment:
 TRACEPARENT, TRACESTATE, BACKSPAN_SESSION, BACKSPAN_PHASE, BACKSPAN_ATTEMPT (of the step, from 1),
 BACKSPAN_RECOVERY (of the phase, 0 for its first try), BACKSPAN_IDEMPOTENCY_KEY (the same for all tries of a
