@@ -61,6 +61,7 @@ func TestWhatMayHaveArrivedIsNotCalledLost(t *testing.T) {
 		return listener.Addr().String()
 	}
 	serveHTTP := func(answer func() (int, error)) string { return httpCollector(t, answering(answer)) }
+	const half = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"
 	const missing, lost = "3 spans may be missing at http://", "3 spans were not exported to http://"
 	for _, c := range []struct{ name, protocol, address, want, why string }{
 		{"never answered, gRPC", otelenv.GRPC, serveGRPC(silent), missing, "no answer in time"},
@@ -68,7 +69,7 @@ func TestWhatMayHaveArrivedIsNotCalledLost(t *testing.T) {
 		{"nothing but a port, HTTP", otelenv.HTTPProtobuf, blackhole(t), missing, "no answer in time"},
 		{"hung up", otelenv.HTTPProtobuf, hangingUp(t, ""), missing, "EOF"},
 		{"a gateway heard nothing", otelenv.HTTPProtobuf, serveHTTP(says(504, codes.OK)), missing, "not now"},
-		{"half an answer", otelenv.HTTPProtobuf, hangingUp(t, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"), missing, "EOF"},
+		{"half an answer", otelenv.HTTPProtobuf, hangingUp(t, half), missing, "EOF"},
 		{"nothing but a port, gRPC", otelenv.GRPC, blackhole(t), lost, "no answer in time"},
 		{"nobody there, gRPC", otelenv.GRPC, closedPort(t), lost, "connection refused"},
 		{"nobody there, HTTP", otelenv.HTTPProtobuf, closedPort(t), lost, "connection refused"},
@@ -89,7 +90,8 @@ func TestWhatMayHaveArrivedIsNotCalledLost(t *testing.T) {
 				t.Fatalf("error %v, want an ExportError of %d spans", err, spansOfOperation)
 			}
 			text := failure.Error()
-			if !strings.HasPrefix(text, c.want) || strings.Count(text, c.why) != 1 || !strings.HasPrefix(text, failure.Loss()+": ") {
+			if !strings.HasPrefix(text, c.want) || strings.Count(text, c.why) != 1 ||
+				!strings.HasPrefix(text, failure.Loss()+": ") {
 				t.Errorf("%q, want %s…, and %q once", text, c.want, c.why)
 			}
 			if sure := c.want == lost; sure != (failure.Unsure == 0) || !sure && failure.Unsure != spansOfOperation {

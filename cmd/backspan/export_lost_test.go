@@ -16,7 +16,10 @@ var httpExport = []string{"OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf", "OTEL_BSP
 
 // failsTwice is the command line of a command whose second attempt comes 700 ms after the first.
 func failsTwice(endpoint string) []string {
-	return []string{"exec", "--events", "off", "--max-retries", "1", "--base-delay", "700ms", "--otlp-endpoint", endpoint, "--", "go", "no-such-verb"}
+	return []string{
+		"exec", "--events", "off", "--max-retries", "1", "--base-delay", "700ms", "--otlp-endpoint", endpoint, "--",
+		"go", "no-such-verb",
+	}
 }
 
 // net/http logs what a server says unasked, with the standard logger. That line is not for the user.
@@ -58,19 +61,20 @@ func TestTheReasonOfALossIsToldOnce(t *testing.T) {
 	}))
 	defer server.Close()
 	output, code := backspanIn(t, httpExport, failsTwice(server.URL+"/v1/traces")...)
-	where := "3 spans were not exported to " + server.URL + "/v1/traces; to find out more: backspan doctor --otlp-endpoint " + server.URL
+	const doctor = "; to find out more: backspan doctor"
+	where := "3 spans were not exported to " + server.URL + "/v1/traces" + doctor + " --otlp-endpoint " + server.URL
 	if code != 2 || strings.Count(output, "quota of team payments") != 1 || !strings.Contains(output, where) {
 		t.Errorf("exit code %d, want the reason once and %q\n%s", code, where, output)
 	}
 	// An endpoint that the environment names is found there again.
 	env := append(httpExport, "OTEL_EXPORTER_OTLP_ENDPOINT="+server.URL)
 	output, _ = backspanIn(t, env, "exec", "--events", "off", "--max-retries", "0", "--", "go", "version")
-	if !strings.Contains(output, "quota of team payments") || !strings.Contains(output, "; to find out more: backspan doctor\n") {
+	if !strings.Contains(output, "quota of team payments") || !strings.Contains(output, doctor+"\n") {
 		t.Errorf("want the reason and the doctor\n%s", output)
 	}
 	// Other verbs say it in the same way.
 	output, _ = backspanIn(t, env, "demo", "--scenario", "healthy")
-	if strings.Count(output, "quota of team payments") != 1 || !strings.Contains(output, "; to find out more: backspan doctor\n") {
+	if strings.Count(output, "quota of team payments") != 1 || !strings.Contains(output, doctor+"\n") {
 		t.Errorf("demo: want the reason once, and the doctor\n%s", output)
 	}
 }

@@ -33,6 +33,15 @@ type Target struct {
 	Path     string // of HTTP, percent-encoded; empty for gRPC
 }
 
+// Stated says which parts of an endpoint were written down. What was not has a default.
+type Stated struct{ Scheme, Port, Path bool }
+
+// AsIs reports whether the endpoint is the complete URL, to which no /v1/traces is added.
+func (s Settings) AsIs() bool {
+	perSignal, _ := otlpVariables("ENDPOINT")
+	return s.Endpoint.From == perSignal
+}
+
 // String is the target as a URL.
 func (t Target) String() string {
 	switch {
@@ -95,7 +104,7 @@ func (s *Settings) readEndpoint(p Program, protocol string) {
 	var t Target
 	insecure, err := readInsecure(p)
 	if rules.insecure = insecure; err == nil {
-		t, err = parseEndpoint(v, rules)
+		t, s.Stated, err = parseEndpoint(v, rules)
 	}
 	if err == nil && p.Insecure && t.TLS {
 		err = v.bad("no https while "+p.Name("Insecure")+" is true", nil)
@@ -132,7 +141,7 @@ func (s *Settings) readSchemeless(rules endpointRules, variables ...string) {
 		if !v.isSet() || parseErr == nil && (u.Host != "" || u.Scheme == "unix") {
 			continue
 		}
-		t, err := parseEndpoint(v, rules)
+		t, _, err := parseEndpoint(v, rules)
 		if err != nil { // it is not used, or it is an error already
 			if parseErr != nil && strings.Contains(v.text, "@") { // the exporters would log it with its password
 				s.OTLPErrs = append(s.OTLPErrs, err)
@@ -161,15 +170,17 @@ const wantEndpoint = "host:port, or a URL like http://localhost:4317 or https://
 // the SDK's exporters misread. Without a scheme the connection is plaintext when the host is this machine and TLS
 // otherwise, unless insecure says. A URL without a port means its scheme's port, as in a browser. A host without scheme
 // and port means port 4317 or 4318.
-func parseEndpoint(v value, rules endpointRules) (Target, error) {
+func parseEndpoint(v value, rules endpointRules) (t Target, stated Stated, err error) {
 	if path, ok := strings.CutPrefix(v.text, "unix:"); ok {
-		return parseUnix(v, path, rules)
+		t, err = parseUnix(v, path, rules)
+		return t, Stated{Scheme: true, Port: true}, err
 	}
 	u, bare, err := splitEndpoint(v)
 	if err != nil {
-		return Target{}, err
+		return Target{}, stated, err
 	}
-	t := Target{Network: "tcp", Protocol: rules.protocol, TLS: u.Scheme == "https"}
+	stated = Stated{Scheme: !bare, Port: u.Port() != "", Path: strings.Trim(u.Path, "/") != ""}
+	t = Target{Network: "tcp", Protocol: rules.protocol, TLS: u.Scheme == "https"}
 	if t.Protocol == "" {
 		t.Protocol = guessProtocol(u)
 	}
@@ -177,14 +188,14 @@ func parseEndpoint(v value, rules endpointRules) (Target, error) {
 		t.TLS = bareTLS(u.Hostname(), rules)
 	}
 	if t.Address, err = hostPort(u, t.Protocol); err != nil {
-		return Target{}, v.bad(wantEndpoint, err)
+		return Target{}, stated, v.bad(wantEndpoint, err)
 	}
 	if t.Protocol != GRPC {
 		t.Path = httpPath(u.EscapedPath(), rules.perSignal, bare)
-	} else if strings.Trim(u.Path, "/") != "" {
-		return Target{}, v.bad("no path with protocol grpc, or protocol http/protobuf", nil)
+	} else if stated.Path {
+		return Target{}, stated, v.bad("no path with protocol grpc, or protocol http/protobuf, whose port is "+httpPort, nil)
 	}
-	return t, nil
+	return t, stated, nil
 }
 
 // parseUnix reads unix:path and unix:///path. In unix://path gRPC would take the path for a host.

@@ -59,7 +59,7 @@ func TestEndpointsMeanWhatAPersonExpects(t *testing.T) {
 		{"http://localhost:4317", endpointRules{perSignal: true}, "http://localhost:4317", "grpc"},
 		{"http://[fe80::1%25eth0]:4318/a%20b", endpointRules{}, "http://[fe80::1%25eth0]:4318/a%20b/v1/traces", "http/protobuf"},
 	} {
-		e, err := parseEndpoint(value{"Config.Endpoint", c.text}, c.rules)
+		e, _, err := parseEndpoint(value{"Config.Endpoint", c.text}, c.rules)
 		if err != nil {
 			t.Errorf("%s %+v: %v", c.text, c.rules, err)
 			continue
@@ -99,7 +99,7 @@ func TestABadEndpointIsAClearError(t *testing.T) {
 		{"unix:///run/otel.sock", endpointRules{protocol: "http/protobuf"}},
 		{"http://user@localhost:4318", endpointRules{}},
 	} {
-		e, err := parseEndpoint(value{"OTEL_EXPORTER_OTLP_ENDPOINT", c.text}, c.rules)
+		e, _, err := parseEndpoint(value{"OTEL_EXPORTER_OTLP_ENDPOINT", c.text}, c.rules)
 		var bad *Error
 		if !errors.As(err, &bad) {
 			t.Errorf("%s: %v, error %v, want a Error", c.text, e, err)
@@ -144,7 +144,7 @@ func TestVariablesWithoutASchemeAreNamedWithTheURL(t *testing.T) {
 
 func TestABadEndpointDoesNotTellItsPassword(t *testing.T) {
 	for _, text := range []string{"http://me:s3cret@localhost:4318", "http://me:s3cret@local host", "me:s3cret@localhost:4318"} {
-		_, err := parseEndpoint(value{"Config.Endpoint", text}, endpointRules{})
+		_, _, err := parseEndpoint(value{"Config.Endpoint", text}, endpointRules{})
 		if err == nil || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%s: %v", text, err)
 		}
@@ -160,12 +160,12 @@ func FuzzParseEndpoint(f *testing.F) {
 		if !s.isSet() {
 			return
 		}
-		e, err := parseEndpoint(s, endpointRules{})
+		e, _, err := parseEndpoint(s, endpointRules{})
 		if err != nil {
 			return
 		}
 		// String is read as the same target again.
-		again, err := parseEndpoint(value{"Config.Endpoint", e.String()}, endpointRules{protocol: e.Protocol})
+		again, _, err := parseEndpoint(value{"Config.Endpoint", e.String()}, endpointRules{protocol: e.Protocol})
 		if err != nil || again != e {
 			t.Errorf("%q is %+v, and as %s it is %+v, error %v", text, e, e, again, err)
 		}

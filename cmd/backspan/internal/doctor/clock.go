@@ -66,6 +66,8 @@ func (e *exam) askCollector(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.Timeout)
 	defer cancel()
-	// Only the header counts, whatever the answer is.
-	_, _ = e.ask(ctx, d.Certificates, d.Endpoint.Value, "the collector's")
+	before := e.now()
+	if reply, err := ask(ctx, d.Certificates, d.Endpoint.Value); err == nil { // whatever the answer is
+		e.compareClock(reply.date, before, "the collector's")
+	}
 }

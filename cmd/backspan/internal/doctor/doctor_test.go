@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -45,11 +46,24 @@ func has(t *testing.T, r Report, check string, status Status, texts ...string) {
 	t.Errorf("no %s of %s with %q in %+v", status, check, texts, r.Checks)
 }
 
+// hasNone fails the test if r has such a finding.
+func hasNone(t *testing.T, r Report, check string, status Status) {
+	t.Helper()
+	for _, f := range r.Checks {
+		if f.Check == check && f.Status == status {
+			t.Errorf("%+v", f)
+		}
+	}
+}
+
 func TestAllIsWell(t *testing.T) {
 	t.Chdir(t.TempDir())
 	c := &collector{}
 	asked := make(chan string, 1)
-	jaeger := serveHTTP(t, func(_ http.ResponseWriter, r *http.Request) { asked <- r.URL.Path })
+	jaeger := serveHTTP(t, func(w http.ResponseWriter, r *http.Request) {
+		asked <- r.URL.Path
+		hasTrace(w, r)
+	})
 	r := examine(t, Setup{
 		Config:   telemetry.Config{Endpoint: serveGRPC(t, c, nil), Service: "shop"},
 		jaegerAt: func(string) string { return "http://" + jaeger },
@@ -284,10 +298,16 @@ func TestWhatJaegerSays(t *testing.T) {
 	calls := 0
 	late := serveHTTP(t, func(w http.ResponseWriter, r *http.Request) {
 		if calls++; calls < 3 {
-			http.NotFound(w, r)
+			hasNoTrace(w, r)
+			return
 		}
+		hasTrace(w, r)
 	})
-	never := serveHTTP(t, http.NotFound)
+	never := serveHTTP(t, hasNoTrace)
+	web := serveHTTP(t, http.NotFound)
+	app := serveHTTP(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "<!doctype html><title>Jaeger UI")
+	})
 	other := serveHTTP(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
 	for _, c := range []struct {
 		name, url string
@@ -297,6 +317,9 @@ func TestWhatJaegerSays(t *testing.T) {
 		{"after a moment", "http://" + late, OK, "it has the test span"},
 		{"never", "http://" + never, Note, "does not have the test span yet"},
 		{"another program", "http://" + other + "/", Note, "answers 418"},
+		{"a web server", "http://" + web, Problem, web + " is no Jaeger, or one before version 2"},
+		{"a page of an app for each path", "http://" + app + "/search", Problem, "without a page's own path"},
+		{"no scheme", app, Problem, "which is no URL"},
 		{"nobody", "http://" + closedPort(t), Problem, "BACKSPAN_JAEGER_URL"},
 		{"unparsable", "http://%", Problem, "BACKSPAN_JAEGER_URL"},
 		{"nobody was named", "", Note, "there is none at"},
@@ -306,6 +329,26 @@ func TestWhatJaegerSays(t *testing.T) {
 			has(t, r, "jaeger", c.status, c.text)
 		})
 	}
+}
+
+// hasTrace and hasNoTrace answer as Jaeger does.
+func hasTrace(w http.ResponseWriter, _ *http.Request) {
+	_, _ = io.WriteString(w, `{"result":{"resourceSpans":[]}}`)
+}
+
+func hasNoTrace(w http.ResponseWriter, _ *http.Request) {
+	http.Error(w, `{"error":{"httpCode":404,"message":"No traces found"}}`, http.StatusNotFound)
+}
+
+func TestWhatIsNoJaegerIsOnlyNotedWhereNobodyNamedIt(t *testing.T) {
+	t.Chdir(t.TempDir())
+	web := serveHTTP(t, http.NotFound)
+	r := examine(t, Setup{
+		Config:   telemetry.Config{Endpoint: serveGRPC(t, &collector{}, nil)},
+		jaegerAt: func(string) string { return "http://" + web },
+	})
+	has(t, r, "jaeger", Note, web+" is no Jaeger", "if Jaeger is elsewhere")
+	has(t, r, "clock", OK, "there is no other clock") // that of another server says nothing of Jaeger's
 }
 
 func TestClocksAreCompared(t *testing.T) {

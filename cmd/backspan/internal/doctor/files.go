@@ -126,6 +126,9 @@ func (e *exam) usable(check, path, link string) (info fs.FileInfo, ok bool) {
 			"%s is a symbolic link, which is not followed", link)
 	case errors.Is(err, fs.ErrNotExist):
 		e.missing(check, path)
+	case errors.Is(err, fs.ErrPermission):
+		dir := closed(path)
+		e.found(check, Problem, adviceForDir(check, err, dir), "%s cannot be looked at in %s: %v", path, dir, cause(err))
 	case err != nil:
 		e.found(check, Problem, adviceFor(check, err, path), "%v", err)
 	case info.IsDir():
@@ -160,7 +163,7 @@ func (e *exam) missing(check, path string) {
 			return
 		case err == nil:
 			if err := mayMakeIn(dir); err != nil {
-				e.found(check, Problem, adviceFor(check, err, dir), "%s cannot be made in %s: %v", path, dir, cause(err))
+				e.found(check, Problem, adviceForDir(check, err, dir), "%s cannot be made in %s: %v", path, dir, cause(err))
 				return
 			}
 			e.found(check, OK, "", "%s is not there yet, and can be made", path)
@@ -182,13 +185,38 @@ func cause(err error) error {
 	return err
 }
 
+// closed is the directory on the way to path that this process may not look into.
+func closed(path string) string {
+	dir := filepath.Dir(path)
+	for dir != filepath.Dir(dir) {
+		if _, err := os.Lstat(dir); err == nil {
+			break
+		}
+		dir = filepath.Dir(dir)
+	}
+	return dir
+}
+
 func adviceFor(check string, err error, path string) string {
-	flag, variable := "--events", "BACKSPAN_EVENTS"
-	if check == "trace file" {
-		flag, variable = "--trace-file", "BACKSPAN_TRACE_FILE"
-	}
+	elsewhere := elsewhere(check)
 	if errors.Is(err, fs.ErrPermission) {
-		return "ls -l " + path + " shows whose it is; chmod u+rw, or chown, or " + flag + " elsewhere"
+		return "ls -l " + path + " shows whose it is; chmod u+rw, or chown, or " + elsewhere
 	}
-	return "name another place: " + flag + " or " + variable
+	return "name another place: " + elsewhere
+}
+
+// adviceForDir is adviceFor when err is about a directory.
+func adviceForDir(check string, err error, dir string) string {
+	if errors.Is(err, fs.ErrPermission) {
+		return "ls -ld " + dir + " shows whose it is; chmod u+wx " + dir + " if it is yours, or another place: " +
+			elsewhere(check)
+	}
+	return adviceFor(check, err, dir)
+}
+
+func elsewhere(check string) string {
+	if check == "trace file" {
+		return "--trace-file or BACKSPAN_TRACE_FILE"
+	}
+	return "--events or BACKSPAN_EVENTS"
 }

@@ -59,11 +59,16 @@ func TestWhatMayNotBeWritten(t *testing.T) {
 	if err := os.Mkdir("dir", 0o555); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Mkdir("shut", 0o600); err != nil {
+		t.Fatal(err)
+	}
 	write(t, "secret.jsonl", record(t, wroteAt), 0o200)
 	asOrdinaryUser(t, func() {
 		has(t, examineLog(t, "log.jsonl"), "events", Problem, "log.jsonl cannot be written", "ls -l log.jsonl")
 		has(t, examineLog(t, "log.jsonl"), "events", OK, "1 event")
-		has(t, examineLog(t, "dir/new/log.jsonl"), "events", Problem, "cannot be made in dir", "permission denied")
+		has(t, examineLog(t, "dir/new/log.jsonl"), "events", Problem, "cannot be made in dir", "permission denied",
+			"ls -ld dir shows whose it is; chmod u+wx dir")
+		has(t, examineLog(t, "shut/deeper/log.jsonl"), "events", Problem, "cannot be looked at in shut", "ls -ld shut")
 		has(t, examineLog(t, "secret.jsonl"), "events", Problem, "permission denied")
 	})
 }

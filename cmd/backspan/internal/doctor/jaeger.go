@@ -1,12 +1,14 @@
 package doctor
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -28,23 +30,22 @@ func (e *exam) jaeger(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, min(e.Timeout, jaegerPatience))
 	defer cancel()
-	for {
-		state, err := e.ask(ctx, nil, base+"/api/v3/traces/"+e.report.TraceID, "Jaeger's")
+	for answered := false; ; answered = true {
+		before := e.now()
+		reply, err := ask(ctx, nil, base+"/api/v3/traces/"+e.report.TraceID)
 		switch {
-		case state == http.StatusOK:
-			e.found("jaeger", OK, "", "it has the test span: %s/trace/%s", base, e.report.TraceID)
+		case err != nil && !answered:
+			e.noAnswerOf(base, err)
 			return
-		case err != nil && e.remote.IsZero() && e.JaegerURL == "":
-			e.found("jaeger", Note, "if it is elsewhere, BACKSPAN_JAEGER_URL=http://host:"+jaegerPort+" has it asked",
-				"there is none at %s to ask for the test span", base)
+		case err == nil && !reply.fromJaeger():
+			e.notJaeger(base, reply)
 			return
-		case err != nil && e.remote.IsZero():
-			e.found("jaeger", Problem, "is BACKSPAN_JAEGER_URL right?", "%s does not answer: %s", base, oneLine(err.Error()))
-			return
-		case err == nil && state != http.StatusNotFound:
-			e.found("jaeger", Note, "is it Jaeger's address, before version 2?",
-				"%s answers %s when asked for the test span", base, httpStatus(state))
-			return
+		case err == nil:
+			e.compareClock(reply.date, before, "Jaeger's")
+			if reply.state == http.StatusOK {
+				e.found("jaeger", OK, "", "it has the test span: %s/trace/%s", base, e.report.TraceID)
+				return
+			}
 		}
 		select {
 		case <-time.After(jaegerPause):
@@ -58,6 +59,36 @@ func (e *exam) jaeger(ctx context.Context) {
 	}
 }
 
+func (e *exam) noAnswerOf(base string, err error) {
+	switch u, parseErr := url.Parse(base); {
+	case e.JaegerURL == "":
+		e.found("jaeger", Note, "if it is elsewhere, BACKSPAN_JAEGER_URL=http://host:"+jaegerPort+" has it asked",
+			"there is none at %s to ask for the test span", base)
+	case parseErr != nil || u.Host == "":
+		e.found("jaeger", Problem, "want the URL of Jaeger's pages, like http://localhost:"+jaegerPort,
+			"BACKSPAN_JAEGER_URL is %q, which is no URL", e.JaegerURL)
+	default:
+		e.found("jaeger", Problem, "is BACKSPAN_JAEGER_URL right?", "%s does not answer: %s", base, oneLine(err.Error()))
+	}
+}
+
+// notJaeger reports an answer that is none of Jaeger's. Only somebody who named the address made a mistake.
+func (e *exam) notJaeger(base string, reply reply) {
+	status, advice := Note, "if Jaeger is elsewhere, BACKSPAN_JAEGER_URL=http://host:"+jaegerPort+" has it asked"
+	if e.JaegerURL != "" {
+		status, advice = Problem, "BACKSPAN_JAEGER_URL is the URL of Jaeger's pages, without a page's own path, like "+
+			"http://localhost:"+jaegerPort
+	}
+	if reply.state != http.StatusOK && reply.state != http.StatusNotFound { // it may be Jaeger behind a gateway
+		e.found("jaeger", Note, "is it Jaeger's address?",
+			"%s answers %s when asked for the test span", base, httpStatus(reply.state))
+		return
+	}
+	e.found("jaeger", status, advice,
+		"%s is no Jaeger, or one before version 2: to the question for the test span it answers %s, and not as Jaeger does",
+		base, httpStatus(reply.state))
+}
+
 func (e *exam) guessJaeger() string {
 	host := "localhost"
 	if e.seen.Target.Network == "tcp" {
@@ -69,22 +100,39 @@ func (e *exam) guessJaeger() string {
 	return "http://" + net.JoinHostPort(host, jaegerPort)
 }
 
-// ask makes one request, and keeps the clock of whoever answers.
-func (e *exam) ask(ctx context.Context, trust *tls.Config, url, whose string) (state int, err error) {
+// A reply is what an HTTP server answered.
+type reply struct {
+	state int
+	date  string // of the server's clock
+	body  []byte // the beginning of it
+}
+
+// fromJaeger reports whether r is what Jaeger answers to the question for a trace, be it there or not.
+func (r reply) fromJaeger() bool {
+	switch r.state {
+	case http.StatusOK:
+		return bytes.Contains(r.body, []byte(`"resourceSpans"`))
+	case http.StatusNotFound:
+		return bytes.Contains(r.body, []byte(`"httpCode"`))
+	}
+	return false
+}
+
+// ask makes one request.
+func ask(ctx context.Context, trust *tls.Config, url string) (r reply, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return 0, err
+		return r, err
 	}
-	before := e.now()
 	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true, TLSClientConfig: trust}
 	response, err := (&http.Client{Transport: transport}).Do(request)
 	if err != nil {
-		return 0, err
+		return r, err
 	}
 	defer response.Body.Close()
-	e.compareClock(response.Header.Get("Date"), before, whose)
-	_, err = io.Copy(io.Discard, io.LimitReader(response.Body, 1<<20))
-	return response.StatusCode, err
+	r.state, r.date = response.StatusCode, response.Header.Get("Date")
+	r.body, err = io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	return r, err
 }
 
 func httpStatus(code int) string {

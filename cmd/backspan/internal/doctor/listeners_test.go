@@ -111,6 +111,13 @@ func authority(t *testing.T, server *httptest.Server) string {
 // serveTCP answers each connection with say. An empty say keeps the connection open.
 func serveTCP(t *testing.T, say string) string {
 	t.Helper()
+	return serveTCPWith(t, func(string) string { return say })
+}
+
+// serveTCPWith answers the first bytes of each connection with what say returns. An empty answer keeps the connection
+// open.
+func serveTCPWith(t *testing.T, say func(request string) string) string {
+	t.Helper()
 	listener := listen(t)
 	var conns sync.WaitGroup
 	ctx, cancel := context.WithCancel(context.Background())
@@ -122,13 +129,19 @@ func serveTCP(t *testing.T, say string) string {
 			}
 			conns.Go(func() {
 				defer conn.Close() //nolint:errcheck // nothing depends on it
-				if say == "" {
+				defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+				var hello [18]byte
+				n, err := io.ReadFull(conn, hello[:])
+				answer := say(string(hello[:n]))
+				if answer == "" {
 					<-ctx.Done()
 					return
 				}
-				var hello [24]byte
-				if _, err := io.ReadFull(conn, hello[:]); err == nil {
-					_, _ = io.WriteString(conn, say) // the client may have closed it
+				if err == nil {
+					_, _ = io.WriteString(conn, answer) // the client may have closed it
+					// To close with something unread would reset the connection, and the answer be lost.
+					_ = conn.(*net.TCPConn).CloseWrite()
+					_, _ = io.Copy(io.Discard, conn)
 				}
 			})
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -55,11 +56,27 @@ func (e *exam) sampler() {
 	case share >= 1:
 		e.found("sampler", OK, "", "%s%s: every new trace is exported", s.Value, by)
 	case share > 0:
-		e.found("sampler", Note, "to see every trace: OTEL_TRACES_SAMPLER=parentbased_always_on or --sample 1",
+		e.found("sampler", Note, "to see every trace: "+e.sampleAll(),
 			"%s%s: %.3g%% of the new traces are exported; events.jsonl has all of them", s.Value, by, share*100)
 	default:
-		e.found("sampler", Problem, "unset OTEL_TRACES_SAMPLER, or --sample 1",
-			"%s%s: no new trace is exported", s.Value, by)
+		e.found("sampler", Problem, e.sampleAll(), "%s%s: no new trace is exported", s.Value, by)
+	}
+}
+
+// sampleAll is how whoever chose the sampler has every trace exported.
+func (e *exam) sampleAll() string {
+	const sampler = "OTEL_TRACES_SAMPLER"
+	switch from := e.seen.Sampler.From; {
+	case from == sampler && e.seen.RootSampler == "traceidratio":
+		return "unset " + sampler + ", or " + sampler + "_ARG=1"
+	case from == sampler:
+		return "unset " + sampler
+	case strings.HasPrefix(from, "--"):
+		return from + " 1, or leave it out"
+	case from == "BACKSPAN_SAMPLE":
+		return "unset " + from + ", or set it to 1"
+	default: // a line of the configuration file
+		return "1 there, or nothing"
 	}
 }
 
@@ -141,6 +158,7 @@ func (e *exam) endpoint() bool {
 		text += ", by way of the proxy " + d.Proxy
 	}
 	e.found("endpoint", OK, "", "%s", text)
+	e.contradictions()
 	for _, bad := range d.Schemeless {
 		text := "which backspan understands and other programs misread"
 		if bad.Err != nil {
@@ -150,4 +168,41 @@ func (e *exam) endpoint() bool {
 			"%s is %q, without a scheme, %s", bad.Field, bad.Value, text)
 	}
 	return true
+}
+
+// contradictions notes what is odd about an endpoint that can be used. The test span tells whether it works.
+func (e *exam) contradictions() {
+	t, isGRPC, from := e.seen.Target, e.seen.Target.Protocol == otelenv.GRPC, e.seen.Endpoint.From
+	switch _, port, _ := net.SplitHostPort(t.Address); {
+	case from == "" || t.Network != "tcp":
+	case !isGRPC && e.seen.AsIs() && t.Path == "/":
+		e.found("endpoint", Note, "append it: "+e.complete(),
+			"%s is used as it is, without /v1/traces, where collectors take spans", from)
+	case e.seen.Stated.Path && port == grpcPort:
+		e.found("endpoint", Note, e.eitherWay(),
+			"port %s is that of gRPC, which has no paths, and %s is one of HTTP", port, t.Path)
+	case !e.seen.Stated.Port && !t.TLS && e.seen.Stated.Scheme:
+		e.found("endpoint", Note, e.eitherWay(), "it has no port, and so it is %s, that of web servers", port)
+	}
+}
+
+const (
+	grpcPort = "4317"
+	httpPort = "4318"
+)
+
+// complete is a setting for an endpoint variable that is used as it is, with the path that it lacks.
+func (e *exam) complete() string {
+	t := e.seen.Target
+	t.Path = "/v1/traces"
+	return e.seen.Endpoint.From + "=" + t.String()
+}
+
+// eitherWay are the endpoints of a collector on this host, for gRPC and for HTTP.
+func (e *exam) eitherWay() string {
+	overHTTP := withPort(e.seen.Target, httpPort)
+	if e.seen.AsIs() {
+		overHTTP += "/v1/traces"
+	}
+	return withPort(e.seen.Target, grpcPort) + " for gRPC, or " + overHTTP + " for HTTP"
 }

@@ -1,10 +1,14 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"net"
+	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -67,25 +71,72 @@ func (e *exam) refused(ctx context.Context, failed *telemetry.ExportError) {
 	if e.seen.Proxy == "" { // only the proxy can connect to what is behind it
 		text, advice = e.diagnose(probeTarget(ctx, e.seen, min(e.Timeout/2, 2*time.Second)))
 	}
-	switch code := status.Code(failed.Err); {
-	case text != "":
-	case code == codes.Unauthenticated || code == codes.PermissionDenied:
-		text = "the collector wants credentials"
-		advice = "OTEL_EXPORTER_OTLP_HEADERS or --otlp-header, with what the collector's owner gave you"
-	case code == codes.Unimplemented:
-		text = "it speaks gRPC and takes no traces"
-		advice = "is it a collector, with a traces pipeline?"
-	case e.seen.Proxy != "":
-		text = "it did not get through the proxy " + e.seen.Proxy
-		advice = "NO_PROXY=" + hostOf(e.seen.Target.Address) + " goes without"
-	case e.seen.Target.Protocol != otelenv.GRPC:
-		text = "the collector did not take it"
-		advice = "are the path and the headers right? (/v1/traces is added to an endpoint.) The collector's log says more"
-	default:
-		text = "the collector did not take it"
-		advice = "the collector's log says more"
+	if text == "" {
+		text, advice = e.explain(ctx, failed.Err)
 	}
 	e.found("test span", Problem, advice, "%s: %s", text, oneLine(failed.Err.Error()))
+}
+
+// explain explains err, which is the answer of what listens at the endpoint.
+func (e *exam) explain(ctx context.Context, err error) (text, advice string) {
+	code, state := status.Code(err), 0
+	if e.seen.Target.Protocol != otelenv.GRPC {
+		state = e.post(ctx)
+	}
+	switch {
+	case code == codes.Unauthenticated, state == http.StatusUnauthorized:
+		return e.credentials("is the value whole and still valid, and for this collector?")
+	case code == codes.PermissionDenied, state == http.StatusForbidden:
+		return e.credentials("do they allow to write traces, and here? The collector's owner knows")
+	case code == codes.Unimplemented:
+		return "it speaks gRPC and takes no traces", "is it a collector, with a traces pipeline?"
+	case e.seen.Proxy != "" && state == 0:
+		return "it did not get through the proxy " + e.seen.Proxy,
+			"NO_PROXY=" + hostOf(e.seen.Target.Address) + " goes without"
+	case e.seen.AsIs() && state >= 400 && state < 600 && !strings.HasSuffix(e.seen.Target.Path, "/v1/traces"):
+		return e.seen.Endpoint.From + " is used as it is, and nothing takes spans at its path " + e.seen.Target.Path,
+			"append /v1/traces: " + e.complete()
+	case state == http.StatusNotFound, state == http.StatusMethodNotAllowed, state == http.StatusNotImplemented:
+		return "the collector did not take it, or it is another web server",
+			"is it a collector, and are the path and the headers right? Collectors take spans at /v1/traces"
+	case state != 0:
+		return "the collector did not take it", "are the headers right? The collector's log says more"
+	default:
+		return "the collector did not take it", "the collector's log says more"
+	}
+}
+
+// credentials explains that the collector refuses the sender. question is about the headers that it was sent.
+func (e *exam) credentials(question string) (text, advice string) {
+	const where = "OTEL_EXPORTER_OTLP_HEADERS or --otlp-header"
+	if len(e.seen.Headers) == 0 {
+		return "the collector wants credentials", where + ", with what the collector's owner gave you"
+	}
+	names := strings.Join(slices.Sorted(maps.Keys(e.seen.Headers)), ", ")
+	return "the collector refuses the credentials that it was sent, headers " + names, question + " (" + where + ")"
+}
+
+// post sends no spans at all with HTTP, and returns the status of the answer; 0: there was none.
+func (e *exam) post(ctx context.Context) (state int) {
+	ctx, cancel := context.WithTimeout(ctx, min(e.Timeout, 2*time.Second))
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, e.seen.Target.String(), http.NoBody)
+	if err != nil {
+		return 0
+	}
+	for name, text := range e.seen.Headers {
+		request.Header.Set(name, text)
+	}
+	request.Header.Set("Content-Type", "application/x-protobuf") // in which nothing is an empty request
+	transport := &http.Transport{
+		Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true, TLSClientConfig: e.seen.Certificates,
+	}
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		return 0
+	}
+	_ = response.Body.Close() // only the status counts
+	return response.StatusCode
 }
 
 // diagnose explains why spans do not arrive at the endpoint that was probed, and what to do. It returns nothing when
@@ -106,11 +157,18 @@ func (e *exam) diagnose(p probe) (text, advice string) {
 		return "the certificate of " + t.Address + " is not trusted: " + oneLine(p.certErr.Error()),
 			"OTEL_EXPORTER_OTLP_CERTIFICATE=<its authority, a PEM file>, or the name that the certificate has as endpoint"
 	case isGRPC && (!t.TLS && p.plain == http1Answer || t.TLS && p.alpn == "http/1.1"):
-		return t.Address + " speaks HTTP/1.1 and not gRPC: it is the port for OTLP over HTTP, or no collector",
-			"OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, or the collector's gRPC port: " + withPort(t, "4317")
+		version := cmp.Or(p.version, "HTTP/1.1")
+		advice = "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, or the collector's gRPC port: " + withPort(t, grpcPort)
+		if e.seen.AsIs() {
+			advice = "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf and " + e.complete() +
+				", or the collector's gRPC port: " + withPort(t, grpcPort)
+		}
+		return t.Address + " speaks " + version + " and not gRPC: it is the port for OTLP over HTTP, or no collector", advice
+	case !isGRPC && !t.TLS && p.plain == http2Answer && e.seen.Stated.Path:
+		return t.Address + " speaks gRPC, which has no paths, and the endpoint has one", e.eitherWay()
 	case !isGRPC && !t.TLS && p.plain == http2Answer:
 		return t.Address + " speaks gRPC and not HTTP/1.1",
-			"OTEL_EXPORTER_OTLP_PROTOCOL=grpc, or the collector's HTTP port: " + withPort(t, "4318")
+			"OTEL_EXPORTER_OTLP_PROTOCOL=grpc, or the collector's HTTP port: " + withPort(t, httpPort)
 	case !p.tls && p.plain == noAnswer:
 		return t.Address + " takes connections and says nothing", "is it a collector, and is it alive? Its log says more"
 	case !p.tls && (p.plain == closedAnswer || p.plain == unknownAnswer):
@@ -130,6 +188,9 @@ func (e *exam) unreachable(err error) (text, advice string) {
 			"the endpoint's host: is it spelled right, and known on this machine?"
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, os.ErrNotExist):
 		advice = "start the collector, or say where it is: OTEL_EXPORTER_OTLP_ENDPOINT or --otlp-endpoint"
+		if !e.seen.Stated.Port && e.seen.Endpoint.From != "" && t.Network == "tcp" {
+			advice = "the endpoint has no port; that of a collector is " + e.eitherWay()
+		}
 		if e.seen.Endpoint.From == "" {
 			advice = "start one (docker compose up -d), or say where it is: OTEL_EXPORTER_OTLP_ENDPOINT or --otlp-endpoint"
 		}

@@ -17,7 +17,7 @@ func asOrdinaryUser(t *testing.T, f func()) {
 		return
 	}
 	const nobody = 65534
-	for _, name := range []string{"log.jsonl", "dir", "secret.jsonl"} {
+	for _, name := range []string{"log.jsonl", "dir", "shut", "secret.jsonl"} {
 		if err := os.Chown(name, nobody, nobody); err != nil {
 			t.Fatal(err)
 		}

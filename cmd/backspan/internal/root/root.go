@@ -9,7 +9,9 @@ import (
 	"log"
 	"os"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
+	"go.opentelemetry.io/otel"
 	"google.golang.org/grpc/grpclog"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
@@ -51,10 +53,11 @@ func Execute(args []string, in io.Reader, out, errOut io.Writer) int {
 	return exit.Code
 }
 
-// quietLibraries keeps the lines that net/http and gRPC log by themselves off stderr, which is for people. What failed
-// reaches them as an error of ours.
+// quietLibraries keeps the lines that net/http, gRPC and OpenTelemetry log by themselves off stderr, which is for
+// people. What failed reaches them as an error of ours.
 func quietLibraries() {
 	log.SetOutput(io.Discard)
+	otel.SetLogger(logr.Discard())
 	if os.Getenv("GRPC_GO_LOG_SEVERITY_LEVEL") == "" {
 		grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, io.Discard))
 	}
