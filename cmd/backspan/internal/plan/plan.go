@@ -17,7 +17,16 @@ type Plan struct {
 	Sequence    bool    `json:"sequence"`
 	MaxParallel int     `json:"max_parallel,omitempty"` // 0: no limit
 	Phases      []Phase `json:"phases"`                 // in the order in which they begin, one at a time, when all succeed
+	Outputs     Outputs `json:"outputs,omitzero"`
 	Worst       Bound   `json:"worst_case"`
+}
+
+// Outputs says where the outputs of phases that are left out come from.
+type Outputs struct {
+	Phases  []string `json:"phases,omitempty"` // whose outputs were taken
+	From    string   `json:"from,omitempty"`   // from which run, for people
+	Session string   `json:"session_id,omitempty"`
+	Why     string   `json:"none,omitempty"` // why none were taken, although phases that are left out have outputs
 }
 
 // A Phase is what a run would do with a phase.
@@ -37,7 +46,8 @@ type Phase struct {
 type Step struct {
 	Name    string           `json:"step"`
 	Run     pipefile.Command `json:"command"`
-	Output  string           `json:"output,omitempty"` // the variable where later steps find it; empty when there is none
+	Output  string           `json:"output,omitempty"`    // the variable where later steps find it; empty when there is none
+	As      pipefile.Output  `json:"output_as,omitempty"` // json, text or text_or_empty
 	Retry   policy           `json:"retry"`
 	RetryOn string           `json:"retry_on,omitempty"`
 	StopOn  string           `json:"stop_on,omitempty"`
@@ -100,7 +110,7 @@ func ofStep(phase string, step pipefile.Step, grace time.Duration) Step {
 		Worst: retried(try.within(resolved.AttemptTimeout, grace), resolved, name),
 	}
 	if step.Output != pipefile.NoOutput {
-		p.Output = pipefile.OutputVariable(phase, step.Name)
+		p.Output, p.As = pipefile.OutputVariable(phase, step.Name), step.Output
 	}
 	return p
 }

@@ -26,12 +26,24 @@ func (p Plan) Write(w io.Writer) error {
 		how = "as their needs allow"
 	}
 	fmt.Fprintf(&b, "plan of %s: %s, %s\n", p.Pipeline, text.Plural(len(p.Phases), "phase", "phases"), how)
+	b.WriteString(p.Outputs.String())
 	for i, phase := range p.Phases {
 		phase.write(&b, i+1)
 	}
 	fmt.Fprintf(&b, "\nat worst: %s\n", p.Worst)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// String is a line that says where outputs were taken from, or why none were; empty when there is nothing to say.
+func (o Outputs) String() string {
+	switch {
+	case o.From != "":
+		return fmt.Sprintf("outputs of %s: from %s\n", strings.Join(o.Phases, ", "), o.From)
+	case o.Why != "":
+		return fmt.Sprintf("outputs of phases that are left out: none, because %s\n", o.Why)
+	}
+	return ""
 }
 
 func (p Phase) write(b *strings.Builder, number int) {
@@ -76,7 +88,7 @@ func (s Step) policy() string {
 		said += "; never on " + s.StopOn
 	}
 	if s.Output != "" {
-		said += "; output in " + s.Output
+		said += fmt.Sprintf("; output (%s) in %s", s.As, s.Output)
 	}
 	return said
 }

@@ -37,6 +37,7 @@ type Options struct {
 	from        string
 	maxParallel int
 	vars        []string
+	outputs     string
 	json        bool
 	reportFile  string
 	page        string
@@ -71,6 +72,12 @@ ${NAME-default}, ${NAME:-default}, ${NAME+word}, ${NAME:+word}, ${NAME?message} 
 the shell. A script in a file of its own finds the variable unset, never empty. An output: text that is blank
 fails its step; output: text_or_empty may be blank.
 
+--only and --from take the outputs of phases that they leave out from the last run of the file, when that had the
+same phases, outputs and vars, or from --outputs: the JSON of an earlier run's --report-file, or a session. What was
+taken is said; when a command names one that is not there, nothing starts. For that, outputs are kept beside
+the event log, in outputs/, which only its owner can read: of the last 100 runs, not with events off, and none that
+looks like a secret.
+
 A dry run prints the plan and starts nothing, except that phases with a dry_run command run that one. A plan's worst
 case counts every retry and recovery that the policies allow.
 
@@ -84,6 +91,7 @@ by a signal.`,
   backspan run nightly.yaml --var region=eu --report run.html
   backspan run nightly.yaml --dry-run
   backspan run nightly.yaml --from analysis
+  backspan run nightly.yaml --from analysis --outputs last-week.json
   backspan run nightly.yaml --json | jq '.phases[] | {phase, status}'`,
 		Args:              cli.Args(0, 1),
 		ValidArgsFunction: cobra.FixedCompletions([]string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt),
@@ -100,6 +108,9 @@ by a signal.`,
 	f.BoolVar(&o.noRecovery, "no-recovery", false, "do not recover failed phases, nor fall back")
 	f.StringSliceVar(&o.only, "only", nil, "run these `phases` only, as if what they need were done")
 	f.StringVar(&o.from, "from", "", "run this `phase` and what comes after it, as if what comes before were done")
+	f.StringVar(&o.outputs, "outputs", "",
+		"take the outputs of phases left out by --only or --from from this `report|session`, or off "+
+			"(default the last run of the file, when that had the same phases, outputs and vars)")
 	f.IntVar(&o.maxParallel, "max-parallel", 0, "most phases under way at once; 0 for no limit")
 	f.StringArrayVar(&o.vars, "var", nil, "`name=value` for a var of the file; may be repeated")
 	f.BoolVar(&o.json, "json", false,
@@ -119,24 +130,29 @@ func (o *Options) run(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	file, err := whole.Select(o.only, o.from)
-	if err != nil {
-		flag := "--only"
-		if o.from != "" {
-			flag = "--from"
-		}
-		return cli.UsageError(fmt.Errorf("%s: %w", flag, err))
+	s := &selection{path: path, whole: whole}
+	if s.file, err = whole.Select(o.only, o.from); err != nil {
+		return cli.UsageError(fmt.Errorf("%s: %w", o.selectedBy(), err))
 	}
-	values, err := o.values(whole)
-	if err != nil {
+	if s.values, err = o.values(whole); err != nil {
 		return cli.UsageError(err)
 	}
+	if s.store, err = o.storeOf(); err != nil {
+		return err
+	}
+	runner := &steps.Runner{Environ: os.Environ(), Values: s.values}
+	pipeline := runner.Pipeline(s.file)
+	if err := o.takeOutputs(s, runner); err != nil {
+		return err
+	}
 	if o.dryRun {
-		if err := o.printPlan(file); err != nil || !slices.ContainsFunc(file.Phases, dryRuns) {
+		if err := o.printPlan(s); err != nil || !slices.ContainsFunc(s.file.Phases, dryRuns) {
 			return err
 		}
+	} else {
+		cli.Printf(o.Err, "%s", s.taken.String())
 	}
-	return o.start(ctx, whole, file, values)
+	return o.start(ctx, s, runner, pipeline)
 }
 
 func dryRuns(p pipefile.Phase) bool { return p.DryRun != nil }
@@ -152,6 +168,14 @@ func (o *Options) check(path string) error {
 	}
 	if o.from != "" && len(o.only) > 0 {
 		return cli.UsageError(errors.New("--only and --from are given, want one of the two"))
+	}
+	if o.FlagSet.Changed("outputs") {
+		switch {
+		case o.outputs == "":
+			return cli.BadValue("--outputs", "", errors.New("want a report, a session, or off"))
+		case o.from == "" && len(o.only) == 0:
+			return cli.UsageError(errors.New("--outputs is given, but neither --only nor --from, which leave phases out"))
+		}
 	}
 	if path == "-" {
 		path = "" // stdin is no file to keep
@@ -215,16 +239,19 @@ func (o *Options) values(file *pipefile.File) (map[string]string, error) {
 	return values, nil
 }
 
-func (o *Options) printPlan(file *pipefile.File) error {
-	planned := plan.Of(file, !o.noRecovery, o.maxParallel)
+func (o *Options) printPlan(s *selection) error {
+	planned := plan.Of(s.file, !o.noRecovery, o.maxParallel)
+	planned.Outputs = s.taken
 	if o.json {
 		return cli.WriteJSON(o.Out, planned)
 	}
 	return planned.Write(o.Out)
 }
 
-// start runs what is to be run of the whole file.
-func (o *Options) start(ctx context.Context, whole, file *pipefile.File, values map[string]string) error {
+// start runs what is to be run of a file.
+func (o *Options) start(
+	ctx context.Context, s *selection, runner *steps.Runner, pipeline orchestrator.Pipeline,
+) error {
 	std, childOut, lost := o.sharedStreams()
 	ctx, cleanup, stop := withSignals(ctx)
 	defer stop()
@@ -232,21 +259,23 @@ func (o *Options) start(ctx context.Context, whole, file *pipefile.File, values 
 	if err != nil {
 		return err
 	}
-	runner := &steps.Runner{Environ: os.Environ(), Values: values}
 	runner.Stdout, runner.Stderr = childOut(w)
-	pipeline := runner.Pipeline(file)
+	keeper := o.keepOutputs(s, w.Session(), runner, func(err error) { w.Live.Printf("backspan: %v", err) })
 	defer context.AfterFunc(cleanup, runner.Kill)()
 	report, runErr := pipeline.Run(settings.ParentTrace(ctx), orchestrator.Options{
 		RunID:          w.Session(),
 		EnableRecovery: !o.noRecovery,
 		DryRun:         o.dryRun,
 		MaxParallel:    o.maxParallel,
-		Grace:          file.Grace + extraGrace,
+		Grace:          s.file.Grace + extraGrace,
 		Cleanup:        cleanup,
 	})
 	w.End(ctx)
-	addUnselected(&report, whole)
+	addUnselected(&report, s)
 	err = runner.AddOutputs(&report)
+	if keeper != nil {
+		keeper.End(report.Status)
+	}
 
 	err = errors.Join(err, lost(), o.writeResults(std, w, w.Report(report)))
 	if runErr != nil {
@@ -276,12 +305,15 @@ func (o *Options) writeResults(std cli.Streams, w *watch.Watch, report orchestra
 }
 
 // addUnselected adds the phases that were left out, so that the report is one of the whole file.
-func addUnselected(report *orchestrator.Report, whole *pipefile.File) {
-	phases := make([]orchestrator.PhaseResult, 0, len(whole.Phases))
-	for _, phase := range whole.Phases {
+func addUnselected(report *orchestrator.Report, s *selection) {
+	phases := make([]orchestrator.PhaseResult, 0, len(s.whole.Phases))
+	for _, phase := range s.whole.Phases {
 		result, ok := report.Phase(phase.Name)
 		if !ok {
 			result = orchestrator.PhaseResult{Phase: phase.Name, Status: orchestrator.Skipped, Reason: "not selected"}
+		}
+		if slices.Contains(s.taken.Phases, phase.Name) {
+			result.Reason += ", with the outputs of session " + s.taken.Session
 		}
 		phases = append(phases, result)
 	}

@@ -59,6 +59,9 @@ func (p *phaseRun) ended(ctx context.Context, step string, out *output, err erro
 	switch {
 	case err == nil && out != nil:
 		phase.outputs[step] = out
+		if p.OnOutput != nil {
+			p.OnOutput(p.phase.Name, step, out.json)
+		}
 	case err == nil:
 	case errors.Is(ctx.Err(), context.Canceled):
 		phase.stopped, phase.how = step, "was cancelled"
@@ -69,7 +72,43 @@ func (p *phaseRun) ended(ctx context.Context, step string, out *output, err erro
 	}
 }
 
-// AddOutputs adds to report the outputs of steps that succeeded in phases that did not.
+// Take has the commands of phases after it find an output of a phase that is left out, which another run has printed.
+// It is called after Pipeline. The error says why value is no such output.
+func (r *Runner) Take(from pipefile.StepOutput, value json.RawMessage) error {
+	kept := capture{data: value}
+	if from.As != pipefile.JSONOutput {
+		var text string
+		if err := json.Unmarshal(value, &text); err != nil {
+			return errors.New("it is no text")
+		}
+		kept.data = []byte(text)
+	}
+	out, err := kept.output(from.As)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.produced[from.Phase] == nil {
+		r.produced[from.Phase] = &produced{outputs: map[string]*output{}}
+	}
+	r.produced[from.Phase].outputs[from.Step] = out
+	return nil
+}
+
+// EachOutput calls do with each output that there is.
+func (r *Runner) EachOutput(do func(phase, step string, value json.RawMessage)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for phase, made := range r.produced {
+		for step, out := range made.outputs {
+			do(phase, step, out.json)
+		}
+	}
+}
+
+// AddOutputs adds to report the outputs of steps that succeeded in phases that did not, and those that were taken from
+// another run.
 func (r *Runner) AddOutputs(report *orchestrator.Report) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -141,8 +180,8 @@ func (p *phaseRun) why(name string, dryRun bool) string {
 		return fmt.Sprintf("phase %q does not wait for phase %q", p.phase.Name, output.Phase)
 	case dryRun:
 		return "steps do not run in a dry run"
-	case made == nil && !p.selected(output.Phase):
-		return fmt.Sprintf("phase %q is not selected, and its output was taken from nowhere", output.Phase)
+	case p.file.LeftOut(output.Phase):
+		return fmt.Sprintf("phase %q is left out, and the output was not taken from another run", output.Phase)
 	case made == nil:
 		return fmt.Sprintf("phase %q was skipped", output.Phase)
 	case made.stopped == output.Step:
@@ -152,10 +191,6 @@ func (p *phaseRun) why(name string, dryRun bool) string {
 	default:
 		return step + " comes later"
 	}
-}
-
-func (r *Runner) selected(phase string) bool {
-	return slices.ContainsFunc(r.file.Phases, func(p pipefile.Phase) bool { return p.Name == phase })
 }
 
 // missingOutputs is the error of a command that was not started because it names outputs that are not there.

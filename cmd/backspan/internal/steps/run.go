@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"encoding/json"
 	"os"
 	"sync"
 	"syscall"
@@ -16,6 +17,9 @@ type Runner struct {
 
 	Environ []string          // the environment that the commands' own is built upon, as name=value
 	Values  map[string]string // of the file's vars; see pipefile.File.Values
+
+	// OnOutput is told the output of a step as soon as that has succeeded, one call at a time. It may be nil.
+	OnOutput func(phase, step string, value json.RawMessage)
 
 	file       *pipefile.File
 	declared   map[string]pipefile.StepOutput // by variable
