@@ -86,7 +86,7 @@ func (n *liveSpan) reason(s *session.Span) string {
 			return plainError(n.failure)
 		}
 	}
-	return plainError(text.Line(s.Failure()))
+	return plainError(s.Failure())
 }
 
 // tryLine tells that a try failed, or that a recovery or the fallback of a phase succeeded.
@@ -108,10 +108,10 @@ func (n *liveSpan) tryLine(s *session.Span, took string) string {
 	if next, ok := s.Seconds(semconv.NextDelayKey); ok && s.Outcome() == session.Retried {
 		line += ", waiting " + text.Duration(next)
 	}
-	return line + ": " + plainError(text.Line(s.Failure()))
+	return line + ": " + plainError(s.Failure())
 }
 
 // plainError is an error for a plain line.
 func plainError(failure string) string {
-	return text.LeftToRight(text.Cut(cmp.Or(failure, "no reason given"), maxPlainError, "…"))
+	return text.LeftToRight(text.Cut(cmp.Or(text.Line(failure), "no reason given"), maxPlainError, "…"))
 }

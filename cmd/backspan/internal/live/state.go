@@ -40,7 +40,7 @@ type liveSpan struct {
 	tryKind string    // of the newest try
 	tryName string    // of the newest try
 	trying  time.Time // when the newest started
-	failure string    // why the last one failed; "" before any did
+	failure string    // why the last one failed, safe to show, with its lines; "" before any did
 	wait    wait      // the current one; zero when there is none
 	waited  time.Duration
 
@@ -166,7 +166,9 @@ func (n *liveSpan) tried(s sdktrace.ReadOnlySpan) {
 	if number, ok := span.Number(semconv.AttemptKey); ok && span.Kind == semconv.KindAttempt {
 		n.tries = max(n.tries, number) // spans of tries may have been left out
 	}
-	n.failure = text.Line(span.Failure())
+	if n.failure = text.Safe(span.Failure(), text.MaxText); text.Line(n.failure) == "" {
+		n.failure = ""
+	}
 	if span.Outcome() != session.Retried {
 		return
 	}

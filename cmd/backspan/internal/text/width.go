@@ -60,42 +60,6 @@ func Cut(s string, w int, ellipsis string) string {
 	return s
 }
 
-// Shorten fits the text of an error into w columns. Go's errors tell the way from the outside in, "get prices: dial
-// tcp 127.0.0.1:80: connect: connection refused": the end says what happened, so the beginning goes first. What stands
-// in brackets belongs to what is before it.
-func Shorten(s string, w int, ellipsis string) string {
-	for Width(s) > w {
-		_, inner, found := outer(s)
-		if !found {
-			return Cut(s, w, ellipsis)
-		}
-		s = inner
-		// The name of a system call alone, without what it was called for, says nothing.
-		if call, inner, found := outer(s); found && !strings.ContainsAny(call, " \"'") {
-			s = inner
-		}
-	}
-	return s
-}
-
-// outer cuts the text of an error at its first colon that stands outside of brackets, and before something.
-func outer(s string) (wrapper, inner string, found bool) {
-	depth := 0
-	for i, r := range s {
-		switch r {
-		case '(', '[', '{':
-			depth++
-		case ')', ']', '}':
-			depth--
-		case ':':
-			if inner, found = strings.CutPrefix(s[i:], ": "); found && inner != "" && depth <= 0 {
-				return s[:i], inner, true
-			}
-		}
-	}
-	return s, "", false
-}
-
 // leftToRightMark has no width. It counts as a letter that is written from left to right.
 const leftToRightMark = '\u200e'
 

@@ -48,7 +48,7 @@ func walk(items []*item, level int, yield func(int, *item) bool) bool {
 type note struct {
 	said  string // our own words
 	style term.Style
-	err   string // an error's text
+	err   string // an error's text, safe to show, with its lines
 	tail  string // what may be left out
 }
 
@@ -176,17 +176,16 @@ func errorOf(n *session.Node) string {
 	only := n.Only()
 	switch {
 	case n.IsTry():
-		return text.Line(failure)
+		return text.Safe(failure, text.MaxText)
 	case only != nil && only.Failed():
 		failure = only.Failure()
 	case n.Kind == semconv.KindOperation && len(n.Tries) > 0:
 		return ""
 	}
-	failure = text.Line(failure)
-	if shown(n, failure, only) {
+	if shown(n, text.Line(failure), only) {
 		return ""
 	}
-	return failure
+	return text.Safe(failure, text.MaxText)
 }
 
 // shown reports whether a row below n's shows the failure, or the one that it wraps. The row of n is that of only too.
