@@ -1,9 +1,6 @@
 package pipefile
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
 	"math/big"
 	"regexp"
 	"slices"
@@ -106,24 +103,30 @@ func (f *File) NamedOutputs(phase *Phase, step *Step, values map[string]string) 
 	for _, v := range slices.Concat(f.Env, phase.Env) {
 		env[v.Name] = v.Value
 	}
-	open := append(step.Run.texts(), phase.Dir, step.Dir)
+	texts := append(step.Run.texts(), phase.Dir, step.Dir)
 	for _, v := range step.Env {
 		delete(env, v.Name)
-		open = append(open, v.Value)
+		texts = append(texts, v.Value)
 	}
-	outputs := f.StepOutputs()
-	for len(open) > 0 {
-		text := open[0]
-		open = open[1:]
+	for i := 0; i < len(texts); i++ {
+		for _, word := range identifier().FindAllString(texts[i], -1) {
+			if value, ok := env[word]; ok {
+				texts = append(texts, value)
+				delete(env, word) // once is enough
+			}
+		}
+	}
+	var outputs map[string]StepOutput
+	for _, text := range texts {
+		if !strings.Contains(text, outputPrefix) {
+			continue
+		}
+		if outputs == nil {
+			outputs = f.StepOutputs()
+		}
 		for _, m := range mentions(text, outputs) {
 			if !m.handled && !slices.Contains(names, m.name) {
 				names = append(names, m.name)
-			}
-		}
-		for _, word := range identifier().FindAllString(text, -1) {
-			if value, ok := env[word]; ok {
-				open = append(open, value)
-				delete(env, word) // once is enough
 			}
 		}
 	}
@@ -149,9 +152,6 @@ type mention struct {
 // mentions finds the variables with outputs that text names, whether or not a $ stands before them: printenv NAME reads
 // one too. What is only the beginning of names, as in env | grep BACKSPAN_OUTPUT_, is none of them.
 func mentions(text string, outputs map[string]StepOutput) (list []mention) {
-	if !strings.Contains(text, outputPrefix) {
-		return nil
-	}
 	for _, at := range identifier().FindAllStringIndex(text, -1) {
 		name, before, after := text[at[0]:at[1]], text[:at[0]], text[at[1]:]
 		if !strings.HasPrefix(name, outputPrefix) {
@@ -212,79 +212,4 @@ func withoutComments(text string) string {
 		}
 	}
 	return string(out)
-}
-
-// A Need is an output that a command cannot do without, although the phase of its step is left out.
-type Need struct {
-	Variable string
-	Output   StepOutput
-	By       string // the command, such as publish/write
-}
-
-// Needs lists the outputs of phases that Select has left out and that commands of f cannot do without, each once.
-// values are those of the file's vars. fallbacks says whether fallbacks may be called.
-func (f *File) Needs(values map[string]string, fallbacks bool) (needs []Need) {
-	declared := f.StepOutputs()
-	look := func(phase *Phase, step *Step) {
-		for _, name := range f.NamedOutputs(phase, step, values) {
-			output, ok := declared[name]
-			if ok && f.LeftOut(output.Phase) && !slices.ContainsFunc(needs, func(n Need) bool { return n.Variable == name }) {
-				needs = append(needs, Need{name, output, phase.Name + "/" + step.Name})
-			}
-		}
-	}
-	for i := range f.Phases {
-		phase := &f.Phases[i]
-		for k := range phase.Steps {
-			look(phase, &phase.Steps[k])
-		}
-		if phase.Fallback != nil && fallbacks {
-			look(phase, &Step{Name: "fallback", Run: *phase.Fallback})
-		}
-	}
-	return needs
-}
-
-// LeftOut reports whether Select has left out a phase.
-func (f *File) LeftOut(phase string) bool {
-	return !slices.ContainsFunc(f.Phases, func(p Phase) bool { return p.Name == phase })
-}
-
-// LeftOutputs are the outputs of phases that Select has left out and that some phase of f waits for.
-func (f *File) LeftOutputs() (list []StepOutput) {
-	upstream := f.Upstream()
-	waited := map[string]bool{}
-	for _, phase := range f.Phases {
-		for _, before := range upstream[phase.Name] {
-			waited[before] = f.LeftOut(before)
-		}
-	}
-	for _, phase := range f.all().Phases {
-		for _, step := range phase.Steps {
-			if waited[phase.Name] && step.Output != NoOutput {
-				list = append(list, StepOutput{phase.Name, step.Name, step.Output})
-			}
-		}
-	}
-	return list
-}
-
-// Fingerprint is a short text that differs between files of which a run of one cannot take the outputs of the other
-// for its own: when their phases hang together in another way (see orchestrator.Plan.Fingerprint), or their steps
-// declare other outputs. It is that of the whole file.
-func (f *File) Fingerprint() string {
-	plan, err := f.all().Pipeline().Plan()
-	if err != nil {
-		panic(err) // Parse has validated the same pipeline
-	}
-	hash := sha256.New()
-	fmt.Fprintf(hash, "%q\n", plan.Fingerprint())
-	for _, phase := range f.all().Phases {
-		for _, step := range phase.Steps {
-			if step.Output != NoOutput {
-				fmt.Fprintf(hash, "%q %q %q\n", phase.Name, step.Name, step.Output)
-			}
-		}
-	}
-	return hex.EncodeToString(hash.Sum(nil)[:16])
 }

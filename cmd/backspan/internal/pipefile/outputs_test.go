@@ -91,3 +91,40 @@ func TestUpstream(t *testing.T) {
 		}
 	}
 }
+
+// What can be taken from another run of the same file, and what cannot.
+func TestFingerprint(t *testing.T) {
+	file := func(text string) *File {
+		t.Helper()
+		f, err := Parse("f", []byte(head+text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	const a, b = "  - {name: a, steps: [{name: s, run: x, output: text}]}\n", "  - {name: b, steps: [{name: t, run: y}]}\n"
+	want := file(a + b).Fingerprint()
+	for _, c := range []struct {
+		what, text string
+		same       bool
+	}{
+		{"another command", strings.ReplaceAll(a+b, "run: y", "run: z"), true},
+		{"another policy", strings.ReplaceAll(a+b, "run: y", "run: y, retry: {max_retries: 1}"), true},
+		{"one step more", strings.ReplaceAll(a+b, "run: y}", "run: y}, {name: u, run: x}"), true},
+		{"one phase more", a + b + one("c", ""), false},
+		{"another order", b + a, false},
+		{"another kind of output", strings.ReplaceAll(a+b, "text", "json"), false},
+		{"another output", strings.ReplaceAll(a+b, "run: y", "run: y, output: json"), false},
+	} {
+		if got := file(c.text).Fingerprint(); (got == want) != c.same {
+			t.Errorf("%s: %s and %s, want the same: %v", c.what, got, want, c.same)
+		}
+	}
+	part, err := file(a+b).Select([]string{"b"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := part.Fingerprint(); got != want {
+		t.Errorf("of a part: %s, want that of the whole file, %s", got, want)
+	}
+}

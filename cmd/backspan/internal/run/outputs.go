@@ -47,11 +47,12 @@ func hashOf(values map[string]string) string {
 	if len(values) == 0 {
 		return ""
 	}
-	hash := sha256.New()
+	var text strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		fmt.Fprintf(hash, "%q %q\n", name, values[name])
+		fmt.Fprintf(&text, "%q %q\n", name, values[name])
 	}
-	return hex.EncodeToString(hash.Sum(nil)[:16])
+	sum := sha256.Sum256([]byte(text.String()))
+	return hex.EncodeToString(sum[:16])
 }
 
 // storeOf is where the outputs of runs are kept: beside the event log.

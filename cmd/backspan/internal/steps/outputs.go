@@ -14,11 +14,11 @@ import (
 )
 
 // produced is what a phase has produced so far: the latest output of each of its steps that succeeded, in whichever of
-// the phase's tries that was, and where its last try ended.
+// the phase's tries that was, and what went wrong in its last try.
 type produced struct {
 	outputs map[string]*output // by step
-	stopped string             // the step that ended the last try; empty while it runs, and when all succeeded
-	how     string             // how that step ended
+	wrong   map[string]string  // by step that did not succeed: how it ended
+	stopped string             // the last of these
 }
 
 // json is the result of a phase: the outputs of its steps by their names; nil when there are none.
@@ -40,7 +40,7 @@ func (p *phaseRun) begin() {
 	if p.produced[p.phase.Name] == nil {
 		p.produced[p.phase.Name] = &produced{outputs: map[string]*output{}}
 	}
-	p.produced[p.phase.Name].stopped = ""
+	p.produced[p.phase.Name].wrong, p.produced[p.phase.Name].stopped = map[string]string{}, ""
 }
 
 // succeeded notes that a try of the phase succeeded with these outputs, and returns the phase's result.
@@ -56,19 +56,23 @@ func (p *phaseRun) ended(ctx context.Context, step string, out *output, err erro
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	phase := p.produced[p.phase.Name]
-	switch {
-	case err == nil && out != nil:
-		phase.outputs[step] = out
-		if p.OnOutput != nil {
-			p.OnOutput(p.phase.Name, step, out.json)
+	if err == nil {
+		if out != nil {
+			phase.outputs[step] = out
+			if p.OnOutput != nil {
+				p.OnOutput(p.phase.Name, step, out.json)
+			}
 		}
-	case err == nil:
+		return
+	}
+	phase.stopped = step
+	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
-		phase.stopped, phase.how = step, "was cancelled"
+		phase.wrong[step] = "was cancelled"
 	case ctx.Err() != nil:
-		phase.stopped, phase.how = step, "ran out of time"
+		phase.wrong[step] = "ran out of time"
 	default:
-		phase.stopped, phase.how = step, "failed"
+		phase.wrong[step] = "failed"
 	}
 }
 
@@ -184,10 +188,10 @@ func (p *phaseRun) why(name string, dryRun bool) string {
 		return fmt.Sprintf("phase %q is left out, and the output was not taken from another run", output.Phase)
 	case made == nil:
 		return fmt.Sprintf("phase %q was skipped", output.Phase)
-	case made.stopped == output.Step:
-		return step + " " + made.how
+	case made.wrong[output.Step] != "":
+		return step + " " + made.wrong[output.Step]
 	case made.stopped != "":
-		return fmt.Sprintf("%s did not run: step %q %s before it", step, made.stopped, made.how)
+		return fmt.Sprintf("%s did not run: step %q %s before it", step, made.stopped, made.wrong[made.stopped])
 	default:
 		return step + " comes later"
 	}

@@ -51,6 +51,9 @@ func (p *phaseRun) fallback() orchestrator.PhaseFunc {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		made := p.produced[p.phase.Name]
+		if made == nil { // its steps ran in another process
+			return nil, nil
+		}
 		return maps.Clone(made.outputs), made.json()
 	})
 }
