@@ -26,6 +26,7 @@ const (
 	TypeAttempt       = "autocorrect_attempt"   // an operation's attempt failed
 	TypeRecovered     = "autocorrect_recovered" // an attempt succeeded after failed ones
 	TypeStopped       = "autocorrect_stopped"   // an operation ended after its last attempt had: in a wait, or by a panic
+	TypeSkipped       = "operation_skipped"     // an operation had nothing to do: a step of run with one of its skip_codes
 	TypePhaseFailed   = "phase_attempt_failed"  // a phase's first try failed
 	TypeRecovery      = "recovery_attempt"      // a recovery attempt of a phase ended
 	TypeFallback      = "fallback_attempt"      // the fallback of a phase ended; it is no recovery
@@ -64,6 +65,7 @@ const (
 	KeyAfter            = "after"            // failed attempts: seconds that the server asked to wait, if it did
 	KeyRecoveryMessage  = "recovery_message"
 	KeyRecoveryAttempts = "recovery_attempts" // phase_end: how many there were, without the fallback
+	KeyAllowed          = "allowed"           // true when what failed was allowed to, so that it fails nothing else
 	KeyFallback         = "fallback"          // phase_end: true when the fallback's result is the phase's
 	KeySeconds          = "seconds"           // operation_tally: how long was counted, up to the record's time
 	KeySuccesses        = "successes"         // operation_tally: how many succeeded at their first attempt

@@ -7,14 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/backspan/backspan/internal/boundtext"
 	"github.com/backspan/backspan/internal/decide"
 	"github.com/backspan/backspan/internal/scope"
+	"github.com/backspan/backspan/internal/semconv"
 	"github.com/backspan/backspan/orchestrator/engine"
 	"github.com/backspan/backspan/retry"
 )
@@ -82,6 +85,7 @@ type attempt struct {
 
 	// Of the goroutine that calls the function.
 	output   json.RawMessage
+	skip     string // why there was nothing to do; empty when there was
 	err      error
 	panicked *panicError
 	returned bool
@@ -154,6 +158,9 @@ func (a *attempt) call(ctx context.Context) (json.RawMessage, error) {
 		return nil, retry.Permanent(fmt.Errorf("phase %q has no function for this task", phase.Name))
 	}
 	result, err := function(ctx, a.input())
+	if a.skips(err) {
+		return nil, nil
+	}
 	if err != nil || result == nil {
 		return nil, err
 	}
@@ -171,6 +178,20 @@ func (a *attempt) call(ctx context.Context) (json.RawMessage, error) {
 	return output, nil
 }
 
+// skips reports whether err is one of Skip, and keeps its reason.
+func (a *attempt) skips(err error) bool {
+	defer func() { _ = recover() }() // Unwrap of a nil pointer
+	semconv.Walk(err, func(err error) bool {
+		skip, ok := err.(*skipError) //nolint:errorlint // Walk unwraps
+		if ok {
+			reason := cmp.Or(strings.TrimSpace(valid(skip.reason)), "there was nothing to do")
+			a.skip = boundtext.Of(reason, nil, boundtext.MaxPhaseReason)
+		}
+		return ok
+	})
+	return a.skip != ""
+}
+
 func (a *attempt) unknown() error {
 	return retry.Permanent(fmt.Errorf("pipeline %q has no phase %q", a.plan.pipeline.Name, a.task.Phase))
 }
@@ -182,6 +203,9 @@ func (a *attempt) input() Input {
 		Attempt:        a.task.Attempt,
 		DryRun:         a.task.DryRun,
 		IdempotencyKey: idempotencyKey(a.task.RunID, a.plan.pipeline.Name, a.task.Phase),
+		RunStatus:      Status(a.task.RunStatus),
+		FailedPhase:    a.task.FailedPhase,
+		FailedError:    a.task.FailedError,
 		outputs:        a.task.Inputs,
 		reads:          func() []string { return a.plan.names(a.plan.reads[a.index]) },
 	}
@@ -207,6 +231,7 @@ func (a *attempt) settle(phase context.Context) {
 		return
 	}
 	d := a.done(a.err, a.output, phase.Err() != nil)
+	d.Skipped = a.skip
 	// Deferred, because the functions of a policy may panic too.
 	defer a.finish(phase, d, a.panicked)
 	if d.Err != nil {

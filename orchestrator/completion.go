@@ -51,6 +51,8 @@ func (l *loop) done(d *engine.Done) error {
 		return misfit("Done.Attempt", value, l.expected(i))
 	case d.Status != AttemptSuccess && d.Status != AttemptError:
 		return misfit("Done.Status", fmt.Sprintf("%q for %s", d.Status, value), AttemptSuccess+" or "+AttemptError)
+	case d.Status != AttemptSuccess && d.Skipped != "":
+		return misfit("Done.Skipped", fmt.Sprintf("%q for %s", d.Skipped, value), "empty after a failure")
 	case d.Decision.Retry && (d.Status == AttemptSuccess || d.Final || !s.task.Recovery):
 		const want = "false after a success, a Final, or a task without Recovery"
 		return misfit("Done.Decision.Retry", "true for "+value, want)

@@ -152,6 +152,12 @@ func (e *panicError) ErrorType() string {
 	return semconv.ErrorTypePanic
 }
 
+// skipError says that a phase has nothing to do; see Skip.
+type skipError struct{ reason string }
+
+func (e *skipError) Error() string     { return "skipped: " + e.reason }
+func (e *skipError) ErrorType() string { return "skipped" }
+
 // abandonedError is the error of an attempt whose call was abandoned.
 type abandonedError struct {
 	grace time.Duration

@@ -76,19 +76,25 @@ func (w *spanWriter) EndPhase(result PhaseResult, failure *retry.Error) {
 }
 
 // Fingerprint is a short text that differs between plans of which one cannot play back a history of the other: when
-// their name differs, or the phases' names, order, Needs, Uses or If, or which of them have a DryRun or a Fallback.
+// their name differs, or the phases' names, order, Needs, Uses, If, IfBegan or AllowFailure, or which of them have a
+// DryRun or a Fallback.
 // Policies, timeouts and the functions themselves may change, because what came of them is in the history. Options are
 // not in it.
 func (p *Plan) Fingerprint() string {
 	type phase struct {
 		Name             string
 		Needs, Reads     []int
+		Uses             []int
 		If               Condition
+		Began            int
+		AllowFailure     bool
 		DryRun, Fallback bool
 	}
 	phases := make([]phase, len(p.pipeline.Phases))
 	for i, f := range p.pipeline.Phases {
-		phases[i] = phase{f.Name, p.needs[i], p.reads[i], f.If, f.DryRun != nil, f.Fallback != nil}
+		phases[i] = phase{
+			f.Name, p.needs[i], p.reads[i], p.uses[i], f.If, p.began[i], f.AllowFailure, f.DryRun != nil, f.Fallback != nil,
+		}
 	}
 	text, err := json.Marshal(struct {
 		Name   string

@@ -27,6 +27,15 @@ type Input struct {
 	// a UUID.
 	IdempotencyKey string
 
+	// What went wrong before. It is told to phases whose condition is OnFailure or Always, and to fallbacks, whose own
+	// phase is the one that failed; it is empty for others.
+	//
+	// RunStatus is how the run has gone so far: Success, Failed or Cancelled. FailedPhase names the phase that failed or
+	// was cancelled first, and FailedError is its last error, at most 1,024 bytes of it. Of several such phases those
+	// that this one waits for come first. Failures that are allowed do not count.
+	RunStatus                Status
+	FailedPhase, FailedError string
+
 	outputs map[string]json.RawMessage
 	reads   func() []string // the phases that may be asked for
 }

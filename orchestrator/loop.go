@@ -21,7 +21,7 @@ func (p *Plan) Drive(d engine.Driver[PhaseResult], opts Options) (Report, error)
 	if err := opts.validate(); err != nil {
 		return Report{}, err
 	}
-	l := &loop{plan: p, driver: d, opts: opts, phases: make([]progress, len(p.order)), failed: -1}
+	l := &loop{plan: p, driver: d, opts: opts, phases: make([]progress, len(p.order))}
 	started := d.Now()
 	l.ready = make([]int, 0, len(p.order))
 	for i, n := range p.waits {
@@ -56,7 +56,7 @@ type loop struct {
 	phases []progress   // by index
 	ready  []int        // phases that wait for nothing any more; the first begins next
 	active int          // phases that have begun and not ended
-	failed int          // the first phase that failed; -1 while none has
+	failed []int        // phases that failed or were cancelled, in the order of their ends, without allowed failures
 	stop   *engine.Stop // set once the run's context has ended
 }
 
@@ -67,7 +67,8 @@ type progress struct {
 	waits   int         // for how many phases it still waits
 	started time.Time
 	tries   tries // until it ends
-	idle    bool  // it was skipped without anything having failed
+	began   bool
+	idle    bool // it was skipped without anything having failed that is not allowed to
 	result  PhaseResult
 	err     *retry.Error // nil unless it failed or was cancelled
 }
@@ -102,7 +103,7 @@ func (l *loop) begin() error {
 		l.ready = l.ready[1:]
 		l.active++
 		s := &l.phases[i]
-		s.started = l.driver.Now()
+		s.began, s.started = true, l.driver.Now()
 		l.driver.BeginPhase(l.name(i))
 		l.try(i, 0, 0)
 	}
@@ -120,7 +121,7 @@ func (l *loop) skip(i int) (reason string, skip bool) {
 	phase := &l.plan.pipeline.Phases[i]
 	if phase.If == OnSuccess {
 		for _, needed := range l.plan.needs[i] {
-			if r := &l.phases[needed].result; r.Status != Success && r.Reason != inDryRun {
+			if r := &l.phases[needed].result; !l.meets(i, needed) {
 				return fmt.Sprintf("it needs %q, which %s", r.Phase, was[r.Status]), true
 			}
 		}
@@ -128,14 +129,34 @@ func (l *loop) skip(i int) (reason string, skip bool) {
 	switch {
 	case l.stop != nil && !l.cleansUp(i):
 		return l.stop.String(), true
+	case l.held(i):
+		return fmt.Sprintf("%q did not begin", phase.IfBegan), true
 	case phase.If == OnFailure && !l.failedBefore(i):
 		return nothingFailed, true
-	case phase.If == OnSuccess && l.failed >= 0 && !l.opts.ContinueOnError:
-		return fmt.Sprintf("%q %s before it began", l.name(l.failed), was[l.phases[l.failed].result.Status]), true
+	case phase.If == OnSuccess && len(l.failed) > 0 && !l.opts.ContinueOnError:
+		return l.firstFailure() + " before it began", true
 	case l.opts.DryRun && phase.DryRun == nil:
 		return inDryRun, true
 	}
 	return "", false
+}
+
+// meets reports whether the end of phase j, which phase i needs, lets i begin.
+func (l *loop) meets(i, j int) bool {
+	r := &l.phases[j].result
+	return r.Status == Success || r.Reason == inDryRun || r.Allowed && !slices.Contains(l.plan.uses[i], j)
+}
+
+// held reports whether phase i may not begin because the phase of its IfBegan did not.
+func (l *loop) held(i int) bool {
+	j := l.plan.began[i]
+	return j >= 0 && !l.phases[j].began && l.phases[j].result.Reason != inDryRun
+}
+
+// firstFailure names the phase that failed first and says how: `"load" failed`.
+func (l *loop) firstFailure() string {
+	i := l.failed[0]
+	return fmt.Sprintf("%q %s", l.name(i), was[l.phases[i].result.Status])
 }
 
 // cleansUp reports whether phase i may begin although the run's context has ended.
@@ -147,29 +168,32 @@ func (l *loop) cleansUp(i int) bool {
 // without needs it reports whether anything has failed so far.
 func (l *loop) failedBefore(i int) bool {
 	if len(l.plan.needs[i]) == 0 {
-		return l.failed >= 0
+		return len(l.failed) > 0
 	}
-	return slices.ContainsFunc(l.plan.needs[i], func(j int) bool {
-		return l.phases[j].result.Status != Success && !l.phases[j].idle
-	})
+	return slices.ContainsFunc(l.plan.needs[i], func(j int) bool { return !l.phases[j].well() })
 }
 
-// idle reports whether phase i was skipped without anything having failed: in a dry run, because nothing failed
-// before, or because each phase that held it up was itself idle.
+// well reports whether a phase that has ended is no failure of the run.
+func (s *progress) well() bool { return s.result.Status == Success || s.idle || s.result.Allowed }
+
+// idle reports whether phase i was skipped without anything having failed that is not allowed to: in a dry run, because
+// nothing failed before, or because no phase that held it up was a failure itself.
 func (l *loop) idle(i int, reason string) (idle bool) {
 	if reason == inDryRun || reason == nothingFailed {
 		return true
 	}
-	for _, j := range l.plan.needs[i] {
-		switch r := &l.phases[j]; {
-		case r.result.Status == Success, r.result.Reason == inDryRun: // it did not hold phase i up
-		case !r.idle:
-			return false
-		default:
-			idle = true
+	if l.plan.pipeline.Phases[i].If == OnSuccess {
+		for _, j := range l.plan.needs[i] {
+			switch {
+			case l.meets(i, j): // it did not hold phase i up
+			case !l.phases[j].well():
+				return false
+			default:
+				idle = true
+			}
 		}
 	}
-	return idle && l.plan.pipeline.Phases[i].If == OnSuccess
+	return idle || l.held(i) && l.phases[l.plan.began[i]].well()
 }
 
 var was = map[Status]string{Failed: "failed", Skipped: "was skipped", Cancelled: "was cancelled"}
@@ -187,7 +211,51 @@ func (l *loop) start(i int, task engine.Task) {
 	task.Elapsed = l.driver.Now().Sub(s.started)
 	s.task = task
 	task.Inputs = l.inputs(i)
+	l.tellFailure(i, &task)
 	l.driver.StartAttempt(task)
+}
+
+// tellFailure tells a fallback, and a phase that begins also after failures, what failed.
+func (l *loop) tellFailure(i int, task *engine.Task) {
+	if !task.Fallback && l.plan.pipeline.Phases[i].If == OnSuccess {
+		return
+	}
+	status := Success
+	switch {
+	case l.stop != nil && !l.stop.Deadline:
+		status = Cancelled
+	case l.stop != nil || len(l.failed) > 0:
+		status = Failed
+	}
+	task.RunStatus = string(status)
+	var err error
+	switch {
+	case task.Fallback:
+		task.FailedPhase, err = task.Phase, l.phases[i].tries.err
+	case len(l.failed) > 0:
+		j := l.failureFor(i)
+		task.FailedPhase, err = l.name(j), l.phases[j].err.Err
+	default:
+		return
+	}
+	task.FailedError = boundtext.Of(errorText(err), err, boundtext.MaxOperation)
+}
+
+// failureFor is the failure that phase i is told of: the first one of those that it waits for, also through others, or
+// else the first one of all.
+func (l *loop) failureFor(i int) int {
+	before := map[int]bool{}
+	for open := slices.Clone(l.plan.needs[i]); len(open) > 0; {
+		j := open[len(open)-1]
+		if open = open[:len(open)-1]; !before[j] {
+			before[j] = true
+			open = append(open, l.plan.needs[j]...)
+		}
+	}
+	if at := slices.IndexFunc(l.failed, func(j int) bool { return before[j] }); at >= 0 {
+		return l.failed[at]
+	}
+	return l.failed[0]
 }
 
 // inputs collects the outputs that phase i reads.
@@ -224,6 +292,9 @@ func (l *loop) attempted(i int, d *engine.Done) {
 	s, next := &l.phases[i], d.Attempt+1
 	s.tries.add(d)
 	switch {
+	case d.Skipped != "":
+		s.idle = true
+		l.end(i, s.tries.result(Skipped, d.Skipped, nil), nil)
 	case d.Status == AttemptSuccess:
 		l.end(i, s.tries.result(Success, "", d.Output), nil)
 	case l.stop == nil && d.Decision.Retry:
@@ -247,11 +318,13 @@ func (l *loop) fallsBack(i int, d *engine.Done) bool {
 func (l *loop) giveUp(i int) {
 	s := &l.phases[i]
 	err := s.tries.failure(l.name(i), l.driver.Now().Sub(s.started), l.stop)
-	status := Failed
-	if s.tries.reason(l.stop) == engine.ReasonCancelled {
+	status, reason := Failed, s.tries.reason(l.stop)
+	if reason == engine.ReasonCancelled {
 		status = Cancelled
 	}
-	l.end(i, s.tries.result(status, s.tries.why(l.opts.EnableRecovery, l.stop), nil), err)
+	result := s.tries.result(status, s.tries.why(l.opts.EnableRecovery, l.stop), nil)
+	result.Allowed = status == Failed && l.plan.pipeline.Phases[i].AllowFailure && !endedBy(l.stop, reason)
+	l.end(i, result, err)
 }
 
 // end records the result of phase i and readies the phases that waited for it alone.
@@ -262,8 +335,8 @@ func (l *loop) end(i int, result PhaseResult, err *retry.Error) {
 	}
 	result.Phase = l.name(i)
 	s.state, s.task, s.tries, s.result, s.err = ended, engine.Task{}, tries{}, result, err
-	if err != nil && l.failed < 0 {
-		l.failed = i
+	if err != nil && !result.Allowed {
+		l.failed = append(l.failed, i)
 	}
 	l.driver.EndPhase(result, err)
 	for _, j := range l.plan.next[i] {
@@ -287,8 +360,8 @@ func (l *loop) report(started time.Time) (Report, error) {
 	for i := range l.phases {
 		s := &l.phases[i]
 		r.Phases[i] = s.result
-		well = well && (s.result.Status == Success || s.idle)
-		if s.err != nil {
+		well = well && s.well()
+		if s.err != nil && !s.result.Allowed {
 			failure.Phases = append(failure.Phases, s.err)
 		}
 	}
@@ -297,8 +370,8 @@ func (l *loop) report(started time.Time) (Report, error) {
 		return r, nil
 	}
 	r.Status = Failed
-	if l.failed >= 0 {
-		r.Reason = fmt.Sprintf("%q %s", l.name(l.failed), was[l.phases[l.failed].result.Status])
+	if len(l.failed) > 0 {
+		r.Reason = l.firstFailure()
 	}
 	if l.stop != nil {
 		failure.Cause = causeOf(l.stop)

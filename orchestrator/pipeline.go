@@ -11,7 +11,8 @@ import (
 
 // A PhaseFunc does the work of a phase. Its result is marshalled to JSON: that is what later phases read with
 // Input.Output and what the report shows. A result that does not marshal fails the phase for good; nil means that
-// there is none. It must return soon after ctx has ended: see Options.Grace.
+// there is none. An error from Skip says that there was nothing to do. It must return soon after ctx has ended: see
+// Options.Grace.
 //
 // It is called again when it failed, so what it does to the outside should bear repeating; Input.IdempotencyKey
 // helps. The goroutine it runs on is its own. A panic is a failed attempt, but only on that goroutine: one that it
@@ -45,6 +46,16 @@ type Phase struct {
 	// If says whether the phase begins, by how the phases that it waits for ended. The zero value is OnSuccess.
 	If Condition
 
+	// IfBegan names a phase: this one begins only if that one began, whatever became of it. Otherwise it is skipped.
+	// Beside Always it is for phases that clean up after another. The named phase must be one that ends before this one
+	// begins, as in Uses.
+	IfBegan string
+
+	// AllowFailure lets the phase fail without failing the run: PhaseResult.Allowed is then true, phases that need it
+	// begin as if it had succeeded, and those whose condition is OnFailure do not begin for it. A phase that has it in
+	// Uses is skipped all the same. It is of no account when the run was cancelled or its time was up.
+	AllowFailure bool
+
 	// Uses names the phases whose outputs this one reads with Input.Output. Only phases that end before this one
 	// begins can be named. A phase in Needs, and in a sequence the phase just before, need not be named again.
 	// A phase in Uses that did not succeed counts as one in Needs that did not succeed; see Condition.
@@ -70,6 +81,11 @@ type Phase struct {
 // whose time is up none begins, but for Always with Options.Cleanup.
 type Condition uint8
 
+// Skip returns an error with which a PhaseFunc says that there is nothing to do, and why. The phase is then Skipped,
+// which is no failure: it is neither tried again nor does it fall back, and phases that need it are skipped too. An
+// operation of package retry that returns it is not retried, but its span is that of a failure.
+func Skip(reason string) error { return retry.Permanent(&skipError{reason}) }
+
 // The conditions.
 const (
 	// OnSuccess begins when all that the phase needs succeeded, and, without Options.ContinueOnError, nothing failed.
@@ -92,8 +108,8 @@ type Options struct {
 	// 0 means no limit. When more could begin, those that have been ready longest do. A sequence is one at a time.
 	MaxParallel int
 
-	// ContinueOnError lets phases begin although another one failed, unless they need it. Without it none begins
-	// any more; those under way are left to end, recovery included.
+	// ContinueOnError lets phases begin although another one failed, unless they need it; in a sequence that is all of
+	// them. Without it none begins any more; those under way are left to end, recovery included.
 	ContinueOnError bool
 
 	// RunID is the run's id and the session.id of its spans. Empty means a new random UUID, also for a run within
@@ -118,8 +134,8 @@ const (
 )
 
 // Run runs the pipeline and returns when no phase is under way any more. The report is complete whenever the
-// pipeline and the options could be used at all. The error is nil if every phase succeeded (in a dry run: or was
-// skipped because there was nothing to do), a *FieldError if nothing was run because an input cannot be used, and
+// pipeline and the options could be used at all. The error is nil if every phase succeeded, was skipped because there
+// was nothing to do, or failed and was allowed to, a *FieldError if nothing was run because an input cannot be used, and
 // else an *Error.
 //
 // When ctx ends, the contexts of the phases under way end too, and the other phases are skipped; see

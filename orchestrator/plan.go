@@ -24,6 +24,8 @@ type Plan struct {
 	waits []int   // how many phases it waits for
 	needs [][]int // the phases that it cannot do without
 	reads [][]int // the phases whose outputs it gets
+	uses  [][]int // of those that it needs: the ones that it names in Uses
+	began []int   // the phase of its IfBegan; -1 for none
 }
 
 // Plan checks the pipeline and puts its phases in order. It calls none of its functions. The error is a *FieldError,
@@ -138,11 +140,20 @@ func (p *Plan) cycle(left []int) []string {
 	}
 }
 
-// linkUses resolves Uses, and refuses those that need not have ended when the phase begins.
+// linkUses resolves Uses and IfBegan, and refuses those that need not have ended when the phase begins.
 func (p *Plan) linkUses() error {
 	var check []use
 	read := make([]int, len(p.order)) // by phase: 1 + the last one known to read it
+	p.uses, p.began = make([][]int, len(p.order)), make([]int, len(p.order))
 	for i, phase := range p.pipeline.Phases {
+		if p.began[i] = -1; phase.IfBegan != "" {
+			began, err := p.lookUp(phase.Name, "IfBegan", phase.IfBegan)
+			if err != nil {
+				return err
+			}
+			p.began[i] = began
+			check = append(check, use{i, began, "IfBegan"})
+		}
 		for _, j := range p.reads[i] {
 			read[j] = i + 1
 		}
@@ -158,7 +169,8 @@ func (p *Plan) linkUses() error {
 			if !slices.Contains(p.needs[i], used) {
 				p.needs[i] = append(p.needs[i], used)
 			}
-			check = append(check, use{phase: i, used: used})
+			p.uses[i] = append(p.uses[i], used)
+			check = append(check, use{i, used, "Uses"})
 		}
 	}
 	for chunk := range slices.Chunk(check, 64) {
@@ -168,13 +180,17 @@ func (p *Plan) linkUses() error {
 			if p.sequence {
 				want = "a phase before it"
 			}
-			return &FieldError{Field: fieldOf(phase.Name, "Uses"), Value: fmt.Sprintf("%q", used.Name), Want: want}
+			return &FieldError{Field: fieldOf(phase.Name, chunk[bad].field), Value: fmt.Sprintf("%q", used.Name), Want: want}
 		}
 	}
 	return nil
 }
 
-type use struct{ phase, used int }
+// A use is a phase that the field of another one names.
+type use struct {
+	phase, used int
+	field       string
+}
 
 // notUpstream returns the first of at most 64 uses whose phase may begin before the used one has ended, or -1. All of
 // them share one walk over the graph, a bit each, so that checking stays linear as long as uses are few.

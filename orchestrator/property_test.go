@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -40,7 +41,9 @@ type scenario struct {
 
 	begun   atomic.Int32
 	most    atomic.Int32
+	called  []atomic.Bool
 	success []atomic.Bool
+	skips   []atomic.Bool // by phase: its last call returned Skip
 	wrong   atomic.Pointer[string]
 }
 
@@ -53,7 +56,10 @@ func newScenario(seed uint64) *scenario {
 
 // newGraph makes a graph of n phases that fail now and then.
 func newGraph(r *rand.Rand, n int) *scenario {
-	s := &scenario{takes: map[string][]time.Duration{}, success: make([]atomic.Bool, n), needs: make([][]int, n)}
+	s := &scenario{
+		takes: map[string][]time.Duration{}, needs: make([][]int, n),
+		called: make([]atomic.Bool, n), success: make([]atomic.Bool, n), skips: make([]atomic.Bool, n),
+	}
 	s.opts = orchestrator.Options{
 		EnableRecovery: r.IntN(4) > 0, ContinueOnError: r.IntN(2) > 0, DryRun: r.IntN(8) == 0, MaxParallel: r.IntN(5),
 	}
@@ -68,6 +74,12 @@ func newGraph(r *rand.Rand, n int) *scenario {
 		}
 		s.pipeline.Phases[i] = s.phase(r, i, s.needs[i])
 	}
+	for i, phase := range s.pipeline.Phases {
+		if len(phase.Needs) > 0 && r.IntN(4) == 0 {
+			s.pipeline.Phases[i].IfBegan = pick(r, phase.Needs...)
+		}
+		s.pipeline.Phases[i].AllowFailure = r.IntN(4) == 0
+	}
 	return s
 }
 
@@ -77,16 +89,12 @@ func (s *scenario) phase(r *rand.Rand, i int, needs []int) orchestrator.Phase {
 	for _, j := range needs {
 		p.Needs = append(p.Needs, name(j))
 	}
-	failures, permanent := r.IntN(3)*r.IntN(3), r.IntN(6) == 0
+	failures, permanent, skips := r.IntN(3)*r.IntN(3), r.IntN(6) == 0, r.IntN(6) == 0
 	for range 6 {
 		s.takes[p.Name] = append(s.takes[p.Name], time.Duration(1+r.Int64N(int64(3*time.Second))))
 	}
 	p.Run = func(ctx context.Context, in orchestrator.Input) (any, error) {
-		if p.If == orchestrator.OnSuccess {
-			s.begins(needs)
-		} else {
-			s.begins(nil)
-		}
+		s.begins(i, in, needs)
 		defer s.begun.Add(-1)
 		if elapse, ok := ctx.Value(meanwhile{}).(func()); ok {
 			elapse()
@@ -95,6 +103,10 @@ func (s *scenario) phase(r *rand.Rand, i int, needs []int) orchestrator.Phase {
 		}
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
+		}
+		if in.Attempt >= failures && skips {
+			s.skips[i].Store(true)
+			return nil, fmt.Errorf("the answer: %w", orchestrator.Skip("nothing to do"))
 		}
 		if in.Attempt >= failures {
 			s.success[i].Store(true)
@@ -121,8 +133,11 @@ func (s *scenario) phase(r *rand.Rand, i int, needs []int) orchestrator.Phase {
 	return p
 }
 
-// begins notes that an attempt begins, and what is wrong with that.
-func (s *scenario) begins(needs []int) {
+// begins notes that an attempt of phase i begins, and what is wrong with that.
+func (s *scenario) begins(i int, in orchestrator.Input, needs []int) {
+	s.called[i].Store(true)
+	s.skips[i].Store(false)
+	defer s.checkBegin(i, in, needs)
 	for {
 		now, most := s.begun.Load()+1, s.most.Load()
 		if now <= most || s.most.CompareAndSwap(most, now) {
@@ -130,11 +145,39 @@ func (s *scenario) begins(needs []int) {
 		}
 	}
 	s.begun.Add(1)
+}
+
+// checkBegin holds what must be true of phase i when a function of it is called.
+func (s *scenario) checkBegin(i int, in orchestrator.Input, needs []int) {
+	complain := func(format string, args ...any) {
+		text := fmt.Sprintf("p%d: ", i) + fmt.Sprintf(format, args...)
+		s.wrong.Store(&text)
+	}
+	phase := &s.pipeline.Phases[i]
+	inDryRun := func(j int) bool { return s.opts.DryRun && s.pipeline.Phases[j].DryRun == nil }
 	for _, j := range needs {
-		if !s.success[j].Load() && !(s.opts.DryRun && s.pipeline.Phases[j].DryRun == nil) {
-			text := fmt.Sprintf("a phase began before p%d, which it needs, succeeded", j)
-			s.wrong.Store(&text)
+		allowed := s.pipeline.Phases[j].AllowFailure && s.called[j].Load() && !s.skips[j].Load() &&
+			!slices.Contains(phase.Uses, s.pipeline.Phases[j].Name)
+		if phase.If == orchestrator.OnSuccess && !s.success[j].Load() && !inDryRun(j) && !allowed {
+			complain("it began before p%d, which it needs, succeeded", j)
 		}
+		if s.pipeline.Phases[j].Name == phase.IfBegan && !s.called[j].Load() && !inDryRun(j) && s.stop == 0 {
+			complain("it began although p%d did not", j)
+		}
+	}
+	told := in.RunStatus != "" || in.FailedPhase != "" || in.FailedError != ""
+	fallback := in.FailedPhase == in.Phase
+	switch {
+	case phase.If == orchestrator.OnSuccess && !fallback:
+		if told {
+			complain("it is told that %s failed", in.FailedPhase)
+		}
+	case in.RunStatus == "", in.RunStatus == success && in.FailedPhase != "" && !fallback:
+		complain("it is told that the run is %q, and that %q failed", in.RunStatus, in.FailedPhase)
+	case (in.FailedPhase == "") != (in.FailedError == ""):
+		complain("it is told that %q failed with %q", in.FailedPhase, in.FailedError)
+	case phase.If == orchestrator.OnFailure && !fallback && in.FailedPhase == "":
+		complain("it began without a failure")
 	}
 }
 
@@ -183,24 +226,34 @@ func (s *scenario) check(t *testing.T, report orchestrator.Report) {
 	if len(report.Phases) != len(s.pipeline.Phases) {
 		t.Fatalf("%d phases are reported, want %d", len(report.Phases), len(s.pipeline.Phases))
 	}
+	bad := false
 	for i, p := range report.Phases {
 		equal(t, "phase in the pipeline's order", p.Phase, s.pipeline.Phases[i].Name)
 		equal(t, p.Phase+" has a reason unless it is a success", p.Reason != "", p.Status != success)
 		equal(t, p.Phase+" succeeded", s.success[i].Load(), p.Status == success)
+		if s.skips[i].Load() && p.Status != cancelled && p.Status != failed { // or its time was up meanwhile
+			equal(t, p.Phase+" was skipped", p.Reason, "nothing to do")
+		}
+		equal(t, p.Phase+" was allowed to fail", p.Allowed, p.Allowed && s.pipeline.Phases[i].AllowFailure && p.Status == failed)
+		bad = bad || p.Status == cancelled || p.Status == failed && !p.Allowed
 		if r := p.Recovery; r != nil {
 			equal(t, p.Phase+"'s first error is kept", p.Error != "", true)
 			last := r.Attempts[len(r.Attempts)-1]
 			equal(t, p.Phase+"'s recovery", r.Success, last.Status == orchestrator.AttemptSuccess)
 		}
 		if f := p.Fallback; f != nil {
-			equal(t, p.Phase+" ended as its fallback", p.Status == success, f.Status == orchestrator.AttemptSuccess)
+			ended := p.Status == success || p.Status == skipped
+			equal(t, p.Phase+" ended as its fallback", ended, f.Status == orchestrator.AttemptSuccess)
 			equal(t, p.Phase+" recovered before its fallback", p.Recovery != nil && p.Recovery.Success, false)
 		}
+	}
+	if s.stop == 0 {
+		equal(t, "the run failed", report.Status == failed, bad)
 	}
 	for i := range s.wilds {
 		p := report.Phases[i]
 		tries := 0
-		if p.Status != skipped {
+		if p.Status != skipped || s.called[i].Load() {
 			tries = 1
 		}
 		if p.Recovery != nil {

@@ -16,7 +16,7 @@ type Status string
 const (
 	Success   Status = semconv.StatusSuccess   // also by recovery or fallback
 	Failed    Status = semconv.StatusFailed    // also when its time was up
-	Skipped   Status = semconv.StatusSkipped   // a phase that never began
+	Skipped   Status = semconv.StatusSkipped   // a phase that never began, or had nothing to do: see Skip
 	Cancelled Status = semconv.StatusCancelled // under way when the run was cancelled
 )
 
@@ -46,6 +46,7 @@ func (r Report) Phase(name string) (result PhaseResult, ok bool) {
 type PhaseResult struct {
 	Phase    string          `json:"phase"`
 	Status   Status          `json:"status"`
+	Allowed  bool            `json:"allowed,omitempty"`  // it failed, and its AllowFailure keeps that from failing the run
 	Result   json.RawMessage `json:"result,omitempty"`   // what the phase returned; absent when nil or not successful
 	Error    string          `json:"error,omitempty"`    // the first try's failure, kept also when recovered
 	Reason   string          `json:"reason,omitempty"`   // why it was not a success

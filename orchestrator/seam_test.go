@@ -43,6 +43,7 @@ func TestCompletionsThatDoNotFit(t *testing.T) {
 		{"no status", []string{`0 {"done":{"phase":"a"}}`}, `Completion.Done.Status is "" for attempt 0 of "a", want success or error`},
 		{"retried after a success", []string{`0 {"done":{"phase":"a","status":"success","decision":{"retry":true}}}`}, `Completion.Done.Decision.Retry is true for attempt 0 of "a", want false after a success, a Final, or a task without Recovery`},
 		{"retried although final", []string{`0 {"done":{"phase":"a","status":"error","final":true,"decision":{"retry":true}}}`}, `Completion.Done.Decision.Retry is true for attempt 0 of "a", want false after a success, a Final, or a task without Recovery`},
+		{"a failure skipped", []string{`0 {"done":{"phase":"a","status":"error","skipped":"x"}}`}, `Completion.Done.Skipped is "x" for attempt 0 of "a", want empty after a failure`},
 		{"a fallback retried", []string{spentA, `0 {"done":{"phase":"a","attempt":1,"fallback":true,"status":"error","decision":{"retry":true}}}`}, `Completion.Done.Decision.Retry is true for the fallback of "a", want false after a success, a Final, or a task without Recovery`},
 		{"a wait of less than nothing", []string{`0 {"done":{"phase":"a","status":"error","decision":{"retry":true,"delay":-1}}}`}, `Completion.Done.Decision.Delay is -1ns for attempt 0 of "a", want 0 or more`},
 		{"a timer of an unknown phase", []string{`0 {"timer":{"phase":"x","attempt":1}}`}, `Completion.Timer.Phase is "x", want a phase of pipeline "nightly"`},
@@ -306,6 +307,9 @@ func TestFingerprint(t *testing.T) {
 		{"Needs", func(p *orchestrator.Pipeline) { p.Phases[2].Needs = []string{"a"} }, false},
 		{"Uses", func(p *orchestrator.Pipeline) { p.Phases[2].Uses = []string{"a"} }, false},
 		{"If", func(p *orchestrator.Pipeline) { p.Phases[2].If = orchestrator.Always }, false},
+		{"IfBegan", func(p *orchestrator.Pipeline) { p.Phases[2].IfBegan = "a" }, false},
+		{"AllowFailure", func(p *orchestrator.Pipeline) { p.Phases[2].AllowFailure = true }, false},
+		{"Uses of what is needed", func(p *orchestrator.Pipeline) { p.Phases[2].Uses = []string{"b"} }, false},
 		{"DryRun", func(p *orchestrator.Pipeline) { p.Phases[2].DryRun = ok(1) }, false},
 		{"Fallback", func(p *orchestrator.Pipeline) { p.Phases[2].Fallback = ok(1) }, false},
 	} {

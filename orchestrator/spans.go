@@ -151,7 +151,10 @@ func (r *runSpans) endPhase(s phaseSpan, result PhaseResult, failure *retry.Erro
 	if s.span == nil {
 		return
 	}
-	attributes := append(make([]attribute.KeyValue, 0, 9), status)
+	attributes := append(make([]attribute.KeyValue, 0, 10), status)
+	if result.Allowed {
+		attributes = append(attributes, semconv.AllowedKey.Bool(true))
+	}
 	if result.Reason != "" {
 		reason := boundtext.Of(result.Reason, nil, boundtext.MaxPhaseReason)
 		attributes = append(attributes, semconv.PhaseReasonKey.String(reason))
@@ -165,7 +168,7 @@ func (r *runSpans) endPhase(s phaseSpan, result PhaseResult, failure *retry.Erro
 			semconv.RecoveryResultKey.String(recoveryText(&result)),
 		)
 	}
-	if f := result.Fallback; f != nil && f.Status == AttemptSuccess {
+	if result.Fallback != nil && result.Status == Success {
 		attributes = append(attributes, semconv.PhaseFallbackKey.Bool(true))
 	}
 	defer recoverTracing()

@@ -30,6 +30,7 @@ const (
 	lags   // ignores its context, and then fails
 	nested // retries an operation of its own, which fails
 	isLarge
+	skips
 	acts
 )
 
@@ -54,10 +55,7 @@ func (s *scenario) wild(r *rand.Rand, i int, needs []int) {
 		w.acts = append(w.acts, a)
 	}
 	p.Run = func(ctx context.Context, in orchestrator.Input) (any, error) {
-		if p.If != orchestrator.OnSuccess {
-			needs = nil
-		}
-		s.begins(needs)
+		s.begins(i, in, needs)
 		return s.wildCall(ctx, in, i)
 	}
 	if r.IntN(2) == 0 {
@@ -134,6 +132,9 @@ func (s *scenario) wildCall(ctx context.Context, in orchestrator.Input, i int) (
 		return nil, retry.After(takes, err)
 	case panics:
 		panic(err)
+	case skips:
+		s.skips[i].Store(true)
+		return nil, orchestrator.Skip("nothing to do")
 	case exits:
 		runtime.Goexit()
 	case nested:

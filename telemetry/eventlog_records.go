@@ -22,8 +22,10 @@ type seen struct {
 	delay, nextDelay, after                                             float64
 	hasNext, limited                                                    bool // nextDelay and maxRetries are known
 	dryRun                                                              bool
-	recovered                                                           bool // a recovery was attempted
-	fellBack                                                            bool // the result is the fallback's
+	allowed                                                             bool   // it may fail
+	skipped                                                             string // why it had nothing to do
+	recovered                                                           bool   // a recovery was attempted
+	fellBack                                                            bool   // the result is the fallback's
 	recoveryMessage                                                     string
 	recoveryAttempts                                                    int64
 }
@@ -43,6 +45,8 @@ func uneventful(attributes []attribute.KeyValue) bool {
 			first = kv.Value.AsInt64() == 1
 		case semconv.ResultKey:
 			return kind == semconv.KindAttempt && first && kv.Value.AsString() == semconv.ResultSuccess
+		case semconv.SkippedKey:
+			return false
 		case semconv.OutcomeKey:
 			outcome := kv.Value.AsString()
 			return kind == semconv.KindOperation && !mayStop(outcome)
@@ -79,6 +83,10 @@ func (s *seen) attribute(kv *attribute.KeyValue) {
 		s.pipeline = kv.Value.AsString()
 	case semconv.RunDryRunKey:
 		s.dryRun = kv.Value.AsBool()
+	case semconv.AllowedKey:
+		s.allowed = kv.Value.AsBool()
+	case semconv.SkippedKey:
+		s.skipped = kv.Value.AsString()
 	case semconv.ErrorTypeKey:
 		s.errorType = kv.Value.AsString()
 	case semconv.MaxRetriesKey:
@@ -149,13 +157,16 @@ func (l *EventLog) attempt(span sdktrace.ReadOnlySpan, s *seen, kind, failed, su
 		d.Message = succeeded
 	} else {
 		d.Level = events.LevelError
-		if s.result == semconv.ResultRetrying {
+		if s.result == semconv.ResultRetrying || s.allowed {
 			d.Level = events.LevelWarning
 		}
 		text = d.failure(failed, cmp.Or(s.operation, s.phase), span, s)
 	}
 	d.add(events.String(events.KeyResult, s.result))
 	d.text(events.KeyOutcome, s.outcome)
+	if s.allowed && s.result == semconv.ResultFailed {
+		d.add(events.Bool(events.KeyAllowed, true))
+	}
 	d.text(events.KeyOperation, s.operation)
 	d.text(events.KeyError, text)
 	d.text(events.KeyErrorType, s.errorType)
@@ -212,6 +223,10 @@ func mayStop(outcome string) bool {
 // operationEnded writes an operation that ended after its last attempt had: what that says of itself, "retrying" most
 // often, is not how the operation ended, and no other record says so.
 func (l *EventLog) operationEnded(span sdktrace.ReadOnlySpan, s *seen) {
+	if s.skipped != "" {
+		l.operationSkipped(span, s)
+		return
+	}
 	result := s.outcome
 	switch {
 	case !mayStop(s.outcome):
@@ -232,6 +247,15 @@ func (l *EventLog) operationEnded(span sdktrace.ReadOnlySpan, s *seen) {
 		events.String(events.KeyOperation, s.operation))
 	d.text(events.KeyError, text)
 	d.text(events.KeyErrorType, s.errorType)
+	l.write(d)
+}
+
+// operationSkipped writes an operation that had nothing to do.
+func (l *EventLog) operationSkipped(span sdktrace.ReadOnlySpan, s *seen) {
+	d := s.draft(span, events.TypeSkipped)
+	d.Message = "Operation " + s.operation + " skipped: " + s.skipped
+	d.add(events.Int(events.KeyAttemptNumber, s.attempts), events.String(events.KeyReason, s.skipped),
+		events.String(events.KeyResult, semconv.StatusSkipped), events.String(events.KeyOperation, s.operation), duration(span))
 	l.write(d)
 }
 
@@ -291,14 +315,22 @@ func (l *EventLog) ended(span sdktrace.ReadOnlySpan, s *seen) {
 		d.Message += s.status
 	case s.status == semconv.StatusCancelled:
 		d.Message += text // "cancelled after 2 attempts: …"
+	case s.allowed:
+		d.Message += s.status + ", allowed: " + text
 	default:
 		d.Message += s.status + ": " + text
 	}
-	if status.Code == codes.Error || s.status == semconv.StatusFailed {
+	switch {
+	case s.allowed:
+		d.Level = events.LevelWarning
+	case status.Code == codes.Error || s.status == semconv.StatusFailed:
 		d.Level = events.LevelError
 	}
 	d.text(events.KeyReason, s.why)
 	d.add(events.String(events.KeyResult, s.status))
+	if s.allowed {
+		d.add(events.Bool(events.KeyAllowed, true))
+	}
 	d.text(events.KeyError, status.Description)
 	d.text(events.KeyErrorType, s.errorType)
 	d.add(duration(span))

@@ -94,6 +94,13 @@ const (
 	OutcomeAbandoned    = "abandoned" // phases only
 )
 
+// What a pipeline says of the end of a phase, or run of the step of a phase. A step is an operation; a skipped one ended
+// well as far as its retrying goes.
+const (
+	AllowedKey = attribute.Key("backspan.allowed") // phase or step that failed, a step's failed attempts: true if it may
+	SkippedKey = attribute.Key("backspan.skipped") // step: why there was nothing to do; of a phase PhaseReasonKey says it
+)
+
 // Attributes of phases and runs.
 const (
 	PhaseNameKey         = attribute.Key("phase.name")         // the phase and every Backspan span below it

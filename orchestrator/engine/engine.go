@@ -65,6 +65,10 @@ type Task struct {
 	Delay    time.Duration              `json:"delay,omitempty"`    // the wait before it, in nanoseconds
 	Elapsed  time.Duration              `json:"elapsed,omitempty"`  // since the phase began, in nanoseconds
 	Inputs   map[string]json.RawMessage `json:"inputs,omitempty"`   // by phase: the outputs that this one reads
+
+	RunStatus   string `json:"run_status,omitempty"` // as in orchestrator.Input, like the next two
+	FailedPhase string `json:"failed_phase,omitempty"`
+	FailedError string `json:"failed_error,omitempty"`
 }
 
 // A Wait is the time before a recovery attempt.
@@ -84,6 +88,7 @@ type Done struct {
 	Output    json.RawMessage `json:"output,omitempty"`
 	Error     string          `json:"error,omitempty"`
 	ErrorType string          `json:"error_type,omitempty"` // as error.type on the span
+	Skipped   string          `json:"skipped,omitempty"`    // after a success: why there was nothing to do
 	Decision  Decision        `json:"decision"`
 
 	// Final forbids another call of the phase, fallback included: the phase's context has ended, or its function was

@@ -33,7 +33,7 @@ type Condition struct {
 var (
 	Types = []string{
 		events.TypeAttempt, events.TypeRecovered, events.TypeStopped, events.TypePhaseFailed, events.TypeRecovery,
-		events.TypeFallback, events.TypePhaseStart, events.TypePhaseEnd, events.TypeRunStart, events.TypeRunEnd,
+		events.TypeFallback, events.TypeSkipped, events.TypePhaseStart, events.TypePhaseEnd, events.TypeRunStart, events.TypeRunEnd,
 		events.TypeTally, events.TypeEventsDropped,
 	}
 	Levels  = []string{events.LevelInfo, events.LevelWarning, events.LevelError}
@@ -81,7 +81,7 @@ var detailKeys = []string{
 	events.KeyAttemptNumber, events.KeyReason, events.KeyResult, events.KeyOutcome, events.KeyOperation,
 	events.KeyPipeline, events.KeyDryRun, events.KeyError, events.KeyErrorType, events.KeyDelay, events.KeyNextDelay,
 	events.KeyDuration, events.KeyMaxRetries, events.KeyDepth, events.KeyParentOperation, events.KeyAfter,
-	events.KeyRecoveryMessage, events.KeyRecoveryAttempts, events.KeyFallback, events.KeyCount,
+	events.KeyRecoveryMessage, events.KeyRecoveryAttempts, events.KeyFallback, events.KeyAllowed, events.KeyCount,
 	events.KeySeconds, events.KeySuccesses, events.KeyDurations,
 }
 

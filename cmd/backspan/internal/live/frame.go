@@ -134,8 +134,8 @@ func (f *frame) endedWords(l *term.Line, n *liveSpan) {
 	if said := f.plain(n.said(n.ended)); said != "" {
 		l.Add(waterfall.StyleOf(outcome), said+"  ")
 	}
-	if outcome != session.Skipped {
-		l.Add(term.Faint, text.Duration(n.ended.End.Sub(n.ended.Start)))
+	if took := n.ended.End.Sub(n.ended.Start); outcome != session.Skipped || took > 0 {
+		l.Add(term.Faint, text.Duration(took))
 	}
 }
 

@@ -81,7 +81,7 @@ func (n *liveSpan) said(s *session.Span) string {
 // reason is why n failed: of an operation that made its attempts, why the last one did.
 func (n *liveSpan) reason(s *session.Span) string {
 	switch s.Outcome() {
-	case session.Exhausted, session.Permanent, session.NotRetryable:
+	case session.Exhausted, session.Permanent, session.NotRetryable, session.Allowed:
 		if n.failure != "" {
 			return plainError(n.failure)
 		}

@@ -56,11 +56,13 @@ func details(sum *session.Summary) (list []string) {
 		list = append(list, fmt.Sprintf("%d of %s failed", o.Failures, text.Plural(o.Attempts, "attempt", "attempts")))
 	}
 	add(o.Ended[session.Recovered], "operation recovered", "operations recovered")
-	add(o.GaveUp-o.Ended[session.Cancelled], "operation gave up", "operations gave up")
+	add(o.GaveUp-o.Ended[session.Cancelled]-o.Ended[session.Allowed], "operation gave up", "operations gave up")
+	add(o.Ended[session.Allowed], "operation failed and was allowed to", "operations failed and were allowed to")
 	add(o.Ended[session.Cancelled], "operation was cancelled", "operations were cancelled")
 	add(phases[session.Recovered], "phase recovered", "phases recovered")
 	add(phases[session.FellBack], "phase fell back", "phases fell back")
 	add(phases[session.Failed], "phase failed", "phases failed")
+	add(phases[session.Allowed], "phase failed and was allowed to", "phases failed and were allowed to")
 	add(phases[session.Cancelled], "phase was cancelled", "phases were cancelled")
 	if len(list) > 0 {
 		add(phases[session.Skipped], "phase was skipped", "phases were skipped")

@@ -24,6 +24,7 @@ type event struct {
 	why                     string // runs and phases: why they did not end well
 	dryRun                  bool
 	recovery                string // phase_end: what became of it
+	allowed                 bool   // what failed was allowed to
 	fellBack                bool   // phase_end: its result is the fallback's
 	parent                  string // the operation around
 	number, recoveries      int
@@ -45,7 +46,7 @@ func eventOf(l *events.Line) event {
 		failure:   cmp.Or(text(events.KeyError), text(events.KeyReason)), // logs of other writers have no error
 		errorType: text(events.KeyErrorType), result: text(events.KeyResult), outcome: text(events.KeyOutcome),
 		why: text(events.KeyReason), dryRun: l.Detail(events.KeyDryRun).Is("true"), recovery: text(events.KeyRecoveryMessage),
-		fellBack: l.Detail(events.KeyFallback).Is("true"), number: whole(number(events.KeyAttemptNumber)),
+		allowed: l.Detail(events.KeyAllowed).Is("true"), fellBack: l.Detail(events.KeyFallback).Is("true"), number: whole(number(events.KeyAttemptNumber)),
 		parent: text(events.KeyParentOperation), retries: number(events.KeyMaxRetries), depth: number(events.KeyDepth),
 		recoveries: whole(number(events.KeyRecoveryAttempts)), delay: number(events.KeyDelay),
 		next: number(events.KeyNextDelay), took: number(events.KeyDuration), lost: number(events.KeyCount),

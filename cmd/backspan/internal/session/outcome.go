@@ -1,6 +1,8 @@
 package session
 
 import (
+	"cmp"
+
 	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/internal/semconv"
 )
@@ -23,6 +25,7 @@ const (
 	Panicked     Outcome = semconv.OutcomePanic
 	Cancelled    Outcome = semconv.OutcomeCancelled
 	Failed       Outcome = semconv.StatusFailed
+	Allowed      Outcome = "allowed"              // a phase or a step that failed, which it may
 	Retried      Outcome = semconv.ResultRetrying // a try that failed and was followed by another
 	Skipped      Outcome = semconv.StatusSkipped
 	Unended      Outcome = "open" // it has not ended, or its end was not recorded
@@ -31,14 +34,14 @@ const (
 // Outcomes are all of them, in the order in which they are listed.
 var Outcomes = [...]Outcome{
 	Succeeded, DryRun, Recovered, FellBack, Exhausted, Permanent, NotRetryable, RetryLater, Deadline, Budget, Panicked,
-	Cancelled, Failed, Retried, Skipped, Unended,
+	Cancelled, Failed, Allowed, Retried, Skipped, Unended,
 }
 
 var words = map[Outcome]string{
 	Succeeded: "succeeded", DryRun: "dry run", Recovered: "recovered", FellBack: "fell back", Exhausted: "exhausted",
 	Permanent: "permanent", NotRetryable: "not retryable", RetryLater: "told to retry later",
 	Deadline: "out of time", Budget: "budget spent", Panicked: "panicked", Cancelled: "cancelled", Failed: "failed",
-	Retried: "failed, retried", Skipped: "skipped", Unended: "not ended",
+	Allowed: "failed, allowed", Retried: "failed, retried", Skipped: "skipped", Unended: "not ended",
 }
 
 // Word is o as people read it.
@@ -53,12 +56,17 @@ func (s *Span) Outcome() Outcome {
 	switch s.Kind {
 	case semconv.KindOperation:
 		o = Outcome(s.Text(semconv.OutcomeKey))
+		if s.Text(semconv.SkippedKey) != "" {
+			o = Skipped
+		}
 	case semconv.KindAttempt, semconv.KindRecovery, semconv.KindFallback:
 		o = Outcome(s.Text(semconv.ResultKey))
 	case semconv.KindRun:
 		o = dryRunOr(Outcome(s.Text(semconv.RunStatusKey)), s.Flag(semconv.RunDryRunKey))
 	case semconv.KindPhase:
 		switch {
+		case s.Text(semconv.PhaseStatusKey) == semconv.StatusSkipped:
+			o = Skipped
 		case s.Flag(semconv.PhaseFallbackKey):
 			o = FellBack
 		case s.Flag(semconv.RecoverySuccessKey):
@@ -68,6 +76,8 @@ func (s *Span) Outcome() Outcome {
 		}
 	}
 	switch {
+	case s.Failed() && s.Flag(semconv.AllowedKey) && s.CanRetry():
+		return Allowed
 	case words[o] != "" && !(s.Failed() && (o == Succeeded || o == DryRun || o.Saved())):
 		return o
 	case s.Failed():
@@ -91,6 +101,10 @@ func dryRunOr(o Outcome, dry bool) Outcome {
 func (s *Span) Said(tries int) string {
 	o := s.Outcome()
 	switch {
+	case o == Skipped:
+		if why := cmp.Or(s.Text(semconv.PhaseReasonKey), s.Text(semconv.SkippedKey)); why != "" {
+			return o.Word() + ": " + text.Line(why)
+		}
 	case s.Kind == semconv.KindOperation && tries > 1:
 		return o.Word() + ", " + text.Plural(tries, "attempt", "attempts")
 	case s.Kind == semconv.KindPhase && tries > 1 && o == FellBack:
@@ -99,8 +113,6 @@ func (s *Span) Said(tries int) string {
 		return o.Word() + ", " + text.Plural(tries-1, "recovery", "recoveries")
 	case s.IsTry(), s.Kind == "", o == Succeeded:
 		return ""
-	case o == Skipped && s.Text(semconv.PhaseReasonKey) != "":
-		return o.Word() + ": " + text.Line(s.Text(semconv.PhaseReasonKey))
 	}
 	return o.Word()
 }

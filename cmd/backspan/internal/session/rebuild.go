@@ -24,6 +24,7 @@ type rebuilder struct {
 	runs    map[trace.TraceID]*rebuilt
 	phases  map[callKey]*rebuilt // the newest of a name
 	calls   map[callKey][]*rebuilt
+	newest  map[callKey]*rebuilt  // the operation of a name that began last
 	used    map[trace.SpanID]bool // ids of the events
 	lastID  uint64
 	unknown struct {
@@ -52,7 +53,8 @@ type callKey struct {
 func fromEvents(list []event) *Session {
 	b := &rebuilder{
 		byID: map[trace.SpanID]*rebuilt{}, runs: map[trace.TraceID]*rebuilt{},
-		phases: map[callKey]*rebuilt{}, calls: map[callKey][]*rebuilt{}, used: map[trace.SpanID]bool{},
+		phases: map[callKey]*rebuilt{}, calls: map[callKey][]*rebuilt{}, newest: map[callKey]*rebuilt{},
+		used: map[trace.SpanID]bool{},
 	}
 	// Processes that write side by side may write a little out of order.
 	slices.SortStableFunc(list, func(a, b event) int { return a.time.Compare(b.time) })
@@ -77,6 +79,8 @@ func (b *rebuilder) add(r *event) {
 		b.attempt(r)
 	case events.TypeStopped:
 		b.stopped(r)
+	case events.TypeSkipped:
+		b.skipped(r)
 	case events.TypeEventsDropped:
 		b.unknown.dropped += whole(r.lost)
 	}
@@ -155,7 +159,7 @@ func (b *rebuilder) phase(r *event) {
 	s.set(semconv.PhaseStatusKey.String(r.result))
 	if r.recovery != "" {
 		s.set(semconv.RecoveryAttemptedKey.Bool(true), semconv.RecoveryMessageKey.String(r.recovery),
-			semconv.RecoverySuccessKey.Bool(r.result == semconv.StatusSuccess && !r.fellBack),
+			semconv.RecoverySuccessKey.Bool(r.result != semconv.StatusFailed && r.result != semconv.StatusCancelled && !r.fellBack),
 			semconv.RecoveryAttemptsKey.Int(r.recoveries))
 	}
 	if r.fellBack {
@@ -173,7 +177,10 @@ func (s *rebuilt) end(r *event, why attribute.Key) {
 	if r.dryRun {
 		s.set(semconv.RunDryRunKey.Bool(true))
 	}
-	if r.bad {
+	if r.allowed {
+		s.set(semconv.AllowedKey.Bool(true))
+	}
+	if r.bad || r.allowed {
 		s.fail(r.failure)
 	}
 	if r.errorType != "" {
@@ -235,6 +242,9 @@ func (b *rebuilder) attempt(r *event) {
 			op.set(semconv.OutcomeKey.String(outcome))
 		}
 		op.set(semconv.ErrorTypeKey.String(r.errorType))
+		if r.allowed {
+			op.set(semconv.AllowedKey.Bool(true))
+		}
 	}
 }
 
@@ -250,6 +260,19 @@ func (s *rebuilt) around(r *event) {
 	if r.parent != "" {
 		s.set(semconv.ParentOpKey.String(r.parent))
 	}
+}
+
+// skipped is an operation that had nothing to do, as its only attempt found, or the last one of several.
+func (b *rebuilder) skipped(r *event) {
+	op := b.newest[callKey{r.trace, r.phase, r.operation}]
+	if op == nil || r.number < 2 || op.number != r.number {
+		op = b.operation(r, r.operation, r.span)
+		took, ok := seconds(r.took)
+		op.Start, op.Unbegun, op.number = r.time.Add(-took), !ok, r.number
+		op.set(semconv.OutcomeKey.String(semconv.OutcomeSuccess))
+	}
+	op.End, op.closed = r.time, true
+	op.set(semconv.SkippedKey.String(r.why))
 }
 
 // stopped is an operation that ended after its last attempt had: during a wait, or by a panic.
@@ -290,6 +313,7 @@ func (b *rebuilder) operation(r *event, name string, id trace.SpanID) *rebuilt {
 	op.set(semconv.OperationKey.String(name))
 	at := callKey{r.trace, r.phase, name}
 	b.calls[at] = append(b.calls[at], op)
+	b.newest[at] = op
 	return op
 }
 

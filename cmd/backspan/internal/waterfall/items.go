@@ -94,7 +94,7 @@ func itemOf(n *session.Node) *item {
 	}
 	if took, known := n.Lasted(); !known {
 		it.took = unknown
-	} else if outcome != session.Skipped {
+	} else if outcome != session.Skipped || took > 0 {
 		it.took = text.Duration(took)
 	}
 	if w := n.Wait; w != nil {
@@ -116,7 +116,7 @@ const unknown = "…"
 // barsOf are the bars of n's row: of an operation or phase, its tries and the waits between them.
 func barsOf(n *session.Node) (bars []bar) {
 	switch {
-	case n.Outcome() == session.Skipped:
+	case n.Outcome() == session.Skipped && !n.To.After(n.From): // it never began
 		return nil
 	case len(n.Tries) == 0:
 		return []bar{barOf(n)}
@@ -162,7 +162,7 @@ func Mark(s *session.Span) term.Mark {
 // StyleOf is how the words of an outcome are drawn.
 func StyleOf(o session.Outcome) term.Style {
 	switch {
-	case o.Saved(), o == session.Unended:
+	case o.Saved(), o == session.Unended, o == session.Allowed:
 		return term.Yellow
 	case o == session.Succeeded, o == session.Skipped, o == session.DryRun:
 		return term.Plain

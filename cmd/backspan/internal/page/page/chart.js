@@ -6,7 +6,7 @@ let chartWidth = 600; // pixels, measured
 
 // bars are the stretches of a row: of an operation or phase, its tries and the waits between them.
 function bars(r) {
-  if (r.state === 'skipped') return [];
+  if (r.state === 'skipped' && !r.took) return []; // it never began
   const tries = canRetry(r) ? r.children.filter(isTry) : [];
   if (folded.has(r) && tries.length === 0) return (r.deep ||= deepBars(r));
   if (tries.length === 0) return [...waitOf(r), ownBar(r)];

@@ -30,7 +30,7 @@ function rowElement(r) {
   const word = wanted.words.find((w) => r.error && r.error.toLowerCase().includes(w));
   if (said) what.append(el('span', 'said ' + r.state, said));
   if (error) what.append(el('bdi', 'error', ...marked(word ? excerpt(error, word) : shorten(error, letters(r, said)), wanted.words)));
-  const took = r.state === 'skipped' ? '' : r.open || r.unbegun ? '…' : duration(r.took);
+  const took = r.state === 'skipped' && !r.took ? '' : r.open || r.unbegun ? '…' : duration(r.took);
   const chart = el('div', 'chart');
   draw(chart, r);
   e.append(what, el('div', 'took', took), el('div', 'waited', r.waited ? duration(r.waited) : ''), chart);
