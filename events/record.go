@@ -63,6 +63,7 @@ const (
 	KeyDepth            = "depth"            // failed attempts, tallies: loops around the operation; an attempt has none for 0
 	KeyParentOperation  = "parent_operation" // failed attempts, tallies: the operation around, if there is one
 	KeyAfter            = "after"            // failed attempts: seconds that the server asked to wait, if it did
+	KeyCommand          = "command"          // attempts of backspan exec: what was run, masked, at most 128 bytes
 	KeyRecoveryMessage  = "recovery_message"
 	KeyRecoveryAttempts = "recovery_attempts" // phase_end: how many there were, without the fallback
 	KeyAllowed          = "allowed"           // true when what failed was allowed to, so that it fails nothing else

@@ -17,7 +17,7 @@ import (
 // seen is what the event log reads from a span's attributes.
 type seen struct {
 	kind, session, phase, operation, result, outcome, status, errorType string
-	parent, pipeline, why                                               string
+	parent, pipeline, why, command                                      string
 	attempt, attempts, maxRetries, depth                                int64
 	delay, nextDelay, after                                             float64
 	hasNext, limited                                                    bool // nextDelay and maxRetries are known
@@ -95,6 +95,8 @@ func (s *seen) attribute(kv *attribute.KeyValue) {
 		s.depth = kv.Value.AsInt64()
 	case semconv.ParentOpKey:
 		s.parent = kv.Value.AsString()
+	case semconv.ProcessCommandKey:
+		s.command = kv.Value.AsString()
 	case semconv.AfterKey:
 		s.after = kv.Value.AsFloat64()
 	case semconv.AttemptKey:
@@ -185,6 +187,7 @@ func (l *EventLog) attempt(span sdktrace.ReadOnlySpan, s *seen, kind, failed, su
 	if s.after > 0 {
 		d.add(events.Float(events.KeyAfter, s.after))
 	}
+	d.text(events.KeyCommand, s.command)
 	l.write(d)
 }
 

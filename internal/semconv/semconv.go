@@ -62,6 +62,7 @@ const (
 const (
 	ProcessPIDKey        = attribute.Key("process.pid")
 	ProcessExecutableKey = attribute.Key("process.executable.name")
+	ProcessCommandKey    = attribute.Key("process.command_line")    // of backspan exec: masked, at most 128 bytes
 	ProcessExitCodeKey   = attribute.Key("process.exit.code")       // int, as a shell shows it: 128+N after signal N
 	ProcessSignalKey     = attribute.Key("backspan.process.signal") // what ended it: SIGTERM; absent when nothing did
 )

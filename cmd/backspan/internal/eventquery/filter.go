@@ -81,8 +81,8 @@ var detailKeys = []string{
 	events.KeyAttemptNumber, events.KeyReason, events.KeyResult, events.KeyOutcome, events.KeyOperation,
 	events.KeyPipeline, events.KeyDryRun, events.KeyError, events.KeyErrorType, events.KeyDelay, events.KeyNextDelay,
 	events.KeyDuration, events.KeyMaxRetries, events.KeyDepth, events.KeyParentOperation, events.KeyAfter,
-	events.KeyRecoveryMessage, events.KeyRecoveryAttempts, events.KeyFallback, events.KeyAllowed, events.KeyCount,
-	events.KeySeconds, events.KeySuccesses, events.KeyDurations,
+	events.KeyCommand, events.KeyRecoveryMessage, events.KeyRecoveryAttempts, events.KeyFallback, events.KeyAllowed,
+	events.KeyCount, events.KeySeconds, events.KeySuccesses, events.KeyDurations,
 }
 
 // Keys are the keys that a Condition can name, sorted.

@@ -10,11 +10,15 @@ import (
 	"strconv"
 	"syscall"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/backspan/backspan/cmd/backspan/internal/child"
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/cmd/backspan/internal/command"
 	"github.com/backspan/backspan/cmd/backspan/internal/settings"
+	"github.com/backspan/backspan/internal/boundtext"
 	"github.com/backspan/backspan/internal/scope"
+	"github.com/backspan/backspan/internal/semconv"
 	"github.com/backspan/backspan/retry"
 )
 
@@ -90,6 +94,8 @@ func (x *execution) attempt(ctx context.Context) error {
 		own, cancel = context.WithDeadline(own, deadline)
 		defer cancel()
 	}
+	span := trace.SpanFromContext(ctx)
+	span.SetAttributes(semconv.ProcessCommandKey.String(x.commandLine()))
 	process, held, err := x.process(ctx)
 	if err != nil {
 		return x.fail(err)
@@ -111,6 +117,14 @@ func (x *execution) attempt(ctx context.Context) error {
 	}
 	x.asked = x.signals.ctx.Err() != nil
 	return failure
+}
+
+// maxCommandLine is how many bytes of the command line are on the spans: enough to tell one session from another.
+const maxCommandLine = 128
+
+// commandLine is what was typed, without what must not leave the process.
+func (x *execution) commandLine() string {
+	return boundtext.Of(x.tracing.mask(command.Line(x.args)), nil, maxCommandLine)
 }
 
 // fail keeps a failure of exec itself with the command's streams. Another attempt would meet it, too.

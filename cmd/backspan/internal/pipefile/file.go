@@ -3,8 +3,6 @@ package pipefile
 import (
 	"encoding/json"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/command"
@@ -94,24 +92,4 @@ func (c *Command) in(shell []string) {
 func (c Command) MarshalJSON() ([]byte, error) { return json.Marshal(c.Args) }
 
 // String is the command on one line, as a shell would take it.
-func (c Command) String() string {
-	words := make([]string, len(c.Args))
-	for i, word := range c.Args {
-		words[i] = quote(word)
-	}
-	return strings.Join(words, " ")
-}
-
-// quote puts quotes around a word that a shell would split or change. Line breaks and characters that cannot be seen
-// are written as in Go.
-func quote(word string) string {
-	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%+,-./:=@_"
-	switch {
-	case word != "" && strings.Trim(word, plain) == "":
-		return word
-	case strings.ContainsFunc(word, func(r rune) bool { return !strconv.IsPrint(r) }):
-		return "$" + strconv.Quote(word)
-	default:
-		return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-	}
-}
+func (c Command) String() string { return command.Line(c.Args) }

@@ -56,6 +56,7 @@ func (e *Entry) extend(l *events.Line) {
 type story struct {
 	pipeline          string
 	outer             string // the first operation that no other called
+	command           string // of it
 	calls, operations int    // operations that no other called, and all
 	open              int    // of all: those whose end has not been read yet
 	run, ended, saved Outcome
@@ -111,7 +112,7 @@ func (s *story) began(l *events.Line, nested bool) {
 		return
 	}
 	if s.calls++; s.outer == "" {
-		s.outer = operationOf(l)
+		s.outer, s.command = operationOf(l), l.Detail(events.KeyCommand).Text()
 	}
 }
 
@@ -142,7 +143,7 @@ func (s *story) endedAs(o Outcome, nested bool) {
 func (s *story) name() string {
 	var outer []string
 	if s.calls == 1 {
-		outer = []string{s.outer}
+		outer = []string{withCommand(s.outer, s.command)}
 	}
 	return nameOf(s.pipeline, outer, s.operations)
 }

@@ -364,6 +364,9 @@ func (b *rebuilder) endTry(of, try *rebuilt, r *event, n int) {
 	if r.delay >= 0 {
 		try.set(semconv.DelayKey.Float64(r.delay))
 	}
+	if r.command != "" {
+		try.set(semconv.ProcessCommandKey.String(r.command))
+	}
 	if result != semconv.ResultSuccess {
 		try.fail(r.failure)
 		if r.errorType != "" {

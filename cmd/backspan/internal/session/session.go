@@ -2,6 +2,8 @@ package session
 
 import (
 	"cmp"
+	"path"
+	"strings"
 	"time"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/text"
@@ -45,7 +47,7 @@ func (s *Session) Name() string {
 			run = cmp.Or(run, r.Name)
 			fallthrough
 		default:
-			ours = append(ours, r.Name)
+			ours = append(ours, withCommand(r.Name, r.command()))
 		}
 	}
 	for _, n := range flat(s.Roots) {
@@ -57,6 +59,29 @@ func (s *Session) Name() string {
 		ours = others
 	}
 	return nameOf(run, ours, operations)
+}
+
+// command is what an operation of exec ran; empty for others.
+func (n *Node) command() string {
+	for _, try := range n.Tries {
+		if line := try.Text(semconv.ProcessCommandKey); line != "" {
+			return line
+		}
+	}
+	return ""
+}
+
+// withCommand names an operation of exec by what it ran. The default name is the command's first word, without its
+// directory.
+func withCommand(operation, line string) string {
+	first, rest, _ := strings.Cut(line, " ")
+	switch {
+	case line == "":
+		return operation
+	case path.Base(first) == operation:
+		return strings.TrimSuffix(operation+" "+rest, " ")
+	}
+	return operation + ": " + line
 }
 
 // nameOf names a session: by its run, else by the only root, else by the number of its operations.
