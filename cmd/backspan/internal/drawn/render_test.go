@@ -177,6 +177,17 @@ func TestRenderFolds(t *testing.T) {
 	}
 }
 
+// Of what went well the slowest says most.
+func TestRenderFoldsKeepTheSlowest(t *testing.T) {
+	text := render(t, record(t, "phases"), waterfall.Options{})
+	for i := range 20 {
+		name := fmt.Sprintf("phase_%02d ", i)
+		if shown, want := strings.Contains(text, name), i == 4 || i == 11 || i == 15 || i == 19; shown != want {
+			t.Errorf("%s is shown: %t, want %t, in\n%s", name, shown, want, text)
+		}
+	}
+}
+
 func TestRenderNoFold(t *testing.T) {
 	text := render(t, record(t, "long"), waterfall.Options{Width: 120, MaxRows: waterfall.NoFold})
 	for _, want := range []string{"attempt 1 ", "attempt 25 ", "attempt 41 ", "attempt 42 "} {

@@ -127,6 +127,20 @@ var scenarios = map[string]func(context.Context, *engine){
 			}})
 		})
 	},
+	"phases": func(ctx context.Context, e *engine) {
+		e.run(ctx, "nightly", func(ctx context.Context) error {
+			for i := range 20 {
+				lasts := ms(20)
+				if i == 4 || i == 11 || i == 15 {
+					lasts = ms(300 + i)
+				}
+				if err := e.phase(ctx, fmt.Sprintf("phase_%02d", i), call{lasts: lasts}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	},
 	"fallback": func(ctx context.Context, e *engine) {
 		e.run(ctx, "demo", func(ctx context.Context) error {
 			f := scope.From(ctx)

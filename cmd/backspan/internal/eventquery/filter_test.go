@@ -141,7 +141,7 @@ func TestFiltersKnowEveryName(t *testing.T) {
 
 func TestParseConditionNamesWhatThereIs(t *testing.T) {
 	for text, want := range map[string]string{
-		"colour=red": `key "colour" is unknown, want one of after, allowed, attempt_number, count,`,
+		"colour=red": `key "colour" is unknown, want one of after, allowed, attempt_number, command, count,`,
 		"colour":     `"colour" is no key=value, want for example error_type=timeout`,
 		"=red":       `"=red" is no key=value`,
 		"":           `"" is no key=value`,

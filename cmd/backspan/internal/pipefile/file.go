@@ -20,6 +20,7 @@ type File struct {
 	Recovery command.Policy // for phases that do not say otherwise
 	Shell    []string       // what runs the texts of commands; empty: not said
 	Phases   []Phase
+	Hints    []Problem // what can be used, and is hardly meant
 
 	whole *File // the file that Select has made this one of; nil: this one is whole
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/backspan/backspan/orchestrator"
 )
 
-// Parse reads and checks the text of a pipeline file. The error is an *Error with all the problems that could be
+// Parse reads and checks the text of a pipeline file. What can be used and is hardly meant is in File.Hints. The error is an *Error with all the problems that could be
 // found, and name in front of each.
 func Parse(name string, text []byte) (*File, error) {
 	r := newReader()
@@ -18,6 +18,8 @@ func Parse(name string, text []byte) (*File, error) {
 	if len(r.problems) > 0 {
 		return nil, newError(name, r.problems)
 	}
+	r.hint(&file)
+	file.Hints = r.hints
 	file.inherit()
 	file.order()
 	// The orchestrator has the last word. It knows no lines, so the checks above should find all that it refuses.

@@ -25,6 +25,7 @@ const (
 type reader struct {
 	text     []byte // of the file
 	problems []Problem
+	hints    []Problem             // what can be used, and is hardly meant
 	nodes    map[string]*yaml.Node // by key, such as phases[0].name; of a variable, the node of its name
 }
 
@@ -37,11 +38,15 @@ func (r *reader) complainAt(key, format string, args ...any) {
 
 // complain adds a problem with key that stands at n.
 func (r *reader) complain(n *yaml.Node, key, format string, args ...any) {
+	r.problems = append(r.problems, problemOf(n, key, format, args...))
+}
+
+func problemOf(n *yaml.Node, key, format string, args ...any) Problem {
 	p := Problem{Key: key, Message: fmt.Sprintf(format, args...)}
 	if n != nil {
 		p.Line, p.Column = n.Line, n.Column
 	}
-	r.problems = append(r.problems, p)
+	return p
 }
 
 // document returns the only document of text; nil, and a problem, when it is not one.

@@ -197,19 +197,30 @@ func (o *Options) read(path string) (*pipefile.File, error) {
 	case err != nil:
 		return nil, cli.UsageError(err)
 	}
+	for _, hint := range file.Hints {
+		cli.Printf(o.Err, "%s%v\n", nameOf(path), hint)
+	}
 	return file, nil
+}
+
+// nameOf is what messages call the pipeline file at path.
+func nameOf(path string) string {
+	if path == "-" {
+		return "stdin"
+	}
+	return path
 }
 
 // parse reads the pipeline file at path, - for stdin.
 func parse(path string, stdin io.Reader) (*pipefile.File, error) {
-	name, dir, from := "stdin", "", stdin
+	name, dir, from := nameOf(path), "", stdin
 	if path != "-" {
 		opened, err := os.Open(path)
 		if err != nil {
 			return nil, err
 		}
 		defer opened.Close() //nolint:errcheck // it was only read
-		name, dir, from = path, filepath.Dir(path), opened
+		dir, from = filepath.Dir(path), opened
 	}
 	text, err := io.ReadAll(io.LimitReader(from, pipefile.MaxBytes+1))
 	if err != nil {

@@ -44,7 +44,7 @@ func eventOf(l *events.Line) event {
 	e := event{
 		session: l.Session().Text(), kind: l.Type().Text(), phase: l.Phase().Text(), bad: l.Level().Is(events.LevelError),
 		pipeline: text(events.KeyPipeline), operation: operationOf(l),
-		command: text(events.KeyCommand),
+		command:   text(events.KeyCommand),
 		failure:   cmp.Or(text(events.KeyError), text(events.KeyReason)), // logs of other writers have no error
 		errorType: text(events.KeyErrorType), result: text(events.KeyResult), outcome: text(events.KeyOutcome),
 		why: text(events.KeyReason), dryRun: l.Detail(events.KeyDryRun).Is("true"), recovery: text(events.KeyRecoveryMessage),

@@ -1,6 +1,7 @@
 package waterfall
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -15,8 +16,8 @@ const (
 	maxFine     = 4  // of those that went well, once some must go
 )
 
-// fold shortens items to limit rows, or to the fewest there can be: what went wrong stays, and of what is alike the
-// first and the last. A fold says what it stands for. The steps are tried in order until there are few enough.
+// fold shortens items to limit rows, or to the fewest there can be: what went wrong stays, and of what went well the
+// slowest and the last. A fold says what it stands for. The steps are tried in order until there are few enough.
 func fold(items []*item, limit int) []*item {
 	items = foldSiblings(items, maxSiblings)
 	siblings := func(n int) func() { return func() { items = foldSiblings(items, n) } }
@@ -101,7 +102,7 @@ func foldSiblings(items []*item, n int) []*item {
 }
 
 // choose picks the items to be shown, so that with a fold there are n: those that went wrong, the last one, and then
-// the first ones. Where folds stand between them there may be more.
+// the slowest. Where folds stand between them there may be more.
 func choose(items []*item, n int) []bool {
 	keep := make([]bool, len(items))
 	if len(items) <= n && (len(items) <= maxTries || !isTry(items[0])) {
@@ -136,10 +137,20 @@ func choose(items []*item, n int) []bool {
 	}
 	pick(last)
 	left = min(left, maxFine-1)
-	for i := range items {
+	for _, i := range slowest(items) {
 		pick(i)
 	}
 	return keep
+}
+
+// slowest are the indices of items, those that lasted longest first.
+func slowest(items []*item) []int {
+	order := make([]int, len(items))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(items[b].lasted, items[a].lasted) })
+	return order
 }
 
 func isTry(it *item) bool { return semconv.IsTry(it.kind) }

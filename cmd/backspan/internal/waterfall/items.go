@@ -20,6 +20,7 @@ type item struct {
 	bold     bool
 	note     note
 	took     string // "…" when it is not known
+	lasted   time.Duration
 	waited   time.Duration
 	bars     []bar
 	children []*item
@@ -95,7 +96,7 @@ func itemOf(n *session.Node) *item {
 	if took, known := n.Lasted(); !known {
 		it.took = unknown
 	} else if outcome != session.Skipped || took > 0 {
-		it.took = text.Duration(took)
+		it.took, it.lasted = text.Duration(took), took
 	}
 	if w := n.Wait; w != nil {
 		it.bars = append([]bar{waitBar(w)}, it.bars...)
