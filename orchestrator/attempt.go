@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -29,9 +30,9 @@ import (
 // with a cause that names it. The function runs on a goroutine of its own, so that a panic or runtime.Goexit ends only
 // the attempt. A function that runs for longer than limits.Grace after its context has ended is abandoned.
 //
-// The error is a *FieldError when ctx has no span context or limits cannot be used; nothing was called then.
+// The error is a *FieldError when ctx has no span context, or task or limits cannot be used; nothing was called then.
 func (p *Plan) Attempt(ctx context.Context, task engine.Task, limits engine.Limits) (engine.Done, error) {
-	if err := checkAttempt(ctx, limits); err != nil {
+	if err := checkAttempt(ctx, task, limits); err != nil {
 		return engine.Done{}, err
 	}
 	if i, known := p.index[task.Phase]; known && p.pipeline.Phases[i].Timeout > 0 {
@@ -48,7 +49,7 @@ func (p *Plan) Attempt(ctx context.Context, task engine.Task, limits engine.Limi
 }
 
 // checkAttempt returns a *FieldError for arguments of Attempt that cannot be used.
-func checkAttempt(ctx context.Context, limits engine.Limits) error {
+func checkAttempt(ctx context.Context, task engine.Task, limits engine.Limits) error {
 	switch {
 	case ctx == nil:
 		return &FieldError{Field: "ctx", Value: "nil", Want: "a context"}
@@ -57,6 +58,12 @@ func checkAttempt(ctx context.Context, limits engine.Limits) error {
 			Field: "ctx", Value: "without a span",
 			Want: "the phase's span, or its span context (see trace.ContextWithRemoteSpanContext)",
 		}
+	case task.Attempt < 0 || task.Attempt == math.MaxInt:
+		return &FieldError{Field: "Task.Attempt", Value: fmt.Sprint(task.Attempt), Want: "0 or more, as the loop counts"}
+	case task.Delay < 0:
+		return &FieldError{Field: "Task.Delay", Value: task.Delay.String(), Want: "0 or more"}
+	case task.Elapsed < 0:
+		return &FieldError{Field: "Task.Elapsed", Value: task.Elapsed.String(), Want: "0 or more"}
 	case limits.Grace < 0:
 		return &FieldError{Field: "Limits.Grace", Value: limits.Grace.String(), Want: "0 or more"}
 	case limits.MaxResult < 0:
@@ -261,7 +268,7 @@ func (a *attempt) tell(phase context.Context, d *engine.Done, took time.Duration
 		NextDelay:   d.Decision.Delay,
 	}
 	if d.Err != nil && !d.Decision.Retry {
-		told.Stop = reasonError(d.Decision.Reason)
+		told.Stop = reasons[d.Decision.Reason]
 	}
 	a.policy.AfterAttempt(phase, told)
 }

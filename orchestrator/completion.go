@@ -1,8 +1,12 @@
 package orchestrator
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 
+	"github.com/backspan/backspan/internal/decide"
 	"github.com/backspan/backspan/orchestrator/engine"
 )
 
@@ -33,10 +37,14 @@ func (l *loop) timer(w *engine.Wait) error {
 	switch s := &l.phases[i]; {
 	case !known:
 		return l.noPhase("Timer", w.Phase)
-	case s.state == ended: // the timer was started before
+	case s.late && s.state == ended: // the end of the run cut the wait short
+		s.late = false
 		return nil
 	case s.state != waiting || s.task.Attempt != w.Attempt:
 		return misfit("Timer.Attempt", attemptOf(w.Phase, w.Attempt, false), l.expected(i))
+	case s.task.Delay != w.Delay:
+		value := fmt.Sprintf("%v before %s", w.Delay, attemptOf(w.Phase, w.Attempt, false))
+		return misfit("Timer.Delay", value, fmt.Sprintf("%v, as decided", s.task.Delay))
 	}
 	l.try(i, w.Attempt, w.Delay)
 	return nil
@@ -44,23 +52,69 @@ func (l *loop) timer(w *engine.Wait) error {
 
 func (l *loop) done(d *engine.Done) error {
 	i, known := l.plan.index[d.Phase]
-	switch s, value := &l.phases[i], attemptOf(d.Phase, d.Attempt, d.Fallback); {
+	switch s := &l.phases[i]; {
 	case !known:
 		return l.noPhase("Done", d.Phase)
 	case s.state != trying || s.task.Attempt != d.Attempt || s.task.Fallback != d.Fallback:
-		return misfit("Done.Attempt", value, l.expected(i))
-	case d.Status != AttemptSuccess && d.Status != AttemptError:
-		return misfit("Done.Status", fmt.Sprintf("%q for %s", d.Status, value), AttemptSuccess+" or "+AttemptError)
-	case d.Status != AttemptSuccess && d.Skipped != "":
-		return misfit("Done.Skipped", fmt.Sprintf("%q for %s", d.Skipped, value), "empty after a failure")
-	case d.Decision.Retry && (d.Status == AttemptSuccess || d.Final || !s.task.Recovery):
-		const want = "false after a success, a Final, or a task without Recovery"
-		return misfit("Done.Decision.Retry", "true for "+value, want)
-	case d.Decision.Delay < 0:
-		return misfit("Done.Decision.Delay", fmt.Sprintf("%v for %s", d.Decision.Delay, value), "0 or more")
+		return misfit("Done.Attempt", attemptOf(d.Phase, d.Attempt, d.Fallback), l.expected(i))
+	}
+	for _, rule := range l.rules(i, d) {
+		if !rule.holds {
+			value := fmt.Sprintf("%v for %s", rule.value, attemptOf(d.Phase, d.Attempt, d.Fallback))
+			return misfit("Done."+rule.field, value, rule.want)
+		}
 	}
 	l.attempted(i, d)
 	return nil
+}
+
+// A rule is what must hold for a field of a Done.
+type rule struct {
+	field string
+	value any
+	want  string
+	holds bool
+}
+
+// rules are those for d, which ends the attempt of phase i that is under way: it says nothing that no attempt says.
+func (l *loop) rules(i int, d *engine.Done) []rule {
+	next, reason := &d.Decision, fmt.Sprintf("%q", d.Decision.Reason)
+	succeeded, failed := d.Status == AttemptSuccess, d.Status == AttemptError
+	last := failed && !next.Retry
+	retries := decide.RetriesLeft(l.plan.policies[i].MaxRetries, d.Attempt+1)
+	known := slices.Collect(maps.Keys(reasons))
+	slices.Sort(known)
+	cancellable := l.stop != nil || l.plan.pipeline.Phases[i].If == Always // which may have a context of its own
+	stopped := next.Reason == engine.ReasonCancelled || next.Reason == engine.ReasonDeadline
+	abandoned := next.Reason == engine.ReasonAbandoned
+	caused := stopped || next.Reason == engine.ReasonRetryLater
+	return []rule{
+		{"Status", fmt.Sprintf("%q", d.Status), AttemptSuccess + " or " + AttemptError, succeeded || failed},
+		{"Skipped", fmt.Sprintf("%q", d.Skipped), "empty after a failure", succeeded || d.Skipped == ""},
+		{
+			"Decision.Retry", next.Retry, "false after a success, a Final, or a task without Recovery",
+			!next.Retry || failed && !d.Final && l.phases[i].task.Recovery,
+		},
+		{"Decision.Retry", next.Retry, "false after the last of the policy's MaxRetries", !next.Retry || retries != 0},
+		{"Decision.Delay", next.Delay, "0 or more", next.Delay >= 0},
+		{"Decision.Delay", next.Delay, "0 when no attempt follows", next.Retry || next.Delay == 0},
+		{"Decision.Reason", reason, "none unless a failure is the last", last || next.Reason == ""},
+		{"Decision.Reason", reason, fmt.Sprintf("one of %q", known), !last || slices.Contains(known, next.Reason)},
+		{
+			"Decision.Reason", reason, "another one as long as the run has not been stopped",
+			next.Reason != engine.ReasonCancelled || cancellable,
+		},
+		{"Decision.Cause", fmt.Sprintf("%q", next.Cause), "none for reason " + reason, caused || next.Cause == ""},
+		{
+			"Final", d.Final, "true exactly when the phase's context has ended or its function was abandoned",
+			succeeded || stopped || d.Final == abandoned,
+		},
+		{"Error", fmt.Sprintf("%q", d.Error), "a text after a failure, and none after a success", failed == (d.Error != "")},
+		{"ErrorType", fmt.Sprintf("%q", d.ErrorType), "none after a success", failed || d.ErrorType == ""},
+		{"Output", fmt.Sprintf("%d bytes", len(d.Output)), "none after a failure", succeeded || d.Output == nil},
+		{"Output", fmt.Sprintf("%d bytes", len(d.Output)), "none with Skipped", d.Skipped == "" || d.Output == nil},
+		{"Output", fmt.Sprintf("%d bytes", len(d.Output)), "JSON", d.Output == nil || json.Valid(d.Output)},
+	}
 }
 
 func (l *loop) noPhase(field, name string) error {

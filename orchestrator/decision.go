@@ -1,7 +1,6 @@
 package orchestrator
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -126,10 +125,6 @@ var reasons = map[engine.Reason]error{
 	engine.ReasonDeadline:     retry.ErrDeadline,
 	engine.ReasonAbandoned:    ErrAbandoned,
 }
-
-// reasonError is the error for r. A name that is not known comes from a newer engine, and ends the
-// phase too.
-func reasonError(r engine.Reason) error { return cmp.Or(reasons[r], retry.ErrExhausted) }
 
 // reasonName is the name of err.
 func reasonName(err error) engine.Reason {

@@ -283,16 +283,6 @@ func TestTaskOfAnotherVersion(t *testing.T) {
 	}
 }
 
-// Reasons that this version does not know end the phase and nothing else.
-func TestReasonOfAnotherVersion(t *testing.T) {
-	p := pipeline(orchestrator.Phase{Name: "a", Run: ok(1)})
-	e := newEngine(t, p)
-	e.replay = []string{`0 {"done":{"phase":"a","status":"error","error":"x","decision":{"reason":"budget"}}}`, "end"}
-	report, err := e.plan.Drive(e, orchestrator.Options{RunID: "id", EnableRecovery: true})
-	equal(t, "statuses", statuses(report), "a=failed")
-	equal(t, "error", fmt.Sprint(err), `pipeline "nightly" failed: a: gave up after 1 attempt: x`)
-}
-
 // What was under way when the run stopped comes in late, in any order; no call of a phase may follow from it.
 func TestWhatComesAfterTheStop(t *testing.T) {
 	const (

@@ -78,8 +78,8 @@ func (w *spanWriter) EndPhase(result PhaseResult, failure *retry.Error) {
 // Fingerprint is a short text that differs between plans of which one cannot play back a history of the other: when
 // their name differs, or the phases' names, order, Needs, Uses, If, IfBegan or AllowFailure, or which of them have a
 // DryRun or a Fallback.
-// Policies, timeouts and the functions themselves may change, because what came of them is in the history. Options are
-// not in it.
+// Policies, timeouts and the functions themselves may change, because what came of them is in the history; but a
+// MaxRetries below the retries that are in it does not fit. Options are not in it.
 func (p *Plan) Fingerprint() string {
 	type phase struct {
 		Name             string

@@ -67,6 +67,7 @@ type progress struct {
 	waits   int         // for how many phases it still waits
 	started time.Time
 	tries   tries // until it ends
+	late    bool  // it ended in a wait, whose timer may still come
 	began   bool
 	idle    bool // it was skipped without anything having failed that is not allowed to
 	result  PhaseResult
@@ -208,7 +209,7 @@ func (l *loop) start(i int, task engine.Task) {
 	s := &l.phases[i]
 	s.state = trying
 	task.RunID, task.Phase, task.DryRun = l.opts.RunID, l.name(i), l.opts.DryRun
-	task.Elapsed = l.driver.Now().Sub(s.started)
+	task.Elapsed = max(0, l.driver.Now().Sub(s.started)) // a clock may be set back
 	s.task = task
 	task.Inputs = l.inputs(i)
 	l.tellFailure(i, &task)
@@ -298,7 +299,7 @@ func (l *loop) attempted(i int, d *engine.Done) {
 	case d.Status == AttemptSuccess:
 		l.end(i, s.tries.result(Success, "", d.Output), nil)
 	case l.stop == nil && d.Decision.Retry:
-		s.state, s.task.Attempt = waiting, next
+		s.state, s.task.Attempt, s.task.Delay = waiting, next, d.Decision.Delay
 		reason := boundtext.Of(d.Error, errorOf(d), boundtext.MaxEventReason)
 		l.driver.StartTimer(engine.Wait{Phase: l.name(i), Attempt: next, Delay: d.Decision.Delay, Reason: reason})
 	case l.fallsBack(i, d):
@@ -334,6 +335,7 @@ func (l *loop) end(i int, result PhaseResult, err *retry.Error) {
 		l.active--
 	}
 	result.Phase = l.name(i)
+	s.late = s.state == waiting
 	s.state, s.task, s.tries, s.result, s.err = ended, engine.Task{}, tries{}, result, err
 	if err != nil && !result.Allowed {
 		l.failed = append(l.failed, i)

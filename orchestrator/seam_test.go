@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -28,7 +29,10 @@ func TestCompletionsThatDoNotFit(t *testing.T) {
 		spentA  = `0 {"done":{"phase":"a","status":"error","error":"x","decision":{"reason":"exhausted"}}}`
 		stopped = `0 {"stop":{"cause":"SIGTERM"}}`
 	)
-	timer := func(attempt int) string { return fmt.Sprintf(`2 {"timer":{"phase":"a","attempt":%d}}`, attempt) }
+	timer := func(attempt int) string {
+		return fmt.Sprintf(`2 {"timer":{"phase":"a","attempt":%d,"delay":2000000000}}`, attempt)
+	}
+	lastA := func(rest string) []string { return []string{`0 {"done":{"phase":"a","status":"error",` + rest + `}}`} }
 	for _, c := range []struct {
 		name    string
 		history []string
@@ -46,6 +50,22 @@ func TestCompletionsThatDoNotFit(t *testing.T) {
 		{"a failure skipped", []string{`0 {"done":{"phase":"a","status":"error","skipped":"x"}}`}, `Completion.Done.Skipped is "x" for attempt 0 of "a", want empty after a failure`},
 		{"a fallback retried", []string{spentA, `0 {"done":{"phase":"a","attempt":1,"fallback":true,"status":"error","decision":{"retry":true}}}`}, `Completion.Done.Decision.Retry is true for the fallback of "a", want false after a success, a Final, or a task without Recovery`},
 		{"a wait of less than nothing", []string{`0 {"done":{"phase":"a","status":"error","decision":{"retry":true,"delay":-1}}}`}, `Completion.Done.Decision.Delay is -1ns for attempt 0 of "a", want 0 or more`},
+		{"a wait after the last attempt", lastA(`"error":"x","decision":{"reason":"exhausted","delay":1}`), `Completion.Done.Decision.Delay is 1ns for attempt 0 of "a", want 0 when no attempt follows`},
+		{"no reason", lastA(`"error":"x"`), `Completion.Done.Decision.Reason is "" for attempt 0 of "a", want one of ["abandoned" "cancelled" "deadline" "exhausted" "not_retryable" "permanent" "retry_later"]`},
+		{"an unknown reason", lastA(`"error":"x","decision":{"reason":"budget"}`), `Completion.Done.Decision.Reason is "budget" for attempt 0 of "a", want one of ["abandoned" "cancelled" "deadline" "exhausted" "not_retryable" "permanent" "retry_later"]`},
+		{"a reason to go on", lastA(`"error":"x","decision":{"retry":true,"reason":"exhausted"}`), `Completion.Done.Decision.Reason is "exhausted" for attempt 0 of "a", want none unless a failure is the last`},
+		{"a reason for a success", []string{`0 {"done":{"phase":"a","status":"success","decision":{"reason":"exhausted"}}}`}, `Completion.Done.Decision.Reason is "exhausted" for attempt 0 of "a", want none unless a failure is the last`},
+		{"cancelled by nobody", lastA(`"error":"x","decision":{"reason":"cancelled"}`), `Completion.Done.Decision.Reason is "cancelled" for attempt 0 of "a", want another one as long as the run has not been stopped`},
+		{"a cause without need", lastA(`"error":"x","decision":{"reason":"exhausted","cause":"y"}`), `Completion.Done.Decision.Cause is "y" for attempt 0 of "a", want none for reason "exhausted"`},
+		{"final without need", lastA(`"error":"x","final":true,"decision":{"reason":"exhausted"}`), `Completion.Done.Final is true for attempt 0 of "a", want true exactly when the phase's context has ended or its function was abandoned`},
+		{"abandoned, and not final", lastA(`"error":"x","decision":{"reason":"abandoned"}`), `Completion.Done.Final is false for attempt 0 of "a", want true exactly when the phase's context has ended or its function was abandoned`},
+		{"no error", lastA(`"decision":{"reason":"exhausted"}`), `Completion.Done.Error is "" for attempt 0 of "a", want a text after a failure, and none after a success`},
+		{"a success with an error", []string{`0 {"done":{"phase":"a","status":"success","error":"x"}}`}, `Completion.Done.Error is "x" for attempt 0 of "a", want a text after a failure, and none after a success`},
+		{"a success with a type of error", []string{`0 {"done":{"phase":"a","status":"success","error_type":"x"}}`}, `Completion.Done.ErrorType is "x" for attempt 0 of "a", want none after a success`},
+		{"a failure with a result", lastA(`"error":"x","output":1,"decision":{"reason":"exhausted"}`), `Completion.Done.Output is 1 bytes for attempt 0 of "a", want none after a failure`},
+		{"one retry too many", []string{retryA, timer(1), `2 {"done":{"phase":"a","attempt":1,"status":"error","error":"x","decision":{"retry":true}}}`}, `Completion.Done.Decision.Retry is true for attempt 1 of "a", want false after the last of the policy's MaxRetries`},
+		{"a timer of another length", []string{retryA, `2 {"timer":{"phase":"a","attempt":1,"delay":-356400000000000}}`}, `Completion.Timer.Delay is -99h0m0s before attempt 1 of "a", want 2s, as decided`},
+		{"a timer that was never started, of a phase that has ended", []string{doneA, timer(1)}, `Completion.Timer.Attempt is attempt 1 of "a", want nothing of a phase that has ended`},
 		{"a timer of an unknown phase", []string{`0 {"timer":{"phase":"x","attempt":1}}`}, `Completion.Timer.Phase is "x", want a phase of pipeline "nightly"`},
 		{"a timer that nobody started", []string{timer(1)}, `Completion.Timer.Attempt is attempt 1 of "a", want the end of attempt 0 of "a"`},
 		{"a timer before its phase began", []string{`0 {"timer":{"phase":"b","attempt":1}}`}, `Completion.Timer.Attempt is attempt 1 of "b", want nothing of a phase that has not begun`},
@@ -56,7 +76,7 @@ func TestCompletionsThatDoNotFit(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := newEngine(t, pipeline(
-				orchestrator.Phase{Name: "a", Run: ok(1), Fallback: ok(1)},
+				orchestrator.Phase{Name: "a", Run: ok(1), Fallback: ok(1), Recovery: &retry.Policy{MaxRetries: 1}},
 				orchestrator.Phase{Name: "b", Run: ok(1)},
 			))
 			e.replay = append(c.history, "end")
@@ -155,13 +175,19 @@ func TestWhatAnAttemptIsRefused(t *testing.T) {
 		ctx    context.Context
 		limits engine.Limits
 		want   string
+		task   engine.Task
 	}{
-		{t.Context(), engine.Limits{}, "orchestrator: ctx is without a span, want the phase's span, or its span context (see trace.ContextWithRemoteSpanContext)"},
-		{nil, engine.Limits{}, "orchestrator: ctx is nil, want a context"},
-		{parent, engine.Limits{Grace: -1}, "orchestrator: Limits.Grace is -1ns, want 0 or more"},
-		{parent, engine.Limits{MaxResult: -1}, "orchestrator: Limits.MaxResult is -1, want 0 or more bytes"},
+		{t.Context(), engine.Limits{}, "orchestrator: ctx is without a span, want the phase's span, or its span context (see trace.ContextWithRemoteSpanContext)", engine.Task{}},
+		{nil, engine.Limits{}, "orchestrator: ctx is nil, want a context", engine.Task{}},
+		{parent, engine.Limits{Grace: -1}, "orchestrator: Limits.Grace is -1ns, want 0 or more", engine.Task{}},
+		{parent, engine.Limits{MaxResult: -1}, "orchestrator: Limits.MaxResult is -1, want 0 or more bytes", engine.Task{}},
+		{parent, engine.Limits{}, "orchestrator: Task.Attempt is -3, want 0 or more, as the loop counts", engine.Task{Attempt: -3}},
+		{parent, engine.Limits{}, fmt.Sprintf("orchestrator: Task.Attempt is %d, want 0 or more, as the loop counts", math.MaxInt), engine.Task{Attempt: math.MaxInt}},
+		{parent, engine.Limits{}, "orchestrator: Task.Delay is -1s, want 0 or more", engine.Task{Delay: -time.Second}},
+		{parent, engine.Limits{}, "orchestrator: Task.Elapsed is -1s, want 0 or more", engine.Task{Elapsed: -time.Second}},
 	} {
-		_, err := plan.Attempt(c.ctx, engine.Task{Phase: "a"}, c.limits)
+		c.task.Phase = "a"
+		_, err := plan.Attempt(c.ctx, c.task, c.limits)
 		equal(t, "error", fmt.Sprint(err), c.want)
 	}
 }
