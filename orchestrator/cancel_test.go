@@ -52,7 +52,7 @@ func TestCancel(t *testing.T) {
 		{
 			"in a later wait", fails(errRefused), 7 * time.Second, "a=cancelled b=skipped",
 			[2]string{stopped, `it needs "a", which was cancelled`},
-			"Recovery cancelled after 2 attempts",
+			"Recovery cancelled after 2 recovery attempts",
 			`pipeline "nightly" was cancelled (terminated by SIGTERM): a: cancelled after 3 attempts (terminated by SIGTERM): Connection refused`,
 		},
 		{

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/backspan/backspan/internal/boundtext"
+	"github.com/backspan/backspan/internal/decide"
 	"github.com/backspan/backspan/internal/fielderror"
 	"github.com/backspan/backspan/internal/semconv"
 	"github.com/backspan/backspan/retry"
@@ -44,12 +46,25 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("pipeline %q %s%s%s", e.Pipeline, was, e.end(), e.phases(": "))
 }
 
-// description is the message without what the run's span says already: the pipeline's name, and that it failed.
-func (e *Error) description() string {
-	if e.Status == Failed && e.Cause == nil {
-		return e.phases("")
+// description is the message without what the run's span says already, the pipeline's name, and that it failed, in at
+// most limit bytes. When it does not fit, each phase gets the same part of them.
+func (e *Error) description(limit int) string {
+	before, head := "", ""
+	if e.Status != Failed || e.Cause != nil {
+		before, head = ": ", e.end()
 	}
-	return e.end() + e.phases(": ")
+	if text := head + e.phases(before); len(text) <= limit {
+		return valid(text)
+	}
+	if e.Cause != nil {
+		head = fmt.Sprintf("%s (%s)", e.Status, boundtext.Error(e.Cause, boundtext.MaxFirst))
+	}
+	const between = 32 // "; and 1000 more"
+	share := (limit - len(head) - between) / max(1, min(len(e.Phases), shownPhases))
+	return head + e.join(before, func(phase *retry.Error) string {
+		name := boundtext.Name(phase.Operation)
+		return name + ": " + decide.Describe(phase, share-len(name)-len(": "+"; "))
+	})
 }
 
 // end says how the run ended, and what ended its context.
@@ -61,16 +76,20 @@ func (e *Error) end() string {
 }
 
 // phases are the errors of the phases, with before in front; empty when there are none.
-func (e *Error) phases(before string) string {
-	const shown = 3 // a graph may have thousands
+func (e *Error) phases(before string) string { return e.join(before, (*retry.Error).Error) }
+
+// shownPhases is how many errors of phases a message has: a graph may have thousands.
+const shownPhases = 3
+
+func (e *Error) join(before string, text func(*retry.Error) string) string {
 	var b strings.Builder
 	for i, phase := range e.Phases {
-		if i == shown {
-			fmt.Fprintf(&b, "; and %d more", len(e.Phases)-shown)
+		if i == shownPhases {
+			fmt.Fprintf(&b, "; and %d more", len(e.Phases)-shownPhases)
 			break
 		}
 		b.WriteString([...]string{before, "; "}[min(i, 1)])
-		b.WriteString(phase.Error())
+		b.WriteString(text(phase))
 	}
 	return b.String()
 }

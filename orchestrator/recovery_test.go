@@ -62,13 +62,13 @@ func TestRecovery(t *testing.T) {
 		},
 		{
 			name: "spent", phase: orchestrator.Phase{Run: fails(unavailable)}, options: recovering,
-			status: failed, error: "unavailable", reason: "retries exhausted", message: "Recovery failed after 3 attempts",
+			status: failed, error: "unavailable", reason: "retries exhausted", message: "Recovery failed after 3 recovery attempts",
 			delays: []time.Duration{2 * time.Second, 4 * time.Second, 8 * time.Second}, took: 14 * time.Second, is: retry.ErrExhausted,
 		},
 		{
 			name:  "the cap",
 			phase: orchestrator.Phase{Run: fails(unavailable), Recovery: policy(retry.Policy{MaxRetries: 6})}, options: recovering,
-			status: failed, error: "unavailable", reason: "retries exhausted", message: "Recovery failed after 6 attempts",
+			status: failed, error: "unavailable", reason: "retries exhausted", message: "Recovery failed after 6 recovery attempts",
 			delays: []time.Duration{2e9, 4e9, 8e9, 16e9, 30e9, 30e9}, took: 90 * time.Second, is: retry.ErrExhausted,
 		},
 		{
@@ -92,7 +92,7 @@ func TestRecovery(t *testing.T) {
 				}
 				return nil, unavailable
 			}},
-			status: failed, error: "unavailable", reason: "permanent error", message: "Recovery failed after 2 attempts",
+			status: failed, error: "unavailable", reason: "permanent error", message: "Recovery failed after 2 recovery attempts",
 			delays: []time.Duration{2e9, 4e9}, took: 6 * time.Second, is: retry.ErrPermanent,
 		},
 		{
@@ -107,7 +107,7 @@ func TestRecovery(t *testing.T) {
 			phase: orchestrator.Phase{Run: fails(unavailable), Recovery: policy(retry.Policy{
 				MaxRetries: 2, BaseDelay: 100 * time.Millisecond, Multiplier: 3,
 			})},
-			status: failed, error: "unavailable", reason: "retries exhausted", message: "Recovery failed after 2 attempts",
+			status: failed, error: "unavailable", reason: "retries exhausted", message: "Recovery failed after 2 recovery attempts",
 			delays: []time.Duration{100e6, 300e6}, took: 400 * time.Millisecond, is: retry.ErrExhausted,
 		},
 		{
@@ -122,7 +122,7 @@ func TestRecovery(t *testing.T) {
 		{
 			name: "elapsed", options: recovering,
 			phase:  orchestrator.Phase{Run: fails(unavailable), Recovery: policy(retry.Policy{MaxElapsed: 10 * time.Second})},
-			status: failed, error: "unavailable", reason: "deadline reached", message: "Recovery failed after 2 attempts",
+			status: failed, error: "unavailable", reason: "deadline reached", message: "Recovery failed after 2 recovery attempts",
 			delays: []time.Duration{2e9, 4e9}, took: 6 * time.Second, is: context.DeadlineExceeded,
 		},
 		{
@@ -142,7 +142,7 @@ func TestRecovery(t *testing.T) {
 		{
 			name: "phase timeout includes recovery", options: recovering,
 			phase:  orchestrator.Phase{Run: fails(unavailable), Timeout: 10 * time.Second},
-			status: failed, error: "unavailable", reason: "deadline reached", message: "Recovery failed after 2 attempts",
+			status: failed, error: "unavailable", reason: "deadline reached", message: "Recovery failed after 2 recovery attempts",
 			delays: []time.Duration{2e9, 4e9}, took: 6 * time.Second, is: context.DeadlineExceeded,
 		},
 	} {
@@ -186,7 +186,7 @@ func TestOneAttemptIsSaidInTheSingular(t *testing.T) {
 	if err == nil {
 		t.Error("no error")
 	}
-	equal(t, "message", report.Phases[0].Recovery.Message, "Recovery failed after 1 attempt")
+	equal(t, "message", report.Phases[0].Recovery.Message, "Recovery failed after 1 recovery attempt")
 }
 
 // What an inner loop gave up for good is not tried again by the outer one; what it gave up otherwise is.
@@ -294,7 +294,7 @@ func TestFallback(t *testing.T) {
 					t.Errorf("the fallback was called %d times", len(calls))
 				}
 				if got.Recovery != nil {
-					equal(t, "message", got.Recovery.Message, "Recovery failed after 3 attempts")
+					equal(t, "message", got.Recovery.Message, "Recovery failed after 3 recovery attempts")
 					equal(t, "the fallback's attempt", calls[0], 4)
 				}
 			})
@@ -365,7 +365,7 @@ func TestNoWaitCountsTheWaitsItPassesOver(t *testing.T) {
 	if !errors.Is(err, retry.ErrDeadline) {
 		t.Errorf("error %v, want %v: 2s and 4s and 8s do not fit in 10s", err, retry.ErrDeadline)
 	}
-	equal(t, "message", report.Phases[0].Recovery.Message, "Recovery failed after 2 attempts")
+	equal(t, "message", report.Phases[0].Recovery.Message, "Recovery failed after 2 recovery attempts")
 	if took := time.Since(started); took > time.Second {
 		t.Errorf("it waited: %v", took)
 	}

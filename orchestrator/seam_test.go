@@ -159,7 +159,7 @@ func TestAPhaseThatKillsItsProcessIsGivenUp(t *testing.T) {
 	e.lost = errors.New("killed")
 	report, err := e.plan.Drive(e, orchestrator.Options{RunID: "id", EnableRecovery: true})
 	equal(t, "error", fmt.Sprint(err), `pipeline "nightly" failed: a: gave up after 4 attempts: attempt lost: killed`)
-	equal(t, "recovery", report.Phases[0].Recovery.Message, "Recovery failed after 3 attempts")
+	equal(t, "recovery", report.Phases[0].Recovery.Message, "Recovery failed after 3 recovery attempts")
 }
 
 func TestWhatAnAttemptIsRefused(t *testing.T) {

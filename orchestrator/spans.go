@@ -60,8 +60,8 @@ type phaseSpan struct {
 	waits int        // how many retry.scheduled events it has
 }
 
-// maxScheduled is how many waits of a phase become events. Each attempt's span has its wait anyway.
-const maxScheduled = 8
+// maxScheduled is how many waits of a phase become events, as of an operation in package retry.
+const maxScheduled = 2
 
 // startRun starts the run's span and sets the run's context.
 func (r *runSpans) startRun(ctx context.Context, pipeline string, opts Options, at time.Time) {
@@ -100,11 +100,10 @@ func (r *runSpans) endRun(report Report, err error, at time.Time) {
 	defer recoverTracing()
 	attributes := []attribute.KeyValue{semconv.RunStatusKey.String(string(report.Status))}
 	if failure, ok := errors.AsType[*Error](err); ok {
-		first := failure.first()
 		attributes = append(attributes,
 			semconv.RunReasonKey.String(boundtext.Of(report.Reason, failure.Cause, boundtext.MaxPhaseReason)),
-			semconv.ErrorTypeKey.String(boundtext.Type(first)))
-		r.span.SetStatus(codes.Error, boundtext.Of(failure.description(), first, boundtext.MaxRun))
+			semconv.ErrorTypeKey.String(boundtext.Type(failure.first())))
+		r.span.SetStatus(codes.Error, failure.description(boundtext.MaxRun))
 	}
 	r.span.SetAttributes(attributes...)
 	r.span.End(trace.WithTimestamp(at))
@@ -129,9 +128,11 @@ func (s *phaseSpan) scheduled(wait engine.Wait, at time.Time) {
 		return
 	}
 	s.waits++
+	failed := engine.Task{Attempt: wait.Attempt - 1}
 	s.event(semconv.ScheduledEvent, at,
-		semconv.AttemptKey.Int(wait.Attempt),
-		semconv.DelayKey.Float64(wait.Delay.Seconds()),
+		semconv.KindKey.String(kindOf(failed)),
+		semconv.AttemptKey.Int(numberOf(failed)),
+		semconv.NextDelayKey.Float64(wait.Delay.Seconds()),
 		semconv.ReasonKey.String(boundtext.Of(wait.Reason, nil, boundtext.MaxEventReason)),
 	)
 }
@@ -175,9 +176,7 @@ func (r *runSpans) endPhase(s phaseSpan, result PhaseResult, failure *retry.Erro
 	if failure != nil {
 		attributes = append(attributes, semconv.ErrorTypeKey.String(boundtext.Type(failure.Err)))
 		s.gaveUp(result, failure, at)
-		unnamed := *failure // the span has the name
-		unnamed.Operation = ""
-		s.span.SetStatus(codes.Error, boundtext.Of(errorText(&unnamed), failure.Err, boundtext.MaxOperation))
+		s.span.SetStatus(codes.Error, decide.Describe(failure, boundtext.MaxOperation))
 	}
 	s.span.SetAttributes(attributes...)
 	s.span.End(trace.WithTimestamp(at))
@@ -185,13 +184,14 @@ func (r *runSpans) endPhase(s phaseSpan, result PhaseResult, failure *retry.Erro
 
 // gaveUp puts an event with the last failure on the phase's span, as package retry does on an operation's.
 func (s *phaseSpan) gaveUp(result PhaseResult, failure *retry.Error, at time.Time) {
-	last := max(1, failure.Attempts-1) // retry.attempt of the last one
+	last := engine.Task{Attempt: max(0, failure.Attempts-1)}
 	if result.Fallback != nil {
-		last = failure.Attempts
+		last = engine.Task{Attempt: failure.Attempts, Fallback: true}
 	}
 	s.event(semconv.GaveUpEvent, at,
 		semconv.ReasonKey.String(boundtext.Error(failure.Err, boundtext.MaxEventReason)),
-		semconv.AttemptKey.Int(last),
+		semconv.KindKey.String(kindOf(last)),
+		semconv.AttemptKey.Int(numberOf(last)),
 		semconv.OutcomeKey.String(string(reasonName(failure.Reason))),
 	)
 }
@@ -204,30 +204,42 @@ func (a *attempt) startSpan(ctx context.Context) context.Context {
 	if sc := parent.SpanContext(); !parent.IsRecording() && !sc.IsRemote() && !sc.IsSampled() {
 		return scope.With(ctx, a.frame)
 	}
-	kind, name := a.kindAndName()
-	ctx, a.span = start(ctx, a.frame, kind, name)
+	ctx, a.span = start(ctx, a.frame, kindOf(a.task), a.name())
 	return ctx
 }
 
-// kindAndName are those of the attempt's span.
-func (a *attempt) kindAndName() (kind, name string) {
+func (a *attempt) name() string {
 	switch {
 	case a.task.Fallback:
-		return semconv.KindFallback, semconv.FallbackName
+		return semconv.FallbackName
 	case a.task.Attempt == 0:
-		return semconv.KindAttempt, semconv.AttemptName(1)
+		return semconv.AttemptName(1)
 	default:
-		return semconv.KindRecovery, semconv.RecoveryName(a.task.Attempt)
+		return semconv.RecoveryName(a.task.Attempt)
 	}
 }
+
+// kindOf is the kind of the span of a task.
+func kindOf(t engine.Task) string {
+	switch {
+	case t.Fallback:
+		return semconv.KindFallback
+	case t.Attempt == 0:
+		return semconv.KindAttempt
+	default:
+		return semconv.KindRecovery
+	}
+}
+
+// numberOf is the retry.attempt of a task.
+func numberOf(t engine.Task) int { return max(1, t.Attempt) }
 
 func (a *attempt) endSpan(d *engine.Done, panicked *panicError) {
 	if a.span == nil {
 		return
 	}
-	kind, _ := a.kindAndName()
-	attributes := append(common(a.frame, kind),
-		semconv.AttemptKey.Int(max(1, a.task.Attempt)),
+	attributes := append(common(a.frame, kindOf(a.task)),
+		semconv.AttemptKey.Int(numberOf(a.task)),
 		semconv.DelayKey.Float64(a.task.Delay.Seconds()),
 	)
 	attributes = append(attributes, a.resultOf(d)...)

@@ -159,13 +159,13 @@ func TestSpans(t *testing.T) {
 		}
 		want := `nightly 0s+6s ERROR "analysis: permanent error after 1 attempt: bad schema" backspan.kind=run run.name=nightly run.status=failed run.reason="analysis" failed error.type=*errors.errorString
   data_preparation 0s+6s backspan.kind=phase phase.name=data_preparation run.name=nightly phase.status=success recovery.attempted=true recovery.success=true recovery.message=Recovery successful on attempt 2 recovery.attempts=2 recovery.result={"attempted":true,"success":true,"message":"Recovery successful on attempt 2","attempts":[{"attempt":1,"delay":2,"status":"error","error":"Connection refused"},{"attempt":2,"delay":4,"status":"success","result":{"status":"success"}}]}
-    * retry.scheduled 0s retry.attempt=1 retry.delay_seconds=2 retry.reason=Connection refused
-    * retry.scheduled 2s retry.attempt=2 retry.delay_seconds=4 retry.reason=Connection refused
+    * retry.scheduled 0s backspan.kind=attempt retry.attempt=1 retry.next_delay_seconds=2 retry.reason=Connection refused
+    * retry.scheduled 2s backspan.kind=recovery retry.attempt=1 retry.next_delay_seconds=4 retry.reason=Connection refused
     attempt 1 0s+0s ERROR "Connection refused" backspan.kind=attempt phase.name=data_preparation retry.attempt=1 retry.delay_seconds=0 retry.result=retrying retry.next_delay_seconds=2 retry.max_retries=3 error.type=*errors.errorString
     recovery 1 2s+0s ERROR "Connection refused" backspan.kind=recovery phase.name=data_preparation retry.attempt=1 retry.delay_seconds=2 retry.result=retrying retry.next_delay_seconds=4 retry.max_retries=3 error.type=*errors.errorString
     recovery 2 6s+0s backspan.kind=recovery phase.name=data_preparation retry.attempt=2 retry.delay_seconds=4 retry.result=success retry.outcome=recovered
   analysis 6s+0s ERROR "permanent error after 1 attempt: bad schema" backspan.kind=phase phase.name=analysis run.name=nightly phase.status=failed phase.reason=permanent error recovery.attempted=false error.type=*errors.errorString
-    * retry.gave_up 6s retry.reason=bad schema retry.attempt=1 retry.outcome=permanent
+    * retry.gave_up 6s retry.reason=bad schema backspan.kind=attempt retry.attempt=1 retry.outcome=permanent
     attempt 1 6s+0s ERROR "bad schema" backspan.kind=attempt phase.name=analysis retry.attempt=1 retry.delay_seconds=0 retry.result=failed retry.outcome=permanent retry.max_retries=3 error.type=*errors.errorString
   report 6s+0s backspan.kind=phase phase.name=report run.name=nightly phase.status=skipped phase.reason="analysis" failed before it began recovery.attempted=false
 `

@@ -69,9 +69,9 @@ func (t *tries) result(status Status, reason string, output json.RawMessage) Pha
 	r := PhaseResult{Status: status, Result: output, Error: t.first, Reason: reason, Fallback: t.fallback}
 	if n := len(t.recovery); n > 0 {
 		r.Recovery = &Recovery{Attempted: true, Attempts: t.recovery}
-		attempts := fmt.Sprintf("%d attempts", n)
+		attempts := fmt.Sprintf("%d recovery attempts", n)
 		if n == 1 {
-			attempts = "1 attempt"
+			attempts = "1 recovery attempt"
 		}
 		switch {
 		case t.recovery[n-1].Status == AttemptSuccess:

@@ -83,7 +83,18 @@ func (e *Error) word() string {
 }
 
 // description is the message without the operation's name, which the span has already.
-func (e *Error) description() string {
+func (e *Error) description() string { return e.message(false) + e.firstPart() }
+
+// bounded is the description in at most limit bytes, which must be 384 or more. When the whole does not fit, the first
+// failure is still there whole.
+func (e *Error) bounded(limit int) string {
+	first := e.firstPart()
+	return boundtext.Of(e.message(true), e.lastOrCause(), limit-len(first)) + first
+}
+
+// message is the description without the first failure. The error of a loop that was called without a word around it
+// is within this one's, and only the outermost tells the first failure of all.
+func (e *Error) message(boundCause bool) string {
 	if e.Attempts == 0 {
 		return "not started: " + semconv.ErrorText(e.Cause)
 	}
@@ -93,14 +104,100 @@ func (e *Error) description() string {
 	}
 	text := e.word() + " after " + made
 	if e.Cause != nil {
-		text += " (" + semconv.ErrorText(e.Cause) + ")"
+		cause := semconv.ErrorText(e.Cause)
+		if boundCause {
+			cause = boundtext.Error(e.Cause, boundtext.MaxFirst)
+		}
+		text += " (" + cause + ")"
 	}
-	last := semconv.ErrorText(e.Err)
-	text += ": " + last
-	if e.First != nil && semconv.ErrorText(e.First) != last {
-		text += " (first: " + boundtext.Error(e.First, boundtext.MaxFirst) + ")"
+	inner := loopAt(e.Err)
+	switch {
+	case inner == nil:
+		return text + ": " + semconv.ErrorText(e.Err)
+	case inner.Operation == "":
+		return text + ": " + inner.message(boundCause)
+	default:
+		return text + ": " + inner.Operation + ": " + inner.message(boundCause)
 	}
-	return text
+}
+
+// firstPart is " (first: connection refused)", or empty when the message says that error already.
+func (e *Error) firstPart() string {
+	first := e.firstOfAll()
+	if first == nil || e.says(semconv.ErrorText(first)) {
+		return ""
+	}
+	return " (first: " + boundtext.Error(first, boundtext.MaxFirst) + ")"
+}
+
+// firstOfAll is what failed first: when the first failure is that of a loop within this one, the first of that.
+func (e *Error) firstOfAll() error {
+	first := e.First
+	for range maxLoops {
+		inner := loopIn(first)
+		if inner == nil || inner.First == nil {
+			break
+		}
+		first = inner.First
+	}
+	return first
+}
+
+// What is looked at of errors, which may wrap themselves.
+const (
+	maxLoops = 100   // within each other
+	maxTexts = 1_000 // of the errors in one
+)
+
+// loopAt is err when that is an *Error, marked or not; nil when it is none.
+func loopAt(err error) *Error {
+	for range maxLoops {
+		switch e := err.(type) { //nolint:errorlint // what wraps err has words of its own
+		case *Error:
+			return e
+		case *permanentError:
+			err = e.err
+		case *afterError:
+			err = e.err
+		default:
+			return nil
+		}
+	}
+	return nil
+}
+
+// loopIn is the outermost *Error in err; nil when there is none.
+func loopIn(err error) (loop *Error) {
+	defer func() { _ = recover() }() // as in marks
+	semconv.Walk(err, func(err error) bool {
+		loop = loopAt(err)
+		return loop != nil
+	})
+	return loop
+}
+
+// says reports whether the message says text: as the text of an error in the last one, or as the first failure of a loop
+// that something else wraps.
+func (e *Error) says(text string) (said bool) {
+	last := e.Err
+	for range maxLoops {
+		inner := loopAt(last)
+		if inner == nil {
+			break
+		}
+		last = inner.Err
+	}
+	defer func() { _ = recover() }() // as in marks
+	left := maxTexts
+	semconv.Walk(last, func(err error) bool {
+		said = semconv.ErrorText(err) == text
+		if loop := loopAt(err); loop != nil && loop.First != nil {
+			said = said || semconv.ErrorText(loop.firstOfAll()) == text
+		}
+		left--
+		return said || left == 0
+	})
+	return said
 }
 
 // ErrorType is what error.type says of it: the type of the last error, or of the cause when there is none.

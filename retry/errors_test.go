@@ -3,7 +3,9 @@ package retry_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -173,3 +175,70 @@ func TestAServerCannotMakeALoopSpin(t *testing.T) {
 		})
 	}
 }
+
+// The first failure of all is said once, by the outermost loop, however many are within each other.
+func TestNestedLoopsSayTheFirstFailureOnce(t *testing.T) {
+	once := retry.Policy{MaxRetries: 1}
+	long := errors.New("503 " + strings.Repeat("<p>sorry</p> ", 500))
+	plain := func(err error) error { return err }
+	for name, c := range map[string]struct {
+		wrap          func(error) error // of what the inner loop returns
+		first, second []error           // of the inner loop's attempts, in the outer one's first and second attempt
+		want          string
+	}{
+		"the first of the first": {
+			plain, []error{errRefused, errUnavailable}, []error{errUnavailable, errUnavailable},
+			"gave up after 2 attempts: inner: gave up after 2 attempts: 503 Service Unavailable (first: connection refused)",
+		},
+		"two loops with a first": {
+			plain, []error{errRefused, errUnavailable}, []error{errBroken, errUnavailable},
+			"gave up after 2 attempts: inner: gave up after 2 attempts: 503 Service Unavailable (first: connection refused)",
+		},
+		"the first is the last": {
+			plain, []error{errRefused, errUnavailable}, []error{errUnavailable, errRefused},
+			"gave up after 2 attempts: inner: gave up after 2 attempts: connection refused",
+		},
+		"marked": {
+			retry.Permanent, []error{errRefused, errUnavailable}, nil,
+			"permanent error after 1 attempt: inner: gave up after 2 attempts: 503 Service Unavailable (first: connection refused)",
+		},
+		"with words around": {
+			func(err error) error { return fmt.Errorf("loading: %w", err) },
+			[]error{errRefused, errUnavailable}, []error{errRefused, errUnavailable},
+			"gave up after 2 attempts: loading: inner: gave up after 2 attempts: 503 Service Unavailable (first: connection refused)",
+		},
+		"with words around, and another first": {
+			func(err error) error { return fmt.Errorf("loading: %w", err) },
+			[]error{errRefused, errUnavailable}, []error{errBroken, errUnavailable},
+			"gave up after 2 attempts: loading: inner: gave up after 2 attempts: 503 Service Unavailable (first: broken pipe) " +
+				"(first: connection refused)",
+		},
+		"too long": {
+			plain, []error{errRefused, long}, []error{long, long},
+			"gave up after 2 attempts: inner: gave up after 2 attempts: 503 <p>sorry</p> <p> … (6563 bytes) (first: connection refused)",
+		},
+	} {
+		ctx, rec := retrytest.Record(t, retrytest.NoWait(t.Context()))
+		err := retry.Do(ctx, "outer", once, func(ctx context.Context) error {
+			a, _ := retry.AttemptFromContext(ctx)
+			return c.wrap(retry.Do(ctx, "inner", once, then([][]error{c.first, c.second}[a.Number-1]...)))
+		})
+		spans := rec.Spans()
+		got := spans[len(spans)-1].Status().Description
+		if name != "too long" {
+			if want := "outer: " + c.want; err.Error() != want {
+				t.Errorf("%s: the error\ngot  %s\nwant %s", name, err, want)
+			}
+		} else {
+			if len(got) > 1024 || len(got) < 900 {
+				t.Errorf("%s: %d bytes on the span, want up to 1024", name, len(got))
+			}
+			got = strings.Replace(got, strings.Repeat(" <p>sorry</p>", strings.Count(got, " <p>")-2), "", 1)
+		}
+		if got != c.want {
+			t.Errorf("%s: the span\ngot  %s\nwant %s", name, got, c.want)
+		}
+	}
+}
+
+var errBroken = errors.New("broken pipe")

@@ -39,9 +39,9 @@ type common struct {
 	parent         string // the operation around it; empty when there is none
 }
 
-// maxScheduled is how many waits of an operation become events. An operation that is retried without limit would have
-// thousands, and each attempt's span has its wait anyway.
-const maxScheduled = 8
+// maxScheduled is how many waits of an operation become events: with retry.gave_up they are three, as many as Jaeger
+// shows at once. Each attempt's span has its wait anyway.
+const maxScheduled = 2
 
 // startOperation starts the operation's span and returns its context.
 func (o *operation) startOperation(ctx context.Context) context.Context {
@@ -179,15 +179,16 @@ func (o *operation) addDescription(set *attributeSet) {
 	set.addSessionAndPhase(&o.spans.common)
 }
 
-// scheduled puts an event on the operation's span at the beginning of a wait.
+// scheduled puts an event on the operation's span at the beginning of a wait. Like gaveUp it is about the attempt that
+// failed.
 func (o *operation) scheduled() {
 	if !o.spans.recording || o.spans.waits >= maxScheduled {
 		return
 	}
 	o.spans.waits++
 	addEvent(o.spans.whole, semconv.ScheduledEvent,
-		semconv.AttemptKey.Int(o.current.Number+1),
-		semconv.DelayKey.Float64(o.current.NextDelay.Seconds()),
+		semconv.AttemptKey.Int(o.current.Number),
+		semconv.NextDelayKey.Float64(o.current.NextDelay.Seconds()),
 		semconv.ReasonKey.String(boundtext.Error(o.current.Err, boundtext.MaxEventReason)),
 	)
 }
@@ -216,7 +217,7 @@ func (o *operation) endOperation(failure *Error) {
 		case failure != nil:
 			err := failure.lastOrCause()
 			o.gaveUp(err, outcomes[failure.Reason])
-			o.spans.whole.SetStatus(codes.Error, boundtext.Of(failure.description(), err, boundtext.MaxOperation))
+			o.spans.whole.SetStatus(codes.Error, failure.bounded(boundtext.MaxOperation))
 			o.finish(outcomes[failure.Reason], err)
 		case o.current.Number > 1:
 			o.finish(semconv.OutcomeRecovered, nil)

@@ -94,8 +94,8 @@ func TestSpansOfARecoveredOperation(t *testing.T) {
 			events = append(events, fmt.Sprintf("%v %s %s", e.Time.Sub(operation.StartTime()), e.Name, facts(e.Attributes)))
 		}
 		want := []string{
-			"0s retry.scheduled retry.attempt=2 retry.delay_seconds=1 retry.reason=connection refused",
-			"1s retry.scheduled retry.attempt=3 retry.delay_seconds=2 retry.reason=connection refused",
+			"0s retry.scheduled retry.attempt=1 retry.next_delay_seconds=1 retry.reason=connection refused",
+			"1s retry.scheduled retry.attempt=2 retry.next_delay_seconds=2 retry.reason=connection refused",
 		}
 		if !slices.Equal(events, want) {
 			t.Errorf("events\ngot  %q\nwant %q", events, want)

@@ -330,15 +330,15 @@ func TestAFallback(t *testing.T) {
 				semconv.AttemptKey.Int(2), semconv.DelayKey.Float64(0), semconv.ResultKey.String(fallback))
 			end(phase, semconv.KindPhase, failure, append(more, semconv.PhaseNameKey.String("p"), semconv.PhaseStatusKey.String(status),
 				semconv.RecoveryAttemptedKey.Bool(true), semconv.RecoverySuccessKey.Bool(false),
-				semconv.RecoveryMessageKey.String("Recovery failed after 1 attempt"), semconv.RecoveryAttemptsKey.Int(1))...)
+				semconv.RecoveryMessageKey.String("Recovery failed after 1 recovery attempt"), semconv.RecoveryAttemptsKey.Int(1))...)
 		})[2:]
 	}
 	checkLines(t, phase(semconv.ResultSuccess, semconv.StatusSuccess, semconv.PhaseFallbackKey.Bool(true)),
 		`{"type": "fallback_attempt", "phase": "p", "level": "info", "message": "Fallback successful", "details": {"attempt_number": 2, "result": "success", "delay": 0, "duration": 0}}`,
-		`{"type": "phase_end", "phase": "p", "level": "info", "message": "Phase p ended: success by its fallback", "details": {"result": "success", "duration": 0, "recovery_message": "Recovery failed after 1 attempt", "recovery_attempts": 1, "fallback": true}}`)
+		`{"type": "phase_end", "phase": "p", "level": "info", "message": "Phase p ended: success by its fallback", "details": {"result": "success", "duration": 0, "recovery_message": "Recovery failed after 1 recovery attempt", "recovery_attempts": 1, "fallback": true}}`)
 	checkLines(t, phase(semconv.ResultFailed, semconv.StatusFailed),
 		`{"type": "fallback_attempt", "phase": "p", "level": "error", "message": "Fallback failed: Error in p: also down", "details": {"attempt_number": 2, "reason": "Error in p: also down", "result": "failed", "error": "also down", "delay": 0, "duration": 0}}`,
-		`{"type": "phase_end", "phase": "p", "level": "error", "message": "Phase p ended: failed: also down", "details": {"result": "failed", "error": "also down", "duration": 0, "recovery_message": "Recovery failed after 1 attempt", "recovery_attempts": 1}}`)
+		`{"type": "phase_end", "phase": "p", "level": "error", "message": "Phase p ended: failed: also down", "details": {"result": "failed", "error": "also down", "duration": 0, "recovery_message": "Recovery failed after 1 recovery attempt", "recovery_attempts": 1}}`)
 }
 
 func TestARecoveryThatFails(t *testing.T) {

@@ -100,11 +100,38 @@ func innermost(err error) (text string) {
 
 const maxDepth = 1_000
 
-// cut returns the beginning of text that fits into limit bytes.
+// cut returns the beginning of text that fits into limit bytes. A bracket that is not closed in it ends it, unless too
+// little were left.
 func cut(text string, limit int) string {
 	if len(text) <= limit {
 		return text
 	}
+	kept := separated(text, limit)
+	if open := unclosed(kept); open > len(kept)/2 {
+		return strings.TrimRightFunc(kept[:open], unicode.IsSpace)
+	}
+	return kept
+}
+
+// unclosed is where the first round bracket of text is that is not closed; -1 when there is none.
+func unclosed(text string) int {
+	var open []int
+	for i := range len(text) {
+		switch text[i] {
+		case '(':
+			open = append(open, i)
+		case ')':
+			open = open[:max(0, len(open)-1)]
+		}
+	}
+	if len(open) == 0 {
+		return -1
+	}
+	return open[0]
+}
+
+// separated is the longest beginning of text of at most limit bytes that ends at the end of a run.
+func separated(text string, limit int) string {
 	for end := max(limit, 0); end > 0; end-- {
 		after, _ := utf8.DecodeRuneInString(text[end:])
 		before, _ := utf8.DecodeLastRuneInString(text[:end])

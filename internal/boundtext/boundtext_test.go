@@ -42,7 +42,15 @@ func TestError(t *testing.T) {
 			fmt.Errorf("get: %w", fmt.Errorf("%s%w", page, text("last "+page))),
 			"last <p>sorry</p>\n<p>sorry</p>\n<p>sorry< … get: <p>sorry</p>\n<p> (530 bytes)",
 		},
-		"invalid and long":      {text("torn \xc3 " + page), "torn \uFFFD <p>sorry</p>\n<p>sorry</p>\n<p>sorry</p>\n<p>sorry</p>\n<p> … (267 bytes)"},
+		"invalid and long": {text("torn \xc3 " + page), "torn \uFFFD <p>sorry</p>\n<p>sorry</p>\n<p>sorry</p>\n<p>sorry</p>\n<p> … (267 bytes)"},
+		"a bracket at the end": {
+			text("exit code 1: a few words before it (and the reason, which is longer than what fits in here)"),
+			"exit code 1: a few words before it … (91 bytes)",
+		},
+		"a bracket at the start": {
+			text("stopped (nested (and closed) and the reason, which is longer than what fits in here)"),
+			"stopped (nested (and closed) and the reason, which is longer than … (84 bytes)",
+		},
 		"one run":               {text(strings.Repeat("x", 6143)), "… (6143 bytes)"},
 		"wraps itself":          {ring{text(page)}, "<p>sorry</p>\n<p>sorry</p>\n<p>sorry</p>\n<p>sorry</p>\n<p>sorry</p> … (260 bytes)"},
 		"a nil pointer":         {fmt.Errorf("%s%w", page, (*url.Error)(nil)), "<p>sorry</p>\n<p>sorry</p>\n<p>sorry</p>\n<p>sorry</p>\n<p>sorry</p> … (318 bytes)"},

@@ -38,11 +38,11 @@ func TestLayersAddToWhatIsAround(t *testing.T) {
 	first := scope.Attempt{Operation: "outer", Number: 2, RetriesLeft: 1, Delay: time.Second}
 	second := scope.Attempt{Operation: "inner", Number: 1, RetriesLeft: -1}
 	inFirst := scope.Frame{
-		Session: "s", Phase: "p", NoWait: true, Depth: 1,
+		Session: "s", Phase: "p", NoWait: true, Depth: 1, Retries: 1,
 		Operation: "outer", Attempt: 2, RetriesLeft: 1, Delay: time.Second,
 	}
 	inSecond := scope.Frame{
-		Session: "s", Phase: "p", NoWait: true, Depth: 2, Operation: "inner", Attempt: 1, RetriesLeft: -1,
+		Session: "s", Phase: "p", NoWait: true, Depth: 2, Retries: 1, Operation: "inner", Attempt: 1, RetriesLeft: -1,
 	}
 	marked := func(f scope.Frame, kind string) scope.Frame {
 		f.Starting = kind

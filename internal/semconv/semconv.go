@@ -129,9 +129,9 @@ const (
 
 // The events of operation and phase spans. Jaeger shows events open while attributes are folded away.
 //
-// ScheduledEvent stands at the beginning of each of the first 8 waits, with AttemptKey (the attempt that is
-// scheduled), DelayKey (what is waited before it) and ReasonKey (why the last one failed). GaveUpEvent stands at the
-// end of what was given up, with ReasonKey (why the last attempt failed), AttemptKey (its number) and OutcomeKey.
+// Both are about an attempt that failed: AttemptKey and ReasonKey say which one, and why. On a phase KindKey says whether
+// it was the first one, a recovery or the fallback, as the attempt's span does. ScheduledEvent stands at the beginning of
+// each of the first two waits, with NextDelayKey. GaveUpEvent stands at the end of what was given up, with OutcomeKey.
 const (
 	ScheduledEvent = "retry.scheduled"
 	GaveUpEvent    = "retry.gave_up"

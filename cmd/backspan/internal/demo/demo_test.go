@@ -60,7 +60,7 @@ func TestScenarios(t *testing.T) {
 		{Healthy, "data_preparation=success analysis=success report=success", nil, false},
 		{Flaky, "data_preparation=success analysis=success(Recovery successful on attempt 1) report=success", nil, true},
 		{Slow, "data_preparation=success analysis=success report=success", nil, true},
-		{Outage, "data_preparation=failed(Recovery failed after 3 attempts) analysis=skipped report=skipped", syscall.ECONNREFUSED, true},
+		{Outage, "data_preparation=failed(Recovery failed after 3 recovery attempts) analysis=skipped report=skipped", syscall.ECONNREFUSED, true},
 		{Permanent, "data_preparation=failed analysis=skipped report=skipped", retry.ErrPermanent, false},
 	} {
 		for _, seed := range []uint64{1, 2, 77} {

@@ -105,12 +105,10 @@ func (s *Span) Said(tries int) string {
 		if why := cmp.Or(s.Text(semconv.PhaseReasonKey), s.Text(semconv.SkippedKey)); why != "" {
 			return o.Word() + ": " + text.Line(why)
 		}
-	case s.Kind == semconv.KindOperation && tries > 1:
+	case s.CanRetry() && tries > 1 && o == FellBack:
+		return o.Word() + " after " + text.Plural(tries, "attempt", "attempts")
+	case s.CanRetry() && tries > 1:
 		return o.Word() + ", " + text.Plural(tries, "attempt", "attempts")
-	case s.Kind == semconv.KindPhase && tries > 1 && o == FellBack:
-		return o.Word() + " after " + text.Plural(tries-1, "recovery", "recoveries")
-	case s.Kind == semconv.KindPhase && tries > 1:
-		return o.Word() + ", " + text.Plural(tries-1, "recovery", "recoveries")
 	case s.IsTry(), s.Kind == "", o == Succeeded:
 		return ""
 	}

@@ -32,10 +32,10 @@ func TestSaid(t *testing.T) {
 		{semconv.KindPhase, false, []attribute.KeyValue{status("success")}, 1, ""},
 		{semconv.KindPhase, false, []attribute.KeyValue{status("skipped")}, 0, "skipped"},
 		{semconv.KindPhase, false, []attribute.KeyValue{status("skipped"), reason("it needs\n\x1b[2Ja")}, 0, "skipped: it needs a"},
-		{semconv.KindPhase, false, []attribute.KeyValue{status("success"), saved, recoveries(2)}, 3, "recovered, 2 recoveries"},
-		{semconv.KindPhase, false, []attribute.KeyValue{status("success"), fell, recoveries(1)}, 2, "fell back after 1 recovery"},
+		{semconv.KindPhase, false, []attribute.KeyValue{status("success"), saved, recoveries(2)}, 3, "recovered, 3 attempts"},
+		{semconv.KindPhase, false, []attribute.KeyValue{status("success"), fell, recoveries(1)}, 2, "fell back after 2 attempts"},
 		{semconv.KindPhase, false, []attribute.KeyValue{status("success"), fell}, 1, "fell back"},
-		{semconv.KindPhase, true, []attribute.KeyValue{status("failed"), recoveries(3)}, 4, "failed, 3 recoveries"},
+		{semconv.KindPhase, true, []attribute.KeyValue{status("failed"), recoveries(3)}, 4, "failed, 4 attempts"},
 		{semconv.KindRun, false, []attribute.KeyValue{semconv.RunStatusKey.String("success")}, 0, ""},
 		{semconv.KindRun, false, []attribute.KeyValue{semconv.RunStatusKey.String("success"), dry}, 0, "dry run"},
 		{semconv.KindRun, true, []attribute.KeyValue{semconv.RunStatusKey.String("failed"), dry}, 0, "failed"},
@@ -78,7 +78,7 @@ func TestFallbackIsNoRecovery(t *testing.T) {
 		s := New([]Span{
 			phase, of(semconv.KindAttempt, 2, 1, 0, 2), of(semconv.KindRecovery, 3, 1, 3, 4), of(semconv.KindFallback, 4, 1, 5, 6),
 		})
-		if got, want := s.Roots[0].Said(), "fell back after 1 recovery"; got != want {
+		if got, want := s.Roots[0].Said(), "fell back after 2 attempts"; got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 		if got := s.Outcome(); got != FellBack {

@@ -63,14 +63,14 @@ func (n *Node) Waited() (sum time.Duration) {
 	return sum
 }
 
-// Only is the one try of n when it needs no row of its own, because nothing was to follow it, and n did not fail in
-// another way, by a panic after it; else nil.
+// Only is the one try of n when it needs no row of its own, because nothing was to follow it, and no panic came after
+// it; else nil.
 func (n *Node) Only() *Node {
 	if len(n.Tries) != 1 || n.Made() != 1 || n.Tries[0].Outcome() == Retried {
 		return nil
 	}
 	only := n.Tries[0]
-	if n.Failed() && n.Text(semconv.ErrorTypeKey) != only.Text(semconv.ErrorTypeKey) {
+	if n.Outcome() == Panicked && n.Text(semconv.ErrorTypeKey) != only.Text(semconv.ErrorTypeKey) {
 		return nil
 	}
 	return only
