@@ -187,34 +187,46 @@ func TestNestedLoopsSayTheFirstFailureOnce(t *testing.T) {
 		want          string
 	}{
 		"the first of the first": {
-			plain, []error{errRefused, errUnavailable}, []error{errUnavailable, errUnavailable},
+			plain,
+			[]error{errRefused, errUnavailable},
+			[]error{errUnavailable, errUnavailable},
 			"gave up after 2 attempts: inner: gave up after 2 attempts: 503 Service Unavailable (first: connection refused)",
 		},
 		"two loops with a first": {
-			plain, []error{errRefused, errUnavailable}, []error{errBroken, errUnavailable},
+			plain,
+			[]error{errRefused, errUnavailable},
+			[]error{errBroken, errUnavailable},
 			"gave up after 2 attempts: inner: gave up after 2 attempts: 503 Service Unavailable (first: connection refused)",
 		},
 		"the first is the last": {
-			plain, []error{errRefused, errUnavailable}, []error{errUnavailable, errRefused},
+			plain,
+			[]error{errRefused, errUnavailable},
+			[]error{errUnavailable, errRefused},
 			"gave up after 2 attempts: inner: gave up after 2 attempts: connection refused",
 		},
 		"marked": {
-			retry.Permanent, []error{errRefused, errUnavailable}, nil,
+			retry.Permanent,
+			[]error{errRefused, errUnavailable},
+			nil,
 			"permanent error after 1 attempt: inner: gave up after 2 attempts: 503 Service Unavailable (first: connection refused)",
 		},
 		"with words around": {
 			func(err error) error { return fmt.Errorf("loading: %w", err) },
-			[]error{errRefused, errUnavailable}, []error{errRefused, errUnavailable},
+			[]error{errRefused, errUnavailable},
+			[]error{errRefused, errUnavailable},
 			"gave up after 2 attempts: loading: inner: gave up after 2 attempts: 503 Service Unavailable (first: connection refused)",
 		},
 		"with words around, and another first": {
 			func(err error) error { return fmt.Errorf("loading: %w", err) },
-			[]error{errRefused, errUnavailable}, []error{errBroken, errUnavailable},
+			[]error{errRefused, errUnavailable},
+			[]error{errBroken, errUnavailable},
 			"gave up after 2 attempts: loading: inner: gave up after 2 attempts: 503 Service Unavailable (first: broken pipe) " +
 				"(first: connection refused)",
 		},
 		"too long": {
-			plain, []error{errRefused, long}, []error{long, long},
+			plain,
+			[]error{errRefused, long},
+			[]error{long, long},
 			"gave up after 2 attempts: inner: gave up after 2 attempts: 503 <p>sorry</p> <p> … (6563 bytes) (first: connection refused)",
 		},
 	} {
