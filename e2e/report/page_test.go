@@ -71,7 +71,7 @@ func TestPageShowsTheRun(t *testing.T) {
 	if got := get[string](p, "document.title"); got != "nightly: recovered (backspan)" {
 		t.Errorf("title %q", got)
 	}
-	if got := p.text("header"); !strings.Contains(got, "It ended well after 6.1s: 5 of 8 attempts failed, 1 operation recovered, 1 operation gave up and 1 phase recovered.") {
+	if got := p.text("header"); !strings.Contains(got, "It recovered after 6.1s: 5 of 8 attempts failed, 1 operation recovered, 1 operation gave up and 1 phase recovered.") {
 		t.Errorf("header %q", got)
 	}
 	p.wantRows(everyRow...)
@@ -198,7 +198,7 @@ func TestPageWithoutScripts(t *testing.T) {
 	p := open(t, path, desktop)
 	p.withoutScripts(path)
 	for selector, want := range map[string]string{
-		"header": "It ended well after 6.1s", "main": "Scripts are off", "details pre": "└ ✓ rates", "tfoot": "together",
+		"header": "It recovered after 6.1s", "main": "Scripts are off", "details pre": "└ ✓ rates", "tfoot": "together",
 	} {
 		if got := p.text(selector); !strings.Contains(got, want) {
 			t.Errorf("%s does not say %q but %q", selector, want, got)

@@ -50,7 +50,6 @@ var layers = []layer{
 	{"internal/decide", []string{"internal/fielderror"}, nil},
 	{"internal/nearest", nil, nil},
 	{"redact", nil, nil},
-	{"internal/wholefile", nil, nil},
 	{"internal/otelenv", []string{"internal/fielderror"}, []string{"golang.org/x/net", "golang.org/x/text"}},
 	{"retry", loop, api},
 	{"retry/retrytest", with(loop, "retry"), sdk},

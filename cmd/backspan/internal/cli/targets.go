@@ -9,7 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/backspan/backspan/internal/wholefile"
+	"github.com/backspan/backspan/cmd/backspan/internal/wholefile"
 	"github.com/backspan/backspan/telemetry"
 )
 

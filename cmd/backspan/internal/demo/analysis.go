@@ -7,7 +7,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/backspan/backspan/internal/wholefile"
+	"github.com/backspan/backspan/cmd/backspan/internal/wholefile"
 )
 
 // An Analysis is what the pipeline computes from the series.

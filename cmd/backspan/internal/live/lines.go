@@ -57,6 +57,9 @@ func (n *liveSpan) endLine(s *session.Span) string {
 	case n.kind == semconv.KindOperation && outcome == session.Succeeded:
 		return "" // as it should be
 	}
+	if n.kind == semconv.KindRun && outcome == session.Succeeded {
+		outcome = cmp.Or(n.saved, outcome) // as a session of its spans says
+	}
 	said := cmp.Or(n.said(s), outcome.Word())
 	told := outcome == session.Cancelled && n.kind != semconv.KindOperation && s.StatusText != ""
 	if told {

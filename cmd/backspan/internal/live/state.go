@@ -43,6 +43,7 @@ type liveSpan struct {
 	failure string    // why the last one failed, safe to show, with its lines; "" before any did
 	wait    wait      // the current one; zero when there is none
 	waited  time.Duration
+	saved   session.Outcome // what ended well after a failed try, in n or below; "" when nothing did
 
 	ended *session.Span // a phase that ended, while its run goes on
 }
@@ -125,14 +126,26 @@ func (st *liveState) end(s sdktrace.ReadOnlySpan) *liveSpan {
 		}
 		return n
 	}
+	span := session.FromSDK(s)
+	if o := span.Outcome(); o.Saved() {
+		n.save(o)
+	}
 	if n.kind == semconv.KindPhase && n.host != nil {
-		span := session.FromSDK(s)
 		n.ended, n.children = &span, nil
 		n.host.forgetEnded()
 		return n
 	}
 	st.remove(n)
 	return n
+}
+
+// save notes in n and all around it that n ended as o, which is a good end after a failed try.
+func (n *liveSpan) save(o session.Outcome) {
+	for ; n != nil; n = n.host {
+		if n.saved != session.FellBack {
+			n.saved = o
+		}
+	}
 }
 
 func (st *liveState) remove(n *liveSpan) {

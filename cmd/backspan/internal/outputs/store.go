@@ -14,7 +14,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/backspan/backspan/internal/wholefile"
+	"github.com/backspan/backspan/cmd/backspan/internal/wholefile"
 	"github.com/backspan/backspan/orchestrator"
 )
 

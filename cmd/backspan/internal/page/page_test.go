@@ -301,14 +301,14 @@ func TestVerdicts(t *testing.T) {
 		spans       []session.Span
 		title, says string
 	}{
-		{"all well", []session.Span{ok}, "get, succeeded", "It ended well after 5ms, with 1 operation that succeeded at the first attempt."},
+		{"all well", []session.Span{ok}, "get, succeeded", "It succeeded after 5ms, with 1 operation that succeeded at the first attempt."},
 		{"given up", []session.Span{failed}, "get, failed", "It failed after 5ms: 1 operation gave up."},
 		{"not ended", []session.Span{open}, "nightly, not ended", "It has not ended, or its end was not recorded; this is known of 0s."},
 		{"cancelled", []session.Span{stopped}, "nightly, cancelled", "It was cancelled after 5ms."},
 		{"cancelled within", []session.Span{stopped, inPhase, inOperation}, "nightly, cancelled", "It was cancelled after 5ms: 1 operation was cancelled and 1 phase was cancelled."},
-		{"several", []session.Span{ok, span(2, 0, semconv.KindOperation, "put", 0, 5)}, "2 operations, succeeded", "It ended well after 5ms, with 2 operations that succeeded at the first attempt."},
-		{"without a beginning", []session.Span{unbegun}, "get, succeeded", "It ended well after a time that is not recorded, with 1 operation that succeeded at the first attempt."},
-		{"foreign alone", []session.Span{span(1, 0, "", "GET /", 0, 5)}, "GET /, succeeded", "It ended well after 5ms."},
+		{"several", []session.Span{ok, span(2, 0, semconv.KindOperation, "put", 0, 5)}, "2 operations, succeeded", "It succeeded after 5ms, with 2 operations that succeeded at the first attempt."},
+		{"without a beginning", []session.Span{unbegun}, "get, succeeded", "It succeeded after a time that is not recorded, with 1 operation that succeeded at the first attempt."},
+		{"foreign alone", []session.Span{span(1, 0, "", "GET /", 0, 5)}, "GET /, succeeded", "It succeeded after 5ms."},
 	} {
 		s := session.New(c.spans)
 		if got := verdict(s, s.Summary()); got != c.says {

@@ -30,8 +30,6 @@ func verdict(s *session.Session, sum *session.Summary) string {
 
 func opening(o session.Outcome) string {
 	switch o {
-	case session.Failed:
-		return "It failed after"
 	case session.Cancelled:
 		return "It was cancelled after"
 	case session.DryRun:
@@ -39,7 +37,7 @@ func opening(o session.Outcome) string {
 	case session.Unended:
 		return "It has not ended, or its end was not recorded; this is known of"
 	}
-	return "It ended well after"
+	return "It " + o.Word() + " after"
 }
 
 func details(sum *session.Summary) (list []string) {

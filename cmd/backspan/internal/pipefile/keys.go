@@ -47,7 +47,7 @@ var jitterKind = oneOf([]string{"none", "full", "equal", "decorrelated"},
 // recoveryKeys are the keys of every policy. retryKeys are those of a policy for commands.
 var recoveryKeys = []key[command.Policy]{
 	keyOf("max_retries", retriesKind, func(p *command.Policy, n int) { p.MaxRetries = &n },
-		"how many tries may follow the first one; 0 for none (default 3)"),
+		"how many attempts may follow the first one; 0 for none (default 3)"),
 	keyOf("base_delay", durationKind, func(p *command.Policy, d time.Duration) { p.BaseDelay = &d },
 		"the wait before the first retry (default 1s for steps, 2s for the recovery of phases)"),
 	keyOf("max_delay", durationKind, func(p *command.Policy, d time.Duration) { p.MaxDelay = &d },
@@ -58,7 +58,7 @@ var recoveryKeys = []key[command.Policy]{
 		"how waits are spread at random: none, full (0 to the delay), equal (half of it to all) or decorrelated "+
 			"(default none)"),
 	keyOf("attempt_timeout", durationKind, func(p *command.Policy, d time.Duration) { p.AttemptTimeout = &d },
-		"how long one try may take; then it fails, and is retried (default no limit)"),
+		"how long one attempt may take; then it fails, and is retried (default no limit)"),
 	keyOf("max_elapsed", durationKind, func(p *command.Policy, d time.Duration) { p.MaxElapsed = &d },
 		"no wait begins that would end later than this after the start (default no limit)"),
 }

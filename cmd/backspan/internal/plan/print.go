@@ -125,7 +125,7 @@ func delays(p retry.Policy) string {
 		said += fmt.Sprintf(" (at most, with %v jitter)", p.Jitter)
 	}
 	if p.AttemptTimeout > 0 {
-		said += "; each try at most " + text.Exact(p.AttemptTimeout)
+		said += "; each attempt at most " + text.Exact(p.AttemptTimeout)
 	}
 	if p.MaxElapsed > 0 && p.MaxRetries != retry.Never {
 		said += "; no wait past " + text.Exact(p.MaxElapsed)

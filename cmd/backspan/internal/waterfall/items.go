@@ -3,6 +3,7 @@ package waterfall
 import (
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -173,32 +174,55 @@ func StyleOf(o session.Outcome) term.Style {
 
 // errorOf is why n failed; "" when its tries or the rows below it say so.
 func errorOf(n *session.Node) string {
-	failure := n.Failure()
-	only := n.Only()
+	failed, only := n, n.Only()
 	switch {
 	case n.IsTry():
-		return text.Safe(failure, text.MaxText)
+		return text.Safe(n.Failure(), text.MaxText)
 	case only != nil && only.Failed():
-		failure = only.Failure()
+		failed = only
 	case n.Kind == semconv.KindOperation && len(n.Tries) > 0:
 		return ""
 	}
-	if shown(n, text.Line(failure), only) {
+	if shown(n, failed, only) {
 		return ""
 	}
-	return text.Safe(failure, text.MaxText)
+	return text.Safe(failed.Failure(), text.MaxText)
 }
 
-// shown reports whether a row below n's shows the failure, or the one that it wraps. The row of n is that of only too.
-func shown(n *session.Node, failure string, only *session.Node) bool {
+// shown reports whether a row below n's shows why failed did, which has the row of n. The row of n is that of only too.
+func shown(n, failed, only *session.Node) bool {
 	for _, c := range n.Children {
-		own := text.Line(c.Failure())
-		if own != "" && c != only && strings.Contains(failure, own) {
-			return true
-		}
-		if c.Failed() && shown(c, failure, nil) {
+		if c != only && wraps(failed, c) || c.Failed() && shown(c, failed, nil) {
 			return true
 		}
 	}
 	return false
+}
+
+// wraps reports whether outer failed because inner did, as far as spans say: the class of the error is the same, and its
+// text is a part of the outer one, as it is in "loading: connection refused". Spans of other instrumentation need not have
+// a class.
+func wraps(outer, inner *session.Node) bool {
+	class := inner.Text(semconv.ErrorTypeKey)
+	if !inner.Failed() || class != outer.Text(semconv.ErrorTypeKey) && (class != "" || inner.Kind != "") {
+		return false
+	}
+	whole, part := text.Line(outer.Failure()), text.Line(inner.Failure())
+	for at := 0; part != ""; at++ {
+		i := strings.Index(whole[at:], part)
+		if i < 0 {
+			break
+		}
+		at += i
+		before, after := whole[:at], whole[at+len(part):]
+		if edge(strings.HasSuffix, before, ": ", "; ", "(", "… ") && edge(strings.HasPrefix, after, " (", "; ", ")", " …") {
+			return true
+		}
+	}
+	return false
+}
+
+// edge reports whether text is empty or has one of parts at its edge.
+func edge(at func(text, part string) bool, text string, parts ...string) bool {
+	return text == "" || slices.ContainsFunc(parts, func(part string) bool { return at(text, part) })
 }

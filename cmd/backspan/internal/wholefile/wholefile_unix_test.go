@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/backspan/backspan/internal/wholefile"
+	"github.com/backspan/backspan/cmd/backspan/internal/wholefile"
 )
 
 // What is no regular file is written to and stays; a report that is sent to /dev/null must not take its place.

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/backspan/backspan/internal/wholefile"
+	"github.com/backspan/backspan/cmd/backspan/internal/wholefile"
 )
 
 func read(t *testing.T, path string) string {
