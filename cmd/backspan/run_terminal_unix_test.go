@@ -16,12 +16,13 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
 )
 
 // A typist sits at a terminal where backspan runs.
 type typist struct {
 	*exec.Cmd
-	keys io.Writer
+	keys io.WriteCloser // the terminal, which a Close hangs up
 
 	mu   sync.Mutex
 	seen bytes.Buffer
@@ -37,11 +38,19 @@ func sitDown(t *testing.T, pipeline string, args ...string) *typist {
 	}
 	c := exec.CommandContext(t.Context(), "backspan", args...)
 	c.Dir = dir
-	c.Env = append(os.Environ(), "TERM=xterm-256color", "LANG=C.UTF-8", "OTEL_TRACES_EXPORTER=none", "NO_COLOR=")
-	terminal, err := pty.StartWithSize(c, &pty.Winsize{Rows: 30, Cols: 120})
+	return seat(t, c)
+}
+
+// seat starts c, in its directory, on a terminal.
+func seat(t *testing.T, c *exec.Cmd) *typist {
+	t.Helper()
+	c.Env = append(os.Environ(), "TERM=xterm-256color", "LANG=C.UTF-8", "OTEL_TRACES_EXPORTER=none", "NO_COLOR=",
+		"HISTFILE=", "GIT_CONFIG_GLOBAL=/dev/null", "LESS=", "PAGER=")
+	opened, err := pty.StartWithSize(c, &pty.Winsize{Rows: 30, Cols: 120})
 	if err != nil {
 		t.Fatal(err)
 	}
+	terminal := pollable(t, opened)
 	p := &typist{Cmd: c, keys: terminal, more: make(chan struct{}, 1)}
 	go func() {
 		defer close(p.more)
@@ -62,6 +71,19 @@ func sitDown(t *testing.T, pipeline string, args ...string) *typist {
 	}()
 	t.Cleanup(func() { _ = terminal.Close() })
 	return p
+}
+
+// pollable returns f as a file that can be closed while it is read, and closes f.
+func pollable(t *testing.T, f *os.File) *os.File {
+	t.Helper()
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err == nil {
+		err = unix.SetNonblock(fd, true)
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return os.NewFile(uintptr(fd), f.Name())
 }
 
 func (p *typist) screen() string {
@@ -140,18 +162,22 @@ phases:
 	}
 }
 
-// Ctrl-C goes to backspan, which tells the commands; twice, and they are ended at once.
+// Ctrl-C goes to backspan, which tells the commands. Repeats are no second request; Ctrl-\\ is, and they are ended at
+// once.
 func TestCtrlCOnATerminal(t *testing.T) {
 	const deaf = `
 name: deaf
 grace: 10m
-phases: [{name: a, steps: [{name: a, run: "trap 'echo heard' TERM; echo pid $$; while :; do sleep 0.02 || true; done"}]}]
+phases: [{name: a, steps: [{name: a, run: "trap 'n=20; echo heard' TERM; echo pid $$; while :; do sleep 0.02 || true;
+  case $((n -= 1)) in 0) echo heard again; esac; done"}]}]
 `
 	p := sitDown(t, deaf, "run", "--events", "off", "--trace-file", "off")
 	p.await(t, "a | pid ")
-	p.press(t, "\x03")
+	p.press(t, "\x03\x03")
 	p.await(t, "a | heard")
-	p.press(t, "\x03")
+	p.press(t, "\x03") // as a key that is held down does
+	p.await(t, "a | heard again")
+	p.press(t, "\x1c")
 	if code := p.end(t); code != 130 {
 		t.Errorf("exit code %d, want 130", code)
 	}

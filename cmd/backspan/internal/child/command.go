@@ -36,9 +36,11 @@ type Command struct {
 	Stdout, Stderr io.Writer
 
 	// Tail is how many bytes of the end of stderr to keep for Result.Tail. When Stderr is a terminal, the command's
-	// stderr is a pseudo-terminal of the same size, so that it still writes colours and progress. That is not the
-	// controlling terminal, which matters to shells alone: bash manages jobs through its stderr.
-	Tail int
+	// stderr is a pseudo-terminal of the same size, so that it still writes colours and progress; with TailPipe it is
+	// a pipe there too. A pseudo-terminal is not the controlling terminal: pagers, which read keys from the terminal
+	// that stderr is, wait for ever, and bash has no job control. With a pipe or without a Tail they work.
+	Tail     int
+	TailPipe bool
 
 	// Grace is the time between SIGTERM and SIGKILL for the group when the context has ended. 0 sends SIGKILL at once.
 	Grace time.Duration
@@ -50,13 +52,17 @@ type Command struct {
 	// Signals are passed to the group while the command runs. Nothing else follows from them. Nil means none.
 	Signals <-chan os.Signal
 
+	// OnOutOfReach is called once when a process of the command should end and this process may not signal it, because
+	// it runs as another user (sudo, setuid). It must not block. Nil means that Result.OutOfReach is enough.
+	OnOutOfReach func(pid int)
+
 	// Terminal lets the command take part in job control as if the shell had started it; see the package comment.
 	// One command at a time may have it. Without a controlling terminal it does nothing.
 	Terminal bool
 }
 
 // Run runs the command and returns how it ended. When ctx ends, Run returns after at most Grace and the time that the
-// kernel needs to end a process. The Result of a command that could not be started has an Err. The Result of a
+// kernel needs to end a process, unless a process is out of reach: that one is waited for. The Result of a command that could not be started has an Err. The Result of a
 // command that was not started because ctx had ended is Stopped and has no PID.
 func (c Command) Run(ctx context.Context) Result {
 	if err := c.check(); err != nil {

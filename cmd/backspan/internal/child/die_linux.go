@@ -17,3 +17,7 @@ func raise(s syscall.Signal) {
 	_, _ = setAction(s, &sigaction{})
 	_ = unix.Tgkill(unix.Getpid(), unix.Gettid(), s)
 }
+
+// endWithParent lets the kernel send TERM to the process when this one is killed. The processes that it starts itself,
+// and a program that runs as another user, get nothing.
+func endWithParent(attr *syscall.SysProcAttr) { attr.Pdeathsig = unix.SIGTERM }

@@ -15,3 +15,6 @@ func raise(s syscall.Signal) {
 		_ = unix.Kill(unix.Getpid(), s) // when it fails, Die returns
 	}
 }
+
+// endWithParent does nothing: when this process is killed, the command lives on.
+func endWithParent(*syscall.SysProcAttr) {}

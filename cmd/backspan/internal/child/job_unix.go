@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-	"golang.org/x/term"
+	xterm "golang.org/x/term"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/term"
 )
 
 // A job lets a command's group take part in job control. The terminal has one foreground group, which may read from
@@ -29,7 +31,7 @@ type job struct {
 	pid    int // the command's; 0 before it started
 	wanted bool
 	held   bool        // the command's group has the foreground
-	modes  *term.State // as they were before the command
+	modes  *xterm.State // as they were before the command
 	notify chan os.Signal
 }
 
@@ -44,7 +46,7 @@ func newJob(stdin *os.File) *job {
 		return nil
 	}
 	j := &job{tty: tty, own: unix.Getpgrp(), notify: make(chan os.Signal, 8)}
-	j.wanted = stdin != nil && isTerminal(stdin) && !inPipeline(os.Stdout)
+	j.wanted = term.IsTerminal(stdin) && !inPipeline(os.Stdout)
 	if j.wanted = j.wanted && j.foreground() == j.own; j.wanted {
 		j.remember()
 	}
@@ -81,7 +83,7 @@ func (j *job) foreground() int {
 
 // remember saves the terminal's modes, in case the command is killed while it has changed them.
 func (j *job) remember() {
-	if modes, err := term.GetState(j.tty); err == nil {
+	if modes, err := xterm.GetState(j.tty); err == nil {
 		j.modes = modes
 	}
 }
@@ -110,7 +112,7 @@ func (j *job) takeBack(restore bool) {
 		_ = unix.IoctlSetPointerInt(j.tty, unix.TIOCSPGRP, j.own)
 	}
 	if restore && j.modes != nil && j.foreground() == j.own {
-		_ = term.Restore(j.tty, j.modes) // it fails likewise
+		_ = xterm.Restore(j.tty, j.modes) // it fails likewise
 	}
 }
 

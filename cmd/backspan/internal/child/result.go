@@ -29,6 +29,8 @@ type Result struct {
 	Signal   syscall.Signal // the signal that ended it; 0 when it ended by itself
 	Stopped  bool           // the context ended first, and the group was told to end
 	Held     bool           // it had the terminal's foreground when it ended, so it got what was typed there
+	// OutOfReach says that a process of the command should have ended and this process was not allowed to signal it.
+	OutOfReach bool
 	Tail     string         // the end of what was written to stderr, as it was written
 	Elapsed  time.Duration
 	Err      error // a *StartError when there was no process at all; else nil

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"syscall"
 	"time"
@@ -16,14 +17,15 @@ import (
 
 // An event is a stop of the process, or its end.
 type event struct {
-	status unix.WaitStatus
-	err    error // of wait4, when there was no such process
+	stopped syscall.Signal // 0: the process has ended
+	err     error          // of waiting, when there was no such process
 }
 
 // run is one running command.
 type run struct {
 	*Command
 	pid     int // of the process and of its group
+	waiter  waiter
 	streams streams
 	job     *job // nil: the command takes no part in job control
 	events  chan event
@@ -41,32 +43,62 @@ func (c *Command) run(ctx context.Context) Result {
 	if c.Terminal {
 		r.job = newJob(c.Stdin)
 	}
-	if err := r.start(); err != nil {
+	started := make(chan error)
+	go r.live(started)
+	if err := <-started; err != nil {
 		r.job.end(false)
 		r.streams.abort()
 		r.result.Err = err
 		return r.result
 	}
 	r.streams.pump()
-	go r.wait()
 
-	end := r.supervise(ctx)
+	err = r.supervise(ctx)
 	r.result.Held = r.job.holds()
-	if r.result.Stopped {
+	if r.result.Stopped && err == nil {
 		r.sweep()
 	}
-	switch {
-	case end.err != nil:
-		r.result.Err = &StartError{Name: c.Args[0], Code: CodeOwn, Err: fmt.Errorf("its end was missed: %w", end.err)}
-	case end.status.Signaled():
-		r.result.Signal = end.status.Signal()
-	default:
-		r.result.ExitCode = end.status.ExitStatus()
-	}
+	// No signal is sent from here on: another process may get the number.
+	r.end(err)
 	// A command that was killed could not restore the terminal's modes.
 	r.job.end(r.result.Signal != 0 || r.result.Stopped)
 	r.result.Tail = r.streams.finish(c.OutputDelay)
 	return r.result
+}
+
+// live starts the process and reports every stop of it, and at last its end. It keeps its thread to itself: on Linux
+// the process gets a signal when the thread that started it ends, and any thread may end that another goroutine had.
+func (r *run) live(started chan<- error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	err := r.start()
+	started <- err
+	if err != nil {
+		return
+	}
+	for {
+		stopped, err := r.waiter.next()
+		r.events <- event{stopped, err}
+		if err != nil || stopped == 0 {
+			return
+		}
+	}
+}
+
+// end frees the process's number and notes how it ended. err says that its end was missed.
+func (r *run) end(err error) {
+	var status unix.WaitStatus
+	if err == nil {
+		status, err = r.waiter.reap()
+	}
+	switch {
+	case err != nil:
+		r.result.Err = &StartError{Name: r.Args[0], Code: CodeOwn, Err: fmt.Errorf("its end was missed: %w", err)}
+	case status.Signaled():
+		r.result.Signal = status.Signal()
+	default:
+		r.result.ExitCode = status.ExitStatus()
+	}
 }
 
 // start starts the process in a group of its own, in the foreground if the job says so.
@@ -98,6 +130,7 @@ func (r *run) start() error {
 
 func (r *run) spawn(path string, args, env []string) error {
 	attr := &os.ProcAttr{Dir: r.Dir, Env: env, Files: r.streams.files(), Sys: &syscall.SysProcAttr{Setpgid: true}}
+	endWithParent(attr.Sys)
 	if r.job.eager() {
 		attr.Sys.Foreground, attr.Sys.Ctty = true, r.job.tty
 	}
@@ -110,9 +143,9 @@ func (r *run) spawn(path string, args, env []string) error {
 	if err != nil {
 		return err
 	}
-	r.pid, r.result.PID = p.Pid, p.Pid
+	r.pid, r.result.PID, r.waiter.pid = p.Pid, p.Pid, p.Pid
 	r.job.began(r.pid, attr.Sys.Foreground)
-	return p.Release() // wait waits for it, and gets its stops too
+	return p.Release() // the waiter waits for it, and gets its stops too
 }
 
 func terminalTrouble(err error) bool {
@@ -135,31 +168,16 @@ func startError(name string, err error) error {
 	return &StartError{Name: name, Code: code, Err: err}
 }
 
-// wait reports every stop of the process, and at last its end.
-func (r *run) wait() {
-	for {
-		var status unix.WaitStatus
-		_, err := unix.Wait4(r.pid, &status, unix.WUNTRACED, nil)
-		if errors.Is(err, syscall.EINTR) {
-			continue
-		}
-		r.events <- event{status, err}
-		if err != nil || !status.Stopped() {
-			return
-		}
-	}
-}
-
-// supervise returns when the process has ended.
-func (r *run) supervise(ctx context.Context) event {
+// supervise returns when the process has ended, or with an error when its end was missed.
+func (r *run) supervise(ctx context.Context) error {
 	done := ctx.Done()
 	for {
 		select {
 		case e := <-r.events:
-			if e.err != nil || !e.status.Stopped() {
-				return e
+			if e.err != nil || e.stopped == 0 {
+				return e.err
 			}
-			r.job.stopped(e.status.StopSignal())
+			r.job.stopped(e.stopped)
 		case <-done:
 			done = nil
 			r.stop()
@@ -187,29 +205,50 @@ func (r *run) stop() {
 	r.kill = time.After(r.Grace)
 }
 
-// signal sends s to the group, and to the process itself in case it has moved to another group. A stopped process has
-// to be continued before it can end by s.
+// signal sends s to the group. A stopped process has to be continued before it can end by s.
 func (r *run) signal(s syscall.Signal) {
-	// Errors mean that no process is left, or one that this process may not signal (setuid). Nothing can be done then.
+	r.send(s)
+	switch s {
+	case unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT:
+		r.send(unix.SIGCONT)
+	case unix.SIGKILL:
+	default:
+		return
+	}
+	if errors.Is(unix.Kill(r.pid, 0), unix.EPERM) {
+		r.outOfReach(r.pid)
+	}
+}
+
+// send sends s to the group, and to the process itself in case it has moved to another group.
+func (r *run) send(s syscall.Signal) {
+	// Errors mean that no process is left, or one that this process may not signal.
 	_ = unix.Kill(-r.pid, s)
 	if group, err := unix.Getpgid(r.pid); err == nil && group != r.pid {
 		_ = unix.Kill(r.pid, s)
 	}
-	switch s {
-	case unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT:
-		r.signal(unix.SIGCONT)
-	}
 }
 
-// How often sweep looks, at first and later, and how long it waits after SIGKILL.
+// outOfReach notes that a process cannot be told to end, because it runs as another user.
+func (r *run) outOfReach(pid int) {
+	if !r.result.OutOfReach && r.OnOutOfReach != nil {
+		r.OnOutOfReach(pid)
+	}
+	r.result.OutOfReach = true
+}
+
+// How often sweep looks: at first, later, and for a process that cannot be told to end. How long it waits after
+// SIGKILL.
 const (
 	sweepFirst = time.Millisecond
 	sweepMost  = 50 * time.Millisecond
+	sweepSlow  = time.Second
 	sweepAfter = time.Second
 )
 
 // sweep returns when no process of the group is left. The command itself has ended, but processes that it started may
-// ignore SIGTERM.
+// ignore SIGTERM. Those that run as another user are waited for, as the command itself would be: another attempt
+// beside them could do harm.
 func (r *run) sweep() {
 	var giveUp <-chan time.Time
 	kill := func() {
@@ -226,34 +265,20 @@ func (r *run) sweep() {
 		select {
 		case <-look.C:
 			every = min(2*every, sweepMost)
+			if r.result.OutOfReach {
+				every = sweepSlow
+			}
 			look.Reset(every)
 		case <-r.kill:
 			kill()
-		case <-giveUp: // a process hangs in the kernel
-			return
+		case <-giveUp: // a process hangs in the kernel, unless it is out of reach
+			if !r.result.OutOfReach {
+				return
+			}
 		case s := <-r.Signals:
 			if number, ok := s.(syscall.Signal); ok {
 				r.signal(number)
 			}
 		}
 	}
-}
-
-// gone reports whether the group is empty.
-func (r *run) gone() bool {
-	for {
-		// Orphans become children of this process when it is the first of a container.
-		pid, err := unix.Wait4(-r.pid, nil, unix.WNOHANG, nil)
-		if pid <= 0 || err != nil {
-			break
-		}
-	}
-	if unix.Kill(-r.pid, 0) != nil {
-		return true
-	}
-	if alive(r.pid) {
-		return false
-	}
-	r.signal(unix.SIGKILL) // for a process that looks ended because its first thread has ended
-	return true
 }

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/creack/pty"
-	"golang.org/x/term"
+	xterm "golang.org/x/term"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/term"
 )
 
 // streams are the files that the command gets, and the pumps that read what it writes.
@@ -19,6 +21,8 @@ type streams struct {
 	opened []*os.File // those of child that are ours to close
 	pumps  []*pump
 	tail   *tail // nil: nothing is kept
+	// noTerminal says that no pseudo-terminal stands in for a terminal.
+	noTerminal bool
 }
 
 func (c *Command) open() (e streams, err error) {
@@ -38,6 +42,7 @@ func (c *Command) open() (e streams, err error) {
 	if c.Tail > 0 {
 		e.tail = &tail{max: c.Tail}
 	}
+	e.noTerminal = c.TailPipe
 	return e, e.output(2, c.Stderr, e.tail)
 }
 
@@ -62,7 +67,7 @@ func (e *streams) output(i int, w io.Writer, keep *tail) error {
 	}
 	p := &pump{to: w, keep: keep, needed: i == 1, done: make(chan struct{})}
 	var err error
-	if isFile && isTerminal(file) {
+	if isFile && !e.noTerminal && term.IsTerminal(file) {
 		p.from, e.child[i], err = openTerminal()
 		p.terminal = file
 	}
@@ -84,7 +89,7 @@ func openTerminal() (ours, theirs *os.File, err error) {
 	if ours, theirs, err = pty.Open(); err != nil {
 		return nil, nil, err
 	}
-	if _, err = term.MakeRaw(int(theirs.Fd())); err != nil {
+	if _, err = xterm.MakeRaw(int(theirs.Fd())); err != nil {
 		return nil, nil, errors.Join(err, ours.Close(), theirs.Close())
 	}
 	return ours, theirs, nil
@@ -182,14 +187,4 @@ func (p *pump) finish(until time.Time) {
 	}
 	<-p.done
 	_ = p.from.Close() // it was only read
-}
-
-// isTerminal asks without making the file blocking, as its Fd method may.
-func isTerminal(file *os.File) (yes bool) {
-	conn, err := file.SyscallConn()
-	if err != nil {
-		return false
-	}
-	err = conn.Control(func(fd uintptr) { yes = term.IsTerminal(int(fd)) })
-	return yes && err == nil
 }

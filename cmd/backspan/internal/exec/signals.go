@@ -19,8 +19,10 @@ type signalWatch struct {
 	child   chan os.Signal // for the command
 	release func()
 
+	requests cli.Requests // of the goroutine that calls arrived
+
 	mu    sync.Mutex
-	hurry context.CancelFunc // ends what is left to do when another signal comes; nil while a command may run
+	hurry context.CancelFunc // ends what is left to do when another signal counts; nil while a command may run
 }
 
 func watchSignals(ctx context.Context) *signalWatch {
@@ -36,7 +38,7 @@ func (w *signalWatch) arrived(s syscall.Signal) {
 	if s == syscall.SIGPIPE {
 		return // it only needs a handler: the write fails, and this process lives on to end the command
 	}
-	if slices.Contains(cli.EndingSignals, os.Signal(s)) {
+	if slices.Contains(cli.EndingSignals, os.Signal(s)) && w.requests.Count(s) {
 		w.cancel(cli.SignalError{Signal: s})
 		w.mu.Lock()
 		if w.hurry != nil {
@@ -59,7 +61,7 @@ func (w *signalWatch) forget() bool {
 }
 
 // finishing returns a context for what is left to do when no command runs any more. It ends after limit, or when
-// another signal that means the end comes.
+// another signal that means the end comes, and counts by the rule of cli.Requests.
 func (w *signalWatch) finishing(limit time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), limit)
 	w.mu.Lock()

@@ -18,18 +18,20 @@ type Stream struct {
 type lines struct {
 	Stream
 	label   string
+	cleanup bool
 	partial []byte
 	err     error
 }
 
-func newLines(label string, to Stream) *lines {
+func newLines(label string, to Stream, cleanup bool) *lines {
 	if to.Edit != nil {
 		label = to.Edit(label)
 	}
-	return &lines{Stream: to, label: label + " | "}
+	return &lines{Stream: to, label: label + " | ", cleanup: cleanup}
 }
 
-// Write fails when l.To has failed, so that the command gets a broken pipe as it would without backspan.
+// Write fails when l.To has failed, so that the command gets a broken pipe as it would without backspan. A command that
+// cleans up gets none: the terminal may be gone, and the program that read the output with it.
 func (l *lines) Write(p []byte) (int, error) {
 	if l.To == nil {
 		return len(p), nil
@@ -43,6 +45,9 @@ func (l *lines) Write(p []byte) (int, error) {
 	if end > 0 {
 		l.write(l.partial[:end])
 		l.partial = append(l.partial[:0], l.partial[end:]...)
+	}
+	if l.cleanup {
+		return len(p), nil
 	}
 	return len(p), l.err
 }

@@ -17,7 +17,8 @@ import (
 // A phaseRun runs the commands of one phase.
 type phaseRun struct {
 	*Runner
-	phase *pipefile.Phase
+	phase   *pipefile.Phase
+	cleanup bool // its commands mend what others left, so they go on when nobody reads what they write
 }
 
 // run is the phase's work: its steps, one after the other. Its result is their outputs.
@@ -98,7 +99,7 @@ func (p *phaseRun) attempt(
 	if p.operations[label] > 1 {
 		label = p.phase.Name + "/" + label
 	}
-	stdout, stderr := newLines(label, p.Stdout), newLines(label, p.Stderr)
+	stdout, stderr := newLines(label, p.Stdout, p.cleanup), newLines(label, p.Stderr, p.cleanup)
 	defer stdout.end()
 	defer stderr.end()
 	process := child.Command{

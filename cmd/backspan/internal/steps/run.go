@@ -38,13 +38,14 @@ func (r *Runner) Pipeline(f *pipefile.File) orchestrator.Pipeline {
 	r.operations, r.running, r.produced = map[string]int{}, map[chan os.Signal]struct{}{}, map[string]*produced{}
 	pipeline := f.Pipeline()
 	for i := range f.Phases {
-		phase := &phaseRun{Runner: r, phase: &f.Phases[i]}
+		phase := &phaseRun{Runner: r, phase: &f.Phases[i], cleanup: f.Phases[i].If != orchestrator.OnSuccess}
+		fallback := &phaseRun{Runner: r, phase: phase.phase, cleanup: true}
 		for _, step := range phase.phase.Steps {
 			r.operations[step.Name]++
 		}
 		out := &pipeline.Phases[i]
 		out.Run = phase.run
-		out.Fallback = phase.fallback()
+		out.Fallback = fallback.fallback()
 		out.DryRun = phase.dryRun()
 	}
 	return pipeline

@@ -13,7 +13,7 @@ import (
 
 func TestLines(t *testing.T) {
 	var out bytes.Buffer
-	l := newLines("s", Stream{To: &out})
+	l := newLines("s", Stream{To: &out}, false)
 	for _, part := range []string{"on", "e\ntwo\nth", "", "ree\n", "\n", "end"} {
 		if n, err := l.Write([]byte(part)); n != len(part) || err != nil {
 			t.Fatalf("wrote %d of %d: %v", n, len(part), err)
@@ -29,7 +29,7 @@ func TestLines(t *testing.T) {
 // An edit sees neither the name nor the newline, whatever stands in them.
 func TestLinesAreEdited(t *testing.T) {
 	var out bytes.Buffer
-	l := newLines("a | b", Stream{To: &out, Edit: func(line string) string { return "<" + line + ">" }})
+	l := newLines("a | b", Stream{To: &out, Edit: func(line string) string { return "<" + line + ">" }}, false)
 	for _, part := range []string{"one | two\n\nend"} {
 		if _, err := l.Write([]byte(part)); err != nil {
 			t.Fatal(err)
@@ -44,7 +44,7 @@ func TestLinesAreEdited(t *testing.T) {
 // A line without an end must not be kept for ever.
 func TestAnEndlessLineIsBroken(t *testing.T) {
 	var out bytes.Buffer
-	l := newLines("s", Stream{To: &out})
+	l := newLines("s", Stream{To: &out}, false)
 	for range 5 {
 		if _, err := l.Write(bytes.Repeat([]byte("x"), maxLine/4+1)); err != nil {
 			t.Fatal(err)
@@ -62,8 +62,11 @@ var errClosed = errors.New("nobody reads")
 func (closed) Write([]byte) (int, error) { return 0, errClosed }
 
 func TestNobodyReadsTheLines(t *testing.T) {
-	if _, err := newLines("s", Stream{To: closed{}}).Write([]byte("x\n")); !errors.Is(err, errClosed) {
+	if _, err := newLines("s", Stream{To: closed{}}, false).Write([]byte("x\n")); !errors.Is(err, errClosed) {
 		t.Errorf("error = %v, want %v", err, errClosed)
+	}
+	if n, err := newLines("s", Stream{To: closed{}}, true).Write([]byte("x\n")); n != 2 || err != nil {
+		t.Errorf("what cleans up wrote %d bytes, error %v; want 2 and none", n, err)
 	}
 }
 

@@ -30,8 +30,8 @@ type Terminal struct {
 
 // Of describes f in the environment that getenv answers for, most often os.Getenv.
 func Of(f *os.File, getenv func(string) string) Terminal {
-	tty := false
-	control(f, func(fd int) { tty = term.IsTerminal(fd) && enableEscapes(fd) })
+	tty := IsTerminal(f)
+	control(f, func(fd int) { tty = tty && enableEscapes(fd) })
 	name := getenv("TERM")
 	columns, err := strconv.Atoi(getenv("COLUMNS"))
 	if err != nil || columns < 1 {
@@ -45,6 +45,12 @@ func Of(f *os.File, getenv func(string) string) Terminal {
 		file:    f,
 		columns: columns,
 	}
+}
+
+// IsTerminal reports whether f is a terminal. A nil f is none.
+func IsTerminal(f *os.File) (yes bool) {
+	control(f, func(fd int) { yes = term.IsTerminal(fd) })
+	return yes
 }
 
 // The words of a --color flag.
