@@ -78,7 +78,7 @@ func TestTheHookWritesToTheTerminal(t *testing.T) {
 
 // Ctrl-Z stops backspan in a wait as well as in an attempt, seen from a shell, which here is a command of exec's itself.
 func TestCtrlZInAWait(t *testing.T) {
-	p := execOnTerminal(t, "--max-retries", "0", "--", "sh", "-c", "exec bash --norc --noediting -i 2>/dev/tty")
+	p := execOnTerminal(t, "--max-retries", "0", "--", "bash", "--norc", "--noediting", "-i")
 	p.press(t, "backspan exec --events off --base-delay 10m --max-delay 10m -- false\n")
 	p.await(t, "retrying in 10m")
 	p.press(t, "\x1a")

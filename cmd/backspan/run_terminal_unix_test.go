@@ -45,7 +45,7 @@ func sitDown(t *testing.T, pipeline string, args ...string) *typist {
 func seat(t *testing.T, c *exec.Cmd) *typist {
 	t.Helper()
 	c.Env = append(os.Environ(), "TERM=xterm-256color", "LANG=C.UTF-8", "OTEL_TRACES_EXPORTER=none", "NO_COLOR=",
-		"HISTFILE=", "GIT_CONFIG_GLOBAL=/dev/null", "LESS=", "PAGER=")
+		"HISTFILE=", "GIT_CONFIG_GLOBAL=/dev/null", "LESS=", "PAGER=less", "GIT_PAGER=less", "MANPAGER=less")
 	opened, err := pty.StartWithSize(c, &pty.Winsize{Rows: 30, Cols: 120})
 	if err != nil {
 		t.Fatal(err)

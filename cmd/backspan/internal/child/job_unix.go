@@ -30,7 +30,7 @@ type job struct {
 	own    int // the group of this process
 	pid    int // the command's; 0 before it started
 	wanted bool
-	held   bool        // the command's group has the foreground
+	held   bool         // the command's group has the foreground
 	modes  *xterm.State // as they were before the command
 	notify chan os.Signal
 }

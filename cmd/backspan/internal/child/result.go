@@ -31,9 +31,9 @@ type Result struct {
 	Held     bool           // it had the terminal's foreground when it ended, so it got what was typed there
 	// OutOfReach says that a process of the command should have ended and this process was not allowed to signal it.
 	OutOfReach bool
-	Tail     string         // the end of what was written to stderr, as it was written
-	Elapsed  time.Duration
-	Err      error // a *StartError when there was no process at all; else nil
+	Tail       string // the end of what was written to stderr, as it was written
+	Elapsed    time.Duration
+	Err        error // a *StartError when there was no process at all; else nil
 }
 
 // OK reports whether the command ran, was not stopped, and returned 0.
@@ -67,6 +67,8 @@ func (r Result) String() string {
 	switch {
 	case r.Err != nil:
 		return r.Err.Error()
+	case r.Stopped && r.OutOfReach:
+		return "told to stop, but ended only after " + text.Duration(r.Elapsed) + ": it runs as another user"
 	case r.Stopped && r.Signal == syscall.SIGKILL:
 		return "stopped after " + text.Duration(r.Elapsed) + ", had to be killed"
 	case r.Stopped:

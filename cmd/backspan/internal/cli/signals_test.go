@@ -19,8 +19,11 @@ func TestRequests(t *testing.T) {
 		"a service manager":                 {{0, term, true}, {0, hup, false}, {time.Minute, term, true}},
 		"a key that is pressed twice":       {{0, intr, true}, {time.Second, intr, true}, {time.Second, intr, true}},
 		"a key that is held down": {
-			{0, intr, true}, {time.Second / 2, intr, false}, {time.Second / 4, intr, false},
-			{time.Second / 4, intr, true}, {time.Second / 2, intr, false},
+			{0, intr, true},
+			{time.Second / 2, intr, false},
+			{time.Second / 4, intr, false},
+			{time.Second / 4, intr, true},
+			{time.Second / 2, intr, false},
 		},
 		"another signal at once":      {{0, intr, true}, {0, syscall.SIGQUIT, true}, {0, term, true}},
 		"a request after the hang-up": {{0, hup, true}, {0, term, true}, {0, hup, false}},

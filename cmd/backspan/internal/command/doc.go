@@ -6,7 +6,9 @@
 //	policy := command.Policy{RetryOn: retryOn}.Resolve(0)
 //	err := retry.Do(ctx, "fetch", policy, func(ctx context.Context) error {
 //		env.SetAttempt(ctx, session, phase)
-//		return command.Run(ctx, child.Command{Args: args, Env: env.List(), Stdout: os.Stdout}, policy.AttemptTimeout)
+//		process := child.Command{Args: args, Env: env.List(), Stdout: os.Stdout, Stderr: os.Stderr}
+//		command.HoldStderr(&process, false)
+//		return command.Run(ctx, process, policy.AttemptTimeout)
 //	})
 //
 // Package child below it knows the process, and nothing of retries and spans.

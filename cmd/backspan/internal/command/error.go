@@ -42,10 +42,18 @@ func (e *Error) Ending() string {
 	if e.Timeout == 0 {
 		after = text.Duration(e.Result.Elapsed)
 	}
-	if e.Result.Signal == syscall.SIGKILL {
+	switch r := e.Result; {
+	case r.OutOfReach:
+		return "timed out after " + after + ", but ended only after " + text.Duration(r.Elapsed) + ": it runs as another user"
+	case r.Signal == syscall.SIGKILL:
 		return "timed out after " + after + ", had to be killed"
 	}
 	return "timed out after " + after
+}
+
+// OutOfReach is the line for a person when a command should end and the system does not let this process tell it.
+func OutOfReach(name string, pid int) string {
+	return fmt.Sprintf("%s cannot be told to end: its process %d runs as another user (sudo, setuid); waiting for it", name, pid)
 }
 
 func (e *Error) timedOut() bool { return errors.Is(e.Cause, context.DeadlineExceeded) }

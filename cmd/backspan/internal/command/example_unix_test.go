@@ -27,6 +27,7 @@ func Example() {
 		env.SetAttempt(ctx, "session", "")
 		const script = `echo "attempt $BACKSPAN_ATTEMPT"; echo no such table >&2; exit 3`
 		process := child.Command{Args: []string{"sh", "-c", script}, Env: env.List(), Stdout: os.Stdout}
+		command.HoldStderr(&process, false)
 		return command.Run(ctx, process, resolved.AttemptTimeout)
 	})
 	fmt.Println(err)

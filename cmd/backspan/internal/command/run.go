@@ -13,7 +13,8 @@ import (
 	"github.com/backspan/backspan/internal/semconv"
 )
 
-// Run makes one attempt: it runs c until ctx ends and records on ctx's span what the process was. The error is nil or
+// Run makes one attempt: it runs c until ctx ends and records on ctx's span what the process was. The error has the end
+// of stderr as far as c keeps it: see HoldStderr. The error is nil or
 // an *Error. timeout is the attempt's own time limit, or 0. Run does not enforce it, ctx does; the error names it.
 func Run(ctx context.Context, c child.Command, timeout time.Duration) error {
 	// A limit further out, such as a phase's, may end an attempt before its own time is over. The attempt's own limit
@@ -21,7 +22,6 @@ func Run(ctx context.Context, c child.Command, timeout time.Duration) error {
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < timeout-max(timeout/10, 10*time.Millisecond) {
 		timeout = 0
 	}
-	c.Tail = keptStderr
 	result := c.Run(ctx)
 	if span := trace.SpanFromContext(ctx); span.IsRecording() {
 		record(span, Name(c.Args), result)

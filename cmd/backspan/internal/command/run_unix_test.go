@@ -49,7 +49,9 @@ func TestRun(t *testing.T) {
 				ctx, cancel = context.WithTimeout(ctx, c.limit)
 				defer cancel()
 			}
-			err := Run(ctx, child.Command{Args: []string{"/bin/sh", "-c", c.run}, Grace: 10 * second}, c.timeout)
+			process := child.Command{Args: []string{"/bin/sh", "-c", c.run}, Grace: 10 * second}
+			HoldStderr(&process, false)
+			err := Run(ctx, process, c.timeout)
 			check(t, err, c.text, c.kind)
 			if got := attributes(); got != c.attributes {
 				t.Errorf("attributes = %q, want %q", got, c.attributes)

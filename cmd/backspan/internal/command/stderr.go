@@ -1,13 +1,29 @@
 package command
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/backspan/backspan/cmd/backspan/internal/child"
+	"github.com/backspan/backspan/cmd/backspan/internal/term"
 	"github.com/backspan/backspan/cmd/backspan/internal/text"
 )
+
+// HoldStderr is the one place that decides how the stderr of c is held. Its end is kept for the Error, except when
+// stdout and stderr are both terminals: somebody sits there and reads it, and a command may page or manage jobs, for
+// which it needs the terminal itself. needed says that the text is needed all the same: then it comes through a pipe.
+// With only stderr on a terminal it comes through a pseudo-terminal.
+func HoldStderr(c *child.Command, needed bool) {
+	stdout, _ := c.Stdout.(*os.File)
+	stderr, _ := c.Stderr.(*os.File)
+	c.Tail, c.TailPipe = keptStderr, needed
+	if !needed && term.IsTerminal(stdout) && term.IsTerminal(stderr) {
+		c.Tail = 0
+	}
+}
 
 // lastLines returns the last lines of tail as a person saw them: at most n lines and at most size bytes, without
 // blank lines, without colours and other commands to a terminal. Of a line that was written over, such as a progress

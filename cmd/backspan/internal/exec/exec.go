@@ -31,6 +31,8 @@ type Options struct {
 	holdStdout  bool
 	replayStdin bool
 	quiet       bool
+
+	captureStderr bool
 }
 
 // NewCommand makes the verb exec.
@@ -42,7 +44,7 @@ func NewCommand(std cli.Streams) *cobra.Command {
 		Short: "Run a command, retry it when it fails, and trace it",
 		Long: `Exec runs a command until it succeeds or is given up. The whole is one span, every attempt a span
 below it with its exit code or signal, the wait before it, and the last lines of its stderr as the reason of its
-failure. Nothing is printed unless an attempt fails; then it is one line on stderr, with the wait. stdout is the
+failure (not on a terminal: see below). Nothing is printed unless an attempt fails; then it is one line on stderr, with the wait. stdout is the
 command's alone.
 
 The command finds TRACEPARENT and TRACESTATE, BACKSPAN_SESSION, BACKSPAN_PHASE (empty outside a phase) and
@@ -52,10 +54,17 @@ trace; exec itself joins that of a TRACEPARENT that it finds.
 Every attempt is a process group of its own. INT, TERM, HUP, QUIT, USR1 and USR2 are handed on to it; the first
 four also end the retrying, and how the command then ends is its own matter. When --attempt-timeout is over the
 group gets TERM, and after --grace KILL; no process of the group survives that, but a descendant that has made a
-session or group of its own (setsid) is out of reach, and lives on. On a terminal the command may read, and
-Ctrl-C and Ctrl-Z work as without backspan. stderr goes through backspan: what a command leaves running in the
-background loses it when the attempt ends, and what a full disk does not take of it is lost. A stream that is
-closed is the null device for the command.
+session or group of its own (setsid) is out of reach, and lives on. A process that runs as another user (sudo,
+setuid) cannot be told to end: exec says so, and waits for it. When backspan itself is killed (KILL), Linux sends
+TERM to the command, but not to what the command started, nor to one that runs as another user; on other systems
+the command lives on.
+
+On a terminal the command may read, and Ctrl-C and Ctrl-Z work as without backspan. When stdout and stderr are
+both terminals, stderr is the command's own, so that pagers (less, git log, man) and job control work; the
+reason of a failure is then its exit code or signal alone. Otherwise, and with --capture-stderr, stderr goes
+through backspan: through a terminal of its own when stderr is one and --capture-stderr is not given, else
+through a pipe. What a command leaves running in the background then loses it when the attempt ends, and what a
+full disk does not take of it is lost. A stream that is closed is the null device for the command.
 
 Without --retry-on every failure is retried, but not a command that cannot be started (126, 127). --stop-on wins over
 --retry-on. Nothing is retried when nobody reads stdout any more. In numbers, 0 means zero: --max-retries 0 runs the
@@ -109,6 +118,8 @@ signal, too). Trouble with telemetry never changes it: it is told in a line, and
 	f.StringVar(&o.onFailure, "on-failure", "", "shell `command` to run when the command was given up")
 	f.BoolVar(&o.holdStdout, "hold-stdout", false,
 		"keep each attempt's stdout back, and print only that of the one that succeeds")
+	f.BoolVar(&o.captureStderr, "capture-stderr", false,
+		"keep the last lines of stderr also on a terminal, through a pipe: pagers work, colours go")
 	f.BoolVar(&o.replayStdin, "replay-stdin", false, "read stdin to its end first, and give all of it to every attempt")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print nothing about retries and telemetry")
 	o.Flags.Register(c, "")

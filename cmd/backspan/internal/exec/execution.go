@@ -34,6 +34,7 @@ type execution struct {
 	env    command.Environment // of the last attempt
 	last   command.Error       // of the last attempt that failed
 	broken error               // the failure of exec itself with the command's streams
+	paging bool                // the command has the terminal itself for stderr, and nothing of that is known
 	asked  bool                // the last attempt ended after a signal that means the end
 	gaveUp bool                // every attempt failed, and no signal is the reason
 }
@@ -102,8 +103,12 @@ func (x *execution) attempt(ctx context.Context) error {
 	}
 	defer held.close()
 
+	if x.paging = process.Tail == 0; x.paging {
+		x.tracing.messages.hold() // the command may have drawn the whole screen
+	}
 	err = command.Run(own, process, *x.policy.AttemptTimeout)
 	x.made++
+	x.tracing.messages.release()
 	failure, failed := errors.AsType[*command.Error](err)
 	if !failed {
 		if err := held.copyTo(x.Out); err != nil {
@@ -141,6 +146,7 @@ func (x *execution) process(ctx context.Context) (c child.Command, held *tempFil
 	c = child.Command{
 		Args: x.args, Env: x.env.List(), Stdout: x.Out, Stderr: x.Err,
 		Grace: x.grace, Signals: x.signals.child, Terminal: true,
+		OnOutOfReach: func(pid int) { x.tracing.messages.now(command.OutOfReach(command.Name(x.args), pid)) },
 	}
 	c.Stdin, _ = x.In.(*os.File)
 	if x.stdin != nil {
@@ -155,6 +161,7 @@ func (x *execution) process(ctx context.Context) (c child.Command, held *tempFil
 		}
 		c.Stdout = held.File
 	}
+	command.HoldStderr(&c, x.captureStderr)
 	return c, held, nil
 }
 

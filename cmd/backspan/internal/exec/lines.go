@@ -86,8 +86,21 @@ func (x *execution) line(style term.Style, format string, args ...any) {
 	if x.Terminal(x.Err).Color {
 		text = style.Paint(text)
 	}
-	if tail := x.last.Result.Tail; tail != "" && !strings.HasSuffix(tail, "\n") {
+	switch tail := x.last.Result.Tail; {
+	case x.paging:
+		text = freshLine(x.Terminal(x.Err)) + text
+	case tail != "" && !strings.HasSuffix(tail, "\n"):
 		text = "\n" + text
 	}
 	cli.Printf(x.Err, "%s\n", text)
+}
+
+// freshLine moves the cursor of a terminal to the beginning of an empty line, wherever it is. As many blanks as there
+// are columns end in the next line, unless the cursor was at the beginning of one: then it stays in that line.
+func freshLine(t term.Terminal) string {
+	if !t.Redraw {
+		return ""
+	}
+	columns, _ := t.Size()
+	return strings.Repeat(" ", columns) + "\r\x1b[K"
 }

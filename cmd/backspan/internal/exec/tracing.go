@@ -2,12 +2,12 @@ package exec
 
 import (
 	"context"
+	"fmt"
 	"os"
 
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel"
 
-	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/cmd/backspan/internal/settings"
 	"github.com/backspan/backspan/cmd/backspan/internal/watch"
 	"github.com/backspan/backspan/telemetry"
@@ -20,18 +20,17 @@ type tracing struct {
 	records   bool // there is an event log, a trace file or a collector
 	flags     *settings.Flags
 	told      watch.Complaints
-	tell      func(format string, args ...any)
+	messages  *messages
 	mask      func(string) string // what leaves the process of error texts
 }
 
 // startTracing starts what can be started. Only a flag that was typed is an error, because its user is there to
 // correct it. A variable, a file or a disk may fail in a job at night, which has to run.
 func (o *Options) startTracing(ctx context.Context) (*tracing, error) {
-	t := &tracing{tell: func(format string, args ...any) {
-		if !o.quiet {
-			cli.Printf(o.Err, "backspan: "+format+"\n", args...)
-		}
-	}}
+	t := &tracing{messages: &messages{}}
+	if !o.quiet {
+		t.messages.to = o.Err
+	}
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
 		t.told.Keep(err.Error())
 		t.tell("%v", err)
@@ -78,6 +77,9 @@ func (t *tracing) start(ctx context.Context, flags *settings.Flags) error {
 		t.telemetry.Destination().State == telemetry.ExportOn)
 	return err
 }
+
+// tell prints a message, at the latest when the command that has the terminal has ended.
+func (t *tracing) tell(format string, args ...any) { t.messages.tell(fmt.Sprintf(format, args...)) }
 
 // end exports what was recorded, within ctx.
 func (t *tracing) end(ctx context.Context, cancel context.CancelFunc) {

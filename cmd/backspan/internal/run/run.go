@@ -83,7 +83,10 @@ case counts every retry and recovery that the policies allow.
 
 On SIGINT, SIGTERM, SIGHUP or SIGQUIT the commands get TERM, and KILL when the file's grace is over; only phases
 with "if: always" go on and still begin, to clean up. A second signal is KILL for all of them at once. The
-report is complete all the same. Ctrl-Z stops backspan and what it prints, but not the commands that run.
+report is complete all the same. HUP never is the second signal, nor is one that comes again within a second: a
+terminal that closes sends more than one. A command that runs as another user (sudo, setuid) cannot be told to
+end: run says so and waits for it. When backspan itself is killed (KILL), Linux sends TERM to the commands, but not
+to what they started, nor to those that run as another user; on other systems they live on. Ctrl-Z stops backspan and what it prints, but not the commands that run.
 
 Exit code: 0 all well, 1 the pipeline failed, 2 usage or a file that cannot be used, 129, 130, 131 or 143 ended
 by a signal.`,

@@ -61,6 +61,9 @@ func (l *lines) end() {
 }
 
 func (l *lines) write(text []byte) {
+	if l.To == nil {
+		return
+	}
 	labelled := make([]byte, 0, len(text)+len(l.label)*(1+bytes.Count(text, []byte("\n"))))
 	for line := range bytes.Lines(text) {
 		labelled = append(labelled, l.label...)

@@ -105,16 +105,24 @@ func (p *phaseRun) attempt(
 	process := child.Command{
 		Args: step.Run.Args, Env: env.List(), Dir: p.dir(step), Stdout: stdout, Stderr: stderr,
 		Grace: p.file.Grace, Signals: signals,
+		OnOutOfReach: func(pid int) { p.tell(label, command.OutOfReach(step.Name, pid)) },
 	}
 	var kept capture
 	if step.Output != pipefile.NoOutput {
 		process.Stdout = &kept
 	}
+	command.HoldStderr(&process, true)
 	err := command.Run(ctx, process, policy.AttemptTimeout)
 	if err != nil || step.Output == pipefile.NoOutput {
 		return nil, err
 	}
 	return kept.output(step.Output)
+}
+
+// tell prints a line of backspan's own in a step's name, beside what the step writes.
+func (p *phaseRun) tell(label, line string) {
+	own := newLines(label, p.Stderr, true)
+	own.write([]byte("backspan: " + line + "\n"))
 }
 
 // environ is the environment of an attempt, without the outputs of other steps.
