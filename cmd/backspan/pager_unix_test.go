@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // pagerDir is a directory with what pagers show: a long file, and a repository with a long log.
@@ -61,7 +62,14 @@ func TestAPagerIsSuspended(t *testing.T) {
 	p := seat(t, shell)
 	p.press(t, "backspan exec --events off -- less long; echo over, $?\n")
 	p.await(t, "line 29")
-	p.press(t, "\x1a")
+	// A signal that comes just before less begins to read a key has to wait for that key.
+	for tries := 0; !strings.Contains(p.screen(), "Stopped") && tries < 20; tries++ {
+		p.press(t, "\x1a")
+		select {
+		case <-p.more:
+		case <-time.After(time.Second):
+		}
+	}
 	p.await(t, "Stopped")
 	p.press(t, "echo 'a pro''mpt'\n")
 	p.await(t, "a prompt")
