@@ -62,25 +62,33 @@ func TestAPagerIsSuspended(t *testing.T) {
 	p := seat(t, shell)
 	p.press(t, "backspan exec --events off -- less long; echo over, $?\n")
 	p.await(t, "line 29")
-	// A signal that comes just before less begins to read a key has to wait for that key.
-	for tries := 0; !strings.Contains(p.screen(), "Stopped") && tries < 20; tries++ {
-		p.press(t, "\x1a")
-		select {
-		case <-p.more:
-		case <-time.After(time.Second):
-		}
-	}
-	p.await(t, "Stopped")
+	p.pressUntil(t, "\x1a", "Stopped") // one that comes just before less begins to read a key waits for that key
 	p.press(t, "echo 'a pro''mpt'\n")
 	p.await(t, "a prompt")
 	p.press(t, "fg\n")
-	p.press(t, "G")
-	p.await(t, "line 500")
+	p.pressUntil(t, "G", "line 500") // what is typed while jobs are switched is lost
 	p.press(t, "q")
 	p.press(t, "echo 'the e''nd'\n")
 	p.await(t, "the end")
 	p.press(t, "exit\n")
 	p.ends(t, 0, 0)
+}
+
+// pressUntil presses keys again and again until text is seen.
+func (p *typist) pressUntil(t *testing.T, keys, text string) {
+	t.Helper()
+	for tries := 0; !strings.Contains(p.screen(), text) && tries < 20; tries++ {
+		p.press(t, keys)
+		second := time.After(time.Second)
+		for waiting := true; waiting && !strings.Contains(p.screen(), text); {
+			select {
+			case <-p.more:
+			case <-second:
+				waiting = false
+			}
+		}
+	}
+	p.await(t, text)
 }
 
 // An interactive shell manages its jobs below exec as it does without.
