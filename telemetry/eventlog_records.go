@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -299,6 +300,21 @@ func (d *draft) about(span sdktrace.ReadOnlySpan, s *seen, phaseType string) {
 	}
 }
 
+// gaveUp is the outcome of what was given up, as the event at the end of its span says; else empty.
+func gaveUp(span sdktrace.ReadOnlySpan) string {
+	for _, event := range slices.Backward(span.Events()) {
+		if event.Name != semconv.GaveUpEvent {
+			continue
+		}
+		for _, kv := range event.Attributes {
+			if kv.Key == semconv.OutcomeKey {
+				return kv.Value.AsString()
+			}
+		}
+	}
+	return ""
+}
+
 // ended writes the end of a run or phase.
 func (l *EventLog) ended(span sdktrace.ReadOnlySpan, s *seen) {
 	status := span.Status()
@@ -331,6 +347,7 @@ func (l *EventLog) ended(span sdktrace.ReadOnlySpan, s *seen) {
 	}
 	d.text(events.KeyReason, s.why)
 	d.add(events.String(events.KeyResult, s.status))
+	d.text(events.KeyOutcome, gaveUp(span))
 	if s.allowed {
 		d.add(events.Bool(events.KeyAllowed, true))
 	}

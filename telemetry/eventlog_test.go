@@ -267,6 +267,7 @@ func pipelineRun(ctx context.Context, tp trace.TracerProvider) {
 
 	inPhase, phase = begin(in("analysis"), tp, semconv.KindPhase, "analysis")
 	phaseAttempt(inPhase, tp, semconv.KindAttempt, 1, semconv.ResultFailed, "no such column")
+	phase.AddEvent(semconv.GaveUpEvent, trace.WithAttributes(semconv.OutcomeKey.String(semconv.OutcomePermanent)))
 	end(phase, semconv.KindPhase, "permanent error: no such column", session, semconv.PhaseNameKey.String("analysis"),
 		semconv.PhaseStatusKey.String(semconv.StatusFailed), semconv.ErrorTypeKey.String("*main.columnError"),
 		semconv.RecoveryAttemptedKey.Bool(false))
@@ -295,7 +296,7 @@ func TestARunAndItsPhases(t *testing.T) {
 		`{"type": "phase_end", "phase": "data_preparation", "level": "info", "message": "Phase data_preparation ended: success", "details": {"result": "success", "duration": 6, "recovery_message": "Recovery successful on attempt 2", "recovery_attempts": 2}}`,
 		`{"type": "phase_start", "phase": "analysis", "level": "info", "message": "Phase analysis started", "details": {}}`,
 		`{"type": "phase_attempt_failed", "phase": "analysis", "level": "error", "message": "Phase attempt 1: Error in analysis: no such column", "details": {"attempt_number": 1, "reason": "Error in analysis: no such column", "result": "failed", "error": "no such column", "error_type": "connection_refused", "delay": 2, "duration": 0}}`,
-		`{"type": "phase_end", "phase": "analysis", "level": "error", "message": "Phase analysis ended: failed: permanent error: no such column", "details": {"result": "failed", "error": "permanent error: no such column", "error_type": "*main.columnError", "duration": 0}}`,
+		`{"type": "phase_end", "phase": "analysis", "level": "error", "message": "Phase analysis ended: failed: permanent error: no such column", "details": {"result": "failed", "outcome": "permanent", "error": "permanent error: no such column", "error_type": "*main.columnError", "duration": 0}}`,
 		`{"type": "phase_end", "phase": "report", "level": "info", "message": "Phase report ended: skipped", "details": {"result": "skipped", "duration": 0}}`,
 		`{"type": "run_end", "phase": "", "level": "error", "message": "Run demo ended: failed: phase analysis failed", "details": {"pipeline": "demo", "result": "failed", "error": "phase analysis failed", "duration": 6}}`,
 	)

@@ -74,20 +74,21 @@ func TestStatsOfRealRuns(t *testing.T) {
 		phase orchestrator.Phase
 		stop  time.Duration // of the run
 		want  counts
+		ended string // the outcome of what was given up
 	}{
-		{"healthy", orchestrator.Phase{Run: works}, 0, counts{}},
-		{"recovered", orchestrator.Phase{Run: flaky}, 0, counts{1, 2, 1, 0, 0, 2 + 4}},
-		{"exhausted", orchestrator.Phase{Run: fails}, 0, counts{1, 3, 0, 0, 1, 2 + 4 + 8}},
-		{"permanent", orchestrator.Phase{Run: permanent}, 0, counts{1, 0, 0, 0, 1, 0}},
-		{"saved by its fallback", orchestrator.Phase{Run: fails, Fallback: works}, 0, counts{1, 3, 0, 1, 0, 2 + 4 + 8}},
-		{"saved at once by its fallback", orchestrator.Phase{Run: permanent, Fallback: works}, 0, counts{1, 0, 0, 1, 0, 0}},
-		{"failed with its fallback", orchestrator.Phase{Run: fails, Fallback: fails}, 0, counts{1, 3, 0, 0, 1, 2 + 4 + 8}},
-		{"cancelled in the first try", orchestrator.Phase{Run: hangs}, time.Second, counts{1, 0, 0, 0, 1, 0}},
-		{"cancelled in the first wait", orchestrator.Phase{Run: fails}, time.Second, counts{1, 0, 0, 0, 1, 0}},
-		{"cancelled in a later wait", orchestrator.Phase{Run: fails, Fallback: works}, 3 * time.Second, counts{1, 1, 0, 0, 1, 2}},
-		{"cancelled in the fallback", orchestrator.Phase{Run: permanent, Fallback: hangs}, time.Second, counts{1, 0, 0, 0, 1, 0}},
-		{"out of time in a try", orchestrator.Phase{Run: hangs, Timeout: time.Second}, 0, counts{1, 0, 0, 0, 1, 0}},
-		{"out of time for a wait", orchestrator.Phase{Run: fails, Timeout: 3 * time.Second}, 0, counts{1, 1, 0, 0, 1, 2}},
+		{"healthy", orchestrator.Phase{Run: works}, 0, counts{}, ""},
+		{"recovered", orchestrator.Phase{Run: flaky}, 0, counts{1, 2, 1, 0, 0, 2 + 4}, ""},
+		{"exhausted", orchestrator.Phase{Run: fails}, 0, counts{1, 3, 0, 0, 1, 2 + 4 + 8}, "exhausted"},
+		{"permanent", orchestrator.Phase{Run: permanent}, 0, counts{1, 0, 0, 0, 1, 0}, "permanent"},
+		{"saved by its fallback", orchestrator.Phase{Run: fails, Fallback: works}, 0, counts{1, 3, 0, 1, 0, 2 + 4 + 8}, ""},
+		{"saved at once by its fallback", orchestrator.Phase{Run: permanent, Fallback: works}, 0, counts{1, 0, 0, 1, 0, 0}, ""},
+		{"failed with its fallback", orchestrator.Phase{Run: fails, Fallback: fails}, 0, counts{1, 3, 0, 0, 1, 2 + 4 + 8}, "exhausted"},
+		{"cancelled in the first try", orchestrator.Phase{Run: hangs}, time.Second, counts{1, 0, 0, 0, 1, 0}, "cancelled"},
+		{"cancelled in the first wait", orchestrator.Phase{Run: fails}, time.Second, counts{1, 0, 0, 0, 1, 0}, "cancelled"},
+		{"cancelled in a later wait", orchestrator.Phase{Run: fails, Fallback: works}, 3 * time.Second, counts{1, 1, 0, 0, 1, 2}, "cancelled"},
+		{"cancelled in the fallback", orchestrator.Phase{Run: permanent, Fallback: hangs}, time.Second, counts{1, 0, 0, 0, 1, 0}, "cancelled"},
+		{"out of time in a try", orchestrator.Phase{Run: hangs, Timeout: time.Second}, 0, counts{1, 0, 0, 0, 1, 0}, "deadline"},
+		{"out of time for a wait", orchestrator.Phase{Run: fails, Timeout: 3 * time.Second}, 0, counts{1, 1, 0, 0, 1, 2}, "deadline"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.phase.Name = "p"
@@ -122,8 +123,19 @@ func TestStatsOfRealRuns(t *testing.T) {
 			if g := (counts{p.Failed, p.Recoveries, p.Recovered, p.FellBack, p.GivenUp, p.Waited}); g != c.want {
 				t.Errorf("got %+v, want %+v", g, c.want)
 			}
+			if want := outcomes(c.ended); !maps.Equal(p.Outcomes, want) {
+				t.Errorf("outcomes %v, want %v", p.Outcomes, want)
+			}
 		})
 	}
+}
+
+// outcomes counts one that ended like this, or with an empty text none.
+func outcomes(ended string) eventquery.Outcomes {
+	if ended == "" {
+		return eventquery.Outcomes{}
+	}
+	return eventquery.Outcomes{ended: 1}
 }
 
 func TestStatsOfRealOperations(t *testing.T) {
@@ -179,11 +191,7 @@ func TestStatsOfRealOperations(t *testing.T) {
 			if g != c.want {
 				t.Errorf("got %+v, want %+v", g, c.want)
 			}
-			want := eventquery.Outcomes{}
-			if c.ended != "" {
-				want[c.ended] = 1
-			}
-			if !maps.Equal(o.Outcomes, want) {
+			if want := outcomes(c.ended); !maps.Equal(o.Outcomes, want) {
 				t.Errorf("outcomes %v, want %v", o.Outcomes, want)
 			}
 		})

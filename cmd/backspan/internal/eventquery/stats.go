@@ -48,7 +48,7 @@ type Phase struct {
 	Recovered  int64        `json:"recovered"`  // saved by one of them
 	FellBack   int64        `json:"fell_back"`  // saved by the fallback
 	GivenUp    int64        `json:"given_up"`   // ended failed or cancelled
-	Outcomes   Outcomes     `json:"outcomes"`   // of those: failed or cancelled
+	Outcomes   Outcomes     `json:"outcomes"`   // of those: as of operations; failed or cancelled where the log says no more
 	Waited     float64      `json:"waited"`     // seconds before recovery attempts; as above
 	Errors     []ErrorCount `json:"errors"`
 	First      string       `json:"first"`

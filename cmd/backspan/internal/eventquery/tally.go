@@ -69,8 +69,8 @@ func (t *tally) operation(budget *memoryBudget, l *events.Line, kind events.Valu
 // maxOutcomes bounds the outcomes of one operation. There are far fewer unless the log is broken.
 const maxOutcomes = 20
 
-// giveUp counts an operation or phase that did not end well, by its outcome. Logs of other writers have none, and the
-// end of a phase neither: its result is failed or cancelled.
+// giveUp counts an operation or phase that did not end well, by its outcome. Logs of other writers may have none;
+// the end of a phase has a result then, failed or cancelled.
 func (t *tally) giveUp(l *events.Line) {
 	outcome := shortened(cmp.Or(l.Detail(events.KeyOutcome).Text(), l.Detail(events.KeyResult).Text(), "failed"))
 	if _, known := t.outcomes[outcome]; !known && len(t.outcomes) >= maxOutcomes {
