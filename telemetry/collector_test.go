@@ -33,6 +33,7 @@ type collector struct {
 	coltracepb.UnimplementedTraceServiceServer
 	answer func(call int) (*coltracepb.ExportTraceServiceResponse, int, error) // nil: takes everything
 	most   int                                                                 // bytes that it takes at once; 0: no bound
+	later  string                                                              // Retry-After of a refusal over HTTP
 
 	mu       sync.Mutex
 	calls    int
@@ -98,6 +99,9 @@ func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	response, status, err := c.receive(request, r.Header, r.URL.Path)
 	if err != nil || status != http.StatusOK {
+		if c.later != "" {
+			w.Header().Set("Retry-After", c.later)
+		}
 		http.Error(w, "not now", status)
 		return
 	}

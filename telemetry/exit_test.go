@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -12,9 +13,11 @@ import (
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	grpccodes "google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/backspan/backspan/internal/otelenv"
 )
@@ -157,6 +160,49 @@ func TestOneRefusalAtTheEndLosesNothing(t *testing.T) {
 	}
 }
 
+// A collector that wants to be left alone for longer than Shutdown may take is not waited for, also when it said so
+// before Shutdown began.
+func TestAPauseThatIsTooLongEndsTheProgramAtOnce(t *testing.T) {
+	t.Setenv("OTEL_BSP_EXPORT_TIMEOUT", "60000") // longer than Shutdown
+	pause, err := status.New(grpccodes.Unavailable, "not now").WithDetails(
+		&errdetails.RetryInfo{RetryDelay: durationpb.New(20 * time.Second)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, protocol := range []string{otelenv.GRPC, otelenv.HTTPProtobuf, otelenv.HTTPJSON} {
+		for _, before := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/asked before %v", protocol, before), func(t *testing.T) {
+				asked := make(chan struct{}, 10)
+				c := &collector{later: "20", answer: func(int) (*coltracepb.ExportTraceServiceResponse, int, error) {
+					asked <- struct{}{}
+					return nil, http.StatusTooManyRequests, pause.Err()
+				}}
+				cfg := quiet(t)
+				cfg.NoExport, cfg.Protocol, cfg.Endpoint = false, protocol, closedPort(t)
+				collectAt(t, c, protocol, cfg.Endpoint)
+				tel := run(t, cfg)
+				operation(t.Context(), tel.TracerProvider(), "data_load")
+				if before {
+					go func() { _ = tel.Flush(t.Context()) }() // Shutdown ends it
+					<-asked
+				}
+				began := time.Now()
+				err := tel.Shutdown(context.Background())
+				var lost *ExportError
+				if !errors.As(err, &lost) || lost.NotExported != spansOfOperation || !strings.Contains(err.Error(), "a pause of ") {
+					t.Errorf("Shutdown said %v, want that %d spans are lost and why", err, spansOfOperation)
+				}
+				if took := time.Since(began); took > shutdownTimeout/2 {
+					t.Errorf("Shutdown took %v", took)
+				}
+				if before && len(asked) > 0 {
+					t.Error("the collector was asked again before its time")
+				}
+			})
+		}
+	}
+}
+
 // An exporter that answers when it is told to.
 type gatedExporter struct {
 	sdktrace.SpanExporter
@@ -170,7 +216,7 @@ func (e gatedExporter) ExportSpans(context.Context, []sdktrace.ReadOnlySpan) err
 
 func (gatedExporter) Shutdown(context.Context) error { return nil }
 
-// Spans that a full queue drops are told of at once, and then once a minute, with how many they are.
+// Spans that a full queue drops are told of after a second, and then once a minute, with how many they are.
 func TestAFullQueueIsToldWhileItHappens(t *testing.T) {
 	handler := collectErrors(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -187,6 +233,7 @@ func TestAFullQueueIsToldWhileItHappens(t *testing.T) {
 		}
 		told := func(want ...string) {
 			t.Helper()
+			synctest.Wait()
 			var got []string
 			for _, err := range handler.list() {
 				if !errors.Is(err, errQueueFull) {
@@ -195,33 +242,38 @@ func TestAFullQueueIsToldWhileItHappens(t *testing.T) {
 				got = append(got, err.Error())
 			}
 			for i := range want {
-				want[i] = "telemetry: at least " + want[i] + " spans were not exported to http://slow so far: " + errQueueFull.Error()
+				want[i] = "telemetry: at least " + want[i] + " not exported to http://slow so far: " + errQueueFull.Error()
 			}
 			if fmt.Sprint(got) != fmt.Sprint(want) {
 				t.Errorf("told %q, want %q", got, want)
 			}
 		}
 		spans(30) // 10 are being exported, 20 wait
+		pass(overflowFirst)
 		told()
+		spans(1)
+		pass(overflowFirst)
+		told("1 span was")
 		spans(100)
-		told("1")
 		pass(overflowEvery - time.Second)
+		told("1 span was")
 		spans(1)
-		told("1")
-		pass(time.Second)
-		spans(1)
-		told("1", "102")
-		spans(8) // and then all is well
-		pass(overflowEvery)
+		pass(2 * time.Second)
+		told("1 span was", "102 spans were")
+		pass(2 * overflowEvery)
+		told("1 span was", "102 spans were")
+		spans(8)
+		pass(overflowFirst)
+		told("1 span was", "102 spans were", "110 spans were")
+		spans(1) // and then all is well
 		close(open)
 		synctest.Wait()
-		pass(10 * time.Second)
-		told("1", "102", "110")
 		err := p.Shutdown(t.Context())
 		var lost *ExportError
-		if !errors.As(err, &lost) || lost.NotExported != 110 || !errors.Is(err, errQueueFull) {
-			t.Errorf("Shutdown said %v, want 110 lost", err)
+		if !errors.As(err, &lost) || lost.NotExported != 111 || !errors.Is(err, errQueueFull) {
+			t.Errorf("Shutdown said %v, want 111 lost", err)
 		}
-		told("1", "102", "110")
+		pass(overflowEvery)
+		told("1 span was", "102 spans were", "110 spans were")
 	})
 }

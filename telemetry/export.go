@@ -33,10 +33,7 @@ func (e *ExportError) Error() string { return e.Loss() + ": " + oneLine(e.Err) }
 // Loss is Error without the reason: how many spans were not exported, and how many others may be missing.
 func (e *ExportError) Loss() string {
 	known := e.NotExported - e.Unsure
-	lost := fmt.Sprintf("%d spans were not exported to %s", known, e.Endpoint)
-	if known == 1 {
-		lost = "1 span was not exported to " + e.Endpoint
-	}
+	lost := notExported(known) + e.Endpoint
 	switch {
 	case e.Unsure <= 0:
 		return lost
@@ -46,6 +43,13 @@ func (e *ExportError) Loss() string {
 		return "1 span may be missing at " + e.Endpoint
 	}
 	return fmt.Sprintf("%d spans may be missing at %s", e.Unsure, e.Endpoint)
+}
+
+func notExported(n int) string {
+	if n == 1 {
+		return "1 span was not exported to "
+	}
+	return fmt.Sprintf("%d spans were not exported to ", n)
 }
 
 // Unwrap returns Err.
@@ -86,8 +90,8 @@ type exportPipeline struct {
 	closed   atomic.Bool
 
 	overflow atomic.Int64 // how many spans were lost to a full queue, at least
-	told     atomic.Int64 // how many of them somebody was told of
-	tellNext atomic.Int64 // when somebody may be told again, in nanoseconds since 1970
+	telling  atomic.Bool  // somebody will be told of them
+	told     atomic.Int64 // when somebody was, in nanoseconds since 1970
 
 	once sync.Once
 	err  error // what the first Shutdown returned
@@ -98,7 +102,6 @@ var _ sdktrace.SpanProcessor = (*exportPipeline)(nil)
 func newExportPipeline(e *countingExporter, limits batchLimits) *exportPipeline {
 	e.closing = make(chan struct{})
 	p := &exportPipeline{exporter: e, capacity: int64(limits.queue + limits.batch)}
-	e.afterExport = p.tellOverflow
 	p.batch = sdktrace.NewBatchSpanProcessor(e,
 		sdktrace.WithMaxQueueSize(limits.queue), sdktrace.WithMaxExportBatchSize(limits.batch))
 	return p
@@ -124,22 +127,27 @@ func (p *exportPipeline) OnEnd(s sdktrace.ReadOnlySpan) {
 	}
 }
 
-// overflowEvery is how often at most somebody is told that the queue is full. Shutdown tells, too, but for a server
-// that may be weeks away.
-const overflowEvery = time.Minute
+// A full queue is told while it lasts. Shutdown tells, too, but for a server that may be weeks away.
+const (
+	overflowFirst = time.Second // after the first loss, so that the number says how bad it is
+	overflowEvery = time.Minute // between two reports, at least
+)
 
+// tellOverflow has somebody told soon.
 func (p *exportPipeline) tellOverflow() {
-	lost := p.overflow.Load()
-	if lost <= p.told.Load() {
+	if p.telling.Swap(true) {
 		return
 	}
-	now, next := time.Now().UnixNano(), p.tellNext.Load()
-	if now < next || !p.tellNext.CompareAndSwap(next, now+int64(overflowEvery)) {
-		return
-	}
-	p.told.Store(lost)
-	handleError(fmt.Errorf("telemetry: at least %d spans were not exported to %s so far: %w",
-		lost, p.exporter.endpoint, errQueueFull))
+	again := time.Until(time.Unix(0, p.told.Load()).Add(overflowEvery))
+	time.AfterFunc(max(overflowFirst, again), func() {
+		if p.closed.Load() {
+			return // Shutdown tells
+		}
+		p.told.Store(time.Now().UnixNano())
+		p.telling.Store(false)
+		handleError(fmt.Errorf("telemetry: at least %s%s so far: %w",
+			notExported(int(p.overflow.Load())), p.exporter.endpoint, errQueueFull))
+	})
 }
 
 // ForceFlush exports what is queued. It returns an *ExportError when spans were lost during the call.
@@ -163,7 +171,8 @@ func (p *exportPipeline) shutdown(ctx context.Context) error {
 	ctx, cancel := withDefaultTimeout(ctx)
 	defer cancel()
 	p.closed.Store(true)
-	p.exporter.close()
+	until, _ := ctx.Deadline()
+	p.exporter.close(until)
 	// The batch processor does not get ctx. After ctx's deadline it would go on in the background until every batch in
 	// its queue had timed out. The exporter is stopped instead.
 	done := make(chan struct{})

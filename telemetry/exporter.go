@@ -34,16 +34,16 @@ type countingExporter struct {
 	timeout    time.Duration // of one export with all its tries; 0: no bound
 	configured bool          // somebody named the endpoint: at the end of the program it is waited for
 
-	closing     chan struct{} // closed when Shutdown has begun: it returns the errors, nobody else has to be told
-	failing     atomic.Bool   // the last export failed and somebody was told
-	taken       atomic.Int64  // spans
-	failed      atomic.Int64  // spans
-	unsure      atomic.Int64  // spans of failed that may have arrived
-	sending     atomic.Int64  // spans of the export that runs
-	afterExport func()
+	closing chan struct{} // closed when Shutdown has begun: it returns the errors, nobody else has to be told
+	failing atomic.Bool   // the last export failed and somebody was told
+	taken   atomic.Int64  // spans
+	failed  atomic.Int64  // spans
+	unsure  atomic.Int64  // spans of failed that may have arrived
+	sending atomic.Int64  // spans of the export that runs
 
 	mu      sync.Mutex
 	since   time.Time               // when Shutdown began
+	until   time.Time               // when it returns at the latest
 	last    error                   // why an export failed
 	stopped error                   // why there are to be no more exports
 	running context.CancelCauseFunc // ends the export that runs
@@ -62,7 +62,6 @@ func (e *countingExporter) ExportSpans(ctx context.Context, spans []sdktrace.Rea
 	e.failed.Add(int64(len(spans) - d.taken))
 	e.unsure.Add(int64(d.unsure))
 	e.sending.Store(0)
-	defer e.afterExport()
 	if d.tooLarge != nil {
 		e.keep(d.tooLarge)
 		handleError(fmt.Errorf("telemetry: not exported to %s: %w", e.endpoint, d.tooLarge))
@@ -112,6 +111,9 @@ func (e *countingExporter) export(ctx context.Context, spans []sdktrace.ReadOnly
 		pause = min(pause*3/2, exportRetryMost)
 	}
 	answer.unsure = unsure // one of the tries may have arrived
+	if patience := e.patience(ctx, began); err != nil && answer.after > patience {
+		err = fmt.Errorf("%w (it asks for a pause of %v, which is longer than it is waited for)", err, answer.after)
+	}
 	if stopped := e.begin(nil); err != nil && stopped != nil {
 		if err = stopped; before != nil {
 			err = fmt.Errorf("%w (%v)", stopped, before)
@@ -137,29 +139,50 @@ func (e *countingExporter) wait(ctx context.Context, began time.Time, pause time
 		pause, closing = exitRetryEvery, nil
 	}
 	pause = max(pause, answer.after)
-	if time.Since(began)+pause > exportRetryTotal {
+	if pause > e.patience(ctx, began) {
 		return false
 	}
+	asked := time.Now().Add(answer.after)
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return true
-	case <-closing: // now it is urgent
-		return true
+	case <-closing: // now it is urgent, but for what the collector asked for
+		if answer.after == 0 {
+			return true
+		}
+		answer.after = time.Until(asked)
+		return e.wait(ctx, began, pause, answer)
 	case <-ctx.Done():
 		return false
 	}
+}
+
+// patience is how long an export that began then may still wait.
+func (e *countingExporter) patience(ctx context.Context, began time.Time) time.Duration {
+	until := began.Add(exportRetryTotal)
+	if bound, ok := ctx.Deadline(); ok && bound.Before(until) {
+		until = bound
+	}
+	if e.isClosing() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if e.until.Before(until) {
+			until = e.until
+		}
+	}
+	return time.Until(until)
 }
 
 // isExpected says whether the collector is one that somebody named, or that has taken spans before. One that was
 // merely found, or looked for where it usually is, may be gone for good.
 func (e *countingExporter) isExpected() bool { return e.configured || e.taken.Load() > 0 }
 
-// close says that the program ends.
-func (e *countingExporter) close() {
+// close says that the program ends, and waits until then at most.
+func (e *countingExporter) close(until time.Time) {
 	e.mu.Lock()
-	e.since = time.Now()
+	e.since, e.until = time.Now(), until
 	e.mu.Unlock()
 	close(e.closing)
 }

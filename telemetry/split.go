@@ -3,7 +3,6 @@ package telemetry
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -33,46 +32,55 @@ type delivery struct {
 // send sends spans, first those that any collector takes. So however many of the others are refused in a row, these are
 // not given up with them.
 func (d *delivery) send(ctx context.Context, spans []sdktrace.ReadOnlySpan) {
-	large := func(span sdktrace.ReadOnlySpan) bool { return spanSize(span) > smallBytes }
-	if !slices.ContainsFunc(spans, large) {
-		d.sendParts(ctx, spans)
-		return
-	}
-	var first, last []sdktrace.ReadOnlySpan
+	var first, last sizedSpans
 	for _, span := range spans {
-		if large(span) {
-			last = append(last, span)
+		if size := spanSize(span); size > smallBytes {
+			last.add(span, size)
 		} else {
-			first = append(first, span)
+			first.add(span, size)
 		}
 	}
 	d.sendParts(ctx, first)
 	d.sendParts(ctx, last)
 }
 
-// sendParts sends spans in parts of mostBytes.
-func (d *delivery) sendParts(ctx context.Context, spans []sdktrace.ReadOnlySpan) {
-	if len(spans) == 0 {
+// sizedSpans are spans, and of each what spanSize says.
+type sizedSpans struct {
+	spans []sdktrace.ReadOnlySpan
+	sizes []int
+}
+
+func (s *sizedSpans) add(span sdktrace.ReadOnlySpan, size int) {
+	s.spans, s.sizes = append(s.spans, span), append(s.sizes, size)
+}
+
+func (s sizedSpans) part(begin, end int) sizedSpans {
+	return sizedSpans{s.spans[begin:end], s.sizes[begin:end]}
+}
+
+// sendParts sends all in parts of mostBytes.
+func (d *delivery) sendParts(ctx context.Context, all sizedSpans) {
+	if len(all.spans) == 0 {
 		return
 	}
-	common := attributesSize(spans[0].Resource().Attributes())
+	common := attributesSize(all.spans[0].Resource().Attributes())
 	begin, size := 0, common
-	for i, span := range spans {
-		n := spanSize(span)
+	for i, n := range all.sizes {
 		if i > begin && size+n > mostBytes {
-			d.sendPart(ctx, spans[begin:i], size)
+			d.sendPart(ctx, all.part(begin, i), size)
 			begin, size = i, common
 		}
 		size += n
 	}
-	d.sendPart(ctx, spans[begin:], size)
+	d.sendPart(ctx, all.part(begin, len(all.spans)), size)
 }
 
-// sendPart sends spans of about size bytes, and halves them while the collector refuses them for their size.
-func (d *delivery) sendPart(ctx context.Context, spans []sdktrace.ReadOnlySpan, size int) {
+// sendPart sends a part of about size bytes, and halves it while the collector refuses it for its size.
+func (d *delivery) sendPart(ctx context.Context, part sizedSpans, size int) {
 	if d.over {
 		return
 	}
+	spans := part.spans
 	answer, err := d.exporter.export(ctx, spans)
 	switch {
 	case answer.taken:
@@ -104,17 +112,17 @@ func (d *delivery) sendPart(ctx context.Context, spans []sdktrace.ReadOnlySpan, 
 		d.over = true
 		d.err = fmt.Errorf("the collector refused %d batches in a row as too large: %w", d.refusals, err)
 	default:
-		half, first := halve(spans, size)
-		d.sendPart(ctx, spans[:half], first)
-		d.sendPart(ctx, spans[half:], size-first)
+		half, first := halve(part.sizes, size)
+		d.sendPart(ctx, part.part(0, half), first)
+		d.sendPart(ctx, part.part(half, len(spans)), size-first)
 	}
 }
 
-// halve returns how many of spans, which have size bytes, make up about half of it, and the bytes of these. Both parts
-// hold one span at least.
-func halve(spans []sdktrace.ReadOnlySpan, size int) (half, first int) {
-	for half < len(spans)-1 && (half == 0 || first < size/2) {
-		first += spanSize(spans[half])
+// halve returns how many of the spans of these sizes, which are size bytes together, make up about half of it, and the
+// bytes of these. Both parts hold one span at least.
+func halve(sizes []int, size int) (half, first int) {
+	for half < len(sizes)-1 && (half == 0 || first < size/2) {
+		first += sizes[half]
 		half++
 	}
 	return half, first
