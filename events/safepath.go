@@ -16,6 +16,22 @@ var (
 	ErrNotRegular = errors.New("is not a regular file")
 )
 
+// A LinkError says which part of a path is a symbolic link. It matches ErrSymlink.
+type LinkError struct {
+	Path   string // the link: the path that was given, or a directory on the way to it
+	Target string // where it leads; empty where the system does not tell
+}
+
+func (e *LinkError) Error() string {
+	if e.Target == "" {
+		return ErrSymlink.Error()
+	}
+	return ErrSymlink.Error() + " (it leads to " + e.Target + ")"
+}
+
+// Unwrap returns ErrSymlink.
+func (e *LinkError) Unwrap() error { return ErrSymlink }
+
 // A pathError is an error that matches ErrPath.
 type pathError struct{ error }
 

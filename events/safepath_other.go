@@ -55,7 +55,7 @@ func (p *safePath) walk(mkdir bool) error {
 		}
 	}
 	if info, err := os.Lstat(p.full); err == nil {
-		if err := checkMode(info.Mode()); err != nil {
+		if err := p.checkMode(info.Mode()); err != nil {
 			return fmt.Errorf("events: %s: %w", p.given, err)
 		}
 	}
@@ -73,7 +73,7 @@ func (p *safePath) open() (*logFile, error) {
 	}
 	info, err := f.Stat()
 	if err == nil {
-		err = checkMode(info.Mode())
+		err = p.checkMode(info.Mode())
 	}
 	if err != nil {
 		return nil, fmt.Errorf("events: %s: %w", p.given, errors.Join(err, f.Close()))
@@ -93,18 +93,18 @@ func enter(dir string, mkdir bool) error {
 		return err
 	}
 	if info.Mode()&(fs.ModeSymlink|fs.ModeIrregular) != 0 { // irregular: a junction of Windows
-		return fmt.Errorf("%w; name the directory it leads to instead", ErrSymlink)
+		return &LinkError{Path: dir}
 	}
 	return nil
 }
 
 // checkMode takes regular files only.
-func checkMode(mode fs.FileMode) error {
+func (p *safePath) checkMode(mode fs.FileMode) error {
 	switch {
 	case mode.IsRegular():
 		return nil
 	case mode&fs.ModeSymlink != 0:
-		return ErrSymlink
+		return &LinkError{Path: p.given}
 	case mode.IsDir():
 		return fmt.Errorf("%w but a directory; name a file in it", ErrNotRegular)
 	}

@@ -51,7 +51,7 @@ func (p *safePath) close() error { return unix.Close(p.anchor) }
 // mode of the one that was open last, else 0600.
 func (p *safePath) open() (f *logFile, err error) {
 	err = p.walk(true, func(dir int) (err error) {
-		f, err = openFile(dir, p.name, p.mode)
+		f, err = p.openFile(dir)
 		return err
 	})
 	return f, err
@@ -60,7 +60,7 @@ func (p *safePath) open() (f *logFile, err error) {
 // check says why the path can never be an event log, or nil. It makes nothing.
 func (p *safePath) check() error {
 	err := p.walk(false, func(dir int) error {
-		_, err := lookAt(dir, p.name)
+		_, err := p.lookAt(dir)
 		return err
 	})
 	if err != nil && lasting(err) {
@@ -120,41 +120,41 @@ func (p *safePath) enter(dir int, name string, i int, mkdir bool) (int, error) {
 	if p.abs && i == 0 && owner == 0 {
 		return openat(dir, name, searchOnly|unix.O_DIRECTORY, 0)
 	}
-	return -1, fmt.Errorf("%w; name the directory it leads to (%s) instead", ErrSymlink, target)
+	return -1, &LinkError{p.upTo(i), target}
 }
 
 // openFile opens the file itself. It looks before it opens, because opening alone can do things (to a tape, to the
 // other end of a FIFO), and again afterwards, because the name may have changed hands in between.
 //
-// A file that it makes gets the permission bits of mode, unless they are 0.
-func openFile(dir int, name string, mode uint32) (*logFile, error) {
-	there, err := lookAt(dir, name)
+// A file that it makes gets the permission bits of the one that was open last.
+func (p *safePath) openFile(dir int) (*logFile, error) {
+	there, err := p.lookAt(dir)
 	if err != nil {
 		return nil, err
 	}
 	const flags = unix.O_APPEND | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY
 	fd, err := -1, error(unix.ENOENT)
 	if !there {
-		if fd, err = openat(dir, name, unix.O_RDWR|flags|unix.O_CREAT|unix.O_EXCL, 0o600); err == nil && mode != 0 {
-			_ = unix.Fchmod(fd, mode) // where it cannot be had, the file stays its owner's alone
+		if fd, err = openat(dir, p.name, unix.O_RDWR|flags|unix.O_CREAT|unix.O_EXCL, 0o600); err == nil && p.mode != 0 {
+			_ = unix.Fchmod(fd, p.mode) // where it cannot be had, the file stays its owner's alone
 		}
 	}
 	if there || err == unix.EEXIST {
 		// Reading is for the last byte only; a file that we may just write to will do.
-		fd, err = openat(dir, name, unix.O_RDWR|flags|unix.O_CREAT, 0o600)
+		fd, err = openat(dir, p.name, unix.O_RDWR|flags|unix.O_CREAT, 0o600)
 		if err == unix.EACCES {
-			fd, err = openat(dir, name, unix.O_WRONLY|flags|unix.O_CREAT, 0o600)
+			fd, err = openat(dir, p.name, unix.O_WRONLY|flags|unix.O_CREAT, 0o600)
 		}
 	}
 	if err != nil {
-		if target, _, isLink := readLink(dir, name); isLink {
-			return nil, fmt.Errorf("%w (it leads to %s)", ErrSymlink, target)
+		if target, _, isLink := readLink(dir, p.name); isLink {
+			return nil, &LinkError{p.given, target}
 		}
 		return nil, os.NewSyscallError("open", err)
 	}
 	var st unix.Stat_t
 	if err = unix.Fstat(fd, &st); err == nil {
-		err = checkMode(uint32(st.Mode), dir, name)
+		err = p.checkMode(uint32(st.Mode), dir)
 	}
 	if err != nil {
 		return nil, errors.Join(err, unix.Close(fd))
@@ -162,28 +162,28 @@ func openFile(dir int, name string, mode uint32) (*logFile, error) {
 	return &logFile{fd: fd, dev: uint64(st.Dev), ino: uint64(st.Ino)}, nil
 }
 
-// lookAt says whether there is a file called name, and what is wrong with it.
-func lookAt(dir int, name string) (there bool, err error) {
+// lookAt says whether the file is in dir, and what is wrong with it.
+func (p *safePath) lookAt(dir int) (there bool, err error) {
 	var st unix.Stat_t
-	err = unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW)
+	err = unix.Fstatat(dir, p.name, &st, unix.AT_SYMLINK_NOFOLLOW)
 	if err == unix.ENOENT {
 		return false, nil
 	}
 	if err == nil {
-		err = checkMode(uint32(st.Mode), dir, name)
+		err = p.checkMode(uint32(st.Mode), dir)
 	}
 	return true, err
 }
 
 // checkMode takes regular files only.
-func checkMode(mode uint32, dir int, name string) error {
+func (p *safePath) checkMode(mode uint32, dir int) error {
 	kind := "device"
 	switch mode & unix.S_IFMT {
 	case unix.S_IFREG:
 		return nil
 	case unix.S_IFLNK:
-		target, _, _ := readLink(dir, name)
-		return fmt.Errorf("%w (it leads to %s)", ErrSymlink, target)
+		target, _, _ := readLink(dir, p.name)
+		return &LinkError{p.given, target}
 	case unix.S_IFDIR:
 		return fmt.Errorf("%w but a directory; name a file in it", ErrNotRegular)
 	case unix.S_IFIFO:

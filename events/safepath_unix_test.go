@@ -80,7 +80,12 @@ func TestSymbolicLinksAreNotFollowed(t *testing.T) {
 				}
 				before := tree(t, elsewhere)
 				w, err := Open(path, Options{Lazy: dangling})
-				if !errors.Is(err, ErrSymlink) || !strings.Contains(err.Error(), target) {
+				isLink := filepath.Join(filepath.Dir(path), "../..", link)
+				if relative {
+					isLink = link
+				}
+				at, ok := errors.AsType[*LinkError](err)
+				if !ok || *at != (LinkError{isLink, target}) || !errors.Is(err, ErrSymlink) || !strings.Contains(err.Error(), target) {
 					w.Close() //nolint:errcheck // it should be nil
 					t.Errorf("%s is a link, relative=%v dangling=%v: Open said %v", where, relative, dangling, err)
 				}

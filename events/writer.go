@@ -57,7 +57,7 @@ func Open(path string, opts Options) (*Writer, error) {
 	return w, nil
 }
 
-// CheckPath says why Open would refuse path, or nil. It makes nothing.
+// CheckPath says why Open would refuse path, or nil; for a symbolic link with a [*LinkError]. It makes nothing.
 func CheckPath(path string) error {
 	safe, err := newSafePath(path)
 	if err != nil {

@@ -4,6 +4,3 @@ package doctor
 
 // mayMakeIn returns no error: this system says only to who tries whether files may be made in a directory.
 func mayMakeIn(string) error { return nil }
-
-// linkOnTheWay finds no link. That path itself is one is what usable finds.
-func linkOnTheWay(string) string { return "" }

@@ -24,7 +24,11 @@ func (e *exam) events() {
 	case "":
 		path = events.DefaultPath
 	}
-	info, ok := e.usable("events", path, linkOnTheWay(path))
+	link := ""
+	if refused, ok := errors.AsType[*events.LinkError](events.CheckPath(path)); ok {
+		link = refused.Path
+	}
+	info, ok := e.usable("events", path, link)
 	if ok && info.Mode().Perm()&0o077 != 0 && os.PathSeparator == '/' {
 		e.found("events", Note, "chmod 600 "+path,
 			"%s has mode %04o: others can look into it, and it holds error messages", path, info.Mode().Perm())
