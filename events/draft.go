@@ -25,7 +25,7 @@ func (d *draft) encode(r *Record, mask func(string) string, origin []byte) {
 		clean := *r
 		d.fields = append(d.fields[:0], r.Details...)
 		clean.Details = d.fields
-		maskRecord(&clean, mask)
+		clean.Redact(mask)
 		r = &clean
 	}
 	d.text = r.append(append(d.text[:0], '\n'), origin)
@@ -49,7 +49,10 @@ func hasSecret(r *Record) bool {
 	return false
 }
 
-func maskRecord(r *Record, mask func(string) string) {
+// Redact changes the texts of r that come from outside, as Options.Redact has a Writer do: Phase, Message and the text
+// details, but not "result". The details are changed in place. A text on which mask panics is replaced. A nil mask is
+// redact.Secrets.
+func (r *Record) Redact(mask func(string) string) {
 	if mask == nil {
 		mask = redact.Secrets
 	}

@@ -32,8 +32,14 @@ const SessionVariable = "BACKSPAN_SESSION"
 // It also sets session.id on spans that are in no run. It never panics and writes only to w, which the caller closes
 // after the provider's Shutdown. A span of other instrumentation costs it the comparison of a name.
 type EventLog struct {
+	// Redact changes the texts of records before a RecordWriter other than *events.Writer gets them; see
+	// events.Record.Redact. It is called from many goroutines at once, and is set before the first span. Nil:
+	// redact.Secrets. redact.Nothing turns redaction off. It does nothing for an *events.Writer.
+	Redact func(string) string
+
 	out     RecordWriter
 	session sessionStamp
+	redacts bool   // out does it
 	alone   bool   // false below a mirror, which sets session.id and lets only Backspan's spans through
 	tally   *tally // nil: successes are not counted
 	closed  atomic.Bool
@@ -42,8 +48,8 @@ type EventLog struct {
 
 var _ sdktrace.SpanProcessor = (*EventLog)(nil)
 
-// A RecordWriter takes the records of an EventLog: *events.Writer, most often. That one redacts their texts; another
-// writer gets them as they are.
+// A RecordWriter takes the records of an EventLog: *events.Writer, most often, which redacts their texts as its Options
+// say. Another one gets them redacted; see EventLog.Redact.
 type RecordWriter interface {
 	// Write is called on the goroutines of the spans, from many at once. The record is the writer's only until it
 	// returns.
@@ -62,7 +68,12 @@ func newEventLog(out RecordWriter, session string, alone bool) *EventLog {
 	if session == "" {
 		session = inheritedSession()
 	}
-	return &EventLog{out: out, session: newSessionStamp(session), alone: alone}
+	l := &EventLog{out: out, session: newSessionStamp(session), alone: alone}
+	switch out.(type) {
+	case *events.Writer, *noEventLog:
+		l.redacts = true
+	}
+	return l
 }
 
 // inheritedSession is the session that a parent process handed on, else a new one.
@@ -128,8 +139,8 @@ func (l *EventLog) OnEnd(span sdktrace.ReadOnlySpan) {
 // ForceFlush does nothing: lines are written as spans end.
 func (l *EventLog) ForceFlush(context.Context) error { return nil }
 
-// Shutdown writes what was counted, and makes the EventLog ignore further spans. It leaves the Writer open: the code that opened it closes it,
-// because a provider with a slow processor in front may never shut this one down.
+// Shutdown writes what was counted, and makes the EventLog ignore further spans. It leaves the Writer open: the code that
+// opened it closes it, because a provider with a slow processor in front may never shut this one down.
 func (l *EventLog) Shutdown(context.Context) error {
 	if !l.closed.Swap(true) && l.tally != nil {
 		defer l.recovered()
@@ -169,6 +180,9 @@ func (d *draft) add(fields ...events.Field) { d.Details = append(d.Details, fiel
 func (l *EventLog) write(d *draft) {
 	if d.Session == "" {
 		d.Session = l.session.id
+	}
+	if !l.redacts {
+		d.Redact(l.Redact)
 	}
 	l.out.Write(&d.Record)
 	*d = draft{}

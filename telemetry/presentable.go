@@ -179,7 +179,7 @@ func (t texts) name(span sdktrace.ReadOnlySpan) string {
 
 // of is t for the values of key.
 func (t texts) of(key attribute.Key) texts {
-	if isVocabulary(key) {
+	if semconv.IsVocabulary(key) {
 		t.mask = nil
 	}
 	return t
@@ -193,17 +193,6 @@ func (t texts) attributes(list []attribute.KeyValue) []attribute.KeyValue {
 		shown[i] = attribute.KeyValue{Key: attribute.Key(toUTF8(string(kv.Key))), Value: t.of(kv.Key).value(kv.Value)}
 	}
 	return shown
-}
-
-// isVocabulary reports whether key's values are ids or fixed words. They are not redacted: readers of the spans need
-// them, also when the redaction replaces every UUID or the word "failed".
-func isVocabulary(key attribute.Key) bool {
-	switch key {
-	case semconv.KindKey, semconv.SessionIDKey, semconv.ResultKey, semconv.OutcomeKey, semconv.PhaseStatusKey,
-		semconv.RunStatusKey:
-		return true
-	}
-	return false
 }
 
 func (t texts) value(v attribute.Value) attribute.Value {

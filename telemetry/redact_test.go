@@ -123,6 +123,37 @@ func TestThePiecesMaskByDefault(t *testing.T) {
 	}
 }
 
+// A sink keeps what a record's line would be.
+type sink struct{ lines []string }
+
+func (s *sink) Write(r *events.Record) { s.lines = append(s.lines, fmt.Sprintf("%+v", *r)) }
+
+func TestAnyRecordWriterGetsMaskedTexts(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		redact func(string) string
+		want   string
+	}{
+		{"by default", nil, "dial postgres://u:***@h, corp-17"},
+		{"with a pattern", redact.Also(regexp.MustCompile(`corp-\d+`)), "dial postgres://u:***@h, ***"},
+		{"off", redact.Nothing, "dial postgres://u:hunter2@h, corp-17"},
+		{"it panics", func(string) string { panic("no") }, "left out"},
+	} {
+		got := &sink{}
+		log := NewEventLog(got, "")
+		log.Redact = c.redact
+		tp := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(log))
+		leaky(t.Context(), tp)
+		if err := tp.Shutdown(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		text := strings.Join(got.lines, "\n")
+		if !strings.Contains(text, c.want) || strings.Contains(text, "hunter2") != (c.name == "off") {
+			t.Errorf("%s: want %q in %s", c.name, c.want, text)
+		}
+	}
+}
+
 func TestASpanWithoutASecretIsHandedOnAsItIs(t *testing.T) {
 	recorder := tracetest.NewSpanRecorder()
 	success(t.Context(), sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder)))

@@ -32,6 +32,17 @@ func IsTry(kind string) bool {
 	return kind == KindAttempt || kind == KindRecovery || kind == KindFallback
 }
 
+// IsVocabulary reports whether key's values are ids or fixed words. They are not redacted: readers of the spans need
+// them, also when the redaction replaces every UUID or the word "failed".
+func IsVocabulary(key attribute.Key) bool {
+	switch key {
+	case KindKey, SessionIDKey, ResultKey, OutcomeKey, PhaseStatusKey,
+		RunStatusKey:
+		return true
+	}
+	return false
+}
+
 // SessionIDKey is on every Backspan span: the UUID of the run, or of the process.
 const SessionIDKey = attribute.Key("session.id")
 

@@ -33,7 +33,7 @@ func NewCommand(std cli.Streams) *cobra.Command {
 		Short: "Find out why there is nothing to see in Jaeger",
 		Long: `Doctor checks what stands between a span and the page in Jaeger where it is looked for: the
 settings, the endpoint as the exporter reads it, TLS, the sampler, the propagators, the service name, the event
-log, the clock. It sends one test span, says whether the collector took it, and asks Jaeger for it: at port
+log, what is masked in error texts, the clock. It sends one test span, says whether the collector took it, and asks Jaeger for it: at port
 16686 of the endpoint's host, or where $BACKSPAN_JAEGER_URL says. It writes no event and no file.
 
 Each line is ok, a note, or a problem with what to do about it.
@@ -70,6 +70,7 @@ func (o *Options) run(ctx context.Context) error {
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {}))
 	report := Examine(ctx, Setup{
 		Config:    config,
+		Redact:    o.Expressions(),
 		Source:    o.Source,
 		Timeout:   o.timeout,
 		JaegerURL: os.Getenv("BACKSPAN_JAEGER_URL"),

@@ -32,6 +32,7 @@ type Finding struct {
 // A Setup is what Examine checks.
 type Setup struct {
 	Config    telemetry.Config          // what Start would get
+	Redact    []string                  // what Config.Redact masks besides secrets, or off alone
 	Source    func(field string) string // who filled a field of Config: "--service"; nil: the field's name
 	Timeout   time.Duration             // for each step on the network; more than 0
 	JaegerURL string                    // where Jaeger's pages are; empty: the endpoint's host, port 16686
@@ -60,6 +61,7 @@ func Examine(ctx context.Context, p Setup) Report {
 	}
 	e.events()
 	e.traceFile()
+	e.redaction()
 	e.clock(ctx)
 	e.report.OK = e.report.Problems == 0
 	return e.report

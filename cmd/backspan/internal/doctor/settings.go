@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/backspan/backspan/internal/otelenv"
+	"github.com/backspan/backspan/telemetry"
 )
 
 // settings reports the bad settings that no other check is about.
@@ -94,6 +95,24 @@ func (e *exam) parent(header string) {
 			parent.TraceID())
 	default:
 		e.found("parent", OK, "", "spans join trace %s (TRACEPARENT)", parent.TraceID())
+	}
+}
+
+// redaction reports what is masked in error texts, and who said so.
+func (e *exam) redaction() {
+	const kept = "passwords and tokens in error texts are masked"
+	switch list := e.Setup.Redact; {
+	case len(list) == 0:
+		e.found("redaction", OK, "", "%s (default)", kept)
+	case list[0] == telemetry.Off:
+		e.found("redaction", Note, "leave it out, or give regular expressions of what is to be masked besides",
+			"%s is off: error texts are written and exported with the passwords and tokens in them", e.Source("Redact"))
+	default:
+		shown := make([]string, len(list))
+		for i, expression := range list {
+			shown[i] = e.Config.Redact(expression) // it may be the secret itself
+		}
+		e.found("redaction", OK, "", "%s, and what matches %s (%s)", kept, strings.Join(shown, " or "), e.Source("Redact"))
 	}
 }
 

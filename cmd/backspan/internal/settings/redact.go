@@ -53,6 +53,9 @@ func (t *Flags) otherExpressions(s setting) given {
 	return v
 }
 
+// Expressions is what is masked besides secrets, as it was given, or off alone.
+func (t *Flags) Expressions() []string { return t.values[redactFlag].texts }
+
 // Redact is the function that masks texts. It never returns nil; before the settings were read, it is the one that masks
 // by default.
 func (t *Flags) Redact() func(string) string {

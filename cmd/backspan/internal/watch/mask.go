@@ -6,6 +6,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/session"
+	"github.com/backspan/backspan/internal/semconv"
 	"github.com/backspan/backspan/orchestrator"
 )
 
@@ -58,6 +59,9 @@ func maskOpen(spans []session.Span, mask func(string) string) {
 		if !s.End.IsZero() {
 			continue
 		}
+		if !semconv.IsTry(s.Kind) { // "attempt 2" and its like are fixed words
+			s.Name = mask(s.Name)
+		}
 		s.StatusText = mask(s.StatusText)
 		s.Attributes = maskedAttributes(s.Attributes, mask)
 		for j := range s.Events {
@@ -69,7 +73,7 @@ func maskOpen(spans []session.Span, mask func(string) string) {
 func maskedAttributes(list []attribute.KeyValue, mask func(string) string) []attribute.KeyValue {
 	list = slices.Clone(list)
 	for i := range list {
-		if v := list[i].Value; v.Type() == attribute.STRING {
+		if v := list[i].Value; v.Type() == attribute.STRING && !semconv.IsVocabulary(list[i].Key) {
 			list[i].Value = attribute.StringValue(mask(v.AsString()))
 		}
 	}
