@@ -81,6 +81,9 @@ func (t *trace) operation(parent int, name string, at float64, outcome string, c
 		"retry.operation": name, "retry.outcome": outcome, "retry.attempts": len(calls),
 		"retry.retried": len(calls) > 1, "retry.total_delay_seconds": total / 1000,
 	}
+	if last != "" {
+		t.spans[op].attributes["error.type"] = "timeout"
+	}
 	return at
 }
 

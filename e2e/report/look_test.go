@@ -148,6 +148,7 @@ func TestPrint(t *testing.T) {
 
 func TestPrintOfALargeRun(t *testing.T) {
 	p := open(t, pageOf(t, "trace.json", large(2000).json()), desktop)
+	p.do(chromedp.Click(chromedp.CSS("#everything")))
 	pdf, err := chromedp.Run(p.ctx, chromedp.PrintToPDF(chromedp.PDFPaper(chromedp.PaperA4)))
 	p.must(err)
 	pages := bytes.Count(pdf, []byte("/Type /Page\n"))
@@ -162,6 +163,7 @@ func TestPrintOfALargeRun(t *testing.T) {
 // Nobody waits for hundreds of pages: what is left out is said, and how to get it.
 func TestPrintOfAHugeRun(t *testing.T) {
 	p := open(t, pageOf(t, "trace.json", large(10_000).json()), desktop)
+	p.do(chromedp.Click(chromedp.CSS("#everything")))
 	all := get[int](p, "document.getElementById('grid').getAttribute('aria-rowcount') - 1")
 	p.run("dispatchEvent(new Event('beforeprint'))")
 	if got := len(p.rows()); got != 2000 {

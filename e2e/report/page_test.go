@@ -53,11 +53,11 @@ var everyRow = []string{
 	"load",
 	"list_files",
 	"data_load | recovered, 3 attempts",
-	"attempt 1 | 503 Service Unavailable",
-	"attempt 2 | connection reset by peer",
+	"attempt 1 | GET /prices: 503 Service Unavailable",
+	"attempt 2 | read tcp 127.0.0.1:9: connection reset by peer",
 	"attempt 3",
-	"summary | recovered, 1 recovery",
-	"attempt 1",
+	"summary | recovered, 2 attempts",
+	"attempt 1 | timeout",
 	"rates | exhausted, 3 attempts",
 	"attempt 1 | timeout",
 	"attempt 2 | timeout",
@@ -71,7 +71,7 @@ func TestPageShowsTheRun(t *testing.T) {
 	if got := get[string](p, "document.title"); got != "nightly: recovered (backspan)" {
 		t.Errorf("title %q", got)
 	}
-	if got := p.text("header"); !strings.Contains(got, "It recovered after 6.1s: 5 of 8 attempts failed, 1 operation recovered, 1 operation gave up and 1 phase recovered.") {
+	if got := p.text("header"); !strings.Contains(got, "It recovered after 6.1s: 5 of 8 attempts failed, 1 operation recovered, 1 operation was given up and 1 phase recovered.") {
 		t.Errorf("header %q", got)
 	}
 	p.wantRows(everyRow...)
@@ -156,7 +156,7 @@ func TestPagesOfTheDemo(t *testing.T) {
 	events := open(t, filepath.Join(dir, "events.jsonl.html"), desktop)
 	shown := strings.Join(events.rows(), "\n")
 	if !strings.Contains(shown, "fetch_baseline | exhausted, 4 attempts") ||
-		!strings.Contains(shown, "analysis | recovered, 1 recovery") {
+		!strings.Contains(shown, "analysis | recovered, 2 attempts") {
 		t.Errorf("rows from the events:\n%s", shown)
 	}
 	if notes := events.text(".notes"); !strings.Contains(notes, "holds less than a trace") {
@@ -228,7 +228,7 @@ func TestFilters(t *testing.T) {
 	}
 	// A name brings all that is below it.
 	search("data_load")
-	p.wantRows("nightly", "load", "data_load | recovered, 3 attempts", "attempt 1 | 503 Service Unavailable", "attempt 2 | connection reset by peer", "attempt 3")
+	p.wantRows("nightly", "load", "data_load | recovered, 3 attempts", "attempt 1 | GET /prices: 503 Service Unavailable", "attempt 2 | read tcp 127.0.0.1:9: connection reset by peer", "attempt 3")
 	if got := p.text("#count"); got != "4 of 15 rows fit" {
 		t.Errorf("count %q", got)
 	}
@@ -247,31 +247,31 @@ func TestFilters(t *testing.T) {
 	p.wantRows(everyRow...)
 
 	p.do(chromedp.Click(chromedp.CSS("#retried")))
-	p.wantRows("nightly", "load", "data_load | recovered, 3 attempts", "attempt 1 | 503 Service Unavailable", "attempt 2 | connection reset by peer", "attempt 3",
-		"summary | recovered, 1 recovery", "attempt 1", "rates | exhausted, 3 attempts", "attempt 1 | timeout", "attempt 2 | timeout", "attempt 3 | timeout", "recovery 1")
+	p.wantRows("nightly", "load", "data_load | recovered, 3 attempts", "attempt 1 | GET /prices: 503 Service Unavailable", "attempt 2 | read tcp 127.0.0.1:9: connection reset by peer", "attempt 3",
+		"summary | recovered, 2 attempts", "attempt 1 | timeout", "rates | exhausted, 3 attempts", "attempt 1 | timeout", "attempt 2 | timeout", "attempt 3 | timeout", "recovery 1")
 	p.do(chromedp.Click(chromedp.CSS(".chip[data-state=exhausted]")))
-	p.wantRows("nightly", "summary | recovered, 1 recovery", "attempt 1", "rates | exhausted, 3 attempts", "attempt 1 | timeout", "attempt 2 | timeout", "attempt 3 | timeout")
+	p.wantRows("nightly", "summary | recovered, 2 attempts", "attempt 1 | timeout", "rates | exhausted, 3 attempts", "attempt 1 | timeout", "attempt 2 | timeout", "attempt 3 | timeout")
 	if got := get[string](p, "document.querySelector('.chip[data-state=exhausted]').getAttribute('aria-pressed')"); got != "true" {
 		t.Errorf("the pressed filter says %q", got)
 	}
 	p.do(chromedp.Click(chromedp.CSS(".chip[data-state=exhausted]")), chromedp.Click(chromedp.CSS("#retried")))
 	p.wantRows(everyRow...)
-	if got := get[[]string](p, "[...document.querySelectorAll('.chip')].map((c) => c.innerText.replace(/\\s+/g, ' ').trim())"); !slices.Equal(got, []string{"succeeded 3", "recovered 2", "exhausted 1"}) {
+	if got := get[[]string](p, "[...document.querySelectorAll('#states .chip')].map((c) => c.innerText.replace(/\\s+/g, ' ').trim())"); !slices.Equal(got, []string{"succeeded 3", "recovered 2", "exhausted 1"}) {
 		t.Errorf("outcomes %q", got)
 	}
 
 	// A name in the table searches for it.
 	p.do(chromedp.Click(chromedp.JSPath("[...document.querySelectorAll('th button')].find((b) => b.textContent === 'rates')")))
-	p.wantRows("nightly", "summary | recovered, 1 recovery", "attempt 1", "rates | exhausted, 3 attempts", "attempt 1 | timeout", "attempt 2 | timeout", "attempt 3 | timeout", "recovery 1", "rates")
+	p.wantRows("nightly", "summary | recovered, 2 attempts", "attempt 1 | rates: gave up after 3 attempts: timeout", "rates | exhausted, 3 attempts", "attempt 1 | timeout", "attempt 2 | timeout", "attempt 3 | timeout", "recovery 1", "rates")
 }
 
 func TestFolds(t *testing.T) {
 	p := open(t, nightlyPage(t), desktop)
 	p.do(chromedp.Click(chromedp.CSS("#fold")))
-	p.wantRows("nightly", "load", "list_files", "data_load | recovered, 3 attempts", "summary | recovered, 1 recovery", "attempt 1", "rates | exhausted, 3 attempts | timeout", "recovery 1", "rates")
+	p.wantRows("nightly", "load", "list_files", "data_load | recovered, 3 attempts | connection reset by peer", "summary | recovered, 2 attempts", "attempt 1 | timeout", "rates | exhausted, 3 attempts | timeout", "recovery 1", "rates")
 	p.do(chromedp.Click(chromedp.CSS(p.row("data_load", 0) + " .twist")))
-	p.wantRows("nightly", "load", "list_files", "data_load | recovered, 3 attempts", "attempt 1 | 503 Service Unavailable", "attempt 2 | connection reset by peer", "attempt 3",
-		"summary | recovered, 1 recovery", "attempt 1", "rates | exhausted, 3 attempts | timeout", "recovery 1", "rates")
+	p.wantRows("nightly", "load", "list_files", "data_load | recovered, 3 attempts", "attempt 1 | GET /prices: 503 Service Unavailable", "attempt 2 | read tcp 127.0.0.1:9: connection reset by peer", "attempt 3",
+		"summary | recovered, 2 attempts", "attempt 1 | timeout", "rates | exhausted, 3 attempts | timeout", "recovery 1", "rates")
 	if got := get[string](p, fmt.Sprintf("document.querySelector(%q).getAttribute('aria-expanded')", p.row("rates", 0))); got != "false" {
 		t.Errorf("aria-expanded of a folded row is %q", got)
 	}

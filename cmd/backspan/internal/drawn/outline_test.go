@@ -20,7 +20,7 @@ type row struct {
 	Start, Took, Waited     int64
 	Failed, Open, Unbegun   bool
 	Error, Type             string
-	Wait                    *struct{ Took, Planned int64 }
+	Wait                    *struct{ Took int64 }
 	Made                    int
 }
 
@@ -29,7 +29,7 @@ var (
 	pageText  = regexp.MustCompile(`(?s)<pre tabindex="0">(.*?)</pre>`)
 	pageTime  = regexp.MustCompile(`<b>([^<]*)</b> <span>([^<]*)</span>`)
 	pageTotal = regexp.MustCompile(`(?s)<tfoot>.*</tfoot>`)
-	pageCell  = regexp.MustCompile(`<td class="[^"]*">([^<]*)</td>`)
+	pageCell  = regexp.MustCompile(`<td class="[^"]*"[^>]*>([^<]*)</td>`)
 )
 
 func pageOf(t testing.TB, s *session.Session) string {
@@ -52,9 +52,17 @@ func rowsOf(t testing.TB, html string) []row {
 
 func textOf(page string) string { return html.UnescapeString(pageText.FindStringSubmatch(page)[1]) }
 
-// outline writes what the rows of the page say, without ids.
+// rowNodes are the nodes of the rows of the page, in their order.
+func rowNodes(nodes []*session.Node) (list []*session.Node) {
+	for _, n := range nodes {
+		list = append(append(list, n), rowNodes(n.Rows())...)
+	}
+	return list
+}
+
+// outline writes what the rows of the page say, without ids, and which waits were planned.
 func outline(t testing.TB, s *session.Session) string {
-	rows := rowsOf(t, pageOf(t, s))
+	rows, nodes := rowsOf(t, pageOf(t, s)), rowNodes(s.Roots)
 	levels := make([]int, len(rows))
 	var b strings.Builder
 	for i, r := range rows {
@@ -72,7 +80,7 @@ func outline(t testing.TB, s *session.Session) string {
 			fmt.Fprintf(&b, ", says %q", r.Said)
 		}
 		if r.Wait != nil {
-			fmt.Fprintf(&b, ", waits %v of %v", us(r.Wait.Took), us(r.Wait.Planned))
+			fmt.Fprintf(&b, ", waits %v of %v", us(r.Wait.Took), nodes[i].Wait.Planned)
 		}
 		if r.Open {
 			b.WriteString(", not ended")

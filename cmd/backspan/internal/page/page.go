@@ -79,7 +79,7 @@ func Write(w io.Writer, s *session.Session) error {
 
 func pageOf(s *session.Session) (string, error) {
 	sum := s.Summary()
-	rows, traces := rowsOf(s)
+	rows, traces := rowsOf(s, sum)
 	d := data{Begin: s.First.UnixMicro(), Elapsed: sum.Elapsed.Microseconds(), Traces: traces, Rows: rows}
 	for _, o := range session.Outcomes {
 		d.Words = append(d.Words, [2]string{string(o), o.Word()})
@@ -93,7 +93,7 @@ func pageOf(s *session.Session) (string, error) {
 	if err := waterfall.Render(&picture, s, waterfall.Options{Width: 110}); err != nil {
 		return "", err
 	}
-	p, o := assets(), s.Outcome()
+	p, o, said := assets(), s.Outcome(), s.Said()
 	name := text.Name(s.Name())
 	// One pass: what is put in is not searched again.
 	return strings.NewReplacer(
@@ -103,18 +103,27 @@ func pageOf(s *session.Session) (string, error) {
 		"[[logo]]", p.logo,
 		"[[style]]", p.style,
 		"[[name]]", escape(name),
-		"[[state]]", string(o),
-		"[[word]]", o.Word(),
+		"[[state]]", pillOf(o, said),
+		"[[said]]", said,
 		"[[sentence]]", escape(verdict(s, sum)),
 		"[[error]]", errorOf(failure(s)),
 		"[[facts]]", factsOf(s, traces),
 		"[[notes]]", notesOf(s.Notes),
 		"[[time]]", timeOf(sum),
+		"[[errors]]", errorsOf(sum),
 		"[[operations]]", tableOf(sum),
 		"[[text]]", escape(picture.String()),
 		"[[data]]", strings.TrimSpace(encoded.String()),
 		"[[script]]", p.script,
 	).Replace(p.frame), nil
+}
+
+// pillOf is the class of the pill: that all ended well is not said in green where an operation was given up.
+func pillOf(o session.Outcome, said string) string {
+	if o == session.Succeeded && said != o.Word() {
+		o = session.Recovered
+	}
+	return string(o)
 }
 
 func escape(s string) string { return html.EscapeString(s) }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -166,14 +167,16 @@ func TestHostileTextIsInert(t *testing.T) {
 	page := func(s string) []*html.Node {
 		key := attribute.Key(s)
 		run := span(1, 0, semconv.KindRun, s, 0, 90, key.String(s))
-		op := span(2, 1, semconv.KindOperation, s, 0, 90, semconv.OperationKey.String(s), semconv.PhaseNameKey.String(s))
+		op := span(2, 1, semconv.KindOperation, s, 0, 90,
+			semconv.OperationKey.String(s), semconv.PhaseNameKey.String(s), semconv.ErrorTypeKey.String(s))
 		try := span(3, 2, semconv.KindAttempt, s, 0, 90, semconv.ErrorTypeKey.String(s), semconv.ResultKey.String(s))
 		odd := span(4, 3, s, s, 0, 90)
-		for _, p := range []*session.Span{&run, &op, &try, &odd} {
+		alone := span(5, 1, semconv.KindOperation, s, 0, 90, semconv.ErrorTypeKey.String(s))
+		for _, p := range []*session.Span{&run, &op, &try, &odd, &alone} {
 			p.Status, p.StatusText = codes.Error, s
 			p.Events = []session.Event{{Name: s}, {Name: semconv.ExceptionEvent, Attributes: []attribute.KeyValue{key.String(s)}}}
 		}
-		all := session.New([]session.Span{run, op, try, odd})
+		all := session.New([]session.Span{run, op, try, odd, alone})
 		all.ID, all.Source, all.Notes = s, s, []string{s}
 		out, err := pageOf(all)
 		if err != nil {
@@ -204,7 +207,7 @@ func TestHostileTextIsInert(t *testing.T) {
 				t.Errorf("%.40q: the data has a < or >", s)
 			}
 			var d data
-			if err := json.Unmarshal([]byte(textOf(n)), &d); err != nil || len(d.Rows) != 3 {
+			if err := json.Unmarshal([]byte(textOf(n)), &d); err != nil || len(d.Rows) != 4 {
 				t.Fatalf("%.40q: %d rows, error %v", s, len(d.Rows), err)
 			}
 			if s != "" && (d.Rows[0].Name != cmp.Or(text.Safe(s, text.MaxName), "(no name)") && s[0] != 0xcc || d.Rows[0].Error != text.Safe(s, text.MaxText)) {
@@ -265,11 +268,13 @@ func TestPageSaysTheMainThingsWithoutAScript(t *testing.T) {
 	}
 	all = strings.Join(strings.Fields(all), " ")
 	for _, want := range []string{
-		"nightly failed",
-		"It failed after 1s: 3 of 4 attempts failed, 1 operation recovered, 1 operation gave up, 1 phase recovered, " +
+		"nightly failed, 1 operation given up",
+		"It failed after 1s: 3 of 4 attempts failed, 1 operation recovered, 1 operation was given up, 1 phase recovered, " +
 			"1 phase fell back, 1 phase failed and 1 phase was skipped.",
 		"row 7: not a number", "4786a9a2-c5bf", "trace.json", "Something is not known.",
 		"working 10ms 1%", "lost 240ms 24%", "waiting 650ms 65%", "rest 100ms 10%",
+		"503 Service Unavailable in rates and render 2 0 140ms 650ms",
+		"not a number in render row 7: not a number 1 1 100ms 0s",
 		"rates 1 2 1 1 1 0 10ms 40ms 250ms", "together 2 4 3 2 1 1 10ms 240ms 650ms",
 		"└ - mail skipped", "quotes fell back",
 	} {
@@ -291,6 +296,10 @@ func TestVerdicts(t *testing.T) {
 	failed.Attributes = []attribute.KeyValue{semconv.OutcomeKey.String(semconv.OutcomePermanent)}
 	open := span(1, 0, semconv.KindRun, "nightly", 0, 5)
 	open.End = time.Time{}
+	run := span(1, 0, semconv.KindRun, "nightly", 0, 5, semconv.RunStatusKey.String(semconv.StatusSuccess))
+	allowed := failed
+	allowed.SpanID, allowed.ParentID = id(2), id(1)
+	allowed.Attributes = append(slices.Clone(failed.Attributes), semconv.AllowedKey.Bool(true))
 	stopped := span(1, 0, semconv.KindRun, "nightly", 0, 5, semconv.RunStatusKey.String(semconv.StatusCancelled))
 	stopped.Status = codes.Error
 	inPhase := span(2, 1, semconv.KindPhase, "load", 0, 5, semconv.PhaseStatusKey.String(semconv.StatusCancelled))
@@ -302,8 +311,9 @@ func TestVerdicts(t *testing.T) {
 		title, says string
 	}{
 		{"all well", []session.Span{ok}, "get, succeeded", "It succeeded after 5ms, with 1 operation that succeeded at the first attempt."},
-		{"given up", []session.Span{failed}, "get, failed", "It failed after 5ms: 1 operation gave up."},
+		{"given up", []session.Span{failed}, "get, failed", "It failed after 5ms: 1 operation was given up."},
 		{"not ended", []session.Span{open}, "nightly, not ended", "It has not ended, or its end was not recorded; this is known of 0s."},
+		{"allowed", []session.Span{run, allowed}, "nightly, succeeded", "It succeeded after 5ms: 1 operation failed and was allowed to."},
 		{"cancelled", []session.Span{stopped}, "nightly, cancelled", "It was cancelled after 5ms."},
 		{"cancelled within", []session.Span{stopped, inPhase, inOperation}, "nightly, cancelled", "It was cancelled after 5ms: 1 operation was cancelled and 1 phase was cancelled."},
 		{"several", []session.Span{ok, span(2, 0, semconv.KindOperation, "put", 0, 5)}, "2 operations, succeeded", "It succeeded after 5ms, with 2 operations that succeeded at the first attempt."},
@@ -330,6 +340,54 @@ func TestTableStaysShort(t *testing.T) {
 	if rows := strings.Count(table, "<tr"); rows != 1+maxOperations+2 || !strings.Contains(table, "4900 more names") {
 		t.Errorf("%d rows", rows)
 	}
+}
+
+// Errors with ids in them are one line; those that differ in words would make a table as long as the run.
+func TestErrorsStayShort(t *testing.T) {
+	table := func(text func(i int) string) string {
+		spans := make([]session.Span, 5000)
+		for i := range spans {
+			spans[i] = span(i+1, 0, semconv.KindOperation, "get", i, i+1)
+			spans[i].Status, spans[i].StatusText = codes.Error, text(i)
+		}
+		return errorsOf(session.New(spans).Summary())
+	}
+	one := table(func(i int) string { return fmt.Sprintf("read part-%d: 503 Service Unavailable", i) })
+	if rows := strings.Count(one, "<tr"); rows != 2 || !strings.Contains(one, `data-name="attempts">5000</td>`) {
+		t.Errorf("errors that differ in a number are %d rows:\n%.2000s", rows-1, one)
+	}
+	many := table(func(i int) string {
+		return "no such file " + strings.Map(func(r rune) rune { return r - '0' + 'a' }, strconv.Itoa(i))
+	})
+	if rows := strings.Count(many, "<tr"); rows != 1+maxErrors+1 || !strings.Contains(many, "4950 more errors") {
+		t.Errorf("%d rows", rows)
+	}
+	if got := errorsOf(session.New([]session.Span{span(1, 0, semconv.KindOperation, "get", 0, 1)}).Summary()); got != "" {
+		t.Errorf("where nothing failed the errors are %q", got)
+	}
+}
+
+// The pill says what happened, and is green only where nothing did.
+func TestPill(t *testing.T) {
+	run := span(1, 0, semconv.KindRun, "nightly", 0, 9, semconv.RunStatusKey.String("success"))
+	lost := span(2, 1, semconv.KindOperation, "get", 0, 5, semconv.OutcomeKey.String(semconv.OutcomeExhausted))
+	lost.Status = codes.Error
+	for want, spans := range map[string][]session.Span{
+		`<span class="pill success">succeeded</span>`:                         {run},
+		`<span class="pill recovered">succeeded, 1 operation given up</span>`: {run, lost},
+		`<span class="pill failed">failed, 2 operations given up</span>`:      nightlyLost(lost),
+	} {
+		page, err := pageOf(session.New(spans))
+		if err != nil || !strings.Contains(page, want) {
+			t.Errorf("the page does not have %s, error %v", want, err)
+		}
+	}
+}
+
+// nightlyLost is nightly with one more operation that is given up.
+func nightlyLost(lost session.Span) []session.Span {
+	lost.SpanID = id(20)
+	return append(nightly(), lost)
 }
 
 // The script spells outcomes as everything else does, and shows the ones that there are.
@@ -378,9 +436,11 @@ func TestDeepAndScatteredTrees(t *testing.T) {
 // A wait is told and drawn as it was measured, whatever was planned.
 func TestWaitsAreTold(t *testing.T) {
 	first := span(2, 1, semconv.KindAttempt, "attempt 1", 0, 10, semconv.ResultKey.String(semconv.ResultRetrying), semconv.NextDelayKey.Float64(0.25))
-	rows, _ := rowsOf(session.New([]session.Span{
-		span(1, 0, semconv.KindOperation, "get", 0, 272, semconv.AttemptsKey.Int(2)), first, span(3, 1, semconv.KindAttempt, "attempt 2", 262, 272),
-	}))
+	all := session.New([]session.Span{
+		span(1, 0, semconv.KindOperation, "get", 0, 272, semconv.AttemptsKey.Int(2)),
+		first, span(3, 1, semconv.KindAttempt, "attempt 2", 262, 272),
+	})
+	rows, _ := rowsOf(all, all.Summary())
 	if rows[0].Waited != 252_000 || rows[1].Waited != 252_000 || rows[1].Wait == nil || rows[1].Wait.Took != 252_000 {
 		t.Errorf("waited %d and %d, drawn as %+v; want 252ms everywhere", rows[0].Waited, rows[1].Waited, rows[1].Wait)
 	}

@@ -22,6 +22,8 @@ type row struct {
 	Said      string          `json:"said,omitempty"` // how it ended, in words
 	Failed    bool            `json:"failed,omitempty"`
 	Error     string          `json:"error,omitempty"`
+	Reason    string          `json:"reason,omitempty"` // the innermost part of the error, where that is not all of it
+	Class     int             `json:"class,omitempty"`  // 1 + index of session.Summary.Errors; 0: none
 	ErrorType string          `json:"type,omitempty"`
 	Made      int             `json:"made,omitempty"`    // operation, phase: how many tries
 	Waited    int64           `json:"waited,omitempty"`  // operation, phase: all waits; try: the wait after it
@@ -35,10 +37,9 @@ type row struct {
 
 // A rowWait is a wait; it begins at the end of its row.
 type rowWait struct {
-	Took    int64 `json:"took"`
-	Planned int64 `json:"planned,omitempty"` // 0: not known
-	Open    bool  `json:"open,omitempty"`
-	Cut     bool  `json:"cut,omitempty"` // no try came after it
+	Took int64  `json:"took"`
+	Said string `json:"said,omitempty"` // see session.Wait
+	Open bool   `json:"open,omitempty"`
 }
 
 // A table is the rows of a session, and the traces that they are of.
@@ -46,11 +47,15 @@ type table struct {
 	rows       []row
 	traces     []string
 	traceIndex map[string]int
+	classes    map[session.ErrorClass]int
 	first      time.Time
 }
 
-func rowsOf(s *session.Session) (rows []row, traces []string) {
-	t := table{first: s.First, traceIndex: map[string]int{}}
+func rowsOf(s *session.Session, sum *session.Summary) (rows []row, traces []string) {
+	t := table{first: s.First, traceIndex: map[string]int{}, classes: map[session.ErrorClass]int{}}
+	for i := range sum.Errors {
+		t.classes[sum.Errors[i].ErrorClass] = i + 1
+	}
 	t.add(s.Roots, -1)
 	return t.rows, t.traces
 }
@@ -93,8 +98,16 @@ func (t *table) row(n *session.Node) row {
 		}
 	}
 	r.Error, r.ErrorType = text.Safe(r.Error, text.MaxText), text.Safe(errorType, text.MaxName)
+	if r.Error != "" {
+		if reason := text.Reason(r.Error); reason != r.Error {
+			r.Reason = reason
+		}
+	}
+	if class, ok := n.Class(); ok {
+		r.Class = t.classes[class]
+	}
 	if w := n.Wait; w != nil {
-		r.Wait = &rowWait{w.Took().Microseconds(), w.Planned.Microseconds(), w.Open, w.Cut}
+		r.Wait = &rowWait{w.Took().Microseconds(), w.Said(), w.Open}
 	}
 	if n.SpanID.IsValid() {
 		r.Span = n.SpanID.String()

@@ -54,7 +54,7 @@ func details(sum *session.Summary) (list []string) {
 		list = append(list, fmt.Sprintf("%d of %s failed", o.Failures, text.Plural(o.Attempts, "attempt", "attempts")))
 	}
 	add(o.Ended[session.Recovered], "operation recovered", "operations recovered")
-	add(o.GaveUp-o.Ended[session.Cancelled]-o.Ended[session.Allowed], "operation gave up", "operations gave up")
+	add(o.GaveUp, "operation was given up", "operations were given up")
 	add(o.Ended[session.Allowed], "operation failed and was allowed to", "operations failed and were allowed to")
 	add(o.Ended[session.Cancelled], "operation was cancelled", "operations were cancelled")
 	add(phases[session.Recovered], "phase recovered", "phases recovered")

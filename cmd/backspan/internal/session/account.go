@@ -18,6 +18,9 @@ type Account struct {
 // Elapsed is all of it.
 func (a Account) Elapsed() time.Duration { return a.Working + a.Lost + a.Waiting + a.Rest }
 
+// cost is what failures took.
+func (a Account) cost() time.Duration { return a.Lost + a.Waiting }
+
 // A Share is a part of an account in words.
 type Share struct {
 	Name, What string

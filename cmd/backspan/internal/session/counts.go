@@ -15,7 +15,7 @@ type Counts struct {
 	Attempts int    // of operations
 	Failures int    // attempts that failed
 	Retried  int    // had more than one attempt
-	GaveUp   int    // ended badly, for whatever reason
+	GaveUp   int    // failed, and neither were cancelled nor allowed to
 	Ended    map[Outcome]int
 	Time     Account // Rest is 0, but for all operations together
 }
@@ -23,9 +23,15 @@ type Counts struct {
 func (c *Counts) ended(n *Node) {
 	c.Runs++
 	c.Ended[n.Outcome()]++
-	if n.Failed() {
+	if n.gaveUp() {
 		c.GaveUp++
 	}
+}
+
+// gaveUp reports whether n failed, and neither was cancelled nor allowed to.
+func (n *Node) gaveUp() bool {
+	o := n.Outcome()
+	return n.Failed() && o != Cancelled && o != Allowed
 }
 
 func (c *Counts) operation(n *Node) {
@@ -46,6 +52,7 @@ func (c *Counts) operation(n *Node) {
 type Summary struct {
 	Operations Counts   // all together; its Time is that of the whole session
 	ByName     []Counts // the operations of each name, those that cost most first
+	Errors     []Errors // those of each class, likewise
 	Phases     Counts
 	Elapsed    time.Duration
 	Exact      bool // the session's beginning and end are recorded, and so Elapsed is how long it lasted
@@ -71,8 +78,10 @@ func summaryOf(roots []*Node, first, last time.Time, partial bool) *Summary {
 		}
 		return i
 	}
+	classes := newClasses(partial)
 	for _, n := range flat(roots) {
 		all.add(n)
+		classes.add(n)
 		switch {
 		case n.Kind == semconv.KindOperation:
 			i := of(n)
@@ -92,9 +101,9 @@ func summaryOf(roots []*Node, first, last time.Time, partial bool) *Summary {
 	s.Operations.Time = all.account()
 	s.Operations.Time.Rest = max(0, s.Elapsed-s.Operations.Time.Elapsed())
 	slices.SortStableFunc(s.ByName, func(a, b Counts) int {
-		cost := func(c *Counts) time.Duration { return c.Time.Lost + c.Time.Waiting }
-		return cmp.Or(cmp.Compare(cost(&b), cost(&a)), cmp.Compare(b.Failures, a.Failures))
+		return cmp.Or(cmp.Compare(b.Time.cost(), a.Time.cost()), cmp.Compare(b.Failures, a.Failures))
 	})
+	s.Errors = classes.list()
 	return s
 }
 

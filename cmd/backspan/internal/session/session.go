@@ -122,5 +122,21 @@ func (s *Session) Outcome() Outcome {
 	return saved
 }
 
+// Said is how s ended in words, and how many operations were given up on the way: "recovered, 24 operations given up".
+// Of a root that is an operation itself the outcome says it all.
+func (s *Session) Said() string {
+	said, n := s.Outcome().Word(), 0
+	for _, node := range flat(s.Roots) {
+		alone := node.Parent == nil && len(s.Roots) == 1
+		if node.Kind == semconv.KindOperation && node.gaveUp() && !alone {
+			n++
+		}
+	}
+	if n > 0 {
+		said += ", " + text.Plural(n, "operation", "operations") + " given up"
+	}
+	return said
+}
+
 // Title is what ran and how it ended, in one line that is safe to print.
 func (s *Session) Title() string { return text.Name(s.Name()) + ", " + s.Outcome().Word() }

@@ -3,6 +3,7 @@ package session
 import (
 	"time"
 
+	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/internal/semconv"
 )
 
@@ -16,6 +17,17 @@ type Wait struct {
 
 // Took is how long w lasted, as measured. That is what is told of a wait everywhere, not what was planned.
 func (w *Wait) Took() time.Duration { return w.To.Sub(w.From) }
+
+// Said is what is to be told of w beside how long it took; "" when it took what it should.
+func (w *Wait) Said() string {
+	switch {
+	case w.Cut && w.Planned > w.Took():
+		return "wait of " + text.Duration(w.Planned) + " cut short"
+	case w.Open:
+		return "wait not ended"
+	}
+	return ""
+}
 
 // waitAfter is the wait of n between its i-th try and the next; nil when there was none.
 func (n *Node) waitAfter(i int) *Wait {

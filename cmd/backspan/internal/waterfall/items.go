@@ -1,7 +1,6 @@
 package waterfall
 
 import (
-	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -101,8 +100,8 @@ func itemOf(n *session.Node) *item {
 	}
 	if w := n.Wait; w != nil {
 		it.bars = append([]bar{waitBar(w)}, it.bars...)
-		if w.Cut && w.Planned > w.Took() {
-			it.note.tail = fmt.Sprintf(", wait of %s cut short", text.Duration(w.Planned))
+		if said := w.Said(); said != "" {
+			it.note.tail = ", " + said
 		}
 	}
 	it.trouble = it.mark == term.Failed || it.mark == term.Cancelled || outcome.Saved()

@@ -86,7 +86,7 @@ function barElement(p) {
 // ticks are the round times in sight.
 function ticks() {
   const length = view.to - view.from;
-  const apart = (length * 84) / Math.max(chartWidth, 84);
+  const apart = (length * 72) / Math.max(chartWidth, 72);
   const step = roundStep(apart);
   const list = [];
   for (let t = Math.ceil(view.from / step) * step; t <= view.to; t += step) list.push(t);

@@ -1,16 +1,16 @@
 // Which rows are in the picture.
 
-const wanted = { words: [], states: new Set(), retried: false };
+const wanted = { words: [], states: new Set(), retried: false, cause: 0 };
 let folded = new Set(); // rows whose children are not shown
 const unfiltered = folded; // the folds to come back to after a search
 let shown = []; // the rows in the picture, from above
 let hits = 0;
 let roots = 0; // how many rows without a parent are kept
 
-const filtering = () => wanted.words.length > 0 || wanted.states.size > 0 || wanted.retried;
+const filtering = () => wanted.words.length > 0 || wanted.states.size > 0 || wanted.retried || wanted.cause > 0;
 
 function suits(unit) {
-  return (wanted.states.size === 0 || wanted.states.has(unit.state)) && (!wanted.retried || unit.made > 1);
+  return (wanted.states.size === 0 || wanted.states.has(unit.state)) && (!wanted.retried || unit.made > 1 || unit.failed);
 }
 
 // choose finds the rows of the picture: those that the filter hits, and what they are in. A name that is hit brings all
@@ -19,7 +19,7 @@ function choose() {
   hits = 0;
   for (const r of rows) {
     r.found = wanted.words.length === 0 || wanted.words.every((w) => r.text.includes(w)) || (r.up !== null && r.up.found);
-    r.hit = r.found && suits(r.unit);
+    r.hit = r.found && suits(r.unit) && (wanted.cause === 0 || wanted.cause === r.class);
     r.kept = r.hit;
     if (r.hit) hits++;
   }
@@ -43,7 +43,7 @@ function choose() {
 
 // filter takes a changed filter over. While one searches, folds are the search's own: what is found should be seen.
 function filter() {
-  folded = wanted.words.length > 0 ? new Set() : unfiltered;
+  folded = wanted.words.length > 0 || wanted.cause > 0 ? new Set() : unfiltered;
   choose();
 }
 

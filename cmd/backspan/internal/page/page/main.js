@@ -28,6 +28,11 @@ function listenToTheme() {
   });
 }
 
+const maxOpened = 200; // rows; a longer page opens on what was retried or failed
+let opened = false;
+
+const wordsOf = (text) => text.toLowerCase().split(/\s+/).filter(Boolean);
+
 function changed() {
   filter();
   grid.scrollTop = 0;
@@ -37,7 +42,7 @@ function changed() {
 function listenToFilter() {
   const search = byId('search');
   search.addEventListener('input', () => {
-    wanted.words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    wanted.words = wordsOf(search.value);
     changed();
   });
   byId('retried').addEventListener('change', (e) => {
@@ -49,7 +54,37 @@ function listenToFilter() {
   if (count.size > 1) {
     for (const state of Object.keys(WORDS)) if (count.has(state)) byId('states').append(chip(state, count.get(state)));
   }
-  byId('retried').closest('label').hidden = !rows.some((r) => r.made > 1);
+  const some = rows.some((r) => r.made > 1 || r.failed);
+  byId('retried').closest('label').hidden = !some;
+  opened = some && rows.length > maxOpened;
+  byId('retried').checked = wanted.retried = opened;
+  byId('everything').addEventListener('click', () => {
+    clearFilter();
+    changed();
+    byId('retried').focus();
+  });
+  byId('cause').addEventListener('click', () => {
+    only(0);
+    changed();
+    byId('search').focus();
+  });
+}
+
+// clearFilter makes every row fit.
+function clearFilter() {
+  byId('search').value = '';
+  byId('retried').checked = wanted.retried = false;
+  wanted.words = [];
+  wanted.states.clear();
+  for (const button of byId('states').children) button.setAttribute('aria-pressed', 'false');
+  only(0);
+}
+
+// only takes a class of errors into the filter; 0 is all of them.
+function only(cause, text = '') {
+  wanted.cause = cause;
+  byId('cause').hidden = cause === 0;
+  byId('cause').replaceChildren(icon('failed'), el('bdi', '', text), el('span', '', '×'));
 }
 
 function chip(state, n) {
@@ -76,20 +111,28 @@ function listenToFold() {
   });
 }
 
-// A name in the table of operations finds its rows.
-function linkOperations() {
-  for (const cell of document.querySelectorAll('th.name')) {
-    const button = el('button', 'link', ...cell.childNodes);
+// A name in the table of operations finds its rows, and an error those that failed with it.
+function linkTables() {
+  const link = (cell, take) => {
+    const button = el('button', 'link', cell.firstChild);
     button.type = 'button';
     button.title = 'Find in the waterfall';
     button.addEventListener('click', () => {
-      byId('search').value = button.textContent;
-      byId('search').dispatchEvent(new Event('input'));
+      clearFilter();
+      take(button.textContent);
+      changed();
       byId('waterfall').scrollIntoView();
-      if (shown.length > 0) go(shown.find((r) => r.hit) || shown[0]);
+      go(shown.find((r) => r.hit) || shown[0]);
     });
-    cell.append(button);
+    cell.prepend(button);
+  };
+  for (const cell of document.querySelectorAll('th.name')) {
+    link(cell, (name) => {
+      byId('search').value = name;
+      wanted.words = wordsOf(name);
+    });
   }
+  for (const cell of document.querySelectorAll('th.cause')) link(cell, (text) => only(Number(cell.dataset.class), text));
 }
 
 // On paper there is nothing to point at or to unfold: every row is there, and every error in full.
@@ -135,7 +178,7 @@ listenToRows();
 listenToZoom();
 listenToKeys();
 listenToPrinter();
-linkOperations();
+linkTables();
 filter();
 refresh();
 let width = 0;

@@ -17,12 +17,17 @@ rows.forEach((r, i) => {
   if (r.up) r.up.children.push(r);
 });
 
-// noteError is the error that stands in a row: not that of a row below which is in sight too.
+// noteError is the row whose error stands in r: r itself, or of a folded operation that recovered the last attempt that
+// failed; null when there is none. What a row in sight below r says, r does not repeat, but for phases and their tries,
+// which fail far above the attempt that says why.
 function noteError(r) {
-  if (!r.error) return '';
-  const told = !folded.has(r) && r.children.some((c) => c.failed);
-  return told ? '' : r.error;
+  if (folded.has(r) && !r.error && canRetry(r)) return r.children.findLast((c) => isTry(c) && c.error) || null;
+  if (!r.error) return null;
+  const told = !ofPhase(r) && !folded.has(r) && r.children.some((c) => c.failed);
+  return told ? null : r;
 }
+
+const ofPhase = (r) => r.kind === 'phase' || (isTry(r) && r.up !== null && r.up.kind === 'phase');
 
 // title names a row so that it is understood alone.
 function title(r) {

@@ -25,9 +25,9 @@ function facts(r) {
   return list;
 }
 
+// A wait is told as it was measured, as in the rows and in the terminal.
 function waitText(w) {
-  const asked = w.planned && Math.abs(w.planned - w.took) > 0.02 * w.planned ? ' of ' + duration(w.planned) : '';
-  return duration(w.took) + asked + (w.cut ? ', cut short' : '') + (w.open ? ', not ended' : '');
+  return duration(w.took) + (w.said ? ' (' + w.said + ')' : '');
 }
 
 function factList(list) {
@@ -46,7 +46,7 @@ function failures(r) {
   if (failed.length === 0) return '';
   const list = el('ul', 'tries');
   for (const c of failed.slice(0, 6)) {
-    list.append(el('li', '', c.name + ' ', el('bdi', 'error', shorten(c.error || c.type || WORDS[c.state], 90))));
+    list.append(el('li', '', c.name + ' ', el('bdi', 'error', briefly(c, (text) => text.length < 200) || WORDS[c.state])));
   }
   if (failed.length > 6) list.append(el('li', 'hint', failed.length - 6 + ' more failed'));
   return list;

@@ -58,18 +58,10 @@ function duration(us) {
   return two(86400, 'd', 3600, 'h');
 }
 
-// shorten fits an error into n letters. Errors tell the way from the outside in, "get prices: dial tcp: connection
-// refused": the end says what happened, so the beginning goes first. What stands in brackets belongs to what is before
-// it, as in text.Shorten in Go.
-function shorten(text, n) {
-  let depth = 0;
-  let from = 0;
-  for (let i = 0; i + 2 < text.length && text.length - from > n; i++) {
-    if ('([{'.includes(text[i])) depth++;
-    else if (')]}'.includes(text[i])) depth--;
-    else if (depth <= 0 && text[i] === ':' && text[i + 1] === ' ') from = i + 2;
-  }
-  return text.slice(from);
+// briefly is the error of a row: all of it where that fits, else its innermost part, whose end may be cut.
+function briefly(r, fits) {
+  const error = r.error || r.type || '';
+  return fits(error) ? error : r.reason || error;
 }
 
 // excerpt is the surroundings of a word in a text.
