@@ -146,6 +146,9 @@ func (s *phaseSpan) event(name string, at time.Time, attributes ...attribute.Key
 func (r *runSpans) endPhase(s phaseSpan, result PhaseResult, failure *retry.Error, at time.Time) {
 	status := semconv.PhaseStatusKey.String(string(result.Status))
 	if s.span == nil {
+		if at.IsZero() {
+			at = time.Now() // read once: a phase that never began takes no time
+		}
 		// The status is set at the start, where a span processor sees that the phase never ran.
 		_, s = r.startPhase(result.Phase, at, status)
 	}

@@ -32,7 +32,7 @@ func (e *Ends) Set(text string) error {
 		case "signal":
 			next.signal = true
 		default:
-			if err := next.codesOf(word); err != nil {
+			if err := next.codesOf(word, 1, EndsWant); err != nil {
 				return err
 			}
 		}
@@ -41,7 +41,12 @@ func (e *Ends) Set(text string) error {
 	return nil
 }
 
-func (e *Ends) codesOf(word string) error {
+// SetCode adds an exit code from least to 255, or a range of them, of commands that end by themselves.
+func (e *Ends) SetCode(word string, least int) error {
+	return e.codesOf(word, least, fmt.Sprintf("an exit code from %d to 255, or a range such as 75-78", least))
+}
+
+func (e *Ends) codesOf(word string, least int, want string) error {
 	first, last, isRange := strings.Cut(word, "-")
 	if !isRange {
 		last = first
@@ -49,8 +54,8 @@ func (e *Ends) codesOf(word string) error {
 	from, err := strconv.ParseUint(first, 10, 8)
 	to, err2 := strconv.ParseUint(last, 10, 8)
 	switch {
-	case err != nil || err2 != nil || from == 0:
-		return errors.New("want " + EndsWant)
+	case err != nil || err2 != nil || from < uint64(least):
+		return errors.New("want " + want)
 	case to < from:
 		return fmt.Errorf("want %d-%d in place of %s", to, from, word)
 	}
@@ -77,6 +82,22 @@ func (e *Ends) Has(r child.Result) bool {
 	}
 }
 
+// Ended reports whether r is of a command that ended by itself, with one of the exit codes.
+func (e *Ends) Ended(r child.Result) bool {
+	return e != nil && r.Err == nil && r.Signal == 0 && !r.Stopped && r.ExitCode >= 0 && r.ExitCode < len(e.codes) &&
+		e.codes[r.ExitCode]
+}
+
+// Overlap is an exit code that is in both; ok is false when there is none.
+func (e *Ends) Overlap(other *Ends) (code int, ok bool) {
+	for code := range e.codes {
+		if e.codes[code] && other.codes[code] {
+			return code, true
+		}
+	}
+	return 0, false
+}
+
 // Type is what a flag's help shows in place of the value.
 func (e *Ends) Type() string { return "ends" }
 
@@ -86,7 +107,7 @@ func (e *Ends) String() string {
 		return ""
 	}
 	var list []string
-	for from := 1; from < len(e.codes); from++ {
+	for from := 0; from < len(e.codes); from++ {
 		to := from
 		for e.codes[from] && to+1 < len(e.codes) && e.codes[to+1] {
 			to++

@@ -1,6 +1,7 @@
 package pipefile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -35,6 +36,7 @@ func (r *reader) check(f *File) {
 	}
 	r.checkOutputs(f)
 	if r.checkNeeds(f, phases) && r.checkCycle(f, phases) {
+		r.checkBegan(f, phases)
 		r.checkReferences(f)
 	}
 	for i, phase := range f.Phases {
@@ -64,9 +66,51 @@ func (r *reader) checkSteps(phase Phase, key string) {
 		} else {
 			steps[step.Name] = r.nodes[name].Line
 		}
+		own := fmt.Sprintf("%s.steps[%d].skip_codes", key, k)
+		success := cmp.Or(step.SuccessCodes, phase.SuccessCodes)
+		r.checkCodes(step.SkipCodes, success, own)
+		if step.SuccessCodes != nil || k == 0 {
+			r.checkCodes(phase.SkipCodes, success, key+".skip_codes")
+		}
 		if len(step.Shell) > 0 && step.Run.Shell == "" {
 			r.complainAt(fmt.Sprintf("%s.steps[%d].shell", key, k),
 				"is for a text, but run is a list of words, which no shell sees; want one of the two")
+		}
+	}
+}
+
+// checkCodes refuses an exit code that is to be skipped, at key, and a success too.
+func (r *reader) checkCodes(skip, success *command.Ends, key string) {
+	if skip == nil || success == nil {
+		return
+	}
+	if code, both := skip.Overlap(success); both {
+		r.complainAt(key, "has %d, which stands in success_codes too; want one of the two", code)
+	}
+}
+
+// checkBegan refuses an if_began that is no phase, or one that need not have ended when its phase begins.
+func (r *reader) checkBegan(f *File, phases map[string]int) {
+	var upstream map[string][]string
+	for i, phase := range f.Phases {
+		key := fmt.Sprintf("phases[%d].if_began", i)
+		if phase.IfBegan == "" {
+			continue
+		}
+		if upstream == nil {
+			ordered := *f
+			ordered.Phases = slices.Clone(f.Phases)
+			ordered.order()
+			upstream = ordered.Upstream()
+		}
+		switch _, known := phases[phase.IfBegan]; {
+		case phase.IfBegan == phase.Name:
+			r.complainAt(key, "is the phase itself; want another phase")
+		case !known:
+			r.complainAt(key, "is %q, which is no phase%s", phase.IfBegan, otherPhases(f, phase.Name, phase.IfBegan))
+		case !slices.Contains(upstream[phase.Name], phase.IfBegan):
+			r.complainAt(key, "is %q, which phase %q does not wait for; want a phase that it needs, or one before it",
+				phase.IfBegan, phase.Name)
 		}
 	}
 }

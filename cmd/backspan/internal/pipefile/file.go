@@ -19,8 +19,11 @@ type File struct {
 	Retry    command.Policy // for steps, where neither step nor phase say otherwise
 	Recovery command.Policy // for phases that do not say otherwise
 	Shell    []string       // what runs the texts of commands; empty: not said
-	Phases   []Phase
-	Hints    []Problem // what can be used, and is hardly meant
+
+	ContinueOnError bool // phases begin although another one failed, unless they need it
+
+	Phases []Phase
+	Hints  []Problem // what can be used, and is hardly meant
 
 	whole *File // the file that Select has made this one of; nil: this one is whole
 }
@@ -36,6 +39,8 @@ type Phase struct {
 	Retry    command.Policy
 	Recovery command.Policy
 	Shell    []string // empty: the file's
+	IfBegan  string   // the phase without whose beginning this one is skipped; empty: none
+	Ends
 	Fallback *Command // run once when the phase would otherwise fail
 	DryRun   *Command // run in place of the steps in a dry run
 	Steps    []Step
@@ -50,6 +55,15 @@ type Step struct {
 	Env    []Variable[string]
 	Shell  []string // empty: the phase's
 	Output Output
+	Ends
+}
+
+// Ends says what ends of commands count as. A phase's SuccessCodes are those of its steps that have none; the other
+// fields are about the phase as a whole.
+type Ends struct {
+	AllowFailure bool          // a failure fails nothing else
+	SuccessCodes *command.Ends // the exit codes of success; nil: 0
+	SkipCodes    *command.Ends // the exit codes of a step that has, or a phase whose step has, nothing to do; nil: none
 }
 
 // An Output says what a step's stdout is.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v4"
@@ -161,6 +162,21 @@ var varsKind = variables(varKind, "names and defaults of vars")
 var ifKind = oneOf([]string{"success", "failure", "always"},
 	[]orchestrator.Condition{orchestrator.OnSuccess, orchestrator.OnFailure, orchestrator.Always})
 
+var boolKind = scalar(schema{"type": "boolean"}, "true or false", []string{"!!bool"}, func(text string) (bool, error) {
+	yes, err := strconv.ParseBool(strings.ToLower(text))
+	if err != nil {
+		return false, fmt.Errorf("is %s, want true or false", text)
+	}
+	return yes, nil
+})
+
+const aboutSuccessCodes = "the exit codes that are a success, such as [0, 24] for rsync, in place of 0"
+
+var (
+	successCodesKind = codesKind(0, "[0, 24]")
+	skipCodesKind    = codesKind(1, "[75]")
+)
+
 var outputKind = oneOf([]string{"json", "text", "text_or_empty"},
 	[]Output{JSONOutput, TextOutput, TextOrEmptyOutput})
 
@@ -175,6 +191,11 @@ var stepKeys = []key[Step]{
 			"step fails) or text_or_empty; at most 64 KiB"),
 	keyOf("env", envKind, func(s *Step, v []Variable[string]) { s.Env = v }, "variables of the step's environment"),
 	keyOf("dir", dirKind, func(s *Step, dir string) { s.Dir = dir }, "the step's directory, from that of the phase"),
+	keyOf("allow_failure", boolKind, func(s *Step, yes bool) { s.AllowFailure = yes },
+		"whether the phase goes on when the step has failed"),
+	keyOf("success_codes", successCodesKind, func(s *Step, e *command.Ends) { s.SuccessCodes = e }, aboutSuccessCodes),
+	keyOf("skip_codes", skipCodesKind, func(s *Step, e *command.Ends) { s.SkipCodes = e },
+		"the exit codes by which the step says that there is nothing to do: it is skipped, and the phase goes on"),
 	keyOf("shell", shellKind, func(s *Step, words []string) { s.Shell = words }, aboutShell),
 }
 
@@ -190,6 +211,15 @@ var phaseKeys = []key[Phase]{
 		"when the phase runs: success of what it needs (the default), "+
 			"failure of something it needs (without needs: of anything before it), "+
 			"or always, also when a signal has ended the run"),
+	keyOf("if_began", nameKind, func(p *Phase, name string) { p.IfBegan = name },
+		"a phase before it: without its beginning this one is skipped; beside if: always for cleaning up after it"),
+	keyOf("allow_failure", boolKind, func(p *Phase, yes bool) { p.AllowFailure = yes },
+		"whether the run goes on as if the phase had succeeded when it has failed"),
+	keyOf("success_codes", successCodesKind, func(p *Phase, e *command.Ends) { p.SuccessCodes = e },
+		aboutSuccessCodes+"; for its steps that do not say it themselves"),
+	keyOf("skip_codes", skipCodesKind, func(p *Phase, e *command.Ends) { p.SkipCodes = e },
+		"the exit codes by which a step says that there is nothing to do for the phase: it ends there and is skipped, "+
+			"and so are phases that need it"),
 	keyOf("timeout", durationKind, func(p *Phase, d time.Duration) { p.Timeout = d },
 		"how long the phase may take, recovery included (default no limit)"),
 	keyOf("recovery", recoveryKind, func(p *Phase, v command.Policy) { p.Recovery = v },
@@ -222,6 +252,8 @@ var fileKeys = []key[File]{
 		"how steps are retried where neither they nor their phase say it"),
 	keyOf("recovery", recoveryKind, func(f *File, v command.Policy) { f.Recovery = v },
 		"how phases are recovered that do not say it themselves"),
+	keyOf("continue_on_error", boolKind, func(f *File, yes bool) { f.ContinueOnError = yes },
+		"whether phases begin although another one has failed, unless they need it"),
 	keyOf("shell", shellKind, func(f *File, words []string) { f.Shell = words }, aboutShell),
 	keyOf("grace", durationKind, func(f *File, d time.Duration) { f.Grace = d },
 		"how long commands may take to end after TERM, before they get KILL (default 5s)"),

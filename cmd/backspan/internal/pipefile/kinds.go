@@ -81,7 +81,8 @@ func pattern(expr, want string) kind[string] {
 const (
 	nameExpr    = `^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$`
 	envNameExpr = `^[A-Za-z_][A-Za-z0-9_]*$`
-	ownNameExpr = `^(TRACEPARENT|TRACESTATE|BACKSPAN_(SESSION|PHASE|ATTEMPT|RECOVERY|IDEMPOTENCY_KEY|OUTPUT_.*))$`
+	ownNameExpr = `^(TRACEPARENT|TRACESTATE|BACKSPAN_(SESSION|PHASE|ATTEMPT|RECOVERY|IDEMPOTENCY_KEY|OUTPUT_.*|` +
+		`RUN_STATUS|FAILED_(PHASE|STEP|ERROR|EXIT_CODE)))$`
 )
 
 var (

@@ -2,6 +2,7 @@ package pipefile
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"maps"
@@ -52,6 +53,7 @@ func (f *File) Pipeline() orchestrator.Pipeline {
 		recovery := phase.Recovery.Resolve(orchestrator.DefaultBaseDelay)
 		p.Phases[i] = orchestrator.Phase{
 			Name: phase.Name, Needs: phase.Needs, If: phase.If, Timeout: phase.Timeout, Recovery: &recovery,
+			IfBegan: phase.IfBegan, AllowFailure: phase.AllowFailure,
 			Run: func(context.Context, orchestrator.Input) (any, error) { return nil, nil },
 		}
 	}
@@ -71,6 +73,7 @@ func (f *File) inherit() {
 		for k := range phase.Steps {
 			step := &phase.Steps[k]
 			step.Retry = step.Retry.Or(phase.Retry)
+			step.SuccessCodes = cmp.Or(step.SuccessCodes, phase.SuccessCodes)
 			step.Run.in(orElse(step.Shell, phase.Shell))
 		}
 	}

@@ -236,7 +236,11 @@ var synonyms = map[string]string{
 	"environment": "env", "variables": "vars", "inputs": "vars", "params": "vars",
 	"working_dir": "dir", "working_directory": "dir", "workdir": "dir", "cwd": "dir",
 	"stages": "phases", "jobs": "phases", "tasks": "steps", "commands": "steps",
-	"when": "if", "condition": "if", "interpreter": "shell", "outputs": "output", "retries": "retry", "attempts": "max_retries",
+	"when": "if", "condition": "if", "interpreter": "shell",
+	"keep_going": "continue_on_error", "fail_fast": "continue_on_error", "ignore_errors": "allow_failure",
+	"ignore_error": "allow_failure", "continue_on": "allow_failure", "exit_codes": "success_codes",
+	"skip_on_exit_code": "skip_codes", "after_started": "if_began", "if_started": "if_began",
+	"outputs": "output", "retries": "retry", "attempts": "max_retries",
 	"failed": "failure", "error": "failure", "succeeded": "success",
 	"delay": "base_delay", "backoff": "multiplier", "factor": "multiplier",
 }

@@ -39,6 +39,7 @@ retry: {max_retries: 2, base_delay: 100ms, max_delay: 30s, multiplier: 1.5, jitt
 recovery: {max_retries: unlimited, base_delay: 0, max_delay: 30s, multiplier: 2, jitter: none, attempt_timeout: 1m, max_elapsed: 1h}
 grace: 1s
 shell: [bash, -euo, pipefail, -c]
+continue_on_error: true
 phases:
   - name: a
     timeout: 5m
@@ -47,6 +48,9 @@ phases:
     retry: {max_retries: 0}
     recovery: {max_retries: 1}
     shell: [zsh, -c]
+    allow_failure: false
+    success_codes: [0, 24]
+    skip_codes: 75-78
     fallback: echo fallback
     dry_run: [echo, dry]
     steps:
@@ -57,10 +61,14 @@ phases:
         env: {F: y}
         dir: deeper
         shell: [sh, -c]
+        allow_failure: true
+        success_codes: 1-3
+        skip_codes: [75, 80-90]
       - {name: two, run: [sleep, 0.1], output: text}
   - name: b
     needs: [a]
     if: failure
+    if_began: a
     steps: [{name: one, run: x}]
 `
 
@@ -233,7 +241,7 @@ func TestSchemaAndParserAgreeOnKeys(t *testing.T) {
 func TestEverythingUsesEveryKey(t *testing.T) {
 	document := parsed(t, everything)
 	phase := document["phases"].([]any)[0].(map[string]any)
-	for i, extra := range []string{"needs", "if"} {
+	for i, extra := range []string{"needs", "if", "if_began"} {
 		phase[extra] = i // they are on the other phase
 	}
 	for what, c := range map[string]struct {

@@ -34,6 +34,9 @@ func (f *File) Select(only []string, from string) (*File, error) {
 			if !f.Sequence() {
 				phase.Needs = f.pickedNeeds(phase, picked)
 			}
+			if !picked[phase.IfBegan] { // it counts as done, and so as begun
+				phase.IfBegan = ""
+			}
 			out.Phases = append(out.Phases, phase)
 		}
 	}

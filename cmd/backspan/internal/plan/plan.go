@@ -15,6 +15,7 @@ import (
 type Plan struct {
 	Pipeline    string  `json:"pipeline"`
 	Sequence    bool    `json:"sequence"`
+	KeepGoing   bool    `json:"continue_on_error,omitempty"`
 	MaxParallel int     `json:"max_parallel,omitempty"` // 0: no limit
 	Phases      []Phase `json:"phases"`                 // in the order in which they begin, one at a time, when all succeed
 	Outputs     Outputs `json:"outputs,omitzero"`
@@ -31,9 +32,11 @@ type Outputs struct {
 
 // A Phase is what a run would do with a phase.
 type Phase struct {
-	Name     string            `json:"phase"`
-	Needs    []string          `json:"needs,omitempty"`
-	If       string            `json:"if"` // success, failure or always
+	Name    string   `json:"phase"`
+	Needs   []string `json:"needs,omitempty"`
+	If      string   `json:"if"` // success, failure or always
+	IfBegan string   `json:"if_began,omitempty"`
+	Ends
 	Timeout  seconds           `json:"timeout,omitempty"`
 	Recovery policy            `json:"recovery"` // Never without recovery
 	Steps    []Step            `json:"steps"`
@@ -51,7 +54,19 @@ type Step struct {
 	Retry   policy           `json:"retry"`
 	RetryOn string           `json:"retry_on,omitempty"`
 	StopOn  string           `json:"stop_on,omitempty"`
-	Worst   Bound            `json:"worst_case"`
+	Ends
+	Worst Bound `json:"worst_case"`
+}
+
+// Ends are what ends of commands count as, other than usual.
+type Ends struct {
+	AllowFailure bool   `json:"allow_failure,omitempty"`
+	SuccessCodes string `json:"success_codes,omitempty"` // of steps
+	SkipCodes    string `json:"skip_codes,omitempty"`
+}
+
+func endsOf(e pipefile.Ends) Ends {
+	return Ends{e.AllowFailure, listed(e.SuccessCodes), listed(e.SkipCodes)}
 }
 
 var conditions = [...]string{
@@ -61,7 +76,7 @@ var conditions = [...]string{
 // Of says what a run of f would do, given whether phases are recovered and how many may be under way at once (0:
 // any).
 func Of(f *pipefile.File, recovers bool, maxParallel int) Plan {
-	plan := Plan{Pipeline: f.Name, Sequence: f.Sequence(), MaxParallel: maxParallel}
+	plan := Plan{Pipeline: f.Name, Sequence: f.Sequence(), KeepGoing: f.ContinueOnError, MaxParallel: maxParallel}
 	order, err := f.Pipeline().Plan()
 	if err != nil {
 		panic(err) // Parse has validated the same pipeline
@@ -77,8 +92,9 @@ func Of(f *pipefile.File, recovers bool, maxParallel int) Plan {
 func ofPhase(phase pipefile.Phase, recovers bool, grace time.Duration) Phase {
 	p := Phase{
 		Name: phase.Name, Needs: phase.Needs, If: conditions[phase.If],
-		Timeout: seconds(phase.Timeout), DryRun: phase.DryRun,
+		Timeout: seconds(phase.Timeout), DryRun: phase.DryRun, IfBegan: phase.IfBegan, Ends: endsOf(phase.Ends),
 	}
+	p.SuccessCodes = "" // the steps have them
 	recovery := phase.Recovery.Resolve(orchestrator.DefaultBaseDelay)
 	if !recovers {
 		recovery = retry.Policy{MaxRetries: retry.Never, AttemptTimeout: recovery.AttemptTimeout}.WithDefaults()
@@ -106,6 +122,7 @@ func ofStep(phase string, step pipefile.Step, grace time.Duration) Step {
 	try := Bound{Commands: 1, Endless: name + " has no attempt_timeout"}
 	p := Step{
 		Name: step.Name, Run: step.Run, Retry: policy(resolved),
+		Ends:    endsOf(step.Ends),
 		RetryOn: listed(step.Retry.RetryOn), StopOn: listed(step.Retry.StopOn),
 		Worst: retried(try.within(resolved.AttemptTimeout, grace), resolved, name),
 	}

@@ -25,6 +25,9 @@ func (p Plan) Write(w io.Writer) error {
 	case !p.Sequence:
 		how = "as their needs allow"
 	}
+	if p.KeepGoing {
+		how += ", also after a failure"
+	}
 	fmt.Fprintf(&b, "plan of %s: %s, %s\n", p.Pipeline, text.Plural(len(p.Phases), "phase", "phases"), how)
 	b.WriteString(p.Outputs.String())
 	for i, phase := range p.Phases {
@@ -51,11 +54,17 @@ func (p Phase) write(b *strings.Builder, number int) {
 	if p.If != conditions[orchestrator.OnSuccess] {
 		fmt.Fprintf(b, ", if: %s", p.If)
 	}
+	if p.IfBegan != "" {
+		fmt.Fprintf(b, ", if %s began", p.IfBegan)
+	}
 	if len(p.Needs) > 0 {
 		fmt.Fprintf(b, ", needs %s", strings.Join(p.Needs, ", "))
 	}
 	if p.Timeout > 0 {
 		fmt.Fprintf(b, ", timeout %s", text.Exact(time.Duration(p.Timeout)))
+	}
+	for _, end := range p.Ends.words() {
+		fmt.Fprintf(b, ", %s", end)
 	}
 	b.WriteByte('\n')
 	width := 0
@@ -79,6 +88,20 @@ func (p Phase) write(b *strings.Builder, number int) {
 	fmt.Fprintf(b, "   at worst: %s\n", p.Worst)
 }
 
+// words say e, each part by itself.
+func (e Ends) words() (list []string) {
+	if e.SuccessCodes != "" {
+		list = append(list, "success on "+e.SuccessCodes)
+	}
+	if e.SkipCodes != "" {
+		list = append(list, "skipped on "+e.SkipCodes)
+	}
+	if e.AllowFailure {
+		list = append(list, "may fail")
+	}
+	return list
+}
+
 func (s Step) policy() string {
 	said := delays(retry.Policy(s.Retry))
 	if s.RetryOn != "" {
@@ -86,6 +109,9 @@ func (s Step) policy() string {
 	}
 	if s.StopOn != "" {
 		said += "; never on " + s.StopOn
+	}
+	for _, end := range s.Ends.words() {
+		said += "; " + end
 	}
 	if s.Output != "" {
 		said += fmt.Sprintf("; output (%s) in %s", s.As, s.Output)

@@ -36,6 +36,7 @@ type Options struct {
 	only        []string
 	from        string
 	maxParallel int
+	keepGoing   bool
 	vars        []string
 	outputs     string
 	json        bool
@@ -78,6 +79,17 @@ taken is said; when a command names one that is not there, nothing starts. For t
 the event log, in outputs/, which only its owner can read: of the last 100 runs, not with events off, and none that
 looks like a secret.
 
+When a phase has failed, no other begins, except for those with if: failure or always; with continue_on_error: true
+or --keep-going those that do not need it do. allow_failure: true lets a phase fail without failing the run and what
+needs it, and a step without failing its phase. success_codes: [0, 24] are the exit codes of success; with one of
+skip_codes: [75] a step, or the whole phase, counts as skipped, and so do phases that need it. if_began: PHASE skips
+a phase when that one did not begin: with if: always, to clean up after it.
+
+Commands of phases with if: failure or always, and fallbacks, find in BACKSPAN_RUN_STATUS how the run has gone so far
+(success, failed or cancelled) and, when something failed, BACKSPAN_FAILED_PHASE, BACKSPAN_FAILED_STEP,
+BACKSPAN_FAILED_ERROR and BACKSPAN_FAILED_EXIT_CODE: of several failures the first one that the phase waits for, else
+the first one; in a fallback its own phase's. What is not known is not set. Failures that are allowed do not count.
+
 A dry run prints the plan and starts nothing, except that phases with a dry_run command run that one. A plan's worst
 case counts every retry and recovery that the policies allow.
 
@@ -88,8 +100,8 @@ terminal that closes sends more than one. A command that runs as another user (s
 end: run says so and waits for it. When backspan itself is killed (KILL), Linux sends TERM to the commands, but not
 to what they started, nor to those that run as another user; on other systems they live on. Ctrl-Z stops backspan and what it prints, but not the commands that run.
 
-Exit code: 0 all well, 1 the pipeline failed, 2 usage or a file that cannot be used, 129, 130, 131 or 143 ended
-by a signal.`,
+Exit code: 0 all well, or what failed was allowed to; 1 the pipeline failed; 2 usage or a file that cannot be used;
+129, 130, 131 or 143 ended by a signal.`,
 		Example: `  backspan run
   backspan run nightly.yaml --var region=eu --report run.html
   backspan run nightly.yaml --dry-run
@@ -114,6 +126,8 @@ by a signal.`,
 	f.StringVar(&o.outputs, "outputs", "",
 		"take the outputs of phases left out by --only or --from from this `report|session`, or off "+
 			"(default the last run of the file, when that had the same phases, outputs and vars)")
+	f.BoolVar(&o.keepGoing, "keep-going", false,
+		"begin phases although another one has failed, unless they need it, as continue_on_error: true has it")
 	f.IntVar(&o.maxParallel, "max-parallel", 0, "most phases under way at once; 0 for no limit")
 	f.StringArrayVar(&o.vars, "var", nil, "`name=value` for a var of the file; may be repeated")
 	f.BoolVar(&o.json, "json", false,
@@ -132,6 +146,9 @@ func (o *Options) run(ctx context.Context, path string) error {
 	whole, err := o.read(path)
 	if err != nil {
 		return err
+	}
+	if o.FlagSet.Changed("keep-going") {
+		whole.ContinueOnError = o.keepGoing
 	}
 	s := &selection{path: path, whole: whole}
 	if s.file, err = whole.Select(o.only, o.from); err != nil {
@@ -274,15 +291,17 @@ func (o *Options) start(
 		return err
 	}
 	runner.Stdout, runner.Stderr = childOut(w)
+	runner.Mask = w.Mask
 	keeper := o.keepOutputs(s, w.Session(), runner, func(err error) { w.Live.Printf("backspan: %v", err) })
 	defer context.AfterFunc(cleanup, runner.Kill)()
 	report, runErr := pipeline.Run(settings.ParentTrace(ctx), orchestrator.Options{
-		RunID:          w.Session(),
-		EnableRecovery: !o.noRecovery,
-		DryRun:         o.dryRun,
-		MaxParallel:    o.maxParallel,
-		Grace:          s.file.Grace + extraGrace,
-		Cleanup:        cleanup,
+		RunID:           w.Session(),
+		EnableRecovery:  !o.noRecovery,
+		DryRun:          o.dryRun,
+		MaxParallel:     o.maxParallel,
+		ContinueOnError: s.file.ContinueOnError,
+		Grace:           s.file.Grace + extraGrace,
+		Cleanup:         cleanup,
 	})
 	w.End(ctx)
 	addUnselected(&report, s)
@@ -291,7 +310,7 @@ func (o *Options) start(
 		keeper.End(report.Status)
 	}
 
-	err = errors.Join(err, lost(), o.writeResults(std, w, w.Report(report)))
+	err = errors.Join(err, lost(), o.writeResults(std, w, withSteps(w.Report(report), runner)))
 	if runErr != nil {
 		return errors.Join(err, cli.ExitOf(ctx, w.Err(runErr)))
 	}
@@ -303,7 +322,7 @@ func (o *Options) start(
 const extraGrace = 5 * time.Second
 
 // writeResults writes what is known of a run that ended: report, picture and page.
-func (o *Options) writeResults(std cli.Streams, w *watch.Watch, report orchestrator.Report) error {
+func (o *Options) writeResults(std cli.Streams, w *watch.Watch, report stepsReport) error {
 	var failures []error
 	if o.json && !o.dryRun {
 		failures = append(failures, cli.WriteJSON(std.Out, report))
@@ -316,6 +335,25 @@ func (o *Options) writeResults(std cli.Streams, w *watch.Watch, report orchestra
 	w.Draw(picture, "")
 	failures = append(failures, w.WritePage(picture, o.page))
 	return errors.Join(failures...)
+}
+
+// A stepsReport is a report whose phases list their steps.
+type stepsReport struct {
+	orchestrator.Report
+	Phases []phaseReport `json:"phases"` // in place of the report's
+}
+
+type phaseReport struct {
+	orchestrator.PhaseResult
+	Steps []steps.Result `json:"steps,omitempty"` // of the phase's last try, in their order; those that began
+}
+
+func withSteps(report orchestrator.Report, runner *steps.Runner) stepsReport {
+	out := stepsReport{Report: report, Phases: make([]phaseReport, len(report.Phases))}
+	for i, phase := range report.Phases {
+		out.Phases[i] = phaseReport{phase, runner.Steps(phase.Phase)}
+	}
+	return out
 }
 
 // addUnselected adds the phases that were left out, so that the report is one of the whole file.

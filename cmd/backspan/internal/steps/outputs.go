@@ -19,6 +19,7 @@ type produced struct {
 	outputs map[string]*output // by step
 	wrong   map[string]string  // by step that did not succeed: how it ended
 	stopped string             // the last of these
+	ends    []Result           // of the steps that have ended
 }
 
 // json is the result of a phase: the outputs of its steps by their names; nil when there are none.
@@ -40,7 +41,8 @@ func (p *phaseRun) begin() {
 	if p.produced[p.phase.Name] == nil {
 		p.produced[p.phase.Name] = &produced{outputs: map[string]*output{}}
 	}
-	p.produced[p.phase.Name].wrong, p.produced[p.phase.Name].stopped = map[string]string{}, ""
+	made := p.produced[p.phase.Name]
+	made.wrong, made.stopped, made.ends = map[string]string{}, "", nil
 }
 
 // succeeded notes that a try of the phase succeeded with these outputs, and returns the phase's result.
@@ -51,22 +53,26 @@ func (p *phaseRun) succeeded(outputs map[string]*output) any {
 	return p.produced[p.phase.Name].json()
 }
 
-// ended notes how a step ended. out is nil when it declares no output.
-func (p *phaseRun) ended(ctx context.Context, step string, out *output, err error) {
+// ended notes how a step ended. ctx is that of the phase's try.
+func (p *phaseRun) ended(ctx context.Context, run *stepRun, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	phase := p.produced[p.phase.Name]
-	if err == nil {
-		if out != nil {
-			phase.outputs[step] = out
-			if p.OnOutput != nil {
-				p.OnOutput(p.phase.Name, step, out.json)
-			}
+	phase, step := p.produced[p.phase.Name], run.step.Name
+	phase.ends = append(phase.ends, run.result(ctx, err))
+	if out := run.output; out != nil {
+		phase.outputs[step] = out
+		if p.OnOutput != nil {
+			p.OnOutput(p.phase.Name, step, out.json)
 		}
-		return
 	}
-	phase.stopped = step
+	if run.skipped != "" {
+		phase.wrong[step] = "was skipped"
+	}
+	if run.skipsPhase || err != nil && !run.allowed {
+		phase.stopped = step
+	}
 	switch {
+	case err == nil:
 	case errors.Is(ctx.Err(), context.Canceled):
 		phase.wrong[step] = "was cancelled"
 	case ctx.Err() != nil:

@@ -25,21 +25,17 @@ type phaseRun struct {
 func (p *phaseRun) run(ctx context.Context, in orchestrator.Input) (any, error) {
 	p.begin()
 	own := map[string]*output{} // of this try
-	for _, step := range p.phase.Steps {
-		policy := step.Retry.Resolve(0)
-		output, err := retry.Value(ctx, step.Name, policy, func(ctx context.Context) (*output, error) {
-			output, err := p.attempt(ctx, in, step, policy, own)
-			if err != nil && !step.Retry.Retryable(err) {
-				err = retry.Permanent(err) // the recovery of the phase would not mend it either
-			}
-			return output, err
-		})
-		p.ended(ctx, step.Name, output, err)
-		if err != nil {
+	for i := range p.phase.Steps {
+		step := stepRun{phaseRun: p, step: p.phase.Steps[i]}
+		err := step.run(ctx, in, own)
+		p.ended(ctx, &step, err)
+		switch {
+		case step.skipsPhase:
+			return nil, orchestrator.Skip(step.step.Name + ": " + step.skipped)
+		case err != nil && !step.allowed:
 			return nil, err
-		}
-		if output != nil {
-			own[step.Name] = output
+		case step.output != nil:
+			own[step.step.Name] = step.output
 		}
 	}
 	return p.succeeded(own), nil
@@ -85,10 +81,11 @@ func (p *phaseRun) single(
 	}
 }
 
-// attempt makes one attempt of a step. own are the outputs of the phase's steps before it, by their names.
+// attempt makes one attempt of a step and returns its stdout when that is an output. own are the outputs of the phase's
+// steps before it, by their names.
 func (p *phaseRun) attempt(
 	ctx context.Context, in orchestrator.Input, step pipefile.Step, policy retry.Policy, own map[string]*output,
-) (*output, error) {
+) (*capture, error) {
 	env := p.environ(ctx, in, step)
 	if err := p.tellOutputs(env, step, own, in.DryRun); err != nil {
 		return nil, retry.Permanent(err)
@@ -107,16 +104,12 @@ func (p *phaseRun) attempt(
 		Grace: p.file.Grace, Signals: signals,
 		OnOutOfReach: func(pid int) { p.tell(label, command.OutOfReach(step.Name, pid)) },
 	}
-	var kept capture
+	kept := &capture{}
 	if step.Output != pipefile.NoOutput {
-		process.Stdout = &kept
+		process.Stdout = kept
 	}
 	command.HoldStderr(&process, true)
-	err := command.Run(ctx, process, policy.AttemptTimeout)
-	if err != nil || step.Output == pipefile.NoOutput {
-		return nil, err
-	}
-	return kept.output(step.Output)
+	return kept, command.Run(ctx, process, policy.AttemptTimeout)
 }
 
 // tell prints a line of backspan's own in a step's name, beside what the step writes.
@@ -137,6 +130,7 @@ func (p *phaseRun) environ(ctx context.Context, in orchestrator.Input, step pipe
 	env.SetAttempt(ctx, in.RunID, in.Phase)
 	env["BACKSPAN_RECOVERY"] = strconv.Itoa(in.Attempt)
 	env["BACKSPAN_IDEMPOTENCY_KEY"] = in.IdempotencyKey
+	p.tellFailure(env, in)
 	return env
 }
 

@@ -15,6 +15,8 @@ type Runner struct {
 	// Stdout and Stderr get what the commands write. Writes come from several goroutines at once.
 	Stdout, Stderr Stream
 
+	Mask func(string) string // masks secrets in error texts that commands and reports are told; nil: none
+
 	Environ []string          // the environment that the commands' own is built upon, as name=value
 	Values  map[string]string // of the file's vars; see pipefile.File.Values
 

@@ -36,6 +36,9 @@ func (w *Watch) Report(report orchestrator.Report) orchestrator.Report {
 	return report
 }
 
+// Mask returns text as it may be written.
+func (w *Watch) Mask(text string) string { return w.mask(text) }
+
 // Err returns err as it may be printed.
 func (w *Watch) Err(err error) error {
 	if err == nil {

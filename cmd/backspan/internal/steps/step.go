@@ -1,0 +1,177 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/child"
+	"github.com/backspan/backspan/cmd/backspan/internal/command"
+	"github.com/backspan/backspan/cmd/backspan/internal/pipefile"
+	"github.com/backspan/backspan/internal/boundtext"
+	"github.com/backspan/backspan/internal/semconv"
+	"github.com/backspan/backspan/orchestrator"
+	"github.com/backspan/backspan/retry"
+)
+
+// A stepRun is a step in one try of its phase: an operation that is retried.
+type stepRun struct {
+	*phaseRun
+	step pipefile.Step
+
+	attempts   int
+	last       *child.Result // how its last command ended; nil when none was started
+	output     *output       // nil when it declares none, or did not succeed
+	skipped    string        // why there was nothing to do; empty when there was
+	skipsPhase bool          // for the whole phase
+	allowed    bool          // it failed, and the phase goes on
+}
+
+// run makes the attempts of the step. The error is that of package retry, also when the failure is allowed.
+func (s *stepRun) run(ctx context.Context, in orchestrator.Input, own map[string]*output) error {
+	policy := s.step.Retry.Resolve(0)
+	policy.AfterAttempt = s.mark
+	return retry.Do(ctx, s.step.Name, policy, func(attempt context.Context) error {
+		stdout, err := s.attempt(attempt, in, s.step, policy, own)
+		err = s.judge(err)
+		if err == nil && s.skipped == "" && s.step.Output != pipefile.NoOutput {
+			s.output, err = stdout.output(s.step.Output)
+		}
+		if err != nil && !s.step.Retry.Retryable(err) {
+			err = retry.Permanent(err) // the recovery of the phase would not mend it either
+		}
+		if err != nil && s.step.AllowFailure && ctx.Err() == nil {
+			trace.SpanFromContext(attempt).SetAttributes(semconv.AllowedKey.Bool(true))
+		}
+		return err
+	})
+}
+
+// judge decides what the end of a command counts as, whose error is err. It returns the attempt's.
+func (s *stepRun) judge(err error) error {
+	s.attempts++
+	s.last = nil
+	failure, ran := errors.AsType[*command.Error](err)
+	switch {
+	case err == nil:
+		failure = &command.Error{}
+	case !ran: // such as an output that cannot be used
+		return err
+	}
+	s.last = &failure.Result
+	switch {
+	case s.step.SkipCodes.Ended(failure.Result):
+		s.skipped = s.reason(failure)
+	case s.phase.SkipCodes.Ended(failure.Result):
+		s.skipped, s.skipsPhase = s.reason(failure), true
+	case s.step.SuccessCodes == nil:
+		return err
+	case s.step.SuccessCodes.Ended(failure.Result):
+	case err == nil:
+		codes := strings.ReplaceAll(s.step.SuccessCodes.String(), ",", ", ")
+		return fmt.Errorf("%w, want one of success_codes: %s", failure, codes)
+	default:
+		return err
+	}
+	return nil
+}
+
+func (s *stepRun) reason(failure *command.Error) string {
+	return boundtext.Of(strings.ToValidUTF8(failure.Error(), "\uFFFD"), failure, boundtext.MaxPhaseReason)
+}
+
+// mark is called after each attempt, with the operation's context, and puts on the operation's span what retrying does
+// not know.
+func (s *stepRun) mark(ctx context.Context, a retry.Attempt) {
+	span := trace.SpanFromContext(ctx)
+	switch {
+	case s.skipped != "":
+		span.SetAttributes(semconv.SkippedKey.String(s.skipped))
+	case a.Stop != nil && s.step.AllowFailure && ctx.Err() == nil:
+		s.allowed = true
+		span.SetAttributes(semconv.AllowedKey.Bool(true))
+	}
+}
+
+// A Result says how a step ended, for the report of a run.
+type Result struct {
+	Step     string              `json:"step"`
+	Status   orchestrator.Status `json:"status"`
+	Allowed  bool                `json:"allowed,omitempty"`   // it failed, and its allow_failure let the phase go on
+	Attempts int                 `json:"attempts"`            // how many were made
+	ExitCode *int                `json:"exit_code,omitempty"` // of the last one; nil when no command ran
+	Error    string              `json:"error,omitempty"`     // why it failed
+	Reason   string              `json:"reason,omitempty"`    // why it was skipped
+}
+
+// result is how the step ended with err. ctx is that of the phase's try.
+func (s *stepRun) result(ctx context.Context, err error) Result {
+	r := Result{Step: s.step.Name, Status: orchestrator.Success, Attempts: s.attempts, Allowed: s.allowed}
+	if s.last != nil {
+		code := s.last.Code()
+		r.ExitCode = &code
+	}
+	switch {
+	case s.skipped != "":
+		r.Status, r.Reason = orchestrator.Skipped, s.masked(s.skipped)
+	case err == nil:
+		return r
+	case errors.Is(ctx.Err(), context.Canceled):
+		r.Status = orchestrator.Cancelled
+	default:
+		r.Status = orchestrator.Failed
+	}
+	if failure, ok := errors.AsType[*retry.Error](err); ok && failure.Err != nil {
+		err = failure.Err // the name and the number of attempts are beside it
+	}
+	if err != nil {
+		r.Error = s.masked(boundtext.Error(err, boundtext.MaxOperation))
+	}
+	return r
+}
+
+func (r *Runner) masked(text string) string {
+	if r.Mask == nil {
+		return text
+	}
+	return r.Mask(text)
+}
+
+// Steps are the steps of a phase that began in its last try, in their order.
+func (r *Runner) Steps(phase string) []Result {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if made := r.produced[phase]; made != nil {
+		return slices.Clone(made.ends)
+	}
+	return nil
+}
+
+// tellFailure tells a command what failed. The step that ended the phase says it best.
+func (p *phaseRun) tellFailure(env command.Environment, in orchestrator.Input) {
+	if in.RunStatus == "" {
+		return
+	}
+	env["BACKSPAN_RUN_STATUS"] = string(in.RunStatus)
+	if in.FailedPhase == "" {
+		return
+	}
+	env["BACKSPAN_FAILED_PHASE"] = in.FailedPhase
+	message := p.masked(in.FailedError)
+	for _, step := range p.Steps(in.FailedPhase) {
+		if step.Error == "" || step.Allowed {
+			continue
+		}
+		env["BACKSPAN_FAILED_STEP"] = step.Step
+		message = step.Error
+		if step.ExitCode != nil {
+			env["BACKSPAN_FAILED_EXIT_CODE"] = strconv.Itoa(*step.ExitCode)
+		}
+	}
+	env["BACKSPAN_FAILED_ERROR"] = strings.ReplaceAll(message, "\x00", "\uFFFD") // no variable can hold a NUL
+}
