@@ -1,127 +1,133 @@
 package redact
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
+
+// A keyKind says how sure it is that what stands behind a key is its value.
+type keyKind int
+
+const (
+	noKey    keyKind = iota
+	wordKey          // token: a word of parsers and of prose, too
+	passKey          // password: a word of prose, too, but in front of "=" always a key
+	namedKey         // access_token, X-Api-Key, dbPassword: nothing but a key
+)
+
+// A key is a name that tells that a secret follows.
+type key struct {
+	kind     keyKind
+	password bool // people choose it: it may hold any character
+
+	// How it stands in the text.
+	name   string // up to its end
+	colon  bool   // a colon follows
+	spaced bool   // there is white space between it and its value
+}
+
+// secretWords are the words at the end of a key, by their last letter in lower case.
+var secretWords = func() (table [256][]secretWord) {
+	for _, w := range []secretWord{
+		{"token", key{kind: wordKey}},
+		{"signature", key{kind: wordKey}},
+		{"credential", key{kind: wordKey}},
+		{"credentials", key{kind: wordKey}},
+		{"secret", key{kind: passKey, password: true}},
+		{"password", key{kind: passKey, password: true}},
+		{"passwd", key{kind: passKey, password: true}},
+		{"pwd", key{kind: passKey, password: true}},
+		{"passphrase", key{kind: passKey, password: true}},
+		{"passcode", key{kind: passKey, password: true}},
+		{"pass", key{kind: passKey, password: true}},
+		{"pw", key{kind: passKey, password: true}},
+		{"phpsessid", key{kind: namedKey}},
+		{"jsessionid", key{kind: namedKey}},
+		{"?sig", key{kind: namedKey}},
+		{"&sig", key{kind: namedKey}},
+		{"key", key{kind: namedKey}},
+	} {
+		last := w.text[len(w.text)-1]
+		table[last] = append(table[last], w)
+	}
+	return table
+}()
+
+type secretWord struct {
+	text string
+	key  key
+}
+
+// keyAt says what name, which ends where a key may end, is the key of.
+func keyAt(name string) key {
+	if name == "" {
+		return key{}
+	}
+	for _, w := range secretWords[name[len(name)-1]|0x20] {
+		if endsFold(name, w.text) {
+			return w.key.behind(name[:len(name)-len(w.text)], name[len(name)-len(w.text):])
+		}
+	}
+	return key{}
+}
+
+// behind is k for the word that follows before in a name.
+func (k key) behind(before, word string) key {
+	switch w := strings.ToLower(word); {
+	case w == "key" && !isSecretKey(before),
+		w == "token" && isCounted(before),
+		(w == "pass" || w == "pw") && !beginsWord(before, word) && !endsFold(before, "db") && !endsFold(before, "user"):
+		return key{}
+	}
+	if before != "" && isWord(before[len(before)-1]) {
+		k.kind = namedKey
+	}
+	return k
+}
+
+// beginsWord reports whether word, which follows before, is a word of its own: db_pass, dbPass, but not bypass.
+func beginsWord(before, word string) bool {
+	return before == "" || !isAlnum(before[len(before)-1]) || isUpper(word[0]) && !isUpper(before[len(before)-1])
+}
+
+// secretKeys are the words that make a secret of the key behind them.
+var secretKeys = strings.Fields(`api access secret private account auth encryption signing master shared license
+	subscription app application session functions`)
+
+// isSecretKey tells api_key and its like from key.
+func isSecretKey(before string) bool {
+	return slices.ContainsFunc(secretKeys, func(word string) bool { return endsFold(trimDivider(before), word) })
+}
+
+// countedTokens are the words in front of a token that is a part of a text, or that says where a list goes on.
+var countedTokens = strings.Fields(`page next continuation continue sync skip start num number max min total count eos
+	bos pad unk unexpected`)
+
+// isCounted tells next_page_token, num_token and "unexpected token" from access_token.
+func isCounted(before string) bool {
+	before = trimDivider(before)
+	return slices.ContainsFunc(countedTokens, func(word string) bool {
+		begin := len(before) - len(word)
+		return endsFold(before, word) && beginsWord(before[:begin], before[begin:])
+	})
+}
+
+// trimDivider is name without what stands between two of its words.
+func trimDivider(name string) string {
+	if n := len(name); n > 0 && strings.IndexByte("_- ", name[n-1]) >= 0 {
+		return name[:n-1]
+	}
+	return name
+}
 
 // minKeyed is how many characters the value of a key has at least.
 const minKeyed = 6
 
-// behindKey finds the value of a key that names a secret. The colon or equals sign is at i.
-func behindKey(text string, i int) place {
-	end := i
-	for end > 0 && (text[end-1] == ' ' || text[end-1] == '"' || text[end-1] == '\'' || text[end-1] == '\\' || text[end-1] == '\t') {
-		end--
-	}
-	if end == 0 {
-		return place{}
-	}
-	key := text[:end]
-	switch key[len(key)-1] | 0x20 {
-	case 'n':
-		if endsFold(key, "token") {
-			return keyed(text, len(key), i)
-		}
-		if endsFold(key, "authorization") {
-			return inAuthorization(text, i)
-		}
-	case 'd':
-		if endsFold(key, "password") || endsFold(key, "passwd") || endsFold(key, "pwd") {
-			return keyed(text, len(key), i)
-		}
-	case 'e':
-		if endsFold(key, "passphrase") || endsFold(key, "signature") {
-			return keyed(text, len(key), i)
-		}
-		if endsFold(key, "cookie") {
-			return cookie.at(text, i)[0]
-		}
-	case 't':
-		if endsFold(key, "secret") {
-			return keyed(text, len(key), i)
-		}
-		if endsFold(key, "invalid port") {
-			if p := badPort.at(text, i)[0]; hasLetter(p.of(text)) {
-				return p
-			}
-		}
-	case 'y':
-		if isSecretKey(key) {
-			return keyed(text, len(key), i)
-		}
-	case 'g':
-		if endsFold(key, "?sig") || endsFold(key, "&sig") {
-			return keyed(text, len(key), i)
-		}
-	}
-	return place{}
-}
-
-// isSecretKey tells api_key and its like from key.
-func isSecretKey(key string) bool {
-	if !endsFold(key, "key") {
-		return false
-	}
-	key = key[:len(key)-len("key")]
-	if key != "" && (key[len(key)-1] == '_' || key[len(key)-1] == '-') {
-		key = key[:len(key)-1]
-	}
-	for _, kind := range []string{
-		"api", "access", "secret", "private", "account", "auth", "encryption", "signing", "master", "shared", "license",
-		"subscription",
-	} {
-		if endsFold(key, kind) {
-			return true
-		}
-	}
-	return false
-}
-
-// keyed is the value of the key that ends at end, with the colon or equals sign at i. A parser's "unexpected token:
-// string" names no secret, so a value behind a colon or a space has to look like one, unless key or value have quotes.
-func keyed(text string, end, i int) place {
-	from := i + 1
-	for from < len(text) && (text[from] == ' ' || text[from] == '\t') {
-		from++
-	}
-	spaced := from > i+1 || strings.ContainsAny(text[end:i], " \t")
-	quoted := false
-	if rest := strings.TrimPrefix(text[from:], `\`); rest != "" && (rest[0] == '"' || rest[0] == '\'') {
-		quoted = true
-		from = len(text) - len(rest) + 1
-	}
-	stops := "&;,\"'<>()[]{}|\\` \t\r\n"
-	if quoted {
-		stops = "\"'\\\r\n"
-	}
-	if (text[i] == ':' || spaced) && !quoted && !strings.ContainsAny(text[end:i], `"'`) {
-		// What is read in vain must be short.
-		if head := upTo(text[from:min(len(text), from+256)], stops); !hasDigit(head) {
-			return place{}
-		}
-	}
-	value := upTo(text[from:], stops)
-	switch {
-	case keyChars(value) < minKeyed:
-		return place{}
-	case endsFold(text[:end], "pwd") && value[0] == '/': // $PWD is a folder
-		return place{}
-	case text[i] == ':' && strings.ContainsAny(value, " \t"): // a sentence about it
-		return place{}
-	}
-	return place{from, from + len(value)}
-}
-
-// upTo is s up to the first of stops.
-func upTo(s, stops string) string {
-	if n := strings.IndexAny(s, stops); n >= 0 {
-		return s[:n]
-	}
-	return s
-}
-
-// keyChars counts the characters of s of which tokens and passwords are made.
-func keyChars(s string) (n int) {
-	for i := range len(s) {
-		if c := s[i]; isAlnum(c) || strings.IndexByte("._~+/-", c) >= 0 {
+// count is how many characters of value count for minKeyed.
+func (k key) count(value string) (n int) {
+	for i := range len(value) {
+		c := value[i]
+		if isAlnum(c) || strings.IndexByte("._~+/-", c) >= 0 || k.password && c != '*' && c != ' ' {
 			n++
 		}
 	}

@@ -29,13 +29,6 @@ func (p place) of(text string) string { return text[p.from:p.to] }
 
 // In these patterns \x60 is the backquote. All begin with ^, and with the byte at which look stopped.
 var (
-	// One with a slash in it has something else than digits before the slash: it is no port.
-	urlPassword = newPattern(`^://[^\s/?#:@\[\]"'<>\x60]*:` +
-		`([^\s/?#"'<>\x60]+|[0-9]*[^\s/?#@"'<>\x600-9][^\s@"'<>\x60:]*)@`)
-	// The URL was cut off in its password.
-	cutPassword = newPattern(`^://[^\s/?#:@\[\]"'<>\x60]+:` +
-		`([^\s/?#@"'<>\x60:,;)\]}…]+)(?:$|[\s"'\x60,;)\]}…])`)
-	slackHook = newPattern(`^://hooks\.slack\.com/(?:services|workflows|triggers)/([^\s"'<>\x60]+)`)
 	// What net/url says of a password with # or / in it.
 	badPort = newPattern(`^:([^"\\]+)`)
 
@@ -43,61 +36,14 @@ var (
 	authorization = newPattern(`(?i)^[:=]\s*["'\\\[]*(?:` +
 		`(?:digest|aws4-hmac-sha256|oauth|hawk|hmac\S*|mac|signature)\s+([^\r\n\]]+)|` +
 		`[a-z0-9-]*(?:bearer|basic|token|negotiate|ntlm|key|dpop|login)(?:\s|\+|%20)+["'\\]*([^\s"',;\]}\\]+))`)
-	bareAuthorization = newPattern(`^[:=]\s*["'\\\[]*([^\s"',;:\]}\\]+)`)
-	cookie            = newPattern(`^[:=]\s*["'\\\[]*([^\s=;"'\]\\]+=[^\r\n"'\]\\]+)`)
+
+	// A scheme that is not among them, with one credential that ends the line.
+	otherScheme = newPattern(`^[:=]\s*["'\\\[]*[A-Za-z][A-Za-z0-9-]*[ \t]+([A-Za-z0-9._~+/=-]{6,})` +
+		`(?:$|["'\\\]\r\n,;)}])`)
 
 	bearer = newPattern(`(?i)^bearer[ \t:=]+["'\\]*([A-Za-z0-9._~+/-]{8,}=*)`)
 	basic  = newPattern(`(?i)^basic[ \t]+([A-Za-z0-9+/_-]{6,}={0,2})`)
 )
-
-// inURL finds the password of a URL whose "://" is at i.
-func inURL(text string, i int) place {
-	if p := urlPassword.at(text, i)[0]; p.to > 0 {
-		return p
-	}
-	scheme := i
-	for scheme > 0 && (isAlnum(text[scheme-1]) || text[scheme-1] == '+') {
-		scheme--
-	}
-	// With other schemes, as in docker://alpine:latest, it may be anything.
-	if schemesWithPasswords[strings.ToLower(text[scheme:i])] {
-		if p := cutPassword.at(text, i)[0]; p.to-p.from >= minKeyed && hasLetter(p.of(text)) {
-			return p
-		}
-	}
-	if strings.HasPrefix(text[i:], "://hooks.slack.com/") {
-		return slackHook.at(text, i)[0]
-	}
-	return place{}
-}
-
-var schemesWithPasswords = func() map[string]bool {
-	all := map[string]bool{}
-	for _, scheme := range strings.Fields(`postgres postgresql mysql mariadb mongodb mongodb+srv redis rediss amqp amqps
-		sqlserver mssql clickhouse nats ldap ldaps ftp ftps sftp smtp smtps imap imaps http https ws wss socks5 socks5h`) {
-		all[scheme] = true
-	}
-	return all
-}()
-
-// inDataSource finds the password of user:password@tcp(host)/db, as MySQL's driver takes it. The @ is at i.
-func inDataSource(text string, i int) place {
-	network, _, ok := strings.Cut(text[i+1:min(len(text), i+7)], "(")
-	switch network {
-	case "", "tcp", "tcp4", "tcp6", "udp", "unix":
-	default:
-		ok = false
-	}
-	if !ok {
-		return place{}
-	}
-	from := strings.LastIndexAny(text[:i], " \t\r\n\"'<>`=@/") + 1
-	_, password, ok := strings.Cut(text[from:i], ":")
-	if !ok || from == i-len(password)-1 {
-		return place{}
-	}
-	return place{i - len(password), i}
-}
 
 // behindScheme finds a credential behind Bearer or Basic, whose B is at i.
 func behindScheme(text string, i int) place {
@@ -125,27 +71,94 @@ func isUserPassword(s string) bool {
 	return err == nil && strings.Contains(string(decoded), ":")
 }
 
-// inAuthorization finds the credentials of an Authorization header, whose colon or equals sign is at i.
-func inAuthorization(text string, i int) place {
-	groups := authorization.at(text, i)
-	if groups[0].to > 0 {
-		return groups[0]
+// inAuthorization finds the credentials of an Authorization header, whose name ends at end and whose colon or equals
+// sign is at i.
+func inAuthorization(text string, end, i int) place {
+	for _, p := range authorization.at(text, i) {
+		if p.to > 0 {
+			return p
+		}
 	}
-	if groups[1].to > 0 {
-		return groups[1]
+	if p := (key{kind: passKey}).valueBehind(text, end, i); p.to > 0 {
+		return p
 	}
-	if p := bareAuthorization.at(text, i)[0]; hasDigit(p.of(text)) {
+	if p := otherScheme.at(text, i)[0]; hasDigit(p.of(text)) {
 		return p
 	}
 	return place{}
 }
 
-// endsFold reports whether s ends with word, which is in lower case, in any case.
+// inCookie finds the cookies of a header, whose name ends at end and whose colon or equals sign is at i.
+func inCookie(text string, end, i int) place {
+	from := i + 1
+	for from < len(text) && (text[from] == ' ' || text[from] == '\t') {
+		from++
+	}
+	begin, close, escapes := opening(text, from, false)
+	name, value, ok := strings.Cut(text[begin:min(len(text), begin+maxJudged)], "=")
+	if !ok || name == "" || value == "" || strings.ContainsAny(name, " \t\r\n;,\"'[]\\") {
+		return key{kind: passKey}.valueBehind(text, end, i)
+	}
+	n := cookiesLength(text[begin:])
+	if close != 0 {
+		n, _ = quotedLength(text[begin:], close, escapes)
+	}
+	return place{begin, begin + cutLength(text[begin:begin+n])}
+}
+
+// cookiesLength is the length of the cookies that s begins with. The value of a cookie may be in quotes.
+func cookiesLength(s string) int {
+	for j := 0; j < len(s); j++ {
+		switch s[j] {
+		case '\'', '\r', '\n', ']', '\\':
+			return j
+		case '"':
+			n := strings.IndexAny(s[j+1:], "\"\r\n")
+			if before(s, j) != '=' {
+				return j
+			}
+			if n < 0 { // it was cut off
+				return len(s)
+			}
+			if j += 1 + n; s[j] != '"' {
+				return j
+			}
+		}
+	}
+	return len(s)
+}
+
+// endsFold reports whether s ends with word, which is in lower case, in any case. It looks at the end first, where most
+// differ.
 func endsFold(s, word string) bool {
-	return len(s) >= len(word) && strings.EqualFold(s[len(s)-len(word):], word)
+	if len(s) < len(word) {
+		return false
+	}
+	s = s[len(s)-len(word):]
+	for j := len(word) - 1; j >= 0; j-- {
+		if lower(s[j]) != word[j] {
+			return false
+		}
+	}
+	return true
 }
 
 // beginsFold reports whether s begins with word, which is in lower case, in any case.
 func beginsFold(s, word string) bool {
-	return len(s) >= len(word) && strings.EqualFold(s[:len(word)], word)
+	if len(s) < len(word) {
+		return false
+	}
+	for j := range len(word) {
+		if lower(s[j]) != word[j] {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(c byte) byte {
+	if isUpper(c) {
+		return c | 0x20
+	}
+	return c
 }

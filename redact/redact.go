@@ -15,9 +15,13 @@ func Nothing(text string) string { return text }
 //
 //   - passwords in URLs and in data source names: postgres://user:***@host, user:***@tcp(host:3306)/db
 //   - the values of Authorization and Cookie headers, and credentials behind Bearer and Basic
-//   - values of token, password, passwd, passphrase, secret, api_key, access_key and the like, behind "=" or in JSON
-//     or a header. Such a value has at least 6 characters of A-Z a-z 0-9 . _ ~ + / -.
-//   - tokens of known shapes: GitHub, GitLab, AWS, Google, Slack, Stripe, npm, PyPI, Hugging Face, sk-…, JWTs
+//   - values of token, password, pass, secret, api_key, access_key and the like, behind "=", in JSON or in a header,
+//     and of flags with such a name (--password x). Such a value has at least 6 characters of A-Z a-z 0-9 . _ ~ + / -, in a
+//     password of any kind. Words that errors say of a key stay: signature=invalid, password: required.
+//   - passwords behind the short flags of curl (-u), mysql (-p), sshpass (-p), redis-cli (-a) and ldap's tools (-w)
+//   - tokens of known shapes, such as those of GitHub, GitLab, AWS, Google, Slack, Stripe, Shopify, Vault, SendGrid,
+//     npm and PyPI, sk-…, and JWTs
+//   - the paths of web hooks of Slack, Discord and Teams
 //   - private keys in PEM
 //
 // Secrets that are cut off at the end of text are recognized too, and so is what misses a closing quote. Secrets may be

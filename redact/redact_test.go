@@ -23,9 +23,15 @@ func TestSecretsAreMasked(t *testing.T) {
 		{`Get "https://u:p%40ss@h/x": EOF`, `Get "https://u:***@h/x": EOF`},
 		{"dial postgres://user:hunter2", "dial postgres://user:***"},
 		{"dial mongodb+srv://user:hunter2 …", "dial mongodb+srv://user:*** …"},
-		{`parse "postgres://u:hunter2#x@h": invalid port ":hunter2" after host`, `parse "postgres://u:***@h": invalid port ":***" after host`},
+		{
+			`parse "postgres://u:hunter2#x@h": invalid port ":hunter2" after host`,
+			`parse "postgres://u:***@h": invalid port ":***" after host`,
+		},
 		{"user:hunter2@tcp(db:3306)/x: refused", "user:***@tcp(db:3306)/x: refused"},
-		{"POST https://hooks.slack.com/services/T000/B000/XXXX failed", "POST https://hooks.slack.com/services/*** failed"},
+		{
+			"POST https://hooks.slack.com/services/T000/B000/XXXX failed",
+			"POST https://hooks.slack.com/services/*** failed",
+		},
 
 		{"Authorization: Bearer abc.def", "Authorization: Bearer ***"},
 		{"authorization: bearer abcdef refused", "authorization: bearer *** refused"},
@@ -36,7 +42,10 @@ func TestSecretsAreMasked(t *testing.T) {
 		{"Proxy-Authorization: Basic dTpw", "Proxy-Authorization: Basic ***"},
 		{"Authorization: token abcd", "Authorization: token ***"},
 		{"Authorization: abc123", "Authorization: ***"},
-		{"Authorization: AWS4-HMAC-SHA256 Credential=A/b, Signature=c0ffee\nHost: x", "Authorization: AWS4-HMAC-SHA256 ***\nHost: x"},
+		{
+			"Authorization: AWS4-HMAC-SHA256 Credential=A/b, Signature=c0ffee\nHost: x",
+			"Authorization: AWS4-HMAC-SHA256 ***\nHost: x",
+		},
 		{`Authorization: Digest username="u", response="c0ffee"`, "Authorization: Digest ***"},
 		{"authorization=Bearer%20abc&x=1", "authorization=Bearer%20***"},
 		{"curl -H 'Authorization: Bearer abc' https://h", "curl -H 'Authorization: Bearer ***' https://h"},
@@ -87,10 +96,83 @@ func TestSecretsAreMasked(t *testing.T) {
 		{"pypi-AgEIcHlwaS5vcmcCJDAwMDAwMDAw", "***"},
 		{"JWT " + jwt + " expired", "JWT *** expired"},
 		{jwt[:30], "***"},
-		{"-----BEGIN RSA PRIVATE KEY-----\n" + pem + "\n-----END RSA PRIVATE KEY-----\nx", "-----BEGIN RSA PRIVATE KEY-----***-----END RSA PRIVATE KEY-----\nx"},
+		{
+			"-----BEGIN RSA PRIVATE KEY-----\n" + pem + "\n-----END RSA PRIVATE KEY-----\nx",
+			"-----BEGIN RSA PRIVATE KEY-----***-----END RSA PRIVATE KEY-----\nx",
+		},
 		{`-----BEGIN PRIVATE KEY-----\n` + pem, "-----BEGIN PRIVATE KEY-----***"},
 		{"-----BEGIN OPENSSH PRIVATE KEY-----\n" + pem[:20], "-----BEGIN OPENSSH PRIVATE KEY-----***"},
 		{"token=abcdef and " + github, "token=*** and ***"},
+
+		{"u:p@ss@tcp(h:3306)/db", "u:***@tcp(h:3306)/db"},
+		{"dial u:p/w=1@ss@tcp(h:3306)/db: refused", "dial u:***@tcp(h:3306)/db: refused"},
+		{`open "u:p@ss@/db": no host`, `open "u:***@/db": no host`},
+		{`dsn="u:p@ss@unix(/run/m.sock)/db"`, `dsn="u:***@unix(/run/m.sock)/db"`},
+		{`{"dsn":"u:p"w@cloudsql(a:b:c)/db"}`, `{"dsn":"u:***@cloudsql(a:b:c)/db"}`},
+		{"mysql://u:p@ss@tcp(h:3306)/db", "mysql://u:***@tcp(h:3306)/db"},
+		{`{"password": "S3cret (two) S3cret"}`, `{"password": "***"}`},
+		{`{"password": "correct horse battery staple"}`, `{"password": "***"}`},
+		{`password='it\'s x'`, `password='***'`},
+		{`password='it''s x2' user=u`, `password='***' user=u`},
+		{`password="a\"b\\" user=u`, `password="***" user=u`},
+		{`{\"password\": \"a\\\"bcdef\", \"user\": \"u\"}`, `{\"password\": \"***\", \"user\": \"u\"}`},
+		{"password=`hunter2`", "password=`***`"},
+		{"Driver=x;PWD={my;pass}", "Driver=x;PWD={***}"},
+		{"X-Auth-Token: abcdefgh", "X-Auth-Token: ***"},
+		{"X-Api-Key: abcdefgh\r\nHost: h", "X-Api-Key: ***\r\nHost: h"},
+		{"ApiKey: abcdefgh", "ApiKey: ***"},
+		{"map[X-Api-Key:[abcdefgh] Accept:[*/*]]", "map[X-Api-Key:[***] Accept:[*/*]]"},
+		{`{"X-Auth-Token":["abcdefgh"]}`, `{"X-Auth-Token":["***"]}`},
+		{"Authorization: abcdefgh", "Authorization: ***"},
+		{"Proxy-Authorization: abcdefgh", "Proxy-Authorization: ***"},
+		{"Authorization: Custom abc123", "Authorization: Custom ***"},
+		{"Cookie: abcdefgh", "Cookie: ***"},
+		{`Set-Cookie: sid="abc def"; Path=/`, "Set-Cookie: ***"},
+		{"curl -H 'Cookie: a=b; c=d' https://h", "curl -H 'Cookie: ***' https://h"},
+		{"map[Cookie:[a=b c=d] Accept:[*/*]]", "map[Cookie:[***] Accept:[*/*]]"},
+		{"PHPSESSID=abcdefgh", "PHPSESSID=***"},
+		{"password = swordfish", "password = ***"},
+		{"password: swordfish", "password: ***"},
+		{"{Password:swordfish User:u}", "{Password:*** User:u}"},
+		{"password := \"swordfish\"", "password := \"***\""},
+		{`"password"=>"swordfish"`, `"password"=>"***"`},
+		{"connect(password=hunter2)", "connect(password=***)"},
+		{"password=S3cr(et)99 host=h", "password=*** host=h"},
+		{"password=p@$$w!", "password=***"},
+		{"password=пароль", "password=***"},
+		{"DB_PASS=swordfish", "DB_PASS=***"},
+		{"dbPass=swordfish", "dbPass=***"},
+		{"PGPASSWORD=swordfish", "PGPASSWORD=***"},
+		{"MYSQL_PWD=swordfish", "MYSQL_PWD=***"},
+		{"db_password: swordfish refused", "db_password: *** refused"},
+
+		{"psql --password swordfish db", "psql --password *** db"},
+		{`["psql","--password","sword fish","db"]`, `["psql","--password","***","db"]`},
+		{"x --api-key=abcdefgh", "x --api-key=***"},
+		{"x --token abcdefgh -v", "x --token *** -v"},
+		{"mysql -uroot -pswordfish db", "mysql -uroot -p*** db"},
+		{"sshpass -p swordfish ssh h", "sshpass -p *** ssh h"},
+		{"redis-cli -h h -a swordfish ping", "redis-cli -h h -a *** ping"},
+		{"curl -sS -u bob:sword https://h", "curl -sS -u bob:*** https://h"},
+		{"curl --user 'bob:sword' https://h", "curl --user 'bob:***' https://h"},
+
+		{"hvs.CAESIJ1234567890abcdefgh", "***"},
+		{"SG.abcdefghij0123456789.klmnop", "***"},
+		{"ya29.a0AfH6SMBx1234567890abcdef", "***"},
+		{"shpat_0123456789abcdef0123456789abcdef", "***"},
+		{"xoxp-123456789012-abcdef", "***"},
+		{"glptt-0123456789abcdef0123", "***"},
+		{"GOCSPX-abcdefghij0123456789", "***"},
+		{"glsa_abcdefghijklmnopqrstuvwxyz012345_0a1b2c3d", "***"},
+		{"ATATT3xFfGF0abcdefghijklmnop", "***"},
+		{"dp.pt.abcdefghijklmnop0123456789", "***"},
+		{
+			`Post "https://api.telegram.org/bot123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0/sendMessage": EOF`,
+			`Post "https://api.telegram.org/bot123456789:***/sendMessage": EOF`,
+		},
+		{"https://discord.com/api/webhooks/123/abc-def failed", "https://discord.com/api/webhooks/*** failed"},
+		{"https://x.webhook.office.com/webhookb2/a@b/c", "https://x.webhook.office.com***"},
+		{"ghij\n" + pem + "\n-----END PRIVATE KEY-----", "***-----END PRIVATE KEY-----"},
 	} {
 		got := Secrets(c.in)
 		if got != c.want {
@@ -157,6 +239,49 @@ func TestWhatIsNoSecretStays(t *testing.T) {
 		"exit code 22: curl: (22) The requested URL returned error: 503",
 		"2c0e5cb6-5b5c-4d1f-9d6c-7d4c5be0b1a7",
 		`Post "https://u:***@h/x": EOF`,
+
+		"signature=invalid",
+		"signature=invalid_format",
+		"next_page_token=abcdef",
+		"nextPageToken=abcdef1",
+		"num_token=1234567",
+		"unexpected token=function1",
+		"unexpected token: identifier1",
+		"token=expired",
+		"access_token: expired",
+		"refresh_token: invalid_grant",
+		"fetch access_token: connection refused",
+		"api_key: must not be empty",
+		"X-Api-Key: required",
+		`{"password":"required"}`,
+		`{"password":["This field is required."]}`,
+		`{"token":"is not valid (expired)"}`,
+		"wrong password: authentication failed",
+		"reading password: interrupted",
+		"fetch token: oauth2: cannot fetch token: 400 Bad Request",
+		"Authorization: not allowed here",
+		"Cookie: required",
+		"bypass=swordfish",
+		"PASS: TestRetry1",
+		"pass=1234567 fail=2",
+		"password == nil || other",
+		"password=******",
+		"password: ******",
+		"use --password to set one",
+		"--password requires an argument",
+		"flag --token: expected a value",
+		"--token-file /run/secrets/token1",
+		"docker run -u 1000:1000 -p 8080:80 app",
+		"docker run -u bob:staff app",
+		"docker run --name mysql -p3306:3306 mysql",
+		"ssh -p 2222 host1",
+		"dial bob@host(5): refused",
+		"see docs.example.com. Then 12:34:56",
+		"127.0.0.1:A",
+		"requests.exceptions.ConnectionError",
+		"cache_key=abcdef123",
+		"primary key: abcdef123",
+		"want -----END PRIVATE KEY----- at the end",
 	} {
 		if got := Secrets(text); got != text {
 			t.Errorf("Secrets(%q) = %q, want it as it was", text, got)
@@ -168,6 +293,8 @@ func TestWhatIsNoSecretStays(t *testing.T) {
 func FuzzSecrets(f *testing.F) {
 	for _, seed := range []string{
 		"Authorization: Bearer x1", "a://b:c@d", "api_key=abcdef", github, jwt, "x-----BEGIN PRIVATE KEY-----" + pem, "u:p@tcp(",
+		`{"password": "a (b) c`, `password='it\'s x'`, "--password=x --token 'abcdef", "curl -u a:b", "Cookie: a=b; c=\"d\"",
+		pem + "-----END PRIVATE KEY-----", "password=ab … c (12 bytes)", "1234567:AA", "hvs.", "X-Api-Key:[a b]",
 	} {
 		f.Add(seed)
 	}
@@ -176,7 +303,31 @@ func FuzzSecrets(f *testing.F) {
 		if len(got) > len(text)+3*strings.Count(got, Mask) {
 			t.Errorf("%q became %q", text, got)
 		}
+		if again := Secrets(got); again != got {
+			t.Errorf("%q became %q, and then %q", text, got, again)
+		}
 	})
+}
+
+// What begins as secrets do, and is none.
+var hostile = []string{
+	"a://b:token: x", "a://b:", "://", "@(", "a:b@(", "password=", "token:", "token: token=", `password="`, `\"token\":\"`,
+	"-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "--token ", " --password", "-u -u", "curl -u",
+	"sk-", "hvs.", "SG.a", "eyJ", "bearer ", "basic ", "Authorization: x ", "Cookie: ", "Cookie: a", "1234567:A", "[token=",
+	"password=(", "token={", "invalid port :", " …", "password=a …", " \t", "\\", "authorization:digest",
+}
+
+// The time is linear in the length of the text: if it were not, this would take hours.
+func TestAMegabyteOfAlmostSecrets(t *testing.T) {
+	for _, part := range hostile {
+		text := strings.Repeat(part, 1<<20/len(part))
+		if got := Secrets(text); len(got) > 2*len(text) {
+			t.Errorf("of %q: %d bytes became %d", part, len(text), len(got))
+		}
+		if got := Secrets(strings.ReplaceAll(text, " ", "")); got == "" && text != "" {
+			t.Errorf("nothing is left of %q", part)
+		}
+	}
 }
 
 func TestAlso(t *testing.T) {

@@ -142,5 +142,20 @@ func separated(text string, limit int) string {
 	return ""
 }
 
+// End returns the end of text that fits into limit bytes, cut as Of cuts: a password or token is whole or left out.
+func End(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	for begin := len(text) - max(limit, 0); begin < len(text); begin++ {
+		after, _ := utf8.DecodeRuneInString(text[begin:])
+		before, _ := utf8.DecodeLastRuneInString(text[:begin])
+		if utf8.RuneStart(text[begin]) && (separates(after) || separates(before)) {
+			return strings.TrimLeftFunc(text[begin:], unicode.IsSpace)
+		}
+	}
+	return ""
+}
+
 // separates reports whether a run of characters that belong together ends at r.
 func separates(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune("\"'`()[]{}<>", r) }

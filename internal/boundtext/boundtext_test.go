@@ -79,6 +79,27 @@ func TestNameAndType(t *testing.T) {
 	}
 }
 
+func TestEnd(t *testing.T) {
+	for _, c := range []struct {
+		text  string
+		limit int
+		want  string
+	}{
+		{"refused", 7, "refused"},
+		{"connection refused", 10, "refused"},
+		{"connection refused", 7, "refused"},
+		{"connection refused", 5, ""},
+		{"say (refused)", 9, "(refused)"},
+		{"say (refused)", 8, "refused)"},
+		{"ä öü", 4, "öü"},
+		{"x", 0, ""},
+	} {
+		if got := boundtext.End(c.text, c.limit); got != c.want {
+			t.Errorf("End(%q, %d) = %q, want %q", c.text, c.limit, got, c.want)
+		}
+	}
+}
+
 type kind string
 
 func (kind) Error() string       { return "" }

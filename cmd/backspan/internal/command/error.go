@@ -9,6 +9,7 @@ import (
 
 	"github.com/backspan/backspan/cmd/backspan/internal/child"
 	"github.com/backspan/backspan/cmd/backspan/internal/text"
+	"github.com/backspan/backspan/internal/boundtext"
 )
 
 // The end of stderr: how many bytes of it are kept, and how many lines and bytes of those are in an Error's text.
@@ -27,7 +28,8 @@ type Error struct {
 
 // Error reads like "exit code 22: curl: (22) The requested URL returned error: 503".
 func (e *Error) Error() string {
-	if said := lastLines(e.Result.Tail, errorLines, errorBytes); said != "" {
+	// What fills the tail may begin within a password or token.
+	if said := lastLines(boundtext.End(e.Result.Tail, keptStderr-1), errorLines, errorBytes); said != "" {
 		return e.Ending() + ": " + said
 	}
 	return e.Ending()

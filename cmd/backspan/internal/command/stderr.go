@@ -10,6 +10,7 @@ import (
 	"github.com/backspan/backspan/cmd/backspan/internal/child"
 	"github.com/backspan/backspan/cmd/backspan/internal/term"
 	"github.com/backspan/backspan/cmd/backspan/internal/text"
+	"github.com/backspan/backspan/internal/boundtext"
 )
 
 // HoldStderr is the one place that decides how the stderr of c is held. Its end is kept for the Error, except when
@@ -43,7 +44,7 @@ func lastLines(tail string, n, size int) string {
 		return all
 	}
 	const mark = "…"
-	return mark + strings.ToValidUTF8(all[len(all)-max(0, size-len(mark)):], "") // the cut may be within a character
+	return mark + boundtext.End(all, size-len(mark))
 }
 
 // plainLine is what a line looks like on a terminal in the end.

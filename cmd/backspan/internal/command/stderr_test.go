@@ -24,8 +24,10 @@ func TestLastLines(t *testing.T) {
 		{"backspace at the beginning", "\b\ba\n", 3, 100, "a"},
 		{"no text", "a\xff\xfeb\x00c\n", 3, 100, "abc"},
 		{"beyond ASCII", "Überlauf → Ende\n", 3, 100, "Überlauf → Ende"},
-		{"too long", "abcdefghij\n", 3, 8, "…fghij"},
-		{"cut in a character", "abcdefüü\n", 3, 6, "…ü"},
+		{"too long", "abcde fghij\n", 3, 8, "…fghij"},
+		{"cut in a word, which may be a secret", "abc defg hij\n", 3, 10, "…hij"},
+		{"one word", "abcdefghij\n", 3, 8, "…"},
+		{"cut in a character", "abcdefü ü\n", 3, 8, "…ü"},
 		{"no line wanted", "a\n", 0, 100, ""},
 	} {
 		if got := lastLines(c.tail, c.n, c.size); got != c.want {
