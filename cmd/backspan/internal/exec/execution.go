@@ -29,14 +29,15 @@ type execution struct {
 	tracing *tracing
 	signals *signalWatch
 
-	stdin  *tempFile           // what every attempt reads from its beginning; nil: this process's stdin
-	made   int                 // attempts
-	env    command.Environment // of the last attempt
-	last   command.Error       // of the last attempt that failed
-	broken error               // the failure of exec itself with the command's streams
-	paging bool                // the command has the terminal itself for stderr, and nothing of that is known
-	asked  bool                // the last attempt ended after a signal that means the end
-	gaveUp bool                // every attempt failed, and no signal is the reason
+	stdin    *tempFile           // what every attempt reads from its beginning; nil: this process's stdin
+	made     int                 // attempts
+	env      command.Environment // of the last attempt
+	last     command.Error       // of the last attempt that failed
+	broken   error               // the failure of exec itself with the command's streams
+	paging   bool                // the command has the terminal itself for stderr, and nothing of that is known
+	noReader bool                // nobody read stdout any more when the last attempt had failed
+	asked    bool                // the last attempt ended after a signal that means the end
+	gaveUp   bool                // every attempt failed, and no signal is the reason
 }
 
 // run retries the command. An error is a failure of exec itself.
@@ -51,7 +52,10 @@ func (x *execution) run() (ending, error) {
 		}
 	}
 	policy := x.policy.Resolve(0)
-	policy.Retryable = func(err error) bool { return !x.unread() && x.policy.Retryable(err) }
+	policy.Retryable = func(err error) bool {
+		x.noReader = x.unread()
+		return !x.noReader && x.policy.Retryable(err)
+	}
 	policy.AfterAttempt = x.tellRetry
 	ctx = scope.With(settings.ParentTrace(ctx), scope.Frame{Phase: os.Getenv(command.PhaseVariable)})
 	err := retry.Do(ctx, x.name, policy, x.attempt)

@@ -42,12 +42,14 @@ func (x *execution) tellEnd(stop *retry.Error) {
 	switch {
 	case x.asked && x.last.Result.Held:
 		// The user who typed Ctrl-C knows.
-	case x.last.Result.Signal == syscall.SIGPIPE && x.unread():
+	case x.last.Result.Signal == syscall.SIGPIPE && x.made == 1 && x.unread():
 		// The reader of stdout has ended, as head does. That is no failure to tell of.
 	case x.asked:
 		x.line(term.Red, "%s; stopped: %v", x.failed(stop.Err), stop.Cause)
 	case stop.Reason == retry.ErrDeadline:
 		x.line(term.Red, "%s; giving up, as --max-elapsed would be over", x.failed(stop.Err))
+	case stop.Reason == retry.ErrNotRetryable && x.noReader:
+		x.line(term.Red, "%s; not retried, as nobody reads stdout any more", x.failed(stop.Err))
 	case stop.Reason == retry.ErrPermanent, stop.Reason == retry.ErrNotRetryable:
 		x.line(term.Red, "%s; not retried", x.failed(stop.Err))
 	default:

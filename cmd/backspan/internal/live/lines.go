@@ -3,6 +3,7 @@ package live
 import (
 	"cmp"
 	"fmt"
+	"strings"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/session"
 	"github.com/backspan/backspan/cmd/backspan/internal/text"
@@ -70,9 +71,34 @@ func (n *liveSpan) endLine(s *session.Span) string {
 		line += ", waited " + text.Duration(n.waited)
 	}
 	if s.Failed() && !told {
-		line += ": " + n.reason(s)
+		line += n.once(s, n.reason(s))
 	}
 	return line
+}
+
+// once is a failure as the end of the line of n that ended as s, unless it, or what it wraps, was the end of a line before.
+func (n *liveSpan) once(s *session.Span, failure string) string {
+	told := n.told != "" && strings.Contains(failure, n.told)
+	switch s.Outcome() {
+	case session.Deadline, session.RetryLater: // it names the limit, too
+		told = false
+	}
+	if !told {
+		n.told = beginning(failure)
+	}
+	if n.host != nil {
+		n.host.told = n.told
+	}
+	if told {
+		return ""
+	}
+	return ": " + failure
+}
+
+// beginning is what a failure is recognized by within another. The end of either may be cut.
+func beginning(failure string) string {
+	const enough = 120
+	return strings.ToValidUTF8(failure[:min(len(failure), enough)], "")
 }
 
 // said is the end of n, which is what s says, in words.
@@ -111,7 +137,8 @@ func (n *liveSpan) tryLine(s *session.Span, took string) string {
 	if next, ok := s.Seconds(semconv.NextDelayKey); ok && s.Outcome() == session.Retried {
 		line += ", waiting " + text.Duration(next)
 	}
-	return line + ": " + plainError(s.Failure())
+	n.told = n.host.told
+	return line + n.once(s, plainError(s.Failure()))
 }
 
 // plainError is an error for a plain line.

@@ -132,6 +132,10 @@ func (l *Live) Printf(format string, args ...any) {
 	_, _ = l.Write(line)
 }
 
+// Settle waits until what spans had to tell so far is written, for a second at most. What is then written elsewhere, to
+// the same file, comes after it.
+func (l *Live) Settle() { l.out.settle() }
+
 // Stop prints what is still to be printed, takes away what is drawn, and ends the goroutine. It waits for the terminal
 // for at most a second; a terminal that takes nothing at all keeps the goroutine until it does. Stop may be called more
 // than once, and at any time: spans that start or end later are not shown.

@@ -29,6 +29,9 @@ type outlet struct {
 	partial []byte        // the beginning of a line
 	dropped int           // lines
 	taken   chan struct{} // closed when the queue was taken
+	said    int           // how often something was queued
+	wrote   int           // said, when what has been written was taken
+	written chan struct{} // closed when something was written
 	outletState
 }
 
@@ -57,6 +60,8 @@ func newOutlet(w io.Writer, s screen, frame func(columns, rows int) []*term.Line
 		quit:   make(chan struct{}),
 		done:   make(chan struct{}),
 		taken:  make(chan struct{}),
+
+		written: make(chan struct{}),
 	}
 	if own := ownFile(w); own != nil {
 		o.w, o.own = own, own
@@ -100,7 +105,8 @@ func (o *outlet) flush() {
 			o.broken, o.queue = true, nil
 		}
 	}()
-	text, state := o.take()
+	text, said, state := o.take()
+	defer o.wroteAll(said)
 	var b []byte
 	switch {
 	case state.broken:
@@ -128,7 +134,7 @@ func (o *outlet) flush() {
 }
 
 // take takes what is queued, and wakes those who wait for that.
-func (o *outlet) take() (out []byte, state outletState) {
+func (o *outlet) take() (out []byte, said int, state outletState) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	out, o.queue = o.queue, nil
@@ -142,7 +148,36 @@ func (o *outlet) take() (out []byte, state outletState) {
 	o.ended = o.stopping
 	close(o.taken)
 	o.taken = make(chan struct{})
-	return out, o.outletState
+	return out, o.said, o.outletState
+}
+
+// wroteAll wakes those who wait until what was queued by the said-th time is written.
+func (o *outlet) wroteAll(said int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.wrote = said
+	close(o.written)
+	o.written = make(chan struct{})
+}
+
+// settle waits until what is queued is written, but not for ever.
+func (o *outlet) settle() {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for said := o.said; o.wrote < said && !o.stuck && !o.broken && !o.ended; {
+		written := o.written
+		o.mu.Unlock()
+		select {
+		case <-written:
+			o.mu.Lock()
+		case <-timer.C:
+			o.mu.Lock()
+			o.stuck = o.wrote < said // the next one need not wait
+			return
+		}
+	}
 }
 
 // say queues complete lines without ever waiting.
@@ -159,6 +194,7 @@ func (o *outlet) enqueue(lines []byte) {
 		o.dropped += bytes.Count(lines, []byte("\n"))
 	default:
 		o.queue = append(o.queue, lines...)
+		o.said++
 	}
 	select {
 	case o.wake <- struct{}{}:

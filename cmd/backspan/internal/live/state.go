@@ -41,6 +41,7 @@ type liveSpan struct {
 	tryName string    // of the newest try
 	trying  time.Time // when the newest started
 	failure string    // why the last one failed, safe to show, with its lines; "" before any did
+	told    string    // the failure that was printed last, here or below; "" when none was since its try began
 	wait    wait      // the current one; zero when there is none
 	waited  time.Duration
 	saved   session.Outcome // what ended well after a failed try, in n or below; "" when nothing did
@@ -82,6 +83,7 @@ func (st *liveState) start(frame scope.Frame, s sdktrace.ReadWriteSpan) *liveSpa
 		if n.kind != semconv.KindFallback {
 			h.tries++
 		}
+		h.told = ""
 		h.tryKind, h.tryName, h.trying = n.kind, n.name, s.StartTime()
 		h.waitEnded(s.StartTime())
 	}

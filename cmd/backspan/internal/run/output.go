@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
+	"github.com/backspan/backspan/cmd/backspan/internal/live"
 	"github.com/backspan/backspan/cmd/backspan/internal/steps"
 	"github.com/backspan/backspan/cmd/backspan/internal/term"
 	"github.com/backspan/backspan/cmd/backspan/internal/text"
@@ -56,7 +57,7 @@ func (o *Options) sharedStreams() (
 	}
 	out := &sharedWriter{mu: mu, w: o.Out}
 	return std, func(w *watch.Watch) (stdout, stderr steps.Stream) {
-		stdout, stderr = steps.Stream{To: out}, steps.Stream{To: std.Err}
+		stdout, stderr = steps.Stream{To: settled{w.Live, out}}, steps.Stream{To: settled{w.Live, std.Err}}
 		if onOut {
 			stdout.Edit = printable
 		}
@@ -68,6 +69,17 @@ func (o *Options) sharedStreams() (
 		}
 		return stdout, stderr
 	}, out.lost
+}
+
+// settled writes what a command says behind what the view has to tell of it: that its phase has started.
+type settled struct {
+	view *live.Live
+	to   io.Writer
+}
+
+func (s settled) Write(p []byte) (int, error) {
+	s.view.Settle()
+	return s.to.Write(p)
 }
 
 func redraws(w io.Writer) bool {

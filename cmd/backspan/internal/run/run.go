@@ -312,7 +312,7 @@ func (o *Options) start(
 
 	err = errors.Join(err, lost(), o.writeResults(std, w, withSteps(w.Report(report), runner)))
 	if runErr != nil {
-		return errors.Join(err, cli.ExitOf(ctx, w.Err(runErr)))
+		return errors.Join(err, cli.ExitOf(ctx, w.Err(ending(runErr))))
 	}
 	return err
 }
