@@ -18,6 +18,42 @@ import (
 	"github.com/backspan/backspan/cmd/backspan/internal/live"
 )
 
+// A unhurried takes its time for each write.
+type unhurried struct {
+	takes time.Duration
+	got   strings.Builder
+}
+
+func (w *unhurried) Write(p []byte) (int, error) {
+	<-time.After(w.takes)
+	return w.got.Write(p)
+}
+
+// What is written after Settle comes after what was to be told before, however slow the writer is; but a writer that
+// takes nothing does not hold the program up.
+func TestLiveSettles(t *testing.T) {
+	for takes, want := range map[time.Duration]string{300 * time.Millisecond: "one\ntwo\n", time.Hour: ""} {
+		synctest.Test(t, func(t *testing.T) {
+			w := &unhurried{takes: takes}
+			view := live.New(w, live.Options{})
+			view.Printf("one")
+			synctest.Wait() // it is being written
+			view.Printf("two")
+			began := time.Now()
+			view.Settle()
+			if got := w.got.String(); got != want || time.Since(began) > time.Second {
+				t.Errorf("after %v %q is written, want %q", time.Since(began), got, want)
+			}
+			view.Settle()
+			if took := time.Since(began); took > time.Second {
+				t.Errorf("it waited for %v", took)
+			}
+			<-time.After(3 * takes)
+			view.Stop()
+		})
+	}
+}
+
 func TestLivePrintsAbove(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		screen := newVT(t, 80, 24)

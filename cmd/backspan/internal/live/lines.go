@@ -76,7 +76,8 @@ func (n *liveSpan) endLine(s *session.Span) string {
 	return line
 }
 
-// once is a failure as the end of the line of n that ended as s, unless it, or what it wraps, was the end of a line before.
+// once is a failure as the end of the line of n that ended as s, unless it, or what it wraps, was the end of a line
+// before.
 func (n *liveSpan) once(s *session.Span, failure string) string {
 	told := n.told != "" && strings.Contains(failure, n.told)
 	switch s.Outcome() {
