@@ -298,3 +298,18 @@ func TestIfBeganWantsAPhaseThatEndsBefore(t *testing.T) {
 		equal(t, "error", fmt.Sprint(pipeline(c.phases...).Validate()), c.want)
 	}
 }
+
+// A phase that ends because the run's time is up fails the run, whatever it is allowed.
+func TestTheEndOfTheRunIsNoAllowedFailure(t *testing.T) {
+	report, err := inBubble(t, func(ctx context.Context) (orchestrator.Report, error) {
+		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		return pipeline(allowed(orchestrator.Phase{Name: "a", Run: work(time.Minute)})).Run(ctx, orchestrator.Options{})
+	})
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("error = %v, want one of a deadline", err)
+	}
+	equal(t, "statuses", statuses(report), "a=failed")
+	equal(t, "allowed", report.Phases[0].Allowed, false)
+	equal(t, "the run", report.Status, failed)
+}
