@@ -37,7 +37,7 @@ func (c *Complaints) said(reason string) bool {
 // Losses are lines for err, which is what Shutdown returned: what was lost, why unless it was said, and how to find out
 // more about it.
 func (c *Complaints) Losses(err error, flags *settings.Flags) (lines []string) {
-	if many, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // this unwraps
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, err := range many.Unwrap() {
 			lines = append(lines, c.Losses(err, flags)...)
 		}
