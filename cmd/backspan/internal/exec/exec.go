@@ -43,9 +43,9 @@ func NewCommand(std cli.Streams) *cobra.Command {
 		Use:   "exec [flags] -- COMMAND [ARG…]",
 		Short: "Run a command, retry it when it fails, and trace it",
 		Long: `Exec runs a command until it succeeds or is given up. The whole is one span, every attempt a span
-below it with its exit code or signal, the wait before it, and the last lines of its stderr as the reason of its
-failure (not on a terminal: see below). Nothing is printed unless an attempt fails; then it is one line on stderr, with the wait. stdout is the
-command's alone.
+below it with the command line (secrets masked, 128 bytes at most), its exit code or signal, the wait before it, and
+the last lines of its stderr as the reason of its failure (not on a terminal: see below). Nothing is printed unless an
+attempt fails; then it is one line on stderr, with the wait. stdout is the command's alone.
 
 The command finds TRACEPARENT and TRACESTATE, BACKSPAN_SESSION, BACKSPAN_PHASE (empty outside a phase) and
 BACKSPAN_ATTEMPT (from 1) in its environment, so that a backspan or any instrumented program in it joins the
