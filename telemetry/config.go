@@ -44,8 +44,9 @@ type Config struct {
 	// is added. Empty: OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT, else localhost.
 	Endpoint string
 
-	// Insecure makes an Endpoint without a scheme plaintext wherever it is. False: OTEL_EXPORTER_OTLP_INSECURE.
-	Insecure bool
+	// Insecure says whether an Endpoint without a scheme is plaintext wherever it is, as in new(true). False: only on
+	// this machine, whatever the variable says. Nil: OTEL_EXPORTER_OTLP_INSECURE.
+	Insecure *bool
 
 	// Headers are sent with every export. Empty: OTEL_EXPORTER_OTLP_TRACES_HEADERS, OTEL_EXPORTER_OTLP_HEADERS.
 	Headers map[string]string
@@ -64,6 +65,9 @@ type Config struct {
 	// localhost (port 4317, or 4318 for HTTP) only if something listens there. [Telemetry.Destination] says whether
 	// it does.
 	Discover bool
+
+	// Exporter is otlp, console or none. Empty: otlp if there is an Endpoint, else OTEL_TRACES_EXPORTER, else otlp.
+	Exporter string
 
 	// NoExport turns the export off, whatever the variables say.
 	NoExport bool
@@ -96,8 +100,9 @@ type Config struct {
 func (cfg Config) program() otelenv.Program {
 	return otelenv.Program{
 		Service: cfg.Service, Sampler: cfg.Sampler, SamplerArg: cfg.SamplerArg, Endpoint: cfg.Endpoint,
-		Protocol: cfg.Protocol, Headers: cfg.Headers, Insecure: cfg.Insecure, NoExport: cfg.NoExport,
-		Name: func(field string) string { return "Config." + field },
+		Protocol: cfg.Protocol, Headers: cfg.Headers, Insecure: cfg.Insecure, Exporter: cfg.Exporter,
+		NoExport: cfg.NoExport,
+		Name:     func(field string) string { return "Config." + field },
 	}
 }
 

@@ -115,7 +115,7 @@ func TestABadFieldIsAClearError(t *testing.T) {
 		t.Errorf("a header that cannot be sent: %v", err)
 	}
 	cfg = quiet(t)
-	cfg.NoExport, cfg.Insecure, cfg.Endpoint = false, true, "https://localhost:4317"
+	cfg.NoExport, cfg.Insecure, cfg.Endpoint = false, new(true), "https://localhost:4317"
 	if _, err := Start(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "Config.Insecure") {
 		t.Errorf("https and Insecure: %v", err)
 	}

@@ -15,7 +15,7 @@ type ExportState int
 const (
 	ExportDisabled ExportState = iota // OTEL_SDK_DISABLED: there are no spans at all
 	ExportOn                          // to Destination.Endpoint
-	ExportDeclined                    // Config.NoExport
+	ExportDeclined                    // Config.NoExport, or Config.Exporter is none
 	ExportNone                        // OTEL_TRACES_EXPORTER=none
 	ExportNotFound                    // Config.Discover: nothing listens at Destination.Endpoint
 )
@@ -49,7 +49,7 @@ func (d Destination) String() string {
 // chooseDestination says where spans go. When it looks for a collector on this machine, env.Target is what it found.
 func chooseDestination(ctx context.Context, cfg Config, env *otelenv.Settings) Destination {
 	switch {
-	case cfg.NoExport:
+	case cfg.NoExport, cfg.Exporter != "" && env.Exporter.Value == otelenv.ExporterNone:
 		return Destination{State: ExportDeclined}
 	case env.Exporter.Value == otelenv.ExporterNone:
 		return Destination{State: ExportNone}

@@ -106,7 +106,7 @@ func (s *Settings) readEndpoint(p Program, protocol string) {
 	if rules.insecure = insecure; err == nil {
 		t, s.Stated, err = parseEndpoint(v, rules)
 	}
-	if err == nil && p.Insecure && t.TLS {
+	if err == nil && p.Insecure != nil && *p.Insecure && t.TLS {
 		err = v.bad("no https while "+p.Name("Insecure")+" is true", nil)
 	}
 	if s.Endpoint.Err = err; err != nil {
@@ -121,8 +121,11 @@ func (s *Settings) readEndpoint(p Program, protocol string) {
 }
 
 func readInsecure(p Program) (*bool, error) {
-	if p.Insecure {
-		return &p.Insecure, nil
+	if p.Insecure != nil {
+		if *p.Insecure {
+			return p.Insecure, nil
+		}
+		return nil, nil
 	}
 	v := otlpVariable("INSECURE")
 	if !v.isSet() {

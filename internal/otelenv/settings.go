@@ -19,7 +19,8 @@ type Program struct {
 	Endpoint            string            // OTEL_EXPORTER_OTLP_ENDPOINT; also turns the exporter otlp on
 	Protocol            string            // OTEL_EXPORTER_OTLP_PROTOCOL
 	Headers             map[string]string // OTEL_EXPORTER_OTLP_HEADERS
-	Insecure            bool              // OTEL_EXPORTER_OTLP_INSECURE
+	Insecure            *bool             // OTEL_EXPORTER_OTLP_INSECURE; false: what it says does not count
+	Exporter            string            // OTEL_TRACES_EXPORTER
 	NoExport            bool              // OTEL_TRACES_EXPORTER=none
 
 	// Name returns what the user calls a field, for example --otlp-endpoint for Endpoint. Nil: the field's name.
@@ -127,7 +128,7 @@ func (s *Settings) readPropagators() {
 
 // readExporter takes an Endpoint in the program for a wish to export there.
 func (s *Settings) readExporter(p Program) {
-	v := fromEnv("OTEL_TRACES_EXPORTER")
+	v := p.said("Exporter", p.Exporter, "OTEL_TRACES_EXPORTER")
 	s.Exporter = v.or(ExporterOTLP)
 	s.Exporter.Value = strings.ToLower(s.Exporter.Value)
 	switch {
@@ -135,7 +136,7 @@ func (s *Settings) readExporter(p Program) {
 		s.Exporter.Err = v.bad("otlp, console or none", nil)
 	case p.NoExport:
 		s.Exporter = Setting{Value: ExporterNone, From: p.Name("NoExport")}
-	case p.Endpoint != "":
+	case p.Endpoint != "" && p.Exporter == "":
 		s.Exporter = Setting{Value: ExporterOTLP, From: p.Name("Endpoint")}
 	}
 }

@@ -45,6 +45,13 @@ func TestReadNamesValueAndSource(t *testing.T) {
 			exporterOf,
 			Setting{Value: "otlp", From: "Endpoint"},
 		},
+		{
+			"exporter, said in the program",
+			Program{Exporter: "console", Endpoint: "a:1"},
+			map[string]string{"OTEL_TRACES_EXPORTER": "none"},
+			exporterOf,
+			Setting{Value: "console", From: "Exporter"},
+		},
 		{"exporter, declined", Program{Endpoint: "a:1", NoExport: true}, nil, exporterOf, Setting{Value: "none", From: "NoExport"}},
 		{"service, default", Program{}, nil, serviceOf, Setting{Value: programName()}},
 		{

@@ -209,7 +209,7 @@ func TestWhenNothingIsSent(t *testing.T) {
 		{"console", telemetry.Config{}, map[string]string{"OTEL_TRACES_EXPORTER": "console"}, "export", []string{"printed and not sent"}},
 		{"zipkin", telemetry.Config{}, map[string]string{"OTEL_TRACES_EXPORTER": "zipkin"}, "export", []string{"want otlp, console or none"}},
 		{"declined", telemetry.Config{NoExport: true}, nil, "export", []string{"NoExport: no span leaves"}},
-		{"contradiction", telemetry.Config{Endpoint: "https://x", Insecure: true}, nil, "endpoint", []string{"want no https while --otlp-insecure is true"}},
+		{"contradiction", telemetry.Config{Endpoint: "https://x", Insecure: new(true)}, nil, "endpoint", []string{"want no https while --otlp-insecure is true"}},
 		{"endpoint", telemetry.Config{Endpoint: "ftp://x"}, nil, "endpoint", []string{`Endpoint is "ftp://x"`, "want host:port"}},
 		{"header", telemetry.Config{Headers: map[string]string{"a b": "s3cret"}}, nil, "settings", []string{`Headers is "a b"`}},
 		{"timeout", telemetry.Config{}, map[string]string{"OTEL_EXPORTER_OTLP_TIMEOUT": "soon"}, "settings", []string{"OTEL_EXPORTER_OTLP_TIMEOUT"}},

@@ -37,7 +37,7 @@ func (t *Flags) Config(processors ...sdktrace.SpanProcessor) (telemetry.Config, 
 func Program(c telemetry.Config, name func(field string) string) otelenv.Program {
 	return otelenv.Program{
 		Service: c.Service, Sampler: c.Sampler, SamplerArg: c.SamplerArg, Endpoint: c.Endpoint, Protocol: c.Protocol,
-		Headers: c.Headers, Insecure: c.Insecure, NoExport: c.NoExport, Name: name,
+		Headers: c.Headers, Insecure: c.Insecure, Exporter: c.Exporter, NoExport: c.NoExport, Name: name,
 	}
 }
 
@@ -50,13 +50,18 @@ func (t *Flags) Settings(processors ...sdktrace.SpanProcessor) (telemetry.Config
 		Service:    t.text("service"),
 		Events:     t.text("events"),
 		Endpoint:   t.text("otlp-endpoint"),
-		Insecure:   t.yes("otlp-insecure"),
 		NoExport:   t.yes("no-export"),
 		Discover:   true,
 		Console:    os.Stderr, // stdout is for what the command itself says
 		Processors: processors,
 		Redact:     t.Redact(),
 		NoTally:    true,
+	}
+	if t.values["otlp-insecure"].by != "" {
+		c.Insecure = new(t.yes("otlp-insecure"))
+	}
+	if t.values["no-export"].by != "" && !c.NoExport && exportIsOff() {
+		c.Exporter = otelenv.ExporterOTLP
 	}
 	if path := t.text("trace-file"); path != telemetry.Off {
 		c.TraceFile = path
@@ -72,6 +77,11 @@ func (t *Flags) Settings(processors ...sdktrace.SpanProcessor) (telemetry.Config
 		c.Sampler, c.SamplerArg = "parentbased_traceidratio", share
 	}
 	return c, cli.Apart(t.targets()...)
+}
+
+// exportIsOff reports whether OpenTelemetry's variable turns the export off. How to export is not for --no-export to say.
+func exportIsOff() bool {
+	return strings.EqualFold(strings.TrimSpace(os.Getenv("OTEL_TRACES_EXPORTER")), otelenv.ExporterNone)
 }
 
 // Source returns who filled a field of telemetry.Config: a flag, a variable, or a line of the file. It returns the

@@ -91,6 +91,24 @@ func TestFlagsWinOverVariablesOverTheFileOverDefaults(t *testing.T) {
 			[5]string{"none", "none", "otlp", "none", "otlp"},
 		},
 		{
+			"otlp-insecure", "false", "false", "OTEL_EXPORTER_OTLP_TRACES_INSECURE", "true", "otlp_insecure: false",
+			func(c telemetry.Config) string {
+				c.Endpoint = "x:1"
+				return endpoint(c)
+			},
+			[5]string{"https://x:1", "https://x:1", "http://x:1", "https://x:1", "https://x:1"},
+		},
+		{
+			"no-export", "false", "false", "OTEL_TRACES_EXPORTER", "none", "no_export: false",
+			func(c telemetry.Config) string { return read(c).Exporter.Value },
+			[5]string{"otlp", "otlp", "none", "otlp", "otlp"},
+		},
+		{ // how to export is not for --no-export to say
+			"no-export", "false", "false", "OTEL_TRACES_EXPORTER", "console", "no_export: false",
+			func(c telemetry.Config) string { return read(c).Exporter.Value },
+			[5]string{"console", "console", "console", "otlp", "otlp"},
+		},
+		{
 			"redact", "[a,]a", "b{1,2}", "", "", "redact: [d, c]",
 			func(c telemetry.Config) string { return c.Redact("a,a bb cd token=abcdef") },
 			[5]string{"a*** bb cd token=***", "a,a *** cd token=***", "", "a,a bb ****** token=***", "a,a bb cd token=***"},
@@ -151,11 +169,11 @@ func TestTheFileDoesNotMixIntoVariables(t *testing.T) {
 		t.Errorf("%+v, %v", config, err)
 	}
 	config, _, err = resolved(t, nil, map[string]string{"OTEL_TRACES_EXPORTER": "otlp"}, file)
-	if err != nil || config.Endpoint != "d:4" || !config.Insecure {
+	if err != nil || config.Endpoint != "d:4" || config.Insecure == nil || !*config.Insecure {
 		t.Errorf("%+v, %v", config, err)
 	}
 	config, _, err = resolved(t, nil, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "https://c:3"}, file)
-	if err != nil || config.Insecure || config.Endpoint != "" {
+	if err != nil || config.Insecure != nil || config.Endpoint != "" {
 		t.Errorf("%+v, %v", config, err)
 	}
 }

@@ -57,7 +57,7 @@ var all = []setting{
 		flag: "sample", check: share, fields: []string{"Sampler", "SamplerArg"},
 		otel: []string{"OTEL_TRACES_SAMPLER"},
 	},
-	{flag: "no-export", check: yesOrNo, fields: []string{"NoExport"}, otel: []string{"OTEL_TRACES_EXPORTER"}},
+	{flag: "no-export", check: yesOrNo, fields: []string{"NoExport", "Exporter"}, otel: []string{"OTEL_TRACES_EXPORTER"}},
 	{flag: redactFlag, check: expressions, many: true, fields: []string{"Redact"}},
 }
 
