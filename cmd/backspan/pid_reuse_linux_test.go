@@ -10,6 +10,7 @@ import (
 // in its group, which is let go then. From this moment on the script tries to get the command's number for a stranger,
 // a group of its own that has nothing to do with backspan. The stranger has to live.
 const strangers = `
+mount --make-private /proc && mount -t proc proc /proc || exit 2
 backspan exec --events off --max-retries 0 --attempt-timeout 100ms --grace 1s -- sh -c '
   (trap "" TERM; until test -e over; do sleep 0.01; done) &
   echo $$ > number; wait' &
@@ -34,7 +35,8 @@ kill -KILL $stranger
 
 // While backspan looks after what is left of a command's group, no other process gets the command's number.
 func TestNoStrangerIsKilled(t *testing.T) {
-	const namespaces = "unshare --fork --pid --mount-proc --kill-child"
+	// unshare --mount-proc would want "/" to be a mount point, which it is not in a chroot.
+	const namespaces = "unshare --fork --pid --mount --propagation unchanged --kill-child"
 	cmd := exec.CommandContext(t.Context(), "sh", "-c", namespaces+` sh -c "$0"`, strangers)
 	if os.Getuid() != 0 {
 		cmd.Args[2] = namespaces + ` --map-root-user sh -c "$0"`
