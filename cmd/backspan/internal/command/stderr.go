@@ -26,6 +26,9 @@ func HoldStderr(c *child.Command, needed bool) {
 	}
 }
 
+// attemptLine begins what a backspan in the command says of its attempts. Why they failed stands before it.
+const attemptLine = "backspan: attempt "
+
 // lastLines returns the last lines of tail as a person saw them: at most n lines and at most size bytes, without
 // blank lines, without colours and other commands to a terminal. Of a line that was written over, such as a progress
 // bar, it has what stood there last. Bytes that are no text are left out.
@@ -33,7 +36,7 @@ func lastLines(tail string, n, size int) string {
 	var lines []string
 	for rest := tail; rest != "" && len(lines) < n; {
 		end := strings.LastIndexByte(rest, '\n')
-		if line := plainLine(rest[end+1:]); line != "" {
+		if line := plainLine(rest[end+1:]); line != "" && !strings.HasPrefix(line, attemptLine) {
 			lines = append(lines, line)
 		}
 		rest = rest[:max(0, end)]

@@ -28,6 +28,8 @@ func TestLastLines(t *testing.T) {
 		{"cut in a word, which may be a secret", "abc defg hij\n", 3, 10, "…hij"},
 		{"one word", "abcdefghij\n", 3, 8, "…"},
 		{"cut in a character", "abcdefü ü\n", 3, 8, "…ü"},
+		{"a backspan in it", "boom\nbackspan: attempt 2 of 2 failed: exit code 3; giving up\n", 2, 100, "boom"},
+		{"a backspan that cannot begin", "backspan: unknown flag\n", 2, 100, "backspan: unknown flag"},
 		{"no line wanted", "a\n", 0, 100, ""},
 	} {
 		if got := lastLines(c.tail, c.n, c.size); got != c.want {

@@ -49,7 +49,8 @@ attempt fails; then it is one line on stderr, with the wait. stdout is the comma
 
 The command finds TRACEPARENT and TRACESTATE, BACKSPAN_SESSION, BACKSPAN_PHASE (empty outside a phase) and
 BACKSPAN_ATTEMPT (from 1) in its environment, so that a backspan or any instrumented program in it joins the
-trace; exec itself joins that of a TRACEPARENT that it finds.
+trace; exec itself joins that of a TRACEPARENT that it finds. A backspan in it writes to the same files, which
+BACKSPAN_EVENTS and BACKSPAN_TRACE_FILE name.
 
 Every attempt is a process group of its own. INT, TERM, HUP, QUIT, USR1 and USR2 are handed on to it; the first
 four also end the retrying, and how the command then ends is its own matter. When --attempt-timeout is over the

@@ -145,7 +145,7 @@ func (x *execution) fail(err error) error {
 // process is the command with its environment and streams. held keeps its stdout back; it is nil without
 // --hold-stdout.
 func (x *execution) process(ctx context.Context) (c child.Command, held *tempFile, err error) {
-	x.env = command.NewEnvironment(os.Environ())
+	x.env = command.NewEnvironment(append(os.Environ(), settings.Nested(x.tracing.telemetry)...))
 	x.env.SetAttempt(ctx, x.tracing.session, os.Getenv(command.PhaseVariable))
 	c = child.Command{
 		Args: x.args, Env: x.env.List(), Stdout: x.Out, Stderr: x.Err,

@@ -64,7 +64,8 @@ TRACEPARENT, TRACESTATE, BACKSPAN_SESSION, BACKSPAN_PHASE, BACKSPAN_ATTEMPT (of 
 BACKSPAN_RECOVERY (of the phase, 0 for its first try), BACKSPAN_IDEMPOTENCY_KEY (the same for all tries of a
 phase), the vars and env of the file, and BACKSPAN_OUTPUT_<PHASE>_<STEP> for each step before it that declares
 an output (capital letters, _ for all else). What it writes goes to stdout and stderr with the step's name in
-front of each line.
+front of each line. A backspan in it writes to the same events and trace file (BACKSPAN_EVENTS,
+BACKSPAN_TRACE_FILE), and with a trace file it stands in the same waterfall, below its step.
 
 The outputs of steps that succeeded reach if: failure, if: always and the phase's own fallback, also when their
 phase failed or was cancelled, and stand in the report. A command whose text, words, dir or variables name an
@@ -291,6 +292,7 @@ func (o *Options) start(
 		return err
 	}
 	runner.Stdout, runner.Stderr = childOut(w)
+	runner.Environ = append(runner.Environ, w.Environ()...)
 	runner.Mask = w.Mask
 	keeper := o.keepOutputs(s, w.Session(), runner, func(err error) { w.Live.Printf("backspan: %v", err) })
 	defer context.AfterFunc(cleanup, runner.Kill)()

@@ -30,6 +30,7 @@ type Watch struct {
 	std       cli.Streams
 	telemetry *telemetry.Telemetry
 	recorder  *session.Recorder
+	began     int64 // how long the trace file was at the start
 	Live      *live.Live
 	mask      func(string) string
 	flags     *settings.Flags
@@ -60,6 +61,7 @@ func Start(ctx context.Context, std cli.Streams, flags *settings.Flags) (*Watch,
 		w.Live.Stop()
 		return nil, err
 	}
+	w.began = w.size()
 	return w, nil
 }
 
@@ -108,7 +110,7 @@ func (w *Watch) whereToLook(out *bytes.Buffer, result string) {
 
 // recorded is the session of this process.
 func (w *Watch) recorded() *session.Session {
-	spans := w.recorder.Spans()
+	spans := w.withNested(w.recorder.Spans())
 	maskOpen(spans, w.mask)
 	s := session.New(spans)
 	s.ID = w.Session()

@@ -58,10 +58,12 @@ func countRows(items []*item) (n int) {
 	return n
 }
 
-// dropTries takes away the attempts of operations, of those that recovered or of all.
+// dropTries takes away the attempts of operations, of those that recovered or of all. It leaves attempts that have rows
+// below them, of which the operation's row does not tell.
 func dropTries(items []*item, all bool) {
+	deep := func(try *item) bool { return len(try.children) > 0 }
 	for _, it := range rows(items) {
-		if it.kind == semconv.KindOperation && (all || it.mark == term.OK) {
+		if it.kind == semconv.KindOperation && (all || it.mark == term.OK) && !slices.ContainsFunc(it.children, deep) {
 			it.children = nil
 		}
 	}
