@@ -20,6 +20,10 @@ func TestWhatIsLeftOfASecretThatWasCutIsMasked(t *testing.T) {
 		{`host=h password=`, `ab(cde)S3cret`, ` user=bob`},
 		{`postgres://u:`, `ab(cde)S3cret`, `@host/db failed`},
 		{`psql --password '`, `ab (cde) S3cret`, `' db`},
+		{`postgres://u:`, `ab(cde)[S3cret]fg`, `@host/db failed`},
+		{`dial u:`, `ab@cde/S3cret=fg`, `@tcp(h:3306)/db: refused`},
+		{`host=h password='`, `ab [cde] <S3cret`, `' user=bob`},
+		{`Authorization: Bearer `, `S3cretS3cretabcdefgh1`, ` to h`},
 		{`Authorization: Digest `, `username="u", response="c0ffee"`, "\nHost: h"},
 		{`Set-Cookie: `, `sid="ab cd"; tok=S3cret (x) y`, "\nHost: h"},
 		{"-----BEGIN PRIVATE KEY-----\n", strings.Repeat("MIIEowIBAAKCAQEAu1SU1L\n", 4), "-----END PRIVATE KEY-----"},
@@ -43,4 +47,4 @@ func TestWhatIsLeftOfASecretThatWasCutIsMasked(t *testing.T) {
 	}
 }
 
-func isDivider(r rune) bool { return strings.ContainsRune(" \n()[]\"'\\;,=", r) }
+func isDivider(r rune) bool { return strings.ContainsRune(" \n()[]<\"'\\;,=", r) }

@@ -32,7 +32,7 @@ func inFlag(text string, i int) place {
 	if quote := text[from-1]; quote == '"' || quote == '\'' {
 		return k.quoted(text, from, quote, 0)
 	}
-	k.kind = passKey // an equals sign might stand there
+	k.kind, k.spaced = passKey, true // an equals sign might stand there
 	return k.bare(text, from)
 }
 

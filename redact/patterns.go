@@ -34,7 +34,7 @@ var (
 
 	// A scheme with parameters, or with one credential.
 	authorization = newPattern(`(?i)^[:=]\s*["'\\\[]*(?:` +
-		`(?:digest|aws4-hmac-sha256|oauth|hawk|hmac\S*|mac|signature)\s+([^\r\n\]]+)|` +
+		`(?:digest|aws4-hmac-sha256|oauth|hawk|hmac[\w-]{0,32}|mac|signature)\s+([^\r\n\]]+)|` +
 		`[a-z0-9-]*(?:bearer|basic|token|negotiate|ntlm|key|dpop|login)(?:\s|\+|%20)+["'\\]*([^\s"',;\]}\\]+))`)
 
 	// A scheme that is not among them, with one credential that ends the line.
@@ -112,6 +112,10 @@ func cookiesLength(s string) int {
 		switch s[j] {
 		case '\'', '\r', '\n', ']', '\\':
 			return j
+		case ' ':
+			if strings.HasPrefix(s[j:], cutMark) {
+				return j
+			}
 		case '"':
 			n := strings.IndexAny(s[j+1:], "\"\r\n")
 			if before(s, j) != '=' {

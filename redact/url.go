@@ -43,6 +43,9 @@ func urlPassword(text string, i, colon int) place {
 	}
 	// The URL was cut off in its password.
 	password := upTo(run, "@:,;)]}…")
+	if isCut(text, from+len(run)) && hasLetter(password) { // brackets belong to it, rather than to what is around it
+		password = run
+	}
 	end := from + len(password)
 	least := minKeyed
 	if isCut(text, end) {
@@ -88,6 +91,9 @@ func inHook(text string, host int) place {
 	return place{from, from + len(upTo(text[from:], urlEnds))}
 }
 
+// networks are those of MySQL's driver.
+var networks = wordSet("tcp tcp4 tcp6 udp unix cloudsql")
+
 // inDataSource finds the password of user:password@tcp(host)/db, as MySQL's driver takes it. The @ is at i. The
 // password may hold anything but white space.
 func inDataSource(text string, i int) place {
@@ -95,7 +101,8 @@ func inDataSource(text string, i int) place {
 	for address < len(text) && address < i+maxFlag && (isWord(text[address]) || text[address] == '+') {
 		address++
 	}
-	if address == len(text) || text[address] != '(' && (text[address] != '/' || address > i+1) {
+	cut := isCut(text, address) && networks[text[i+1:address]]
+	if !cut && (address == len(text) || text[address] != '(' && (text[address] != '/' || address > i+1)) {
 		return place{}
 	}
 	from, colon := i, false // where it begins, and whether a colon is in it

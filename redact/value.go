@@ -54,10 +54,10 @@ func (k key) valueBehind(text string, end, i int) place {
 	if strings.ContainsAny(text[end:i], `"'`) { // a key in quotes is no word of prose
 		k.kind = namedKey
 	}
+	k.name, k.colon, k.spaced = text[:end], text[i] == ':', from > i+1 || strings.ContainsAny(text[end:i], " \t")
 	if begin, close, escapes := opening(text, from, k.password && text[i] == '='); close != 0 {
 		return k.quoted(text, begin, close, escapes)
 	}
-	k.name, k.colon, k.spaced = text[:end], text[i] == ':', from > i+1 || strings.ContainsAny(text[end:i], " \t")
 	return k.bare(text, from)
 }
 
@@ -93,7 +93,7 @@ func (k key) quoted(text string, from int, close byte, escapes int) place {
 		head = head[:cutLength(head)]
 		least = 1
 	}
-	if k.count(head) < least || isPlain(head) || isSentence(head) {
+	if k.count(head) < least || k.isPlain(head) || isSentence(head) {
 		return place{}
 	}
 	if n == maxJudged {
@@ -105,11 +105,16 @@ func (k key) quoted(text string, from int, close byte, escapes int) place {
 	return place{from, from + n}
 }
 
+// maxBehindCut is how far behind a mark of boundtext the closing quote is looked for.
+const maxBehindCut = 4096
+
 // quotedLength is the length of what stands in s before close, and whether that is there.
 func quotedLength(s string, close byte, escapes int) (n int, closed bool) {
-	run := 0 // backslashes
-	for j := 0; j < len(s); j++ {
+	run, end := 0, len(s) // backslashes; where to give up
+	for j := 0; j < end; j++ {
 		switch c := s[j]; {
+		case c == ' ' && end == len(s) && strings.HasPrefix(s[j:], cutMark):
+			end = min(end, j+maxBehindCut)
 		case c == '\n' || c == '\r':
 			return j, false
 		case c == '\\':
@@ -125,7 +130,7 @@ func quotedLength(s string, close byte, escapes int) (n int, closed bool) {
 		}
 		run = 0
 	}
-	return len(s), false
+	return end, false
 }
 
 // bare is the value without quotes that begins at from.
@@ -136,7 +141,7 @@ func (k key) bare(text string, from int) place {
 	if k.password && !k.spaced && isCut(text, from+n) {
 		least = 1
 	}
-	if k.count(head) < least || isPlain(head) || isPrefix(text, from+n) || k.isProse(head, endsLine(text, from+n)) {
+	if k.count(head) < least || k.isPlain(head) || isPrefix(text, from+n) || k.isProse(head, endsLine(text, from+n)) {
 		return place{}
 	}
 	if n == maxJudged {
@@ -222,7 +227,8 @@ func cutLength(s string) int {
 }
 
 // isPlain reports whether value is a word that error texts say of a key: "invalid", "expired.", "invalid_grant".
-func isPlain(value string) bool {
+// Where the key is assigned to, as in password=network, few words are.
+func (k key) isPlain(value string) bool {
 	word := value
 	for j := range len(value) {
 		if !isLetter(value[j]) {
@@ -230,7 +236,11 @@ func isPlain(value string) bool {
 			break
 		}
 	}
-	return len(word) <= 16 && plainWords[strings.ToLower(word)] && !hasDigit(value[len(word):])
+	if len(word) > 16 || hasDigit(value[len(word):]) {
+		return false
+	}
+	word = strings.ToLower(word)
+	return verdictWords[word] || plainWords[word] && (k.colon || k.spaced)
 }
 
 // isSentence reports whether value says something about a key, such as "must have 8 characters".
@@ -260,15 +270,17 @@ func wordSet(words string) map[string]bool {
 	return set
 }
 
-// plainWords have minKeyed letters at least: shorter values are left as they are.
-var plainWords = wordSet(`required invalid missing expired unknown incorrect rejected refused denied revoked expected
-	unexpected undefined unset malformed illegal mismatch mismatched unsupported unauthorized unauthenticated forbidden
-	unavailable unimplemented exhausted failed failure failing timeout canceled cancelled interrupted aborted closed
-	killed enabled disabled complete completed passed skipped optional default string number integer boolean object
-	identifier function keyword header connection permission context cannot should length status reading writing
-	parsing decoding encoding network server request response access instead expects requires argument arguments
-	parameter option please provided specified without together verification validation authentication authorization
-	absent present redacted hidden masked removed`)
+// verdictWords and plainWords have minKeyed letters at least: shorter values are left as they are.
+var verdictWords = wordSet(`required invalid missing expired unknown incorrect rejected refused denied revoked expected
+	unexpected undefined malformed mismatch mismatched unsupported unauthorized unauthenticated forbidden unavailable
+	absent present provided redacted hidden masked removed`)
+
+var plainWords = wordSet(`unset illegal unimplemented exhausted failed failure failing timeout canceled cancelled
+	interrupted aborted closed killed enabled disabled complete completed passed skipped optional default string number
+	integer boolean object identifier function keyword header connection permission context cannot should length status
+	reading writing parsing decoding encoding network bearer digest negotiate server request response access instead
+	expects requires argument arguments parameter option please specified without together verification validation
+	authentication authorization`)
 
 var sentenceWords = wordSet(`is are was be been must should shall has have had may can cannot can't does do did not too
 	required invalid missing incorrect wrong least most characters letters expired match matches needs`)
