@@ -2,13 +2,53 @@ package redact
 
 import "strings"
 
-// notable marks the bytes at which look may find a secret. Most texts have few of them.
-var notable = func() (table [256]bool) {
-	for _, c := range []byte(":=@_-.AJBb") {
-		table[c] = true
+// Kinds of bytes at which look may find a secret.
+const (
+	anyByte = 1 << iota
+	keyByte
+	slashByte
+	dividerByte
+	dashByte
+	wordByte
+	jwtByte
+)
+
+// notable says of which kinds a byte is.
+var notable = [256]uint8{
+	'@': anyByte, ':': keyByte, '=': keyByte, '/': slashByte, '_': dividerByte, '.': dividerByte,
+	'-': dividerByte | dashByte, 'A': wordByte, 'B': wordByte, 'b': wordByte, 'J': jwtByte,
+}
+
+// follows says bytes of which kinds are notable behind a byte. Most texts have few of them, and look is not called for
+// the others. The byte before a text is 0.
+var follows = func() (table [256]uint8) {
+	for i := range table {
+		c := byte(i)
+		table[c] = anyByte
+		if !isAlnum(c) {
+			table[c] |= dashByte | wordByte
+		}
+		if dividedShapes[c] != nil {
+			table[c] |= dividerByte
+		}
+		if secretWords[lower(c)] != nil || strings.IndexByte(headerEnds+" \t\"'\\:", lower(c)) >= 0 {
+			table[c] |= keyByte
+		}
 	}
+	table['/'] |= slashByte
+	table['y'] |= jwtByte
 	return table
 }()
+
+// nextNotable is where the next notable byte of text is, from i on, or the length of text.
+func nextNotable(text string, i int) int {
+	for ; i < len(text); i++ {
+		if kinds := notable[text[i]]; kinds != 0 && kinds&follows[before(text, i)] != 0 {
+			break
+		}
+	}
+	return i
+}
 
 // A place is a part of a text to be masked; empty: none. Behind a place whose end is set nothing has to be looked at
 // again.
@@ -20,12 +60,14 @@ func look(text string, i int) place {
 	switch text[i] {
 	case ':':
 		if strings.HasPrefix(text[i:], "://") {
-			return inURL(text, i)
-		}
-		if isDigit(before(text, i)) {
-			return inBotToken(text, i)
+			return place{}
 		}
 		return behindKey(text, i)
+	case '/':
+		if i > 1 && text[i-2] == ':' {
+			return inURL(text, i-2)
+		}
+		return place{}
 	case '=':
 		return behindKey(text, i)
 	case '@':
@@ -35,14 +77,16 @@ func look(text string, i int) place {
 	case '-':
 		return atDash(text, i)
 	case 'A':
+		if before(text, i) == ':' {
+			if p := inBotToken(text, i-1); p.to > 0 {
+				return p
+			}
+		}
 		if i+3 < len(text) && !isCapital(text[i+1]) { // most words with an A
 			return place{}
 		}
 		return inShape(text, i, capitalShapes)
 	case 'J':
-		if before(text, i) != 'y' {
-			return place{}
-		}
 		return inShape(text, i, jwtShapes)
 	}
 	return behindScheme(text, i) // B, b
@@ -50,13 +94,14 @@ func look(text string, i int) place {
 
 // atDash returns the secret that begins with a dash, or behind one.
 func atDash(text string, i int) place {
-	switch {
-	case isAlnum(before(text, i)) && !strings.HasPrefix(text[i:], "--"): // most dashes are within a word
-		return inShape(text, i, dividedShapes[before(text, i)])
-	case strings.HasPrefix(text[i:], "-----BEGIN"):
-		return inPEM(text, i)
-	case strings.HasPrefix(text[i:], "-----END"):
-		return beforePEMEnd(text, i)
+	switch last := before(text, i); {
+	case isAlnum(last): // most dashes are within a word
+		return inShape(text, i, dividedShapes[last])
+	case last != '-':
+	case strings.HasPrefix(text[i-1:], "-----BEGIN"):
+		return inPEM(text, i-1)
+	case strings.HasPrefix(text[i-1:], "-----END"):
+		return beforePEMEnd(text, i-1)
 	}
 	return inFlag(text, i)
 }

@@ -27,18 +27,19 @@ func Nothing(text string) string { return text }
 // Secrets that are cut off at the end of text are recognized too, and so is what misses a closing quote. Secrets may be
 // called from several goroutines at once.
 func Secrets(text string) string {
-	var out masked
-	for i := 0; ; {
-		for i < len(text) && !notable[text[i]] {
-			i++
-		}
-		if i == len(text) {
-			return out.text(text)
-		}
-		found := look(text, i)
-		out.mask(text, found.from, found.to)
-		i = max(i+1, found.to)
+	i := nextNotable(text, 0)
+	if i == len(text) {
+		return text
 	}
+	var out masked
+	for i < len(text) {
+		found := look(text, i)
+		if found.from < found.to {
+			out.mask(text, found.from, found.to)
+		}
+		i = nextNotable(text, max(i+1, found.to))
+	}
+	return out.text(text)
 }
 
 // Also returns a function that masks what [Secrets] masks, and what the patterns match. In a pattern with groups, only

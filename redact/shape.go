@@ -61,12 +61,14 @@ var dividedShapes = func() (table [256][]shape) {
 // inShape finds a token that has one of the shapes, with the last byte of its prefix at i, or with the first for a
 // prefix that begins with it.
 func inShape(text string, i int, shapes []shape) place {
-	for _, s := range shapes {
+	for k := range shapes {
+		s := &shapes[k]
 		from := i + 1 - len(s.prefix)
 		if s.prefix[0] == text[i] {
 			from = i
 		}
-		if from < 0 || !strings.HasPrefix(text[from:], s.prefix) || from > 0 && isAlnum(text[from-1]) {
+		if from < 0 || text[from] != s.prefix[0] || !strings.HasPrefix(text[from:], s.prefix) ||
+			from > 0 && isAlnum(text[from-1]) {
 			continue
 		}
 		begin := from + len(s.prefix)

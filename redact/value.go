@@ -6,6 +6,9 @@ import "strings"
 // the time for a whole text would not be linear in its length.
 const maxJudged = 256
 
+// headerEnds are the last letters of the names that behindKey knows besides secretWords.
+const headerEnds = "net"
+
 // behindKey finds the value of a key that names a secret. The colon or equals sign is at i.
 func behindKey(text string, i int) place {
 	end := i
