@@ -63,18 +63,16 @@ func TestAPagerIsSuspended(t *testing.T) {
 	p.press(t, "backspan exec --events off -- less long; echo over, $?\n")
 	p.await(t, "line 29")
 	p.pressUntil(t, "\x1a", "Stopped") // one that comes just before less begins to read a key waits for that key
-	p.press(t, "echo 'a pro''mpt'\n")
-	p.await(t, "a prompt")
+	p.pressUntil(t, "echo 'a pro''mpt'\n", "a prompt")
 	p.press(t, "fg\n")
-	p.pressUntil(t, "G", "line 500") // what is typed while jobs are switched is lost
+	p.pressUntil(t, "G", "line 500")
 	p.press(t, "q")
-	p.press(t, "echo 'the e''nd'\n")
-	p.await(t, "the end")
+	p.pressUntil(t, "echo 'the e''nd'\n", "the end")
 	p.press(t, "exit\n")
 	p.ends(t, 0, 0)
 }
 
-// pressUntil presses keys again and again until text is seen.
+// pressUntil presses keys again and again until text is seen. What is typed while jobs are switched is lost.
 func (p *typist) pressUntil(t *testing.T, keys, text string) {
 	t.Helper()
 	for tries := 0; !strings.Contains(p.screen(), text) && tries < 20; tries++ {
@@ -98,13 +96,12 @@ func TestAnInteractiveShellHasJobs(t *testing.T) {
 	p.await(t, "ready")
 	p.press(t, "\x1a")
 	p.await(t, "Stopped")
-	p.press(t, "bg; jobs -l\n")
-	p.await(t, "Running")
+	p.pressUntil(t, "bg; jobs -l\n", "Running")
 	p.press(t, "kill %1; sh -c 'echo pro''mpt; exec cat'\n")
 	p.await(t, "prompt")
-	p.press(t, "typed\n")
-	p.await(t, "typed\r\ntyped\r\n")
+	p.pressUntil(t, "typed\n", "typed\r\ntyped\r\n")
 	p.press(t, "\x03")
+	p.pressUntil(t, "echo 'the e''nd'\n", "the end")
 	p.press(t, "exit 7\n")
 	p.ends(t, 7, 0)
 	for _, bad := range []string{"no job control", "cannot set terminal"} {

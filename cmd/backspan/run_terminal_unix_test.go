@@ -108,9 +108,11 @@ func (p *typist) await(t *testing.T, text string) {
 	}
 }
 
-// end waits for the end and returns the exit code.
+// end waits for the end and returns the exit code. After a minute it hangs up, which ends what still runs.
 func (p *typist) end(t *testing.T) int {
 	t.Helper()
+	late := time.AfterFunc(time.Minute, func() { _ = p.keys.Close() })
+	defer late.Stop()
 	err := p.Wait()
 	for range p.more { // until it is closed: all has been read then
 	}
