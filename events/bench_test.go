@@ -121,7 +121,7 @@ func BenchmarkEncodeAndWrite(b *testing.B) {
 // BenchmarkWrite has goroutines write to one log as fast as they can. What counts is how many records a second are in the
 // file, and which share of them did not fit into the queue.
 func BenchmarkWrite(b *testing.B) {
-	for _, goroutines := range []int{1, 2, 8, 64} {
+	for _, goroutines := range []int{1, 2, 8, 64, 5_000} {
 		b.Run(fmt.Sprint("goroutines=", goroutines), func(b *testing.B) {
 			w := open(b, logPath(b), Options{})
 			b.ReportAllocs()

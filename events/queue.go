@@ -15,14 +15,15 @@ const (
 )
 
 // A disk is stalled when one write takes longer than stallAfter. Callers wait for room in a full queue no longer than
-// that without progress: it is a twentieth of the wait before the first retry of the zero retry.Policy, and a disk that
-// only has much to do answers sooner.
+// that without progress. It is a tenth of the wait before the first retry of the zero retry.Policy, and a disk or a
+// machine that only has much to do answers sooner. (With 50ms, and ten busy processes on two processors, lines were
+// lost.)
 //
 // It is looked at stallLooks times in between. A process that gets no processor for a while looks once in that time,
 // and takes nothing for a stalled disk.
 const (
-	stallAfter = 50 * time.Millisecond
-	stallLooks = 5
+	stallAfter = 100 * time.Millisecond
+	stallLooks = 10
 )
 
 // A batch is a number of lines that are written with one write.

@@ -50,7 +50,7 @@ const (
 	KeyAttemptNumber    = "attempt_number"
 	KeyReason           = "reason"  // "Error in <operation or phase>: <error>"; of runs, phases, events_dropped: why
 	KeyResult           = "result"  // retrying, failed or success; of operations stopped in a wait, runs, phases: how they ended
-	KeyOutcome          = "outcome" // the last attempt, autocorrect_stopped, phase_end of what was given up: exhausted, permanent, recovered, …
+	KeyOutcome          = "outcome" // the last attempt, autocorrect_stopped, a failed phase_end: exhausted, permanent, …
 	KeyOperation        = "operation"
 	KeyPipeline         = "pipeline"         // run and phase records
 	KeyDryRun           = "dry_run"          // run and phase records: true in a dry run, else absent

@@ -122,9 +122,9 @@ func (w *Writer) Dropped() uint64 {
 //
 // When no other goroutine is writing, the line is with the kernel before Write returns: it survives the death of the
 // process. Otherwise Write leaves the line in a queue of 1 MiB and returns; whoever is writing writes it next, in
-// order. When the queue is full, Write waits for room while the disk makes progress. A disk that takes longer than 50 ms
-// for a write is stalled: what does not fit into the queue then is dropped. So a disk that does not answer holds up one
-// caller, and each other one for 50 ms at most, when it turns out to be stalled.
+// order. When the queue is full, Write waits for room while the disk makes progress. A disk that takes longer than
+// 100 ms for a write is stalled: what does not fit into the queue then is dropped. So a disk that does not answer holds
+// up one caller, and each other one for 100 ms at most, when it turns out to be stalled.
 func (w *Writer) Write(r *Record) {
 	if w == nil || r == nil {
 		return
