@@ -26,6 +26,9 @@ type key struct {
 	spaced bool   // there is white space between it and its value
 }
 
+// keyPairs stand at the end of secretWords and of what else behindKey compares.
+var keyPairs pairs
+
 // secretWords are the words at the end of a key, by their last letter in lower case.
 var secretWords = func() (table [256][]secretWord) {
 	for _, w := range []secretWord{
@@ -49,6 +52,10 @@ var secretWords = func() (table [256][]secretWord) {
 	} {
 		last := w.text[len(w.text)-1]
 		table[last] = append(table[last], w)
+		keyPairs.add(w.text, len(w.text))
+	}
+	for _, other := range []string{"authorization", "cookie", "invalid port"} {
+		keyPairs.add(other, len(other))
 	}
 	return table
 }()

@@ -73,7 +73,7 @@ func look(text string, i int) place {
 	case '@':
 		return inDataSource(text, i)
 	case '_', '.':
-		return inShape(text, i, dividedShapes[before(text, i)])
+		return inDivided(text, i)
 	case '-':
 		return atDash(text, i)
 	case 'A':
@@ -96,7 +96,7 @@ func look(text string, i int) place {
 func atDash(text string, i int) place {
 	switch last := before(text, i); {
 	case isAlnum(last): // most dashes are within a word
-		return inShape(text, i, dividedShapes[last])
+		return inDivided(text, i)
 	case last != '-':
 	case strings.HasPrefix(text[i-1:], "-----BEGIN"):
 		return inPEM(text, i-1)

@@ -27,6 +27,9 @@ var (
 	jwtShapes = []shape{{"eyJ", isJWT, 8, false}}
 )
 
+// dividedPairs stand before the dash, the underscore or the dot of dividedShapes.
+var dividedPairs pairs
+
 // dividedShapes are those whose prefix ends with a dash, an underscore or a dot, by the byte before it.
 var dividedShapes = func() (table [256][]shape) {
 	for _, kind := range []struct {
@@ -52,11 +55,20 @@ var dividedShapes = func() (table [256][]shape) {
 		for prefix := range strings.FieldsSeq(kind.prefixes) {
 			kind.prefix = prefix
 			last := prefix[len(prefix)-2]
+			dividedPairs.add(prefix, len(prefix)-1)
 			table[last] = append(table[last], kind.shape)
 		}
 	}
 	return table
 }()
+
+// inDivided finds a token whose prefix ends with the divider at i.
+func inDivided(text string, i int) place {
+	if !dividedPairs.before(text, i) {
+		return place{}
+	}
+	return inShape(text, i, dividedShapes[text[i-1]])
+}
 
 // inShape finds a token that has one of the shapes, with the last byte of its prefix at i, or with the first for a
 // prefix that begins with it.

@@ -19,7 +19,7 @@ func behindKey(text string, i int) place {
 		end--
 	}
 	name := text[:end]
-	if end == 0 {
+	if !keyPairs.before(text, end) {
 		return place{}
 	}
 	switch name[end-1] | 0x20 {
