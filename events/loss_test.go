@@ -41,7 +41,9 @@ func TestLossesAreToldOnceAMinute(t *testing.T) {
 		if err := l.unreportedError(); toldLost([]error{err}) != 3*1_003 {
 			t.Errorf("the error of Close is %v", err)
 		}
-		l.take() // a record of type events_dropped
+		if n, why := l.take(); n != 3*1_003 || !errors.Is(why, syscall.ENOSPC) { // a record of type events_dropped
+			t.Errorf("the log has a record of %d, %v", n, why)
+		}
 		l.sayRest()
 		if len(told) != 3 || toldLost(told) != l.dropped.Load() || !errors.Is(told[2], syscall.EIO) {
 			t.Errorf("told %v, want all %d", told, l.dropped.Load())
