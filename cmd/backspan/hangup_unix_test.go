@@ -6,8 +6,10 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -40,6 +42,10 @@ func TestCleanupWhenTheTerminalCloses(t *testing.T) {
 // hangUp types a line into a shell on a terminal and closes the terminal while the command runs.
 func hangUp(t *testing.T, line string) {
 	t.Helper()
+	// A handler, unlike an ignored signal (nohup), is not inherited.
+	hups := make(chan os.Signal, 1)
+	signal.Notify(hups, syscall.SIGHUP)
+	defer signal.Stop(hups)
 	dir := t.TempDir()
 	pipeline := filepath.Join(dir, "pipeline.yaml")
 	if err := os.WriteFile(pipeline, []byte(cleansUp), 0o600); err != nil {
