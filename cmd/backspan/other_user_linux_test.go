@@ -38,7 +38,7 @@ EOF`
 		{"a step", "backspan run --no-recovery --trace-file off", `s \| backspan: s cannot be told to end`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			dir, err := os.MkdirTemp("/var/tmp", "backspan-users-") // /tmp may be mounted nosuid
+			dir, err := os.MkdirTemp("/var/tmp", "backspan-users-") //nolint:usetesting // /tmp may be mounted nosuid
 			if err != nil {
 				t.Fatal(err)
 			}
