@@ -143,8 +143,8 @@ func loopWithFullSpans(ctx context.Context, f *flaky) func() error {
 			}
 			outcome = "recovered"
 			span.AddEvent("retry.scheduled", trace.WithAttributes(
-				attribute.Int("retry.attempt", number+1),
-				attribute.Float64("retry.delay_seconds", noDelay.Seconds()),
+				attribute.Int("retry.attempt", number),
+				attribute.Float64("retry.next_delay_seconds", noDelay.Seconds()),
 				attribute.String("retry.reason", err.Error()),
 			))
 			waited += noDelay

@@ -35,8 +35,8 @@ var (
 	}
 	succeededAttributes = failedAttributes[:5]
 	scheduled           = []trace.EventOption{trace.WithAttributes(
-		attribute.Int("retry.attempt", 2),
-		attribute.Float64("retry.delay_seconds", 0),
+		attribute.Int("retry.attempt", 1),
+		attribute.Float64("retry.next_delay_seconds", 0),
 		attribute.String("retry.reason", errRefused.Error()),
 	)}
 )

@@ -19,7 +19,7 @@ func init() {
 		p := policy.(Policy)
 		return p.check(name)
 	}
-	decide.Describe = func(err error, limit int) string { return err.(*Error).bounded(limit) }
+	decide.Describe = func(stopped any, limit int) string { return stopped.(*Error).bounded(limit) }
 }
 
 // decide is the one place where it is decided whether an attempt is followed by another. It is pure, so every engine

@@ -41,7 +41,7 @@ var Check func(policy any, name string) *fielderror.Error
 
 // Describe is the message of a *retry.Error without the operation's name, as spans have it: in at most limit bytes, which
 // must be 384 or more. Package retry sets it, as it sets For.
-var Describe func(err error, limit int) string
+var Describe func(stopped any, limit int) string
 
 // RetriesLeft returns how many retries follow an attempt, counted from 1; -1 means without limit. maxRetries is that
 // of a retry.Policy whose defaults are filled in: retry.Never is below every number of an attempt, retry.Unlimited is

@@ -23,15 +23,19 @@ var _ sdktrace.SpanProcessor = (*parents)(nil)
 func (p *parents) OnStart(parent context.Context, span sdktrace.ReadWriteSpan) {
 	for around := range scope.Spans(parent) {
 		if around.TracerProvider() == p.provider {
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			if p.of == nil {
-				p.of = map[trace.SpanID]trace.SpanID{}
-			}
-			p.of[span.SpanContext().SpanID()] = around.SpanContext().SpanID()
+			p.note(span.SpanContext().SpanID(), around.SpanContext().SpanID())
 			return
 		}
 	}
+}
+
+func (p *parents) note(span, parent trace.SpanID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.of == nil {
+		p.of = map[trace.SpanID]trace.SpanID{}
+	}
+	p.of[span] = parent
 }
 
 // parent is the nearest recorded span around span; zero when there is none.
