@@ -29,7 +29,7 @@ type Command struct {
 	Stdin *os.File
 
 	// Stdout and Stderr get what the command writes. Nil means the null device. An *os.File becomes the command's own
-	// file, except as Stderr with a Tail. Any other Writer is written to by a goroutine, and no longer when Run has
+	// file, except where its end is kept. Any other Writer is written to by a goroutine, and no longer when Run has
 	// returned. Stdout and Stderr have a goroutine each: a Writer that is both must be safe for that. When a Write to
 	// Stdout fails, or one to Stderr with EPIPE, the command gets a broken pipe. When a Write to Stderr fails
 	// otherwise, as on a full disk, that text is lost and the command goes on.
@@ -41,6 +41,9 @@ type Command struct {
 	// that stderr is, wait for ever, and bash has no job control. With a pipe or without a Tail they work.
 	Tail     int
 	TailPipe bool
+
+	// StdoutTail is how many bytes of the end of stdout to keep for Result.StdoutTail, in the same way.
+	StdoutTail int
 
 	// Grace is the time between SIGTERM and SIGKILL for the group when the context has ended. 0 sends SIGKILL at once.
 	Grace time.Duration
@@ -95,6 +98,8 @@ func (c *Command) check() error {
 		return bad(fmt.Errorf("Command.OutputDelay is %v, want 0 or more", c.OutputDelay))
 	case c.Tail < 0:
 		return bad(fmt.Errorf("Command.Tail is %d, want 0 or more", c.Tail))
+	case c.StdoutTail < 0:
+		return bad(fmt.Errorf("Command.StdoutTail is %d, want 0 or more", c.StdoutTail))
 	}
 	if c.Dir != "" {
 		// The kernel's error would be the same as for a program that does not exist.

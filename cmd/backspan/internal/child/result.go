@@ -32,6 +32,7 @@ type Result struct {
 	// OutOfReach says that a process of the command should have ended and this process was not allowed to signal it.
 	OutOfReach bool
 	Tail       string // the end of what was written to stderr, as it was written
+	StdoutTail string // the same of stdout
 	Elapsed    time.Duration
 	Err        error // a *StartError when there was no process at all; else nil
 }

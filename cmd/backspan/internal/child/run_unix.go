@@ -62,7 +62,8 @@ func (c *Command) run(ctx context.Context) Result {
 	r.end(err)
 	// A command that was killed could not restore the terminal's modes.
 	r.job.end(r.result.Signal != 0 || r.result.Stopped)
-	r.result.Tail = r.streams.finish(c.OutputDelay)
+	r.streams.finish(c.OutputDelay)
+	r.result.StdoutTail, r.result.Tail = r.streams.tails[1].String(), r.streams.tails[2].String()
 	return r.result
 }
 

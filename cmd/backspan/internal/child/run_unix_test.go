@@ -75,6 +75,7 @@ func TestUnusableCommands(t *testing.T) {
 	}{
 		{Command{Args: []string{"true"}, Grace: -1}, "cannot run true: Command.Grace is -1ns, want 0 or more"},
 		{Command{Args: []string{"true"}, Tail: -1}, "cannot run true: Command.Tail is -1, want 0 or more"},
+		{Command{Args: []string{"true"}, StdoutTail: -1}, "cannot run true: Command.StdoutTail is -1, want 0 or more"},
 		{Command{Args: []string{"true"}, OutputDelay: -1}, "cannot run true: Command.OutputDelay is -1ns, want 0 or more"},
 		{Command{Args: []string{"true"}, Dir: "/no/such"}, "cannot run true: stat /no/such: no such file or directory"},
 		{Command{Args: []string{"true"}, Dir: "/dev/null"}, "cannot run true: /dev/null is no directory"},
@@ -137,6 +138,27 @@ func TestEnvironmentDirectoryAndStreams(t *testing.T) {
 	}
 	if want := "one\ntwo\n"; stderr.String() != want || r.Tail != want {
 		t.Errorf("stderr is %q, the tail %q, want both %q", stderr.String(), r.Tail, want)
+	}
+}
+
+// The end of stdout can be kept, too: beside a writer, beside a file, and without either.
+func TestTheEndOfStdoutIsKept(t *testing.T) {
+	file, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeFile(t, file)
+	var buffer bytes.Buffer
+	for _, out := range []io.Writer{nil, &buffer, file} {
+		c := sh(`seq 1000; echo said >&2`)
+		c.Stdout, c.StdoutTail = out, 9
+		if r := c.Run(t.Context()); r.StdoutTail != "999\n1000\n" || !r.OK() {
+			t.Errorf("%T: the tail is %q (%v), want the last two numbers", out, r.StdoutTail, r)
+		}
+	}
+	written, err := os.ReadFile(file.Name())
+	if err != nil || len(written) != 3893 || buffer.String() != string(written) {
+		t.Errorf("%d bytes in the file (%v), %d in the buffer, want all 3893 in both", len(written), err, buffer.Len())
 	}
 }
 

@@ -20,7 +20,7 @@ type streams struct {
 	child  [3]*os.File
 	opened []*os.File // those of child that are ours to close
 	pumps  []*pump
-	tail   *tail // nil: nothing is kept
+	tails  [3]*tail // nil: nothing is kept
 	// noTerminal says that no pseudo-terminal stands in for a terminal.
 	noTerminal bool
 }
@@ -36,14 +36,12 @@ func (c *Command) open() (e streams, err error) {
 			return e, err
 		}
 	}
-	if err = e.output(1, c.Stdout, nil); err != nil {
+	e.noTerminal = c.TailPipe
+	e.tails[1], e.tails[2] = newTail(c.StdoutTail), newTail(c.Tail)
+	if err = e.output(1, c.Stdout); err != nil {
 		return e, err
 	}
-	if c.Tail > 0 {
-		e.tail = &tail{max: c.Tail}
-	}
-	e.noTerminal = c.TailPipe
-	return e, e.output(2, c.Stderr, e.tail)
+	return e, e.output(2, c.Stderr)
 }
 
 func (e *streams) files() []*os.File { return e.child[:] }
@@ -55,9 +53,10 @@ func (e *streams) null(i, mode int) (err error) {
 	return err
 }
 
-// output prepares stream i, which goes to w and, if keep is not nil, also to keep.
-func (e *streams) output(i int, w io.Writer, keep *tail) error {
+// output prepares stream i, which goes to w and, if there is one, also to its tail.
+func (e *streams) output(i int, w io.Writer) error {
 	file, isFile := w.(*os.File)
+	keep := e.tails[i]
 	switch {
 	case keep == nil && w == nil:
 		return e.null(i, os.O_WRONLY)
@@ -118,16 +117,12 @@ func (e *streams) abort() {
 	}
 }
 
-// finish returns the end of stderr when all has been read, after at most delay.
-func (e *streams) finish(delay time.Duration) string {
+// finish returns when all has been read, after at most delay.
+func (e *streams) finish(delay time.Duration) {
 	until := time.Now().Add(delay)
 	for _, p := range e.pumps {
 		p.finish(until)
 	}
-	if e.tail == nil {
-		return ""
-	}
-	return e.tail.String()
 }
 
 // A pump reads what the command writes to one stream.

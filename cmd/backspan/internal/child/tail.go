@@ -6,6 +6,14 @@ type tail struct {
 	max int
 }
 
+// newTail is a tail of max bytes; nil when that is 0.
+func newTail(max int) *tail {
+	if max == 0 {
+		return nil
+	}
+	return &tail{max: max}
+}
+
 // Write keeps the end of p. The buffer grows to twice max, so that old bytes are moved seldom. It never fails.
 func (t *tail) Write(p []byte) (int, error) {
 	if len(p) >= t.max {
@@ -20,4 +28,10 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (t *tail) String() string { return string(t.buf[max(0, len(t.buf)-t.max):]) }
+// String is what was kept; empty for nil.
+func (t *tail) String() string {
+	if t == nil {
+		return ""
+	}
+	return string(t.buf[max(0, len(t.buf)-t.max):])
+}

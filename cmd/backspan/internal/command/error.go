@@ -12,9 +12,11 @@ import (
 	"github.com/backspan/backspan/internal/boundtext"
 )
 
-// The end of stderr: how many bytes of it are kept, and how many lines and bytes of those are in an Error's text.
+// KeptOutput is how many bytes of the ends of stderr and stdout are kept, at most: output rules look at these.
+const KeptOutput = 64 << 10
+
+// How many lines and bytes of those are in an Error's text.
 const (
-	keptStderr = 4 << 10
 	errorLines = 5
 	errorBytes = 1000
 )
@@ -26,16 +28,19 @@ type Error struct {
 	Cause   error         // the error of the context that ended the command; nil when the command ended by itself
 }
 
-// Error reads like "exit code 22: curl: (22) The requested URL returned error: 503".
+// Error reads like "exit code 22: curl: (22) The requested URL returned error: 503". A command that wrote nothing to
+// stderr may have said on stdout why it failed, as pytest and tsc do.
 func (e *Error) Error() string {
-	// What fills the tail may begin within a password or token.
-	if said := lastLines(boundtext.End(e.Result.Tail, keptStderr-1), errorLines, errorBytes); said != "" {
-		return e.Ending() + ": " + said
+	for _, tail := range []string{e.Result.Tail, e.Result.StdoutTail} {
+		// What fills the tail may begin within a password or token.
+		if said := lastLines(boundtext.End(tail, KeptOutput-1), errorLines, errorBytes); said != "" {
+			return e.Ending() + ": " + said
+		}
 	}
 	return e.Ending()
 }
 
-// Ending is the text of e without the end of stderr, such as "exit code 22" or "timed out after 30s".
+// Ending is the text of e without the end of its output, such as "exit code 22" or "timed out after 30s".
 func (e *Error) Ending() string {
 	if !e.timedOut() {
 		return e.Result.String()

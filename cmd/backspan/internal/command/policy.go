@@ -20,6 +20,10 @@ type Policy struct {
 	MaxElapsed     *time.Duration
 	RetryOn        *Ends // the only ends that are retried; nil or empty: all
 	StopOn         *Ends // ends that are not retried; they win over RetryOn
+
+	// The same by what the command wrote at last. An attempt is retried when RetryOn or RetryOnOutput says so, and not
+	// when StopOn or StopOnOutput does.
+	RetryOnOutput, StopOnOutput *Patterns
 }
 
 // Or returns p with what it does not say taken from outer.
@@ -34,6 +38,8 @@ func (p Policy) Or(outer Policy) Policy {
 		MaxElapsed:     cmp.Or(p.MaxElapsed, outer.MaxElapsed),
 		RetryOn:        cmp.Or(p.RetryOn, outer.RetryOn),
 		StopOn:         cmp.Or(p.StopOn, outer.StopOn),
+		RetryOnOutput:  cmp.Or(p.RetryOnOutput, outer.RetryOnOutput),
+		StopOnOutput:   cmp.Or(p.StopOnOutput, outer.StopOnOutput),
 	}
 }
 
@@ -63,17 +69,20 @@ func (p Policy) Resolve(baseDelay time.Duration) retry.Policy {
 	return out.WithDefaults()
 }
 
+// ReadsOutput reports whether what the command writes decides if it is retried.
+func (p Policy) ReadsOutput() bool { return !p.RetryOnOutput.Empty() || !p.StopOnOutput.Empty() }
+
 // Retryable reports whether p allows another attempt after err. A command that cannot be started is tried again only
 // when RetryOn names its exit code, or when the machine lacked something that may be there in a moment.
 func (p Policy) Retryable(err error) bool {
 	failure, ok := errors.AsType[*Error](err)
 	switch {
 	case !ok:
-		return p.RetryOn.Empty() // such as an output that cannot be used
-	case p.StopOn.Has(failure.Result):
+		return p.RetryOn.Empty() && p.RetryOnOutput.Empty() // such as an output that cannot be used
+	case p.StopOn.Has(failure.Result), p.StopOnOutput.Match(failure.Result):
 		return false
-	case !p.RetryOn.Empty():
-		return p.RetryOn.Has(failure.Result)
+	case !p.RetryOn.Empty(), !p.RetryOnOutput.Empty():
+		return p.RetryOn.Has(failure.Result) || p.RetryOnOutput.Match(failure.Result)
 	default:
 		return failure.Result.Err == nil || failure.Result.Transient()
 	}

@@ -11,6 +11,10 @@ import (
 
 func TestWhatIsRetried(t *testing.T) {
 	only, never := ends(t, "127,timeout"), ends(t, "signal")
+	refused := &Patterns{}
+	if err := refused.Set("^refused$"); err != nil {
+		t.Fatal(err)
+	}
 	failed := func(r child.Result) error { return &Error{Result: r} }
 	for _, c := range []struct {
 		name   string
@@ -25,6 +29,14 @@ func TestWhatIsRetried(t *testing.T) {
 		{"unless its code is named", Policy{RetryOn: only}, failed(child.Result{Err: &child.StartError{Code: 127}}), true},
 		{"a code that is not named", Policy{RetryOn: only}, failed(child.Result{ExitCode: 1}), false},
 		{"a code that is not to stop", Policy{StopOn: never}, failed(child.Result{ExitCode: 1}), true},
+		{"output that is named", Policy{RetryOnOutput: refused}, failed(child.Result{ExitCode: 1, Tail: "a\nrefused\n"}), true},
+		{"also on stdout", Policy{RetryOnOutput: refused}, failed(child.Result{ExitCode: 1, StdoutTail: "refused"}), true},
+		{"or a code beside it", Policy{RetryOn: only, RetryOnOutput: refused}, failed(child.Result{ExitCode: 127}), true},
+		{"neither", Policy{RetryOn: only, RetryOnOutput: refused}, failed(child.Result{ExitCode: 1, Tail: "refused it"}), false},
+		{"a command that is not there has no output", Policy{RetryOnOutput: refused}, failed(child.Result{Err: &child.StartError{Code: 127}}), false},
+		{"output that stops wins", Policy{RetryOn: only, StopOnOutput: refused}, failed(child.Result{ExitCode: 127, Tail: "\x1b[1mrefused\x1b[0m"}), false},
+		{"output that does not", Policy{StopOnOutput: refused}, failed(child.Result{ExitCode: 1}), true},
+		{"a bad output, when messages are named", Policy{RetryOnOutput: refused}, errors.New("no JSON"), false},
 		{"stop_on wins", Policy{RetryOn: never, StopOn: never}, failed(child.Result{Signal: 9}), false},
 		{"a bad output", Policy{}, errors.New("no JSON"), true},
 		{"a bad output, when others are named", Policy{RetryOn: only}, errors.New("no JSON"), false},

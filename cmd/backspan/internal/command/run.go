@@ -13,9 +13,8 @@ import (
 	"github.com/backspan/backspan/internal/semconv"
 )
 
-// Run makes one attempt: it runs c until ctx ends and records on ctx's span what the process was. The error has the end
-// of stderr as far as c keeps it: see HoldStderr. The error is nil or
-// an *Error. timeout is the attempt's own time limit, or 0. Run does not enforce it, ctx does; the error names it.
+// Run makes one attempt: it runs c until ctx ends and records on ctx's span what the process was. The error is nil or
+// an *Error, with the ends of stderr and stdout as far as c keeps them: see HoldStderr and HoldStdout. timeout is the attempt's own time limit, or 0. Run does not enforce it, ctx does; the error names it.
 func Run(ctx context.Context, c child.Command, timeout time.Duration) error {
 	// A limit further out, such as a phase's, may end an attempt before its own time is over. The attempt's own limit
 	// has begun a moment ago, hence the margin.

@@ -20,11 +20,14 @@ import (
 func HoldStderr(c *child.Command, needed bool) {
 	stdout, _ := c.Stdout.(*os.File)
 	stderr, _ := c.Stderr.(*os.File)
-	c.Tail, c.TailPipe = keptStderr, needed
+	c.Tail, c.TailPipe = KeptOutput, needed
 	if !needed && term.IsTerminal(stdout) && term.IsTerminal(stderr) {
 		c.Tail = 0
 	}
 }
+
+// HoldStdout has the end of stdout kept, too.
+func HoldStdout(c *child.Command) { c.StdoutTail = KeptOutput }
 
 // attemptLine begins what a backspan in the command says of its attempts. Why they failed stands before it.
 const attemptLine = "backspan: attempt "
@@ -36,7 +39,7 @@ func lastLines(tail string, n, size int) string {
 	var lines []string
 	for rest := tail; rest != "" && len(lines) < n; {
 		end := strings.LastIndexByte(rest, '\n')
-		if line := plainLine(rest[end+1:]); line != "" && !strings.HasPrefix(line, attemptLine) {
+		if line := strings.TrimSpace(plainLine(rest[end+1:])); line != "" && !strings.HasPrefix(line, attemptLine) {
 			lines = append(lines, line)
 		}
 		rest = rest[:max(0, end)]
@@ -70,5 +73,5 @@ func plainLine(line string) string {
 			out = append(out, r)
 		}
 	}
-	return strings.TrimSpace(string(out))
+	return string(out)
 }

@@ -67,9 +67,16 @@ through backspan: through a terminal of its own when stderr is one and --capture
 through a pipe. What a command leaves running in the background then loses it when the attempt ends, and what a
 full disk does not take of it is lost. A stream that is closed is the null device for the command.
 
-Without --retry-on every failure is retried, but not a command that cannot be started (126, 127). --stop-on wins over
---retry-on. Nothing is retried when nobody reads stdout any more. In numbers, 0 means zero: --max-retries 0 runs the
-command once, --base-delay 0 does not wait; for timeouts and --max-elapsed it means none.
+Without --retry-on and --retry-on-output every failure is retried, but not a command that cannot be started (126,
+127). With them, those that either names are; --stop-on and --stop-on-output win over both. Nothing is retried when
+nobody reads stdout any more. In numbers, 0 means zero: --max-retries 0 runs the command once, --base-delay 0 does
+not wait; for timeouts and --max-elapsed it means none.
+
+--retry-on-output and --stop-on-output look for a regular expression (as Go has them: RE2) in the last 64 KiB of
+stderr and of stdout, without colours; ^ and $ are the ends of a line. With either, both streams go through pipes, as
+stderr does with --capture-stderr. Where backspan has the last lines of stdout, for these rules or for --hold-stdout,
+they are the reason of a failure of which stderr says nothing. What --hold-stdout keeps of the last attempt is
+printed to stderr when that failed.
 
 --on-failure runs when the command was given up, not when a signal ended it, with BACKSPAN_EXIT_CODE,
 BACKSPAN_ERROR, BACKSPAN_OPERATION and BACKSPAN_ATTEMPTS in its environment. sh -e runs it (cmd /C on Windows): it ends
@@ -85,6 +92,7 @@ signal, too). Trouble with telemetry never changes it: it is told in a line, and
 		Example: `  backspan exec -- curl -fsS https://example.com/data.json
   backspan exec --max-retries 5 --jitter full -- rsync -a src/ host:dst/
   backspan exec --attempt-timeout 30s --retry-on timeout,75 -- ./job.sh
+  backspan exec --stop-on-output 'unauthorized|not found' -- ./deploy.sh
   backspan exec --max-retries unlimited --max-elapsed 5m -- pg_isready -h db
   backspan exec --hold-stdout --replay-stdin -- ./convert < in > out
   backspan exec --on-failure 'mail -s "$BACKSPAN_ERROR" ops' -- ./backup.sh`,
@@ -107,10 +115,16 @@ signal, too). Trouble with telemetry never changes it: it is told in a line, and
 		MaxElapsed:     f.Duration("max-elapsed", 0, "begin no wait that would end later than this; 0 for no limit"),
 		RetryOn:        &command.Ends{},
 		StopOn:         &command.Ends{},
+		RetryOnOutput:  &command.Patterns{},
+		StopOnOutput:   &command.Patterns{},
 	}
 	f.Var(o.policy.RetryOn, "retry-on",
 		"retry only after these `ends`: exit codes, ranges such as 75-78, timeout, signal; commas between")
 	f.Var(o.policy.StopOn, "stop-on", "do not retry after these `ends`")
+	f.Var(o.policy.RetryOnOutput, "retry-on-output",
+		"retry only when the last lines of stderr or stdout match this `regex`; may be repeated")
+	f.Var(o.policy.StopOnOutput, "stop-on-output",
+		"do not retry when the last lines of stderr or stdout match this `regex`; may be repeated")
 	cli.ChoiceVar(c, f, &o.jitter, "jitter", []string{
 		retry.NoJitter.String(), retry.FullJitter.String(), retry.EqualJitter.String(), retry.DecorrelatedJitter.String(),
 	}, "how waits are spread, so that those who failed together do not come back together")
@@ -118,7 +132,8 @@ signal, too). Trouble with telemetry never changes it: it is told in a line, and
 		"how long after TERM, at a timeout, to send KILL; 0 sends KILL at once")
 	f.StringVar(&o.onFailure, "on-failure", "", "shell `command` to run when the command was given up")
 	f.BoolVar(&o.holdStdout, "hold-stdout", false,
-		"keep each attempt's stdout back, and print only that of the one that succeeds")
+		"keep each attempt's stdout back, and print only that of the one that succeeds;\n"+
+			"when the last one fails, its stdout goes to stderr")
 	f.BoolVar(&o.captureStderr, "capture-stderr", false,
 		"keep the last lines of stderr also on a terminal, through a pipe: pagers work, colours go")
 	f.BoolVar(&o.replayStdin, "replay-stdin", false, "read stdin to its end first, and give all of it to every attempt")
@@ -158,7 +173,10 @@ func (o *Options) run(ctx context.Context, args []string) error {
 	defer signals.stop()
 
 	x := &execution{Options: o, args: args, tracing: tracing, signals: signals}
-	defer func() { x.stdin.close() }()
+	defer func() {
+		x.stdin.close()
+		x.held.close()
+	}()
 	end, err := x.run()
 	if err == nil && x.gaveUp {
 		x.tellFailure(end)

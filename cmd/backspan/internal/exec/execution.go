@@ -30,6 +30,8 @@ type execution struct {
 	signals *signalWatch
 
 	stdin    *tempFile           // what every attempt reads from its beginning; nil: this process's stdin
+	held     *tempFile           // the stdout of the last attempt; nil without --hold-stdout
+	passed   *passage            // the way of the command's stdout while it is read; nil when it has its own
 	made     int                 // attempts
 	env      command.Environment // of the last attempt
 	last     command.Error       // of the last attempt that failed
@@ -59,6 +61,9 @@ func (x *execution) run() (ending, error) {
 	policy.AfterAttempt = x.tellRetry
 	ctx = scope.With(settings.ParentTrace(ctx), scope.Frame{Phase: os.Getenv(command.PhaseVariable)})
 	err := retry.Do(ctx, x.name, policy, x.attempt)
+	if err != nil && x.broken == nil {
+		x.showHeld()
+	}
 
 	stop, stopped := errors.AsType[*retry.Error](err)
 	switch {
@@ -101,12 +106,10 @@ func (x *execution) attempt(ctx context.Context) error {
 	}
 	span := trace.SpanFromContext(ctx)
 	span.SetAttributes(semconv.ProcessCommandKey.String(x.commandLine()))
-	process, held, err := x.process(ctx)
+	process, err := x.process(ctx)
 	if err != nil {
 		return x.fail(err)
 	}
-	defer held.close()
-
 	if x.paging = process.Tail == 0; x.paging {
 		x.tracing.messages.hold() // the command may have drawn the whole screen
 	}
@@ -114,11 +117,16 @@ func (x *execution) attempt(ctx context.Context) error {
 	x.made++
 	x.tracing.messages.release()
 	failure, failed := errors.AsType[*command.Error](err)
-	if !failed {
-		if err := held.copyTo(x.Out); err != nil {
+	switch {
+	case x.passed != nil && x.passed.err != nil && !(failed && errors.Is(x.passed.err, syscall.EPIPE)):
+		return x.fail(notWritten(x.passed.err)) // as the command itself would have met it
+	case !failed:
+		if err := x.held.copyTo(x.Out); err != nil {
 			return x.fail(err)
 		}
 		return nil
+	case x.held != nil:
+		failure.Result.StdoutTail = x.held.tail(command.KeptOutput)
 	}
 	x.last = *failure
 	if failure.Result.Held && interrupted(failure.Result) {
@@ -142,9 +150,20 @@ func (x *execution) fail(err error) error {
 	return retry.Permanent(err)
 }
 
-// process is the command with its environment and streams. held keeps its stdout back; it is nil without
-// --hold-stdout.
-func (x *execution) process(ctx context.Context) (c child.Command, held *tempFile, err error) {
+// showHeld prints the stdout of the last attempt to stderr, after that failed and none follows: it may say why.
+func (x *execution) showHeld() {
+	if x.last.Result.StdoutTail == "" || x.held == nil {
+		return
+	}
+	if open(x.last.Result.Tail) {
+		cli.Printf(x.Err, "\n")
+	}
+	_ = x.held.copyTo(x.Err) // there is nowhere to say that stderr takes nothing
+	x.last.Result.Tail = x.last.Result.StdoutTail
+}
+
+// process is the command with its environment and streams.
+func (x *execution) process(ctx context.Context) (c child.Command, err error) {
 	x.env = command.NewEnvironment(append(os.Environ(), settings.Nested(x.tracing.telemetry)...))
 	x.env.SetAttempt(ctx, x.tracing.session, os.Getenv(command.PhaseVariable))
 	c = child.Command{
@@ -156,17 +175,24 @@ func (x *execution) process(ctx context.Context) (c child.Command, held *tempFil
 	if x.stdin != nil {
 		c.Stdin = x.stdin.File
 		if _, err := x.stdin.Seek(0, io.SeekStart); err != nil {
-			return c, nil, fmt.Errorf("replaying stdin: %w", err)
+			return c, fmt.Errorf("replaying stdin: %w", err)
 		}
 	}
-	if x.holdStdout {
-		if held, err = newTempFile("backspan-stdout-*"); err != nil {
-			return c, nil, fmt.Errorf("keeping stdout: %w", err)
+	reads := x.policy.ReadsOutput()
+	switch {
+	case x.holdStdout:
+		x.held.close()
+		if x.held, err = newTempFile("backspan-stdout-*"); err != nil {
+			return c, fmt.Errorf("keeping stdout: %w", err)
 		}
-		c.Stdout = held.File
+		c.Stdout = x.held.File
+	case reads:
+		x.passed = &passage{to: x.Out}
+		c.Stdout = x.passed
+		command.HoldStdout(&c)
 	}
-	command.HoldStderr(&c, x.captureStderr)
-	return c, held, nil
+	command.HoldStderr(&c, x.captureStderr || reads)
+	return c, nil
 }
 
 // interrupted reports whether a command ended as by Ctrl-C or Ctrl-\, or because its terminal is gone.

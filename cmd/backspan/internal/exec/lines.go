@@ -88,14 +88,17 @@ func (x *execution) line(style term.Style, format string, args ...any) {
 	if x.Terminal(x.Err).Color {
 		text = style.Paint(text)
 	}
-	switch tail := x.last.Result.Tail; {
+	switch {
 	case x.paging:
 		text = freshLine(x.Terminal(x.Err)) + text
-	case tail != "" && !strings.HasSuffix(tail, "\n"):
+	case open(x.last.Result.Tail):
 		text = "\n" + text
 	}
 	cli.Printf(x.Err, "%s\n", text)
 }
+
+// open reports whether what was written ends within a line.
+func open(tail string) bool { return tail != "" && !strings.HasSuffix(tail, "\n") }
 
 // freshLine moves the cursor of a terminal to the beginning of an empty line, wherever it is. As many blanks as there
 // are columns end in the next line, unless the cursor was at the beginning of one: then it stays in that line.

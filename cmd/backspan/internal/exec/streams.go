@@ -50,10 +50,45 @@ func (f *tempFile) copyTo(w io.Writer) error {
 	if err == nil {
 		_, err = io.Copy(w, f.File)
 	}
+	return notWritten(err)
+}
+
+// tail is the end of the file, at most size bytes; empty when it cannot be read.
+func (f *tempFile) tail(size int64) string {
+	if f == nil {
+		return ""
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return ""
+	}
+	size = min(size, info.Size())
+	end := make([]byte, size)
+	n, _ := f.ReadAt(end, info.Size()-size) // what was read is good
+	return string(end[:n])
+}
+
+// notWritten is the error of exec itself when stdout does not take what the command wrote; nil for nil.
+func notWritten(err error) error {
 	if err != nil {
 		return fmt.Errorf("writing what the command wrote: %w", err)
 	}
 	return nil
+}
+
+// A passage passes on what the command writes to stdout, and keeps the first error of that: the command may have ended
+// before it could meet it.
+type passage struct {
+	to  io.Writer
+	err error
+}
+
+func (p *passage) Write(text []byte) (int, error) {
+	n, err := p.to.Write(text)
+	if p.err == nil {
+		p.err = err
+	}
+	return n, err
 }
 
 func (f *tempFile) close() {

@@ -30,7 +30,17 @@ var endKind = scalar(
 	})
 
 // endsKind is one end, or a list of them.
-var endsKind = endsOf(endKind, "a list of ends such as [75, timeout]", (*command.Ends).Set)
+var endsKind = oneOrMore(endKind, "a list of ends such as [75, timeout]", (*command.Ends).Set)
+
+// patternsKind is one regular expression, or a list of them.
+var patternsKind = oneOrMore(scalar(
+	anyOf(schema{"type": "string", "minLength": 1}, schema{"type": "number"}, schema{"type": "boolean"}),
+	command.PatternWant, plainTags, func(text string) (string, error) {
+		if err := new(command.Patterns).Set(text); err != nil {
+			return "", fmt.Errorf("is %q, %w", text, err)
+		}
+		return text, nil
+	}), "a list of regular expressions such as ['timed? ?out', 'reset by peer']", (*command.Patterns).Set)
 
 // codesKind is an exit code, a range of them, or a list of these. The codes begin at least.
 func codesKind(least int, example string) kind[*command.Ends] {
@@ -52,13 +62,13 @@ func codesKind(least int, example string) kind[*command.Ends] {
 			}
 			return text, nil
 		})
-	return endsOf(one, "a list of exit codes such as "+example, set)
+	return oneOrMore(one, "a list of exit codes such as "+example, set)
 }
 
-// endsOf is one end, or a list of them. set adds an end that one has checked.
-func endsOf(one kind[string], want string, set func(*command.Ends, string) error) kind[*command.Ends] {
+// oneOrMore is one text, or a list of them, as a set. set adds a text that one has checked.
+func oneOrMore[S any](one kind[string], want string, set func(*S, string) error) kind[*S] {
 	list := listOf(one, 1, want)
-	read := func(r *reader, n *yaml.Node, at string) (*command.Ends, bool) {
+	read := func(r *reader, n *yaml.Node, at string) (*S, bool) {
 		var texts []string
 		var ok bool
 		if target(n).Kind == yaml.SequenceNode {
@@ -67,11 +77,11 @@ func endsOf(one kind[string], want string, set func(*command.Ends, string) error
 			texts = make([]string, 1)
 			texts[0], ok = one.read(r, n, at)
 		}
-		ends := &command.Ends{}
+		all := new(S)
 		for _, text := range texts {
-			ok = ok && set(ends, text) == nil
+			ok = ok && set(all, text) == nil
 		}
-		return ends, ok
+		return all, ok
 	}
-	return kind[*command.Ends]{anyOf(one.schema, list.schema), read}
+	return kind[*S]{anyOf(one.schema, list.schema), read}
 }

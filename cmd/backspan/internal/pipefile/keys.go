@@ -69,6 +69,12 @@ var retryKeys = append(recoveryKeys[:len(recoveryKeys):len(recoveryKeys)],
 		"the only failures that are retried: exit codes, ranges such as 75-78, timeout, signal (default all)"),
 	keyOf("stop_on", endsKind, func(p *command.Policy, e *command.Ends) { p.StopOn = e },
 		"failures that are not retried: exit codes, ranges such as 75-78, timeout, signal; they win over retry_on"),
+	keyOf("retry_on_output", patternsKind, func(p *command.Policy, o *command.Patterns) { p.RetryOnOutput = o },
+		"regular expressions for the last lines (64 KiB) of stderr and stdout: only failures that match one are retried, and "+
+			"those of retry_on (default all)"),
+	keyOf("stop_on_output", patternsKind, func(p *command.Policy, o *command.Patterns) { p.StopOnOutput = o },
+		"regular expressions for the last lines (64 KiB) of stderr and stdout: failures that match one are not retried; "+
+			"they win over retry_on and retry_on_output"),
 )
 
 var (

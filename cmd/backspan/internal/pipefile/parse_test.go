@@ -88,6 +88,8 @@ func TestWhatIsRefused(t *testing.T) {
 		{"a misspelt jitter", "name: n\nretry: {jitter: ful}\nphases:\n" + one("a", ""), `f:2:17: retry.jitter: is "ful"; did you mean "full"?`},
 		{"an exit code of success", "name: n\nretry: {retry_on: [0]}\nphases:\n" + one("a", ""), `f:2:20: retry.retry_on[0]: is "0", want an exit code from 1 to 255, a range such as 75-78, timeout or signal`},
 		{"a range the wrong way", "name: n\nretry: {stop_on: 78-75}\nphases:\n" + one("a", ""), `f:2:18: retry.stop_on: is "78-75", want 75-78 in place of 78-75`},
+		{"an expression that is none", "name: n\nretry: {stop_on_output: [a, '(']}\nphases:\n" + one("a", ""), `f:2:29: retry.stop_on_output[1]: is "(", want a regular expression such as 'timed? ?out|reset by peer': missing closing )`},
+		{"an expression for everything", head + one("a", "retry: {retry_on_output: ''}"), `f:3:68: phases[0].retry.retry_on_output: is "", want a regular expression such as 'timed? ?out|reset by peer'`},
 		{"exit codes for a recovery", "name: n\nrecovery: {retry_on: 1}\nphases:\n" + one("a", ""), `f:2:12: recovery: unknown key "retry_on", want one of max_retries, base_delay, max_delay, multiplier, jitter, attempt_timeout, max_elapsed`},
 		{"an unknown condition", head + one("a", "") + one("b", "if: failed"), `f:4:47: phases[1].if: is "failed"; did you mean "failure"?`},
 		{"a variable without a value", "name: n\nenv: {A: }\nphases:\n" + one("a", ""), `f:2:10: env.A: is empty, want text, or "" for none`},

@@ -54,6 +54,9 @@ type Step struct {
 	Retry   policy           `json:"retry"`
 	RetryOn string           `json:"retry_on,omitempty"`
 	StopOn  string           `json:"stop_on,omitempty"`
+
+	RetryOnOutput []string `json:"retry_on_output,omitempty"` // regular expressions
+	StopOnOutput  []string `json:"stop_on_output,omitempty"`
 	Ends
 	Worst Bound `json:"worst_case"`
 }
@@ -124,6 +127,7 @@ func ofStep(phase string, step pipefile.Step, grace time.Duration) Step {
 		Name: step.Name, Run: step.Run, Retry: policy(resolved),
 		Ends:    endsOf(step.Ends),
 		RetryOn: listed(step.Retry.RetryOn), StopOn: listed(step.Retry.StopOn),
+		RetryOnOutput: step.Retry.RetryOnOutput.List(), StopOnOutput: step.Retry.StopOnOutput.List(),
 		Worst: retried(try.within(resolved.AttemptTimeout, grace), resolved, name),
 	}
 	if step.Output != pipefile.NoOutput {

@@ -104,12 +104,7 @@ func (e Ends) words() (list []string) {
 
 func (s Step) policy() string {
 	said := delays(retry.Policy(s.Retry))
-	if s.RetryOn != "" {
-		said += "; only on " + s.RetryOn
-	}
-	if s.StopOn != "" {
-		said += "; never on " + s.StopOn
-	}
+	said += rules("only", s.RetryOn, s.RetryOnOutput) + rules("never", s.StopOn, s.StopOnOutput)
 	for _, end := range s.Ends.words() {
 		said += "; " + end
 	}
@@ -117,6 +112,21 @@ func (s Step) policy() string {
 		said += fmt.Sprintf("; output (%s) in %s", s.As, s.Output)
 	}
 	return said
+}
+
+// rules say when there is another attempt: only or never on these ends, or when the output matches a pattern.
+func rules(when, ends string, patterns []string) string {
+	var list []string
+	if ends != "" {
+		list = append(list, ends)
+	}
+	for _, expr := range patterns {
+		list = append(list, fmt.Sprintf("output that matches %q", expr))
+	}
+	if list == nil {
+		return ""
+	}
+	return fmt.Sprintf("; %s on %s", when, strings.Join(list, ", "))
 }
 
 // indented is the command on one line. A shell's text of several lines stands below, indented.

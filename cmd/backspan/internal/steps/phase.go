@@ -109,6 +109,7 @@ func (p *phaseRun) attempt(
 		process.Stdout = kept
 	}
 	command.HoldStderr(&process, true)
+	command.HoldStdout(&process)
 	return kept, command.Run(ctx, process, policy.AttemptTimeout)
 }
 
