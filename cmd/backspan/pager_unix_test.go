@@ -55,6 +55,31 @@ func TestPagers(t *testing.T) {
 
 var manPage = ".TH page 1\n.SH NAME\nthe body\n" + strings.Repeat(".PP\nmore\n", 50)
 
+// Who leaves a pager before its end has seen enough. git then ends by SIGPIPE, as it has more to show than a pipe holds.
+func TestWhatAPagerDoesNotReadIsNotRetried(t *testing.T) {
+	const longer = `for n in 1 2 3 4 5; do seq 5000 | ` +
+		"git -c user.name=n -c user.email=e commit -q --allow-empty -F -; done\n"
+	for _, line := range []string{
+		"backspan exec -- git log", "backspan exec --capture-stderr -- git log",
+		"backspan exec -- bash -c 'set -o pipefail; yes | less'",
+	} {
+		t.Run(line, func(t *testing.T) {
+			shell := exec.CommandContext(t.Context(), "bash", "--norc", "--noediting", "-i")
+			shell.Dir = pagerDir(t)
+			p := seat(t, shell)
+			p.press(t, longer)
+			p.press(t, "export BACKSPAN_EVENTS=off; "+line+"; echo over, $?\n")
+			p.await(t, ":")
+			p.pressUntil(t, "q", "over, 141")
+			if screen := p.screen(); strings.Contains(screen, "retrying") {
+				t.Errorf("it is tried again:\n%s", screen)
+			}
+			p.press(t, "exit\n")
+			p.ends(t, 0, 0)
+		})
+	}
+}
+
 // A pager that is stopped leaves the terminal to the shell, and goes on where it was.
 func TestAPagerIsSuspended(t *testing.T) {
 	shell := exec.CommandContext(t.Context(), "bash", "--norc", "--noediting", "-i")

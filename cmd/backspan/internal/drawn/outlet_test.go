@@ -21,12 +21,22 @@ import (
 // A unhurried takes its time for each write.
 type unhurried struct {
 	takes time.Duration
-	got   strings.Builder
+
+	mu  sync.Mutex
+	got strings.Builder
 }
 
 func (w *unhurried) Write(p []byte) (int, error) {
 	<-time.After(w.takes)
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	return w.got.Write(p)
+}
+
+func (w *unhurried) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.got.String()
 }
 
 // What is written after Settle comes after what was to be told before, however slow the writer is; but a writer that
@@ -41,7 +51,7 @@ func TestLiveSettles(t *testing.T) {
 			view.Printf("two")
 			began := time.Now()
 			view.Settle()
-			if got := w.got.String(); got != want || time.Since(began) > time.Second {
+			if got := w.String(); got != want || time.Since(began) > time.Second {
 				t.Errorf("after %v %q is written, want %q", time.Since(began), got, want)
 			}
 			view.Settle()

@@ -69,7 +69,7 @@ full disk does not take of it is lost. A stream that is closed is the null devic
 
 Without --retry-on and --retry-on-output every failure is retried, but not a command that cannot be started (126,
 127). With them, those that either names are; --stop-on and --stop-on-output win over both. Nothing is retried when
-nobody reads stdout any more. In numbers, 0 means zero: --max-retries 0 runs the command once, --base-delay 0 does
+nobody reads stdout any more, nor what a pager shows. In numbers, 0 means zero: --max-retries 0 runs the command once, --base-delay 0 does
 not wait; for timeouts and --max-elapsed it means none.
 
 --retry-on-output and --stop-on-output look for a regular expression (as Go has them: RE2) in the last 64 KiB of

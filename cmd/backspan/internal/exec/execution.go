@@ -16,6 +16,7 @@ import (
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/cmd/backspan/internal/command"
 	"github.com/backspan/backspan/cmd/backspan/internal/settings"
+	"github.com/backspan/backspan/cmd/backspan/internal/term"
 	"github.com/backspan/backspan/internal/boundtext"
 	"github.com/backspan/backspan/internal/scope"
 	"github.com/backspan/backspan/internal/semconv"
@@ -204,10 +205,16 @@ func interrupted(r child.Result) bool {
 	return r.ExitCode == child.CodeSignal+int(syscall.SIGINT)
 }
 
-// unread reports whether no process reads stdout any more.
+// unread reports whether no process reads any more what the command prints. That is so when stdout is a pipe without a
+// reader. Behind a terminal there is always one, so a command that ends by SIGPIPE there had a reader of its own, as git
+// has its pager: somebody has left it.
 func (x *execution) unread() bool {
 	stdout, isFile := x.Out.(*os.File)
-	return isFile && readerGone(stdout)
+	if !isFile {
+		return false
+	}
+	pipe := child.CodeSignal + int(syscall.SIGPIPE)
+	return readerGone(stdout) || x.last.Result.Code() == pipe && term.IsTerminal(stdout)
 }
 
 // tellFailure runs --on-failure.
