@@ -90,3 +90,15 @@ func TestCtrlZInAWait(t *testing.T) {
 	p.press(t, "kill -KILL $$\n")
 	p.ends(t, 137, syscall.SIGKILL)
 }
+
+// Ctrl-C while --before-retry runs is for that, and no other attempt begins.
+func TestCtrlCWhileBeforeRetryRuns(t *testing.T) {
+	p := execOnTerminal(t, "--base-delay", "0", "--before-retry", "echo mending; exec sleep 1000",
+		"--", "sh", "-c", "echo attempt $BACKSPAN_ATTEMPT; exit 1")
+	p.await(t, "mending")
+	p.press(t, "\x03")
+	p.ends(t, 130, syscall.SIGINT)
+	if strings.Contains(p.screen(), "attempt 2") {
+		t.Errorf("seen %q, want no second attempt", p.screen())
+	}
+}

@@ -149,6 +149,7 @@ func TestWhatIsKeptOfStderr(t *testing.T) {
 		{"--capture-stderr", ">out", "pipe", "exit code 3: the reason"},
 		{"", "2>err", "pipe", "exit code 3: the reason"},
 		{"--hold-stdout", "", "terminal", "exit code 3: the reason"},
+		{"--stop-on-output x", "", "pipe", "exit code 3: the reason"},
 	} {
 		name := c.flags + c.redirect
 		dir := t.TempDir()

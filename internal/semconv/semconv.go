@@ -69,13 +69,16 @@ const (
 	DepthKey      = attribute.Key("retry.depth")               // failed attempt, operation: int, only when nested
 )
 
-// Attributes of attempts that are processes. All but the last are OpenTelemetry's own names.
+// Attributes of attempts that are processes. Those that begin with process are OpenTelemetry's own names.
 const (
 	ProcessPIDKey        = attribute.Key("process.pid")
 	ProcessExecutableKey = attribute.Key("process.executable.name")
 	ProcessCommandKey    = attribute.Key("process.command_line")    // of backspan exec: masked, at most 128 bytes
 	ProcessExitCodeKey   = attribute.Key("process.exit.code")       // int, as a shell shows it: 128+N after signal N
 	ProcessSignalKey     = attribute.Key("backspan.process.signal") // what ended it: SIGTERM; absent when nothing did
+
+	// BeforeRetryKey is how long the command of before_retry took, with which the attempt began.
+	BeforeRetryKey = attribute.Key("backspan.before_retry_seconds")
 )
 
 // OpenTelemetry's names on the spans of HTTP clients, which other instrumentation makes.

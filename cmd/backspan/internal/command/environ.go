@@ -50,6 +50,18 @@ func (e Environment) SetAttempt(ctx context.Context, session, phase string) {
 	}
 }
 
+// SetFailure tells a command of an operation what failed: the attempts that were made of it, and of the last one the
+// exit code, below 0 when no command ran, and the error.
+func (e Environment) SetFailure(operation string, attempts, code int, message string) {
+	e["BACKSPAN_OPERATION"] = operation
+	e["BACKSPAN_ATTEMPTS"] = strconv.Itoa(attempts)
+	delete(e, "BACKSPAN_EXIT_CODE")
+	if code >= 0 {
+		e["BACKSPAN_EXIT_CODE"] = strconv.Itoa(code)
+	}
+	e["BACKSPAN_ERROR"] = strings.ReplaceAll(message, "\x00", "\uFFFD") // no variable can hold a NUL
+}
+
 // List returns the variables as entries like name=value, in the order of their names.
 func (e Environment) List() []string {
 	list := make([]string, 0, len(e))

@@ -26,6 +26,7 @@ type Error struct {
 	Result  child.Result
 	Timeout time.Duration // the attempt's own time limit; 0 when it had none, or an earlier one held
 	Cause   error         // the error of the context that ended the command; nil when the command ended by itself
+	Hook    string        // the flag or key of the command that failed before the attempt's own; empty: it was that
 }
 
 // Error reads like "exit code 22: curl: (22) The requested URL returned error: 503". A command that wrote nothing to
@@ -42,6 +43,11 @@ func (e *Error) Error() string {
 
 // Ending is the text of e without the end of its output, such as "exit code 22" or "timed out after 30s".
 func (e *Error) Ending() string {
+	if e.Hook != "" {
+		own := *e
+		own.Hook = ""
+		return e.Hook + ": " + own.Ending()
+	}
 	if !e.timedOut() {
 		return e.Result.String()
 	}

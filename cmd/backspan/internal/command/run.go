@@ -16,23 +16,44 @@ import (
 // Run makes one attempt: it runs c until ctx ends and records on ctx's span what the process was. The error is nil or
 // an *Error, with the ends of stderr and stdout as far as c keeps them: see HoldStderr and HoldStdout. timeout is the attempt's own time limit, or 0. Run does not enforce it, ctx does; the error names it.
 func Run(ctx context.Context, c child.Command, timeout time.Duration) error {
+	result, err := run(ctx, c, timeout)
+	if span := trace.SpanFromContext(ctx); span.IsRecording() {
+		record(span, Name(c.Args), result)
+	}
+	if err != nil {
+		return err
+	}
+	return nil
+}
+
+// BeforeRetry runs c, a command that is to run before the command of an attempt that is a retry. It is part of the
+// attempt, and takes of its time; how much is an attribute of ctx's span. The error is nil or an *Error whose text
+// begins with hook, the name of the flag or key. When its Result is Stopped, nothing is left of the attempt.
+func BeforeRetry(ctx context.Context, c child.Command, timeout time.Duration, hook string) error {
+	result, err := run(ctx, c, timeout)
+	trace.SpanFromContext(ctx).SetAttributes(semconv.BeforeRetryKey.Float64(result.Elapsed.Seconds()))
+	if err != nil {
+		err.Hook = hook
+		return err
+	}
+	return nil
+}
+
+func run(ctx context.Context, c child.Command, timeout time.Duration) (child.Result, *Error) {
 	// A limit further out, such as a phase's, may end an attempt before its own time is over. The attempt's own limit
 	// has begun a moment ago, hence the margin.
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < timeout-max(timeout/10, 10*time.Millisecond) {
 		timeout = 0
 	}
 	result := c.Run(ctx)
-	if span := trace.SpanFromContext(ctx); span.IsRecording() {
-		record(span, Name(c.Args), result)
-	}
 	if result.OK() {
-		return nil
+		return result, nil
 	}
 	failure := &Error{Result: result, Timeout: timeout}
 	if result.Stopped {
 		failure.Cause = ctx.Err()
 	}
-	return failure
+	return result, failure
 }
 
 // Name is the name of a command's program without its directory. It is never empty.

@@ -27,6 +27,7 @@ type Options struct {
 	policy      command.Policy // without the jitter
 	jitter      string
 	grace       time.Duration
+	beforeRetry string
 	onFailure   string
 	holdStdout  bool
 	replayStdin bool
@@ -78,9 +79,12 @@ stderr does with --capture-stderr. Where backspan has the last lines of stdout, 
 they are the reason of a failure of which stderr says nothing. What --hold-stdout keeps of the last attempt is
 printed to stderr when that failed.
 
---on-failure runs when the command was given up, not when a signal ended it, with BACKSPAN_EXIT_CODE,
-BACKSPAN_ERROR, BACKSPAN_OPERATION and BACKSPAN_ATTEMPTS in its environment. sh -e runs it (cmd /C on Windows): it ends
-at its first command that fails. Its stdout goes to stderr, and its exit code changes nothing.
+--before-retry runs before the command in every attempt but the first, after the wait, and --on-failure when the
+command was given up, not when a signal ended it. Both find BACKSPAN_EXIT_CODE and BACKSPAN_ERROR of the attempt that
+failed, BACKSPAN_OPERATION, and BACKSPAN_ATTEMPTS, how many were made, in their environment; for --before-retry
+BACKSPAN_ATTEMPT is the one that begins. sh -e runs them (cmd /C on Windows): they end at their first command that
+fails. Their stdout goes to stderr. An exit code of theirs is said and changes nothing. --before-retry takes its time
+of the attempt's: when --attempt-timeout is over meanwhile, the attempt has failed.
 
 Exit code, as that of timeout(1): the command's own from its last attempt; 124 when that timed out, 137 when it
 had to be killed for it; 125 when exec itself failed, also when what was typed cannot be used; 126 when the
@@ -95,6 +99,7 @@ signal, too). Trouble with telemetry never changes it: it is told in a line, and
   backspan exec --stop-on-output 'unauthorized|not found' -- ./deploy.sh
   backspan exec --max-retries unlimited --max-elapsed 5m -- pg_isready -h db
   backspan exec --hold-stdout --replay-stdin -- ./convert < in > out
+  backspan exec --before-retry 'rm -rf build' -- make
   backspan exec --on-failure 'mail -s "$BACKSPAN_ERROR" ops' -- ./backup.sh`,
 		// A bad configuration file is no reason not to run the command.
 		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
@@ -130,6 +135,7 @@ signal, too). Trouble with telemetry never changes it: it is told in a line, and
 	}, "how waits are spread, so that those who failed together do not come back together")
 	f.DurationVar(&o.grace, "grace", 10*time.Second,
 		"how long after TERM, at a timeout, to send KILL; 0 sends KILL at once")
+	f.StringVar(&o.beforeRetry, "before-retry", "", "shell `command` to run before each retry, after the wait")
 	f.StringVar(&o.onFailure, "on-failure", "", "shell `command` to run when the command was given up")
 	f.BoolVar(&o.holdStdout, "hold-stdout", false,
 		"keep each attempt's stdout back, and print only that of the one that succeeds;\n"+
@@ -179,7 +185,7 @@ func (o *Options) run(ctx context.Context, args []string) error {
 	}()
 	end, err := x.run()
 	if err == nil && x.gaveUp {
-		x.tellFailure(end)
+		x.tellFailure()
 	}
 	tracing.end(signals.finishing(watch.ExportTimeout))
 	if err != nil {

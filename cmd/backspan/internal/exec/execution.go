@@ -7,7 +7,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"strconv"
 	"syscall"
 
 	"go.opentelemetry.io/otel/trace"
@@ -107,7 +106,11 @@ func (x *execution) attempt(ctx context.Context) error {
 	}
 	span := trace.SpanFromContext(ctx)
 	span.SetAttributes(semconv.ProcessCommandKey.String(x.commandLine()))
-	process, err := x.process(ctx)
+	x.env = x.environ(ctx)
+	if err := x.runBeforeRetry(own); err != nil {
+		return err
+	}
+	process, err := x.process()
 	if err != nil {
 		return x.fail(err)
 	}
@@ -163,14 +166,19 @@ func (x *execution) showHeld() {
 	x.last.Result.Tail = x.last.Result.StdoutTail
 }
 
+// environ is the environment of an attempt.
+func (x *execution) environ(ctx context.Context) command.Environment {
+	env := command.NewEnvironment(append(os.Environ(), settings.Nested(x.tracing.telemetry)...))
+	env.SetAttempt(ctx, x.tracing.session, os.Getenv(command.PhaseVariable))
+	return env
+}
+
 // process is the command with its environment and streams.
-func (x *execution) process(ctx context.Context) (c child.Command, err error) {
-	x.env = command.NewEnvironment(append(os.Environ(), settings.Nested(x.tracing.telemetry)...))
-	x.env.SetAttempt(ctx, x.tracing.session, os.Getenv(command.PhaseVariable))
+func (x *execution) process() (c child.Command, err error) {
 	c = child.Command{
 		Args: x.args, Env: x.env.List(), Stdout: x.Out, Stderr: x.Err,
 		Grace: x.grace, Signals: x.signals.child, Terminal: true,
-		OnOutOfReach: func(pid int) { x.tracing.messages.now(command.OutOfReach(command.Name(x.args), pid)) },
+		OnOutOfReach: x.outOfReach(x.args),
 	}
 	c.Stdin, _ = x.In.(*os.File)
 	if x.stdin != nil {
@@ -218,20 +226,53 @@ func (x *execution) unread() bool {
 }
 
 // tellFailure runs --on-failure.
-func (x *execution) tellFailure(end ending) {
+func (x *execution) tellFailure() {
 	if x.onFailure == "" || !x.signals.forget() {
 		return
 	}
-	env := maps.Clone(x.env)
-	env["BACKSPAN_EXIT_CODE"] = strconv.Itoa(end.code)
-	env["BACKSPAN_ERROR"] = x.tracing.mask(x.last.Error())
-	env["BACKSPAN_OPERATION"] = x.name
-	env["BACKSPAN_ATTEMPTS"] = strconv.Itoa(x.made)
-	hook := child.Command{
-		Args: shell(x.onFailure), Env: env.List(), Stdout: x.Err, Stderr: x.Err,
-		Grace: x.grace, Signals: x.signals.child, Terminal: true,
-	}
-	if r := hook.Run(context.WithoutCancel(x.signals.ctx)); !r.OK() {
+	if r := x.hook(x.onFailure).Run(context.WithoutCancel(x.signals.ctx)); !r.OK() {
 		x.tracing.tell("--on-failure: %v", r)
 	}
+}
+
+// runBeforeRetry runs --before-retry when the attempt that begins is a retry. The error says why the attempt ends with
+// it: its time is over, or no other command is to start. Else a failure is only told.
+func (x *execution) runBeforeRetry(ctx context.Context) error {
+	if x.made == 0 || x.beforeRetry == "" {
+		return nil
+	}
+	err := command.BeforeRetry(ctx, x.hook(x.beforeRetry), *x.policy.AttemptTimeout, "--before-retry")
+	if failure, failed := errors.AsType[*command.Error](err); failed {
+		switch {
+		case failure.Result.Stopped:
+			x.made++
+			x.last = *failure
+			x.asked = x.signals.ctx.Err() != nil
+			return failure
+		case failure.Result.Held && interrupted(failure.Result):
+			x.signals.cancel(cli.SignalError{Signal: syscall.SIGINT})
+		case x.signals.ctx.Err() == nil:
+			x.tracing.tell("%v", failure)
+		}
+	}
+	if !x.signals.forget() {
+		return context.Cause(x.signals.ctx)
+	}
+	return nil
+}
+
+// hook is a line for the shell that is told how the last attempt failed.
+func (x *execution) hook(line string) child.Command {
+	env := maps.Clone(x.env)
+	env.SetFailure(x.name, x.made, x.last.Result.Code(), x.tracing.mask(x.last.Error()))
+	args := shell(line)
+	return child.Command{
+		Args: args, Env: env.List(), Stdout: x.Err, Stderr: x.Err,
+		Grace: x.grace, Signals: x.signals.child, Terminal: true, OnOutOfReach: x.outOfReach(args),
+	}
+}
+
+// outOfReach tells of a command that cannot be told to end.
+func (x *execution) outOfReach(args []string) func(pid int) {
+	return func(pid int) { x.tracing.messages.now(command.OutOfReach(command.Name(args), pid)) }
 }

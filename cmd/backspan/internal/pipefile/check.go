@@ -31,7 +31,7 @@ func (r *reader) check(f *File) {
 		r.checkDelays(phase.Recovery.Or(f.Recovery), key+".recovery", "recovery")
 		for k, step := range phase.Steps {
 			own := fmt.Sprintf("%s.steps[%d].retry", key, k)
-			r.checkDelays(step.Retry.Or(phase.Retry).Or(f.Retry), own, key+".retry", "retry")
+			r.checkDelays(step.Retry.Or(phase.Retry).Or(f.Retry).Policy, own, key+".retry", "retry")
 		}
 	}
 	r.checkOutputs(f)
@@ -72,7 +72,8 @@ func (r *reader) checkSteps(phase Phase, key string) {
 		if step.SuccessCodes != nil || k == 0 {
 			r.checkCodes(phase.SkipCodes, success, key+".skip_codes")
 		}
-		if len(step.Shell) > 0 && step.Run.Shell == "" {
+		hook := step.Retry.BeforeRetry
+		if len(step.Shell) > 0 && step.Run.Shell == "" && (hook == nil || hook.Shell == "") {
 			r.complainAt(fmt.Sprintf("%s.steps[%d].shell", key, k),
 				"is for a text, but run is a list of words, which no shell sees; want one of the two")
 		}

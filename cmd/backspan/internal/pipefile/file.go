@@ -1,6 +1,7 @@
 package pipefile
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"time"
@@ -16,7 +17,7 @@ type File struct {
 	Grace    time.Duration       // between TERM and KILL for commands that are to end
 	Vars     []Variable[*string] // with their defaults; nil: the variable must be given
 	Env      []Variable[string]
-	Retry    command.Policy // for steps, where neither step nor phase say otherwise
+	Retry    Retry          // for steps, where neither step nor phase say otherwise
 	Recovery command.Policy // for phases that do not say otherwise
 	Shell    []string       // what runs the texts of commands; empty: not said
 
@@ -36,7 +37,7 @@ type Phase struct {
 	Timeout  time.Duration // 0: none
 	Dir      string
 	Env      []Variable[string]
-	Retry    command.Policy
+	Retry    Retry
 	Recovery command.Policy
 	Shell    []string // empty: the file's
 	IfBegan  string   // the phase without whose beginning this one is skipped; empty: none
@@ -50,12 +51,31 @@ type Phase struct {
 type Step struct {
 	Name   string
 	Run    Command
-	Retry  command.Policy
+	Retry  Retry
 	Dir    string
 	Env    []Variable[string]
 	Shell  []string // empty: the phase's
 	Output Output
 	Ends
+}
+
+// A Retry says how a step is retried.
+type Retry struct {
+	command.Policy
+	BeforeRetry *Command // runs in each attempt but the first, before the step's command; nil: not said
+}
+
+// BeforeRetry is what runs before each retry of s, as a step; nil when nothing does.
+func (s *Step) BeforeRetry() *Step {
+	if s.Retry.BeforeRetry == nil {
+		return nil
+	}
+	return &Step{Name: s.Name, Run: *s.Retry.BeforeRetry, Dir: s.Dir, Env: s.Env}
+}
+
+// Or returns r with what it does not say taken from outer.
+func (r Retry) Or(outer Retry) Retry {
+	return Retry{r.Policy.Or(outer.Policy), cmp.Or(r.BeforeRetry, outer.BeforeRetry)}
 }
 
 // Ends says what ends of commands count as. A phase's SuccessCodes are those of its steps that have none; the other

@@ -11,11 +11,14 @@ import (
 
 // hint adds what is allowed and hardly meant.
 func (r *reader) hint(f *File) {
+	r.hintAtVariables(f.Retry.BeforeRetry, "retry.before_retry")
 	for i, phase := range f.Phases {
 		key := fmt.Sprintf("phases[%d]", i)
 		for k, step := range phase.Steps {
 			r.hintAtVariables(&step.Run, fmt.Sprintf("%s.steps[%d].run", key, k))
+			r.hintAtVariables(step.Retry.BeforeRetry, fmt.Sprintf("%s.steps[%d].retry.before_retry", key, k))
 		}
+		r.hintAtVariables(phase.Retry.BeforeRetry, key+".retry.before_retry")
 		r.hintAtVariables(phase.Fallback, key+".fallback")
 		r.hintAtVariables(phase.DryRun, key+".dry_run")
 	}

@@ -64,24 +64,6 @@ var recoveryKeys = []key[command.Policy]{
 		"no wait begins that would end later than this after the start (default no limit)"),
 }
 
-var retryKeys = append(recoveryKeys[:len(recoveryKeys):len(recoveryKeys)],
-	keyOf("retry_on", endsKind, func(p *command.Policy, e *command.Ends) { p.RetryOn = e },
-		"the only failures that are retried: exit codes, ranges such as 75-78, timeout, signal (default all)"),
-	keyOf("stop_on", endsKind, func(p *command.Policy, e *command.Ends) { p.StopOn = e },
-		"failures that are not retried: exit codes, ranges such as 75-78, timeout, signal; they win over retry_on"),
-	keyOf("retry_on_output", patternsKind, func(p *command.Policy, o *command.Patterns) { p.RetryOnOutput = o },
-		"regular expressions for the last lines (64 KiB) of stderr and stdout: only failures that match one are retried, and "+
-			"those of retry_on (default all)"),
-	keyOf("stop_on_output", patternsKind, func(p *command.Policy, o *command.Patterns) { p.StopOnOutput = o },
-		"regular expressions for the last lines (64 KiB) of stderr and stdout: failures that match one are not retried; "+
-			"they win over retry_on and retry_on_output"),
-)
-
-var (
-	recoveryKind = object("a retry policy: max_retries, base_delay, …", recoveryKeys)
-	retryKind    = object("a retry policy: max_retries, base_delay, …", retryKeys)
-)
-
 // commandKind is a list of words, or a text for a shell.
 var commandKind = func() kind[Command] {
 	words := listOf(asWritten, 1, "a list of words, or a text for a shell")
@@ -96,6 +78,27 @@ var commandKind = func() kind[Command] {
 		return Command{Args: list}, ok
 	}}
 }()
+
+var retryKeys = append(partKeys(recoveryKeys, func(r *Retry) *command.Policy { return &r.Policy }),
+	keyOf("retry_on", endsKind, func(r *Retry, e *command.Ends) { r.RetryOn = e },
+		"the only failures that are retried: exit codes, ranges such as 75-78, timeout, signal (default all)"),
+	keyOf("stop_on", endsKind, func(r *Retry, e *command.Ends) { r.StopOn = e },
+		"failures that are not retried: exit codes, ranges such as 75-78, timeout, signal; they win over retry_on"),
+	keyOf("retry_on_output", patternsKind, func(r *Retry, o *command.Patterns) { r.RetryOnOutput = o },
+		"regular expressions for the last lines (64 KiB) of stderr and stdout: only failures that match one are retried, and "+
+			"those of retry_on (default all)"),
+	keyOf("stop_on_output", patternsKind, func(r *Retry, o *command.Patterns) { r.StopOnOutput = o },
+		"regular expressions for the last lines (64 KiB) of stderr and stdout: failures that match one are not retried; "+
+			"they win over retry_on and retry_on_output"),
+	keyOf("before_retry", commandKind, func(r *Retry, c Command) { r.BeforeRetry = &c },
+		"a command that runs before each retry, after the wait; it takes its time of the attempt's, and its failure is said and "+
+			"changes nothing"),
+)
+
+var (
+	recoveryKind = object("a retry policy: max_retries, base_delay, …", recoveryKeys)
+	retryKind    = object("a retry policy: max_retries, base_delay, …", retryKeys)
+)
 
 const aboutShell = "the words of the shell that runs commands which are texts, each text as the last word after them " +
 	"(default [sh, -e, -c], which ends at the first command that fails), such as [bash, -euo, pipefail, -c]"
@@ -191,7 +194,7 @@ var stepKeys = []key[Step]{
 		"the name of the step and of its span, such as fetch")),
 	must(keyOf("run", commandKind, func(s *Step, c Command) { s.Run = c },
 		"the command: a list of words, or a text for a shell")),
-	keyOf("retry", retryKind, func(s *Step, p command.Policy) { s.Retry = p }, "how the step is retried"),
+	keyOf("retry", retryKind, func(s *Step, v Retry) { s.Retry = v }, "how the step is retried"),
 	keyOf("output", outputKind, func(s *Step, o Output) { s.Output = o },
 		"stdout is a value for later steps, which find it in BACKSPAN_OUTPUT_<PHASE>_<STEP>: json, text (without a text the "+
 			"step fails) or text_or_empty; at most 64 KiB"),
@@ -230,7 +233,7 @@ var phaseKeys = []key[Phase]{
 		"how long the phase may take, recovery included (default no limit)"),
 	keyOf("recovery", recoveryKind, func(p *Phase, v command.Policy) { p.Recovery = v },
 		"how the whole phase is tried again after a step was given up"),
-	keyOf("retry", retryKind, func(p *Phase, v command.Policy) { p.Retry = v },
+	keyOf("retry", retryKind, func(p *Phase, v Retry) { p.Retry = v },
 		"how its steps are retried that do not say it themselves"),
 	keyOf("env", envKind, func(p *Phase, v []Variable[string]) { p.Env = v },
 		"variables of the environment of its commands"),
@@ -254,7 +257,7 @@ var fileKeys = []key[File]{
 			"without one, it must be set"),
 	keyOf("env", envKind, func(f *File, v []Variable[string]) { f.Env = v },
 		"variables of the environment of all commands"),
-	keyOf("retry", retryKind, func(f *File, v command.Policy) { f.Retry = v },
+	keyOf("retry", retryKind, func(f *File, v Retry) { f.Retry = v },
 		"how steps are retried where neither they nor their phase say it"),
 	keyOf("recovery", recoveryKind, func(f *File, v command.Policy) { f.Recovery = v },
 		"how phases are recovered that do not say it themselves"),

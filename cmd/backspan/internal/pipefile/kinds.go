@@ -192,6 +192,17 @@ func keyOf[T, V any](name string, k kind[V], set func(*T, V), about string) key[
 	}}
 }
 
+// partKeys are the keys of a part of T as keys of T itself.
+func partKeys[T, P any](keys []key[P], part func(*T) *P) []key[T] {
+	list := make([]key[T], len(keys))
+	for i, k := range keys {
+		list[i] = key[T]{k.name, k.about, k.required, k.schema, func(r *reader, n *yaml.Node, at string, into *T) {
+			k.read(r, n, at, part(into))
+		}}
+	}
+	return list
+}
+
 // must returns k as a required key.
 func must[T any](k key[T]) key[T] {
 	k.required = true

@@ -31,6 +31,9 @@ func (f *File) Needs(values map[string]string, fallbacks bool) (needs []Need) {
 		phase := &f.Phases[i]
 		for k := range phase.Steps {
 			look(phase, &phase.Steps[k])
+			if hook := phase.Steps[k].BeforeRetry(); hook != nil {
+				look(phase, hook)
+			}
 		}
 		if phase.Fallback != nil && fallbacks {
 			look(phase, &Step{Name: "fallback", Run: *phase.Fallback})

@@ -75,6 +75,11 @@ func (f *File) inherit() {
 			step.Retry = step.Retry.Or(phase.Retry)
 			step.SuccessCodes = cmp.Or(step.SuccessCodes, phase.SuccessCodes)
 			step.Run.in(orElse(step.Shell, phase.Shell))
+			if hook := step.Retry.BeforeRetry; hook != nil {
+				own := *hook // other steps with other shells may have the same
+				own.in(orElse(step.Shell, phase.Shell))
+				step.Retry.BeforeRetry = &own
+			}
 		}
 	}
 }

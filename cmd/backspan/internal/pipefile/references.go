@@ -27,6 +27,7 @@ func (r *reader) checkReferences(f *File) {
 		}
 	}
 	c.checkEnv("env", f.Env, nil)
+	c.checkCommand("retry.before_retry", f.Retry.BeforeRetry, nil)
 	for i := range f.Phases {
 		c.checkPhase(fmt.Sprintf("phases[%d]", i), &f.Phases[i])
 	}
@@ -53,19 +54,17 @@ func (c *references) checkPhase(at string, phase *Phase) {
 	last := &outputReader{phase: phase, after: phase.Steps}
 	c.check(at+".dir", phase.Dir, last)
 	c.checkEnv(at+".env", phase.Env, last)
+	c.checkCommand(at+".retry.before_retry", phase.Retry.BeforeRetry, last)
 	for k, step := range phase.Steps {
 		here := &outputReader{phase: phase, after: phase.Steps[:k], step: step.Name}
 		key := fmt.Sprintf("%s.steps[%d]", at, k)
-		c.checkCommand(key+".run", step.Run, here)
+		c.checkCommand(key+".run", &step.Run, here)
+		c.checkCommand(key+".retry.before_retry", step.Retry.BeforeRetry, here)
 		c.check(key+".dir", step.Dir, here)
 		c.checkEnv(key+".env", step.Env, here)
 	}
-	if phase.Fallback != nil {
-		c.checkCommand(at+".fallback", *phase.Fallback, last)
-	}
-	if phase.DryRun != nil {
-		c.checkCommand(at+".dry_run", *phase.DryRun, &outputReader{phase: phase})
-	}
+	c.checkCommand(at+".fallback", phase.Fallback, last)
+	c.checkCommand(at+".dry_run", phase.DryRun, &outputReader{phase: phase})
 }
 
 func (c *references) checkEnv(at string, env []Variable[string], by *outputReader) {
@@ -74,7 +73,10 @@ func (c *references) checkEnv(at string, env []Variable[string], by *outputReade
 	}
 }
 
-func (c *references) checkCommand(at string, command Command, by *outputReader) {
+func (c *references) checkCommand(at string, command *Command, by *outputReader) {
+	if command == nil {
+		return
+	}
 	if command.Shell != "" {
 		c.check(at, withoutComments(command.Shell), by)
 		return

@@ -35,7 +35,7 @@ const everything = `
 name: nightly build
 vars: {region: eu, day: null, n: 3}
 env: {A: text, B: 1.5, C: true, D: ""}
-retry: {max_retries: 2, base_delay: 100ms, max_delay: 30s, multiplier: 1.5, jitter: full, attempt_timeout: 1m30s, max_elapsed: 0, retry_on: [7, 75-78, timeout], stop_on: signal, retry_on_output: 503, stop_on_output: [denied, not found]}
+retry: {max_retries: 2, base_delay: 100ms, max_delay: 30s, multiplier: 1.5, jitter: full, attempt_timeout: 1m30s, max_elapsed: 0, retry_on: [7, 75-78, timeout], stop_on: signal, retry_on_output: 503, stop_on_output: [denied, not found], before_retry: echo again}
 recovery: {max_retries: unlimited, base_delay: 0, max_delay: 30s, multiplier: 2, jitter: none, attempt_timeout: 1m, max_elapsed: 1h}
 grace: 1s
 shell: [bash, -euo, pipefail, -c]
@@ -56,7 +56,7 @@ phases:
     steps:
       - name: one
         run: echo one
-        retry: {stop_on: [2]}
+        retry: {stop_on: [2], before_retry: [echo, again]}
         output: json
         env: {F: y}
         dir: deeper

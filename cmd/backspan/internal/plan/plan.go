@@ -55,8 +55,9 @@ type Step struct {
 	RetryOn string           `json:"retry_on,omitempty"`
 	StopOn  string           `json:"stop_on,omitempty"`
 
-	RetryOnOutput []string `json:"retry_on_output,omitempty"` // regular expressions
-	StopOnOutput  []string `json:"stop_on_output,omitempty"`
+	RetryOnOutput []string          `json:"retry_on_output,omitempty"` // regular expressions
+	StopOnOutput  []string          `json:"stop_on_output,omitempty"`
+	BeforeRetry   *pipefile.Command `json:"before_retry,omitempty"`
 	Ends
 	Worst Bound `json:"worst_case"`
 }
@@ -129,6 +130,9 @@ func ofStep(phase string, step pipefile.Step, grace time.Duration) Step {
 		RetryOn: listed(step.Retry.RetryOn), StopOn: listed(step.Retry.StopOn),
 		RetryOnOutput: step.Retry.RetryOnOutput.List(), StopOnOutput: step.Retry.StopOnOutput.List(),
 		Worst: retried(try.within(resolved.AttemptTimeout, grace), resolved, name),
+	}
+	if p.BeforeRetry = step.Retry.BeforeRetry; p.BeforeRetry != nil { // within the time of each attempt but the first
+		p.Worst.Commands = plus(p.Worst.Commands, p.Worst.Commands-1)
 	}
 	if step.Output != pipefile.NoOutput {
 		p.Output, p.As = pipefile.OutputVariable(phase, step.Name), step.Output

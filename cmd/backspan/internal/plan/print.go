@@ -77,6 +77,9 @@ func (p Phase) write(b *strings.Builder, number int) {
 	for _, step := range p.Steps {
 		fmt.Fprintf(b, "   %-*s  %s\n", width, step.Name, indented(step.Run, width+5))
 		fmt.Fprintf(b, "   %-*s    %s\n", width, "", step.policy())
+		if step.BeforeRetry != nil {
+			fmt.Fprintf(b, "   %-*s    before each retry: %s\n", width, "", indented(*step.BeforeRetry, width+7))
+		}
 	}
 	if p.Fallback != nil {
 		fmt.Fprintf(b, "   %-*s  %s\n", width, "fallback", indented(*p.Fallback, width+5))

@@ -86,31 +86,42 @@ func (p *phaseRun) single(
 func (p *phaseRun) attempt(
 	ctx context.Context, in orchestrator.Input, step pipefile.Step, policy retry.Policy, own map[string]*output,
 ) (*capture, error) {
+	kept := &capture{}
 	env := p.environ(ctx, in, step)
 	if err := p.tellOutputs(env, step, own, in.DryRun); err != nil {
 		return nil, retry.Permanent(err)
 	}
+	return kept, p.start(step, env, func(process child.Command) error {
+		if step.Output != pipefile.NoOutput {
+			process.Stdout = kept
+		}
+		command.HoldStderr(&process, true)
+		command.HoldStdout(&process)
+		return command.Run(ctx, process, policy.AttemptTimeout)
+	})
+}
+
+// start calls do with the command of a step, which Kill reaches meanwhile.
+func (p *phaseRun) start(step pipefile.Step, env command.Environment, do func(child.Command) error) error {
 	signals, done := p.track()
 	defer done()
-	label := step.Name
-	if p.operations[label] > 1 {
-		label = p.phase.Name + "/" + label
-	}
+	label := p.label(step.Name)
 	stdout, stderr := newLines(label, p.Stdout, p.cleanup), newLines(label, p.Stderr, p.cleanup)
 	defer stdout.end()
 	defer stderr.end()
-	process := child.Command{
+	return do(child.Command{
 		Args: step.Run.Args, Env: env.List(), Dir: p.dir(step), Stdout: stdout, Stderr: stderr,
 		Grace: p.file.Grace, Signals: signals,
 		OnOutOfReach: func(pid int) { p.tell(label, command.OutOfReach(step.Name, pid)) },
+	})
+}
+
+// label is what stands in front of the lines of a step.
+func (p *phaseRun) label(step string) string {
+	if p.operations[step] > 1 {
+		return p.phase.Name + "/" + step
 	}
-	kept := &capture{}
-	if step.Output != pipefile.NoOutput {
-		process.Stdout = kept
-	}
-	command.HoldStderr(&process, true)
-	command.HoldStdout(&process)
-	return kept, command.Run(ctx, process, policy.AttemptTimeout)
+	return step
 }
 
 // tell prints a line of backspan's own in a step's name, beside what the step writes.

@@ -25,6 +25,7 @@ type stepRun struct {
 	step pipefile.Step
 
 	attempts   int
+	failed     error         // of the last attempt
 	last       *child.Result // how its last command ended; nil when none was started
 	output     *output       // nil when it declares none, or did not succeed
 	skipped    string        // why there was nothing to do; empty when there was
@@ -37,19 +38,62 @@ func (s *stepRun) run(ctx context.Context, in orchestrator.Input, own map[string
 	policy := s.step.Retry.Resolve(0)
 	policy.AfterAttempt = s.mark
 	return retry.Do(ctx, s.step.Name, policy, func(attempt context.Context) error {
-		stdout, err := s.attempt(attempt, in, s.step, policy, own)
-		err = s.judge(err)
-		if err == nil && s.skipped == "" && s.step.Output != pipefile.NoOutput {
-			s.output, err = stdout.output(s.step.Output)
-		}
-		if err != nil && !s.step.Retry.Retryable(err) {
-			err = retry.Permanent(err) // the recovery of the phase would not mend it either
-		}
-		if err != nil && s.step.AllowFailure && ctx.Err() == nil {
+		s.failed = s.try(attempt, in, policy, own)
+		if s.failed != nil && s.step.AllowFailure && ctx.Err() == nil {
 			trace.SpanFromContext(attempt).SetAttributes(semconv.AllowedKey.Bool(true))
 		}
-		return err
+		return s.failed
 	})
+}
+
+// try makes one attempt, with what is to run before it, and decides what its end counts as.
+func (s *stepRun) try(ctx context.Context, in orchestrator.Input, policy retry.Policy, own map[string]*output) error {
+	var stdout *capture
+	err := s.beforeRetry(ctx, in, policy, own)
+	if err == nil {
+		stdout, err = s.attempt(ctx, in, s.step, policy, own)
+	}
+	err = s.judge(err)
+	if err == nil && s.skipped == "" && s.step.Output != pipefile.NoOutput {
+		s.output, err = stdout.output(s.step.Output)
+	}
+	if err != nil && !s.step.Retry.Retryable(err) {
+		err = retry.Permanent(err) // the recovery of the phase would not mend it either
+	}
+	return err
+}
+
+// beforeRetry runs the step's before_retry when the attempt that begins is a retry. The error says that the attempt's
+// time is over with it. Another failure is only told.
+func (s *stepRun) beforeRetry(
+	ctx context.Context, in orchestrator.Input, policy retry.Policy, own map[string]*output,
+) error {
+	const key = "before_retry"
+	hook := s.step.BeforeRetry()
+	if hook == nil || s.attempts == 0 {
+		return nil
+	}
+	env := s.environ(ctx, in, *hook)
+	err := s.tellOutputs(env, *hook, own, in.DryRun)
+	if err != nil {
+		s.tell(s.label(hook.Name), key+": "+err.Error())
+		return nil
+	}
+	code := -1
+	if s.last != nil {
+		code = s.last.Code()
+	}
+	env.SetFailure(s.step.Name, s.attempts, code, s.masked(s.failed.Error()))
+	err = s.start(*hook, env, func(process child.Command) error {
+		return command.BeforeRetry(ctx, process, policy.AttemptTimeout, key)
+	})
+	if failure, failed := errors.AsType[*command.Error](err); failed {
+		if failure.Result.Stopped {
+			return failure
+		}
+		s.tell(s.label(hook.Name), failure.Error())
+	}
+	return nil
 }
 
 // judge decides what the end of a command counts as, whose error is err. It returns the attempt's.
