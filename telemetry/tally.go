@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/backspan/backspan/events"
+	"github.com/backspan/backspan/internal/boundtext"
 	"github.com/backspan/backspan/internal/scope"
 	"github.com/backspan/backspan/internal/semconv"
 )
@@ -71,7 +72,7 @@ func (t *tally) started(parent context.Context, span sdktrace.ReadOnlySpan) {
 	t.nestedMu.Lock()
 	defer t.nestedMu.Unlock()
 	if len(t.nested) < talliedNested {
-		t.nested[span.SpanContext().SpanID()] = tallyKey{parent: around.Operation, depth: around.Depth}
+		t.nested[span.SpanContext().SpanID()] = tallyKey{parent: boundtext.Name(around.Operation), depth: around.Depth}
 		t.nesting.Store(int64(len(t.nested)))
 	}
 }

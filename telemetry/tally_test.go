@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/backspan/backspan/events"
+	"github.com/backspan/backspan/internal/boundtext"
 	"github.com/backspan/backspan/internal/scope"
 	"github.com/backspan/backspan/internal/semconv"
 )
@@ -124,6 +125,19 @@ func TestTallyOfNestedOperations(t *testing.T) {
 		if n := len(log.tally.nested); n != 0 {
 			t.Errorf("%d operations are remembered after their end", n)
 		}
+	})
+}
+
+// A long name is cut in a tally as in the attempts, or the two would not match.
+func TestTallyBoundsTheParentsName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kept, _, tp := tallying()
+		name := strings.Repeat("page ", 100)
+		works(scope.WithAttempt(t.Context(), scope.Attempt{Operation: name, Number: 1}), tp, "inner", 0)
+		time.Sleep(time.Minute)
+		works(t.Context(), tp, "x", 0)
+		kept.check(t, "nested", "01:00 operation: inner, parent_operation: "+strings.ReplaceAll(boundtext.Name(name), "…", `\u2026`)+
+			", depth: 1, seconds: 60, successes: 1, durations: 0:1")
 	})
 }
 
