@@ -33,7 +33,7 @@ type Operation struct {
 	Stopped       int64        `json:"stopped"`                // of those: after the last attempt: in a wait, or by a panic
 	Waited        float64      `json:"waited"`                 // seconds planned before the retries that were made
 	Amplification float64      `json:"amplification"`          // Attempts / Asked
-	Succeeded     int64        `json:"succeeded"`              // at the first attempt, by the log's tallies
+	Succeeded     int64        `json:"succeeded,omitempty"`    // at the first attempt, by the log's tallies; absent without one
 	SuccessRate   *float64     `json:"success_rate,omitempty"` // of all calls; absent without a tally
 	Errors        []ErrorCount `json:"errors"`                 // the commonest first
 	First         string       `json:"first"`                  // when it was seen failing first

@@ -375,6 +375,9 @@ func TestStatsKnowSuccessRates(t *testing.T) {
 			t.Errorf("load: %+v, want 98 and a rate of 0.99", o)
 		}
 	}
+	if encoded, err := json.Marshal(got); err != nil || strings.Count(string(encoded), `"succeeded":`) != 1 {
+		t.Errorf("%s, %v: want successes of load and none of check, of which they are not known", encoded, err)
+	}
 	var table strings.Builder
 	if err := got.Write(&table, time.UTC); err != nil {
 		t.Fatal(err)

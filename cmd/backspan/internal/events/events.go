@@ -108,8 +108,9 @@ func (o *Options) newStats() *cobra.Command {
 		Long: `Stats sums up each operation that had a failed attempt, what hurts most first: how often it was
 asked for and how many calls that became (retry amplification), how many were retried, recovered and given up,
 the time spent waiting, and the commonest errors. The waits are those planned before the retries that were made;
-one that was cut short is not among them: show tells how long that was. Operations that succeed at once write no
-event and are in no number. Then each phase that failed, if only at first: whether a recovery or its fallback
+one that was cut short is not among them: show tells how long that was. Calls that succeed at once are counted by
+the log's tallies: they are in the success rates and in no other number. The log tells some operations only
+together, as (other): those have no rate. Then each phase that failed, if only at first: whether a recovery or its fallback
 saved it, or it was lost.`,
 		Example: `  backspan events stats --since 1d
   backspan events stats --json | jq .`,
