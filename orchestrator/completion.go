@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/backspan/backspan/internal/boundtext"
 	"github.com/backspan/backspan/internal/decide"
 	"github.com/backspan/backspan/orchestrator/engine"
 )
@@ -64,8 +65,25 @@ func (l *loop) done(d *engine.Done) error {
 			return misfit("Done."+rule.field, value, rule.want)
 		}
 	}
-	l.attempted(i, d)
+	l.attempted(i, bounded(d))
 	return nil
+}
+
+// maxEngineError is what is kept, in bytes, of the error that an engine delivers.
+const maxEngineError = 8 << 10
+
+// bounded is d with texts of bounded length: an engine's may have any. They are cut and not refused, because a refusal
+// would end the run. A local run has the error itself, and keeps all of its text.
+func bounded(d *engine.Done) *engine.Done {
+	if d.Err != nil {
+		return d
+	}
+	b := *d
+	b.Error = boundtext.Of(d.Error, nil, maxEngineError)
+	b.ErrorType = boundtext.Of(d.ErrorType, nil, boundtext.MaxErrorType)
+	b.Skipped = boundtext.Of(d.Skipped, nil, boundtext.MaxPhaseReason)
+	b.Decision.Cause = boundtext.Of(d.Decision.Cause, nil, boundtext.MaxAttempt)
+	return &b
 }
 
 // A rule is what must hold for a field of a Done.

@@ -3,7 +3,6 @@ package orchestrator
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"hash/fnv"
 	"time"
@@ -78,20 +77,19 @@ func (a *attempt) now(phase context.Context) decide.Ended {
 // Lost decides for an attempt that was started and whose end will never be known, because the process that made it
 // died. It is for engines, which must know that the phase's function does not run any more. The attempt counts as one
 // that failed with ErrLost, and is followed by another, or not, as after any failure. why says what is known, for
-// example that no heartbeat came. When it is, or wraps, context.Canceled, the attempt ended with the run.
+// example that no heartbeat came; its text is kept in at most 2048 bytes. What why wraps does not end the run: only a
+// Stop does.
 //
 // Lost is deterministic. It takes task.Elapsed for the time since the phase began, to which an engine that knows how
 // long the attempt took adds that. The policy's AfterAttempt is not called, and the attempt has no span.
 func (p *Plan) Lost(task engine.Task, why error) engine.Done {
-	a := p.newAttempt(context.Background(), task, engine.Limits{})
+	a := p.newAttempt(context.Background(), task, engine.Limits{MaxResult: boundtext.MaxAttempt})
 	if !a.known {
 		return *a.done(a.unknown(), nil, false)
 	}
 	e := decide.Ended{Elapsed: task.Elapsed}
 	timeout := p.pipeline.Phases[a.index].Timeout
 	switch left := timeout - task.Elapsed; {
-	case errors.Is(why, context.Canceled):
-		e.Context, e.Cause = context.Canceled, why
 	case timeout > 0 && left <= 0:
 		e.Context, e.Cause = context.DeadlineExceeded, &timeoutError{"phase", timeout}
 	case timeout > 0:

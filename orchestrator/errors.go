@@ -197,7 +197,7 @@ func (e *lostError) Error() string {
 	if e.why == nil {
 		return ErrLost.Error()
 	}
-	return ErrLost.Error() + ": " + semconv.ErrorText(e.why)
+	return boundtext.Of(ErrLost.Error()+": "+semconv.ErrorText(e.why), e.why, boundtext.MaxAttempt)
 }
 
 func (e *lostError) Unwrap() []error   { return []error{ErrLost, e.why} }

@@ -2,6 +2,7 @@ package orchestrator_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -138,7 +139,7 @@ func TestLostAttempts(t *testing.T) {
 		{"too late", engine.Task{Phase: "a", Recovery: true, Elapsed: 59 * time.Second}, noHeartbeat, engine.Decision{Reason: engine.ReasonDeadline, Cause: "waiting 2s would pass MaxElapsed 1m"}, "attempt lost: no heartbeat for 30s"},
 		{"in time", engine.Task{Phase: "t", Recovery: true, Elapsed: 2 * time.Second}, noHeartbeat, engine.Decision{Retry: true, Delay: 2 * time.Second}, "attempt lost: no heartbeat for 30s"},
 		{"out of time", engine.Task{Phase: "t", Recovery: true, Elapsed: 5 * time.Second}, noHeartbeat, engine.Decision{Reason: engine.ReasonDeadline, Cause: "phase timeout of 5s"}, "attempt lost: no heartbeat for 30s"},
-		{"with the run", engine.Task{Phase: "a", Recovery: true}, context.Canceled, engine.Decision{Reason: engine.ReasonCancelled}, "attempt lost: context canceled"},
+		{"a worker that was cancelled", engine.Task{Phase: "a", Recovery: true}, fmt.Errorf("worker: %w", context.Canceled), engine.Decision{Retry: true, Delay: 2 * time.Second}, "attempt lost: worker: context canceled"},
 		{"not to be retried", engine.Task{Phase: "never", Recovery: true}, noHeartbeat, engine.Decision{Reason: engine.ReasonNotRetryable}, "attempt lost: no heartbeat for 30s"},
 		{"a policy that panics", engine.Task{Phase: "sick", Recovery: true}, noHeartbeat, engine.Decision{Reason: engine.ReasonPermanent}, "attempt lost: no heartbeat for 30s (and a function of its retry.Policy panicked: oh)"},
 		{"another version", engine.Task{Phase: "x", Recovery: true}, noHeartbeat, engine.Decision{Reason: engine.ReasonPermanent}, `pipeline "nightly" has no phase "x"`},
@@ -160,6 +161,38 @@ func TestAPhaseThatKillsItsProcessIsGivenUp(t *testing.T) {
 	report, err := e.plan.Drive(e, orchestrator.Options{RunID: "id", EnableRecovery: true})
 	equal(t, "error", fmt.Sprint(err), `pipeline "nightly" failed: a: gave up after 4 attempts: attempt lost: killed`)
 	equal(t, "recovery", report.Phases[0].Recovery.Message, "Recovery failed after 3 recovery attempts")
+}
+
+// Whatever the cause of a lost attempt wraps, only a Stop ends the run.
+func TestALostAttemptIsAFailureWhateverItsCause(t *testing.T) {
+	e := newEngine(t, pipeline(orchestrator.Phase{Name: "a", Run: ok(1)}))
+	e.lost = fmt.Errorf("worker: %w", context.Canceled)
+	report, err := e.plan.Drive(e, orchestrator.Options{RunID: "id", EnableRecovery: true})
+	equal(t, "error", fmt.Sprint(err), `pipeline "nightly" failed: a: gave up after 4 attempts: attempt lost: worker: context canceled`)
+	equal(t, "status", report.Status, orchestrator.Failed)
+}
+
+// The text of a failure is bounded, whichever way an engine hands it in.
+func TestLongTextsOfEngines(t *testing.T) {
+	long := strings.Repeat("page ", 1<<20)
+	history := func(done string) []string { return []string{"0 " + done, "end"} }
+	for name, c := range map[string]struct {
+		lost    error
+		history []string
+	}{
+		"lost": {lost: errors.New(long)},
+		"done": {history: history(`{"done":{"phase":"a","status":"error","error":"` + long + `","error_type":"` + long +
+			`","decision":{"reason":"deadline","cause":"` + long + `"}}}`)},
+		"skipped": {history: history(`{"done":{"phase":"a","status":"success","skipped":"` + long + `"}}`)},
+	} {
+		e := newEngine(t, pipeline(orchestrator.Phase{Name: "a", Run: ok(1)}))
+		e.lost, e.replay = c.lost, c.history
+		report, err := e.plan.Drive(e, orchestrator.Options{RunID: "id", EnableRecovery: true})
+		text, _ := json.Marshal(report)
+		if all := len(fmt.Sprint(err)) + len(text); report.Status == "" || all > 64<<10 {
+			t.Errorf("%s: status %q, %d bytes of error and report", name, report.Status, all)
+		}
+	}
 }
 
 func TestWhatAnAttemptIsRefused(t *testing.T) {
