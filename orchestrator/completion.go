@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/backspan/backspan/internal/boundtext"
 	"github.com/backspan/backspan/internal/decide"
@@ -22,7 +23,25 @@ func (l *loop) handle(c engine.Completion) error {
 	case c.Done != nil && c.Stop == nil && c.Timer == nil:
 		return l.done(c.Done)
 	}
-	return misfit("", fmt.Sprintf("%+v", c), "exactly one of Done, Timer and Stop")
+	return misfit("", said(c), "exactly one of Done, Timer and Stop")
+}
+
+// said names what c is about. The fields are pointers, whose addresses would differ from one replay to the next.
+func said(c engine.Completion) string {
+	var fields []string
+	if c.Done != nil {
+		fields = append(fields, "Done")
+	}
+	if c.Timer != nil {
+		fields = append(fields, "Timer")
+	}
+	if c.Stop != nil {
+		fields = append(fields, "Stop")
+	}
+	if fields == nil {
+		return "empty"
+	}
+	return strings.Join(fields, " and ")
 }
 
 // misfit is the error for a field of a Completion.

@@ -73,7 +73,9 @@ func TestCompletionsThatDoNotFit(t *testing.T) {
 		{"a timer of another wait", []string{retryA, timer(2)}, `Completion.Timer.Attempt is attempt 2 of "a", want the end of the wait before attempt 1 of "a"`},
 		{"a doubled timer", []string{retryA, timer(1), timer(1)}, `Completion.Timer.Attempt is attempt 1 of "a", want the end of attempt 1 of "a"`},
 		{"a second stop", []string{stopped, stopped}, `Completion.Stop is "SIGTERM", want one in a run, which there has been`},
-		{"nothing", []string{`0 {}`}, `Completion is {Done:<nil> Timer:<nil> Stop:<nil>}, want exactly one of Done, Timer and Stop`},
+		{"nothing", []string{`0 {}`}, `Completion is empty, want exactly one of Done, Timer and Stop`},
+		{"two at once", []string{`0 {"timer":{"phase":"a","attempt":1},"stop":{"cause":"SIGTERM"}}`}, `Completion is Timer and Stop, want exactly one of Done, Timer and Stop`},
+		{"all at once", []string{`0 {"done":{"phase":"a"},"timer":{"phase":"a"},"stop":{}}`}, `Completion is Done and Timer and Stop, want exactly one of Done, Timer and Stop`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := newEngine(t, pipeline(
