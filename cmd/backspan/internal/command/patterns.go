@@ -39,8 +39,8 @@ func (p *Patterns) Set(expr string) error {
 // Empty reports whether nothing was added.
 func (p *Patterns) Empty() bool { return p == nil || len(p.exprs) == 0 }
 
-// Match reports whether one of the patterns matches the end of stderr or of stdout, as far as r has it. The lines are as
-// a person saw them: without colours, and of a line that was written over only what stood there last.
+// Match reports whether one of the patterns matches the end of stderr or of stdout, as far as r has it. The lines are
+// as a person saw them: without colours, and of a line that was written over only what stood there last.
 func (p *Patterns) Match(r child.Result) bool {
 	if p.Empty() {
 		return false

@@ -15,6 +15,7 @@ func TestWhatIsRetried(t *testing.T) {
 	if err := refused.Set("^refused$"); err != nil {
 		t.Fatal(err)
 	}
+	gone := &child.StartError{Code: 127}
 	failed := func(r child.Result) error { return &Error{Result: r} }
 	for _, c := range []struct {
 		name   string
@@ -29,12 +30,16 @@ func TestWhatIsRetried(t *testing.T) {
 		{"unless its code is named", Policy{RetryOn: only}, failed(child.Result{Err: &child.StartError{Code: 127}}), true},
 		{"a code that is not named", Policy{RetryOn: only}, failed(child.Result{ExitCode: 1}), false},
 		{"a code that is not to stop", Policy{StopOn: never}, failed(child.Result{ExitCode: 1}), true},
-		{"output that is named", Policy{RetryOnOutput: refused}, failed(child.Result{ExitCode: 1, Tail: "a\nrefused\n"}), true},
-		{"also on stdout", Policy{RetryOnOutput: refused}, failed(child.Result{ExitCode: 1, StdoutTail: "refused"}), true},
+		{"output that is named", Policy{RetryOnOutput: refused}, failed(child.Result{Tail: "a\nrefused\n"}), true},
+		{"also on stdout", Policy{RetryOnOutput: refused}, failed(child.Result{StdoutTail: "refused"}), true},
 		{"or a code beside it", Policy{RetryOn: only, RetryOnOutput: refused}, failed(child.Result{ExitCode: 127}), true},
-		{"neither", Policy{RetryOn: only, RetryOnOutput: refused}, failed(child.Result{ExitCode: 1, Tail: "refused it"}), false},
-		{"a command that is not there has no output", Policy{RetryOnOutput: refused}, failed(child.Result{Err: &child.StartError{Code: 127}}), false},
-		{"output that stops wins", Policy{RetryOn: only, StopOnOutput: refused}, failed(child.Result{ExitCode: 127, Tail: "\x1b[1mrefused\x1b[0m"}), false},
+		{"neither", Policy{RetryOn: only, RetryOnOutput: refused}, failed(child.Result{Tail: "refused it"}), false},
+		{"a command that is not there says nothing", Policy{RetryOnOutput: refused}, failed(child.Result{Err: gone}), false},
+		{
+			"output that stops wins",
+			Policy{RetryOn: only, StopOnOutput: refused},
+			failed(child.Result{ExitCode: 127, Tail: "\x1b[1mrefused\x1b[0m"}), false,
+		},
 		{"output that does not", Policy{StopOnOutput: refused}, failed(child.Result{ExitCode: 1}), true},
 		{"a bad output, when messages are named", Policy{RetryOnOutput: refused}, errors.New("no JSON"), false},
 		{"stop_on wins", Policy{RetryOn: never, StopOn: never}, failed(child.Result{Signal: 9}), false},

@@ -14,7 +14,8 @@ import (
 )
 
 // Run makes one attempt: it runs c until ctx ends and records on ctx's span what the process was. The error is nil or
-// an *Error, with the ends of stderr and stdout as far as c keeps them: see HoldStderr and HoldStdout. timeout is the attempt's own time limit, or 0. Run does not enforce it, ctx does; the error names it.
+// an *Error, with the ends of stderr and stdout as far as c keeps them: see HoldStderr and HoldStdout.
+// timeout is the attempt's own time limit, or 0. Run does not enforce it, ctx does; the error names it.
 func Run(ctx context.Context, c child.Command, timeout time.Duration) error {
 	result, err := run(ctx, c, timeout)
 	if span := trace.SpanFromContext(ctx); span.IsRecording() {

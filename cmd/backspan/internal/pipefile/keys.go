@@ -85,14 +85,14 @@ var retryKeys = append(partKeys(recoveryKeys, func(r *Retry) *command.Policy { r
 	keyOf("stop_on", endsKind, func(r *Retry, e *command.Ends) { r.StopOn = e },
 		"failures that are not retried: exit codes, ranges such as 75-78, timeout, signal; they win over retry_on"),
 	keyOf("retry_on_output", patternsKind, func(r *Retry, o *command.Patterns) { r.RetryOnOutput = o },
-		"regular expressions for the last lines (64 KiB) of stderr and stdout: only failures that match one are retried, and "+
-			"those of retry_on (default all)"),
+		"regular expressions for the last lines (64 KiB) of stderr and stdout: only failures that match one are retried, "+
+			"and those of retry_on (default all)"),
 	keyOf("stop_on_output", patternsKind, func(r *Retry, o *command.Patterns) { r.StopOnOutput = o },
 		"regular expressions for the last lines (64 KiB) of stderr and stdout: failures that match one are not retried; "+
 			"they win over retry_on and retry_on_output"),
 	keyOf("before_retry", commandKind, func(r *Retry, c Command) { r.BeforeRetry = &c },
-		"a command that runs before each retry, after the wait; it takes its time of the attempt's, and its failure is said and "+
-			"changes nothing"),
+		"a command that runs before each retry, after the wait; it takes its time of the attempt's, and its failure is "+
+			"said and changes nothing"),
 )
 
 var (

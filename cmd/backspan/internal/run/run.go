@@ -87,8 +87,8 @@ skip_codes: [75] a step, or the whole phase, counts as skipped, and so do phases
 and retry_on_output are the only failures that are retried, by exit code and by a regular expression for the last
 lines of stderr and stdout; stop_on and stop_on_output are final, for the phase too. before_retry is a command that
 runs before each retry, in its attempt's time; it finds BACKSPAN_ERROR and BACKSPAN_EXIT_CODE of the attempt that
-failed, BACKSPAN_OPERATION, and in BACKSPAN_ATTEMPTS how many were made. Its failure is said and changes nothing. if_began: PHASE skips
-a phase when that one did not begin: with if: always, to clean up after it.
+failed, BACKSPAN_OPERATION, and in BACKSPAN_ATTEMPTS how many were made. Its failure is said and changes nothing.
+if_began: PHASE skips a phase when that one did not begin: with if: always, to clean up after it.
 
 Commands of phases with if: failure or always, and fallbacks, find in BACKSPAN_RUN_STATUS how the run has gone so far
 (success, failed or cancelled) and, when something failed, BACKSPAN_FAILED_PHASE, BACKSPAN_FAILED_STEP,

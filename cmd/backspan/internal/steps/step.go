@@ -74,17 +74,16 @@ func (s *stepRun) beforeRetry(
 		return nil
 	}
 	env := s.environ(ctx, in, *hook)
-	err := s.tellOutputs(env, *hook, own, in.DryRun)
-	if err != nil {
+	if err := s.tellOutputs(env, *hook, own, in.DryRun); err != nil {
 		s.tell(s.label(hook.Name), key+": "+err.Error())
-		return nil
+		return nil //nolint:nilerr // it is a failure of before_retry, which changes nothing
 	}
 	code := -1
 	if s.last != nil {
 		code = s.last.Code()
 	}
 	env.SetFailure(s.step.Name, s.attempts, code, s.masked(s.failed.Error()))
-	err = s.start(*hook, env, func(process child.Command) error {
+	err := s.start(*hook, env, func(process child.Command) error {
 		return command.BeforeRetry(ctx, process, policy.AttemptTimeout, key)
 	})
 	if failure, failed := errors.AsType[*command.Error](err); failed {
