@@ -90,8 +90,11 @@ func wildPolicy(r *rand.Rand) retry.Policy {
 		MaxAfter:       pick(r, 0, between(r, 1, 5*time.Second)),
 		Spans:          pick(r, retry.EveryAttempt, retry.FromFirstFailure),
 	}
-	if p.MaxRetries == retry.Unlimited && p.MaxElapsed == 0 {
-		p.MaxElapsed = 30 * time.Second
+	if p.MaxRetries == retry.Unlimited {
+		p.BaseDelay = max(p.BaseDelay, time.Second) // without a delay no time would pass, and MaxElapsed never be over
+		if p.MaxElapsed == 0 {
+			p.MaxElapsed = 30 * time.Second
+		}
 	}
 	if r.IntN(2) == 0 {
 		p.Retryable = func(err error) bool { return !errors.Is(err, errNever) }
