@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/backspan/backspan/retry"
+	"github.com/backspan/backspan/retry/retrytest"
 )
 
 func recorded() (*sdktrace.TracerProvider, *tracetest.SpanRecorder) {
@@ -129,6 +130,41 @@ func TestASpanPutInOnPurposeTakesWhatIsBelow(t *testing.T) {
 		}
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%s: spans %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+// wrapper is a provider as programs wrap one, to add something of theirs.
+type wrapper struct{ trace.TracerProvider }
+
+// What is installed globally is not always what its spans call their provider: they are still no spans that somebody
+// put into the context on purpose.
+func TestTheGlobalProviderBehindAnother(t *testing.T) {
+	placeholder := otel.GetTracerProvider()
+	t.Cleanup(func() { otel.SetTracerProvider(placeholder) })
+	ofPackage := placeholder.Tracer("somebody") // as a library keeps it in a variable
+	behind, _ := behindThePlaceholder()
+	otel.SetTracerProvider(behind) // only the first time it comes to stand behind the placeholder
+	for name, c := range map[string]struct {
+		install trace.TracerProvider
+		tracer  func() trace.Tracer
+	}{
+		"put back":         {placeholder, func() trace.Tracer { return otel.Tracer("somebody") }},
+		"wrapped":          {wrapper{behind}, func() trace.Tracer { return otel.Tracer("somebody") }},
+		"behind the first": {sdktrace.NewTracerProvider(), func() trace.Tracer { return ofPackage }},
+	} {
+		otel.SetTracerProvider(c.install)
+		ctx, spans := retrytest.Record(t, t.Context())
+		ctx, span := c.tracer().Start(ctx, "parent")
+		if !span.SpanContext().IsValid() {
+			t.Errorf("%s: the parent is no span", name)
+		}
+		if err := retry.Do(ctx, "data_load", retry.Policy{}, func(context.Context) error { return nil }); err != nil {
+			t.Error(err)
+		}
+		span.End()
+		if got := len(spans.Spans()); got != 2 {
+			t.Errorf("a global provider that is %s: %d spans recorded, want 2", name, got)
 		}
 	}
 }

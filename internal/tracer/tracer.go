@@ -29,7 +29,7 @@ func For(ctx context.Context) (trace.Tracer, trace.TracerProvider) {
 func find(ctx context.Context) (e *entry, handed trace.TracerProvider) {
 	if span := trace.SpanFromContext(ctx); local(span.SpanContext()) {
 		provider := span.TracerProvider()
-		if provider != nil && provider != detached && !equal(provider, otel.GetTracerProvider()) {
+		if provider != nil && provider != detached && !global(provider) {
 			if e := of(provider); !e.noop.placeholder {
 				return e, provider
 			}
@@ -47,8 +47,41 @@ var detached = trace.SpanFromContext(context.Background()).TracerProvider()
 
 func local(sc trace.SpanContext) bool { return sc.IsValid() && !sc.IsRemote() }
 
-// equal compares two providers. Values that cannot be compared are not equal.
-func equal(a, b trace.TracerProvider) (same bool) {
+// global reports whether provider is the global one, or what stands behind that: the API's placeholder hands out the
+// tracers of the SDK that was installed first, for good, also where another SDK was installed since or the placeholder
+// was put back, and a wrapper may hand out the tracers of what it wraps.
+func global(provider trace.TracerProvider) bool {
+	installed := otel.GetTracerProvider()
+	if equal(provider, installed) {
+		return true
+	}
+	if r := related.Load(); r != nil && equal(r.provider, provider) && equal(r.installed, installed) {
+		return r.same
+	}
+	tracer := bare(provider)
+	same := equal(tracer, bare(installed)) || equal(tracer, bare(placeholder))
+	related.Store(&relation{provider, installed, same})
+	return same
+}
+
+// placeholder is the provider that every process begins with.
+var placeholder = otel.GetTracerProvider()
+
+// related is what global found out last. It is asked again when another provider is installed.
+var related atomic.Pointer[relation]
+
+type relation struct {
+	provider, installed trace.TracerProvider
+	same                bool
+}
+
+// bare returns provider's tracer of Backspan's scope. A provider of the SDK returns the same one each time.
+func bare(provider trace.TracerProvider) trace.Tracer {
+	return provider.Tracer(semconv.ScopeName, trace.WithInstrumentationVersion(semconv.ScopeVersion))
+}
+
+// equal compares two providers, or two tracers. Values that cannot be compared are not equal.
+func equal(a, b any) (same bool) {
 	defer func() {
 		if recover() != nil {
 			same = false
@@ -80,7 +113,7 @@ func of(provider trace.TracerProvider) *entry {
 	}
 	e := &entry{
 		provider: provider,
-		tracer:   provider.Tracer(semconv.ScopeName, trace.WithInstrumentationVersion(semconv.ScopeVersion)),
+		tracer:   bare(provider),
 	}
 	e.noop.of(provider)
 	// Comparable looks at the value, not only at its type: a struct may hold a map in an interface.
