@@ -29,12 +29,14 @@ var known = map[string]string{
 	"orchestrator": "github.com/backspan/backspan/orchestrator",
 	"redact":       "github.com/backspan/backspan/redact",
 	"retry":        "github.com/backspan/backspan/retry",
+	"flaky":        "github.com/backspan/backspan/retry/retrytest/flaky",
 	"retrytest":    "github.com/backspan/backspan/retry/retrytest",
 	"telemetry":    "github.com/backspan/backspan/telemetry",
 }
 
 // around stands for the reader's own program: what snippets call without declaring it.
 const around = `
+func fetch(url string) error { return nil }
 var (
 	ctx               context.Context
 	policy            retry.Policy

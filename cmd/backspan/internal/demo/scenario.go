@@ -1,6 +1,10 @@
 package demo
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+	"strings"
+	"time"
+)
 
 // A Scenario is the weather in which the pipeline runs.
 type Scenario string
@@ -17,43 +21,42 @@ const (
 // Scenarios are all of them, in the order in which a help text names them.
 var Scenarios = []Scenario{Healthy, Flaky, Outage, Permanent, Slow}
 
-// A fault is what the service does to one request instead of answering it.
-type fault int
-
+// What the service does to a request instead of answering it: steps of package flaky.
 const (
-	none      fault = iota
-	busy            // 503 with Retry-After
-	reset           // the connection is reset in the middle of the body
-	late            // the answer comes after the client's attempt timeout
-	malformed       // an answer with a row that is no number
-	gone            // the connection is reset and the service stops listening
+	busy      = "503 Retry-After=1 {overloaded, come back later}"
+	reset     = "200 Content-Type=text/csv size=4KiB reset=9" // in the middle of the body
+	malformed = "200 Content-Type=text/csv {year,ppm\n1969,n/a\n}"
+	gone      = "stop"
 )
 
-// A plan holds the faults that wait for each path: the first request takes the first one, and so on.
-type plan map[string][]fault
-
-// newPlan spreads the scenario's faults over the pages of the data set; seed decides which page meets which.
-func newPlan(scenario Scenario, seed uint64, pages []string) plan {
+// scripts spreads the scenario's faults over the pages of the data set; seed decides which page meets which. An answer
+// that is late comes after the duration late.
+func scripts(scenario Scenario, seed uint64, pages []string, after time.Duration) map[string]string {
 	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // must be repeatable, guards no secret
 	order := random.Perm(len(pages))
-	p := plan{}
+	late := "pass delay=" + after.String()
+	faults := map[string][]string{}
 	switch scenario {
 	case Flaky:
-		for i, faults := range [][]fault{{busy}, {reset, reset}, {late}} {
-			p[pages[order[i]]] = faults
+		for i, steps := range [][]string{{busy}, {reset, reset}, {late}} {
+			faults[pages[order[i]]] = steps
 		}
 		// As many as a policy of 3 retries makes attempts: the operation gives up, and its phase is recovered.
-		p[baselinePath] = []fault{busy, reset, busy, busy}
+		faults[baselinePath] = []string{busy, reset, busy, busy}
 	case Outage:
-		p[pages[order[0]]] = []fault{gone}
+		faults[pages[order[0]]] = []string{gone}
 	case Permanent:
-		p[pages[order[0]]] = []fault{malformed, malformed, malformed, malformed}
+		faults[pages[order[0]]] = []string{malformed, malformed, malformed, malformed}
 	case Slow:
 		for _, i := range order[:4] {
-			p[pages[i]] = []fault{late}
+			faults[pages[i]] = []string{late}
 		}
-		p[pages[order[0]]] = []fault{late, late}
-		p[baselinePath] = []fault{late, late}
+		faults[pages[order[0]]] = []string{late, late}
+		faults[baselinePath] = []string{late, late}
 	}
-	return p
+	all := map[string]string{}
+	for path, steps := range faults {
+		all[path] = strings.Join(append(steps, "pass"), ", ")
+	}
+	return all
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/backspan/backspan/cmd/backspan/internal/doctor"
 	"github.com/backspan/backspan/cmd/backspan/internal/events"
 	"github.com/backspan/backspan/cmd/backspan/internal/exec"
+	"github.com/backspan/backspan/cmd/backspan/internal/flaky"
 	"github.com/backspan/backspan/cmd/backspan/internal/look"
 	"github.com/backspan/backspan/cmd/backspan/internal/run"
 	"github.com/backspan/backspan/cmd/backspan/internal/settings"
@@ -97,7 +98,8 @@ delay and its error, and events.jsonl tells the same story to grep.
 		"colours; auto: on a terminal, unless $NO_COLOR, $CLICOLOR_FORCE or $CLICOLOR say otherwise")
 	root.AddCommand(
 		demo.NewCommand(std), doctor.NewCommand(std), events.NewCommand(std), exec.NewCommand(std),
-		look.NewReportCommand(std), look.NewShowCommand(std), run.NewCommand(std), run.NewInitCommand(std), newMan(std),
+		flaky.NewCommand(std), look.NewReportCommand(std), look.NewShowCommand(std),
+		run.NewCommand(std), run.NewInitCommand(std), newMan(std),
 	)
 	root.SetHelpCommand(newHelp(std))
 	root.InitDefaultHelpCmd()
