@@ -19,6 +19,7 @@ var classes = []struct {
 	{errDeleted, "deleted"},
 	{ErrSymlink, "symbolic_link"},
 	{ErrNotRegular, "not_regular"},
+	{ErrForeign, "foreign_file"},
 	{io.ErrShortWrite, "short_write"},
 	{syscall.ENOSPC, "disk_full"},
 	{syscall.EDQUOT, "quota_exceeded"},

@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"time"
+
+	"github.com/backspan/backspan/internal/safefile"
 )
 
 // FollowOptions says how a Follower follows. The zero value is right for files that a Writer with default options
@@ -179,7 +181,7 @@ func (f *Follower) look() error {
 			return nil
 		}
 	}
-	file, err := os.Open(f.path)
+	file, err := safefile.Open(f.path)
 	if err != nil {
 		return f.passing(err)
 	}

@@ -14,6 +14,8 @@ type logFile struct {
 	info os.FileInfo
 }
 
+func newLogFile(file *os.File, info os.FileInfo) *logFile { return &logFile{file, info} }
+
 // write is one WriteFile on Windows, where O_APPEND has the system itself append.
 func (f *logFile) write(line []byte) (int, error) { return f.file.Write(line) }
 
@@ -38,9 +40,6 @@ func (f *logFile) torn() bool {
 // writtenAfterDeletion says whether something was written to the file after it was deleted. Windows deletes no file
 // that is open.
 func (f *logFile) writtenAfterDeletion() bool { return false }
-
-// mode is of no use here: where it matters, there is no rotation below an open file.
-func (f *logFile) mode() uint32 { return 0 }
 
 func (f *logFile) sync() error { return f.file.Sync() }
 

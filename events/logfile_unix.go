@@ -4,15 +4,21 @@ package events
 
 import (
 	"errors"
+	"os"
 
 	"golang.org/x/sys/unix"
 )
 
-// A logFile is the open file. It is a bare descriptor because os.File's Write goes on after a short write, and
+// A logFile is the open file. It is written by its descriptor because os.File's Write goes on after a short write, and
 // another process may append in between.
 type logFile struct {
-	fd       int
-	dev, ino uint64
+	file *os.File
+	info os.FileInfo
+	fd   int // of file
+}
+
+func newLogFile(file *os.File, info os.FileInfo) *logFile {
+	return &logFile{file, info, int(file.Fd())}
 }
 
 // write is one write(2). It is repeated only when it was interrupted before it wrote anything.
@@ -56,15 +62,6 @@ func (f *logFile) writtenAfterDeletion() bool {
 	return unix.Fstat(f.fd, &st) == nil && st.Nlink == 0 && st.Ctim.Nano() <= st.Mtim.Nano()
 }
 
-// mode is the file's permission bits; 0 when they cannot be read.
-func (f *logFile) mode() uint32 {
-	var st unix.Stat_t
-	if unix.Fstat(f.fd, &st) != nil {
-		return 0
-	}
-	return uint32(st.Mode) & 0o777
-}
-
 func (f *logFile) sync() error {
 	for {
 		if err := unix.Fsync(f.fd); err != unix.EINTR {
@@ -73,7 +70,7 @@ func (f *logFile) sync() error {
 	}
 }
 
-func (f *logFile) close() error { return unix.Close(f.fd) }
+func (f *logFile) close() error { return f.file.Close() }
 
 // broken says whether err means that the descriptor is of no use any more, while opening the path again may be.
 func broken(err error) bool {

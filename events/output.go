@@ -12,7 +12,7 @@ import (
 // but for the atomic fields.
 type output struct {
 	opts Options
-	path *safePath
+	path *outPath
 	born time.Time
 	loss *loss
 
@@ -68,7 +68,7 @@ func (o *output) ready() error {
 		return o.openErr
 	}
 	o.checkAt = now + o.opts.CheckInterval
-	if o.file != nil && !anew && o.path.leadsTo(o.file) {
+	if o.file != nil && !anew && o.path.LeadsTo(o.file.info) {
 		o.dirty = o.file.torn() // another process that was killed leaves a torn line, too
 		o.unsure = unsure{}
 		return nil
@@ -84,7 +84,9 @@ func (o *output) ready() error {
 func (o *output) drop() {
 	if o.file != nil {
 		o.countDeleted()
-		o.path.mode = o.file.mode()
+		if info, err := o.file.file.Stat(); err == nil { // it may have got another mode since
+			o.path.mode = info.Mode().Perm()
+		}
 		o.file.close() //nolint:errcheck // see above
 		o.file = nil
 	}
@@ -93,7 +95,7 @@ func (o *output) drop() {
 // countDeleted counts as lost what was written to a deleted file.
 func (o *output) countDeleted() {
 	if o.unsure != (unsure{}) && o.file.writtenAfterDeletion() {
-		err := fmt.Errorf("events: write %s: %w", o.path.given, errDeleted)
+		err := fmt.Errorf("events: write %s: %w", o.path, errDeleted)
 		o.written.Add(-o.unsure.records)
 		o.loss.add(o.unsure.records, err)
 		o.loss.back(o.unsure.reported, err)
@@ -168,7 +170,7 @@ var newline = []byte{'\n'}
 
 // failure is err with the path. It closes a file that is of no use any more.
 func (o *output) failure(err error) error {
-	err = fmt.Errorf("events: write %s: %w", o.path.given, err)
+	err = fmt.Errorf("events: write %s: %w", o.path, err)
 	if broken(err) {
 		o.drop()
 		o.openErr = err
@@ -216,5 +218,5 @@ func (o *output) finish() error {
 		err = errors.Join(o.file.sync(), o.file.close())
 		o.file = nil
 	}
-	return errors.Join(o.loss.unreportedError(), err, o.path.close())
+	return errors.Join(o.loss.unreportedError(), err, o.path.Close())
 }

@@ -1,13 +1,13 @@
 package events
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"iter"
-	"os"
 	"runtime"
 	"sync"
+
+	"github.com/backspan/backspan/internal/safefile"
 )
 
 // A Reader finds the records in an event log, in memory that does not grow with the log (about half a megabyte). Plain
@@ -33,19 +33,13 @@ type Reader struct {
 // NewReader reads records from in, which it does not close.
 func NewReader(in io.Reader) *Reader { return &Reader{src: blocks{in: in}} }
 
-// OpenFile reads records from the file at path. The Reader has to be closed. It follows symbolic links, and reads
-// whatever can be read but directories.
+// OpenFile reads records from the file at path. The Reader has to be closed. It follows symbolic links, and reads a
+// regular file, the null device, or what is open in this process already, such as /dev/stdin and /dev/fd/63. All else
+// matches ErrNotRegular: a named pipe that nobody writes to would never end.
 func OpenFile(path string) (*Reader, error) {
-	f, err := os.Open(path)
+	f, err := safefile.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("events: %w", err)
-	}
-	info, err := f.Stat()
-	if err == nil && info.IsDir() {
-		err = fmt.Errorf("%s is a directory; name a file in it", path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("events: %w", errors.Join(err, f.Close()))
 	}
 	r := NewReader(f)
 	r.closer = f

@@ -30,7 +30,8 @@ type Writer struct {
 
 // Open opens the event log at path for appending, and makes the file (0600) and the directories above it (0700) when
 // they are missing. It refuses a path that can never be an event log: one with a symbolic link in it (except one of
-// root's directly below /, as macOS's /tmp), a device, a FIFO, a directory.
+// root's directly below /, as macOS's /tmp), a device, a FIFO, a directory. At DefaultPath, which nobody chose, it also
+// refuses a file that another user owns (root excepted) or that other users may write.
 //
 // What may pass is no error: a full or read-only disk, missing rights, a file where a directory should be. Open then
 // tells Options.OnError, and the Writer drops and counts records until the path can be opened, which it tries again
@@ -40,16 +41,16 @@ func Open(path string, opts Options) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	safe, err := newSafePath(path)
+	safe, err := newOutPath(path)
 	if err != nil {
-		return nil, pathError{err}
+		return nil, err
 	}
 	w := &Writer{closed: make(chan struct{})}
 	w.loss.tell, w.loss.born = opts.OnError, time.Now()
 	w.out.opts, w.out.path, w.out.born, w.out.loss = opts, safe, time.Now(), &w.loss
 	w.out.origin = appendOrigin(nil, opts.Service, hostName(), os.Getpid())
 	if err := w.prepare(); err != nil {
-		return nil, errors.Join(pathError{err}, safe.close())
+		return nil, errors.Join(pathError{err}, safe.Close())
 	}
 	if opts.ReopenOnSIGHUP {
 		w.unwatch = w.watchHangups()
@@ -59,14 +60,14 @@ func Open(path string, opts Options) (*Writer, error) {
 
 // CheckPath says why Open would refuse path, or nil; for a symbolic link with a [*LinkError]. It makes nothing.
 func CheckPath(path string) error {
-	safe, err := newSafePath(path)
+	safe, err := newOutPath(path)
 	if err != nil {
-		return pathError{err}
+		return err
 	}
 	if err = safe.check(); err != nil {
 		err = pathError{err}
 	}
-	return errors.Join(err, safe.close())
+	return errors.Join(err, safe.Close())
 }
 
 // prepare opens the file, or with Options.Lazy only looks whether it could be. The error is one that lasts.
@@ -90,7 +91,7 @@ func (w *Writer) Path() string {
 	if w == nil {
 		return ""
 	}
-	return w.out.path.given
+	return w.out.path.String()
 }
 
 // Written is how many records given to Write were put into the log. Records of type events_dropped are not among them.
@@ -297,5 +298,5 @@ func (w *Writer) wait(done <-chan struct{}) bool {
 // tooSlow is the error of a queue that was not empty within Options.DrainTimeout.
 func (w *Writer) tooSlow(lines int, fate string) error {
 	return fmt.Errorf("events: %s: %w within %v; lines %s: %d",
-		w.out.path.given, errSlow, w.out.opts.DrainTimeout, fate, lines)
+		w.out.path, errSlow, w.out.opts.DrainTimeout, fate, lines)
 }

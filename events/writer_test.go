@@ -88,7 +88,7 @@ func TestOpenRefusesBadInput(t *testing.T) {
 	}{
 		{"", Options{}, []string{"path is empty", DefaultPath}},
 		{"a\x00b", Options{}, []string{`"a\x00b"`, "NUL"}},
-		{dir + "/", Options{}, []string{dir, "names a directory", "events.jsonl"}},
+		{dir + "/", Options{}, []string{dir, "names a directory", "name a file in it"}},
 		{".", Options{}, []string{"names a directory"}},
 		{"..", Options{}, []string{"names a directory"}},
 		{"/", Options{}, []string{"names a directory"}},

@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/backspan/backspan/internal/safefile"
 )
 
 // A TraceFile is a span processor that appends Backspan's spans, sampled or not, to a file in OTLP JSON: one whole
@@ -30,16 +31,17 @@ type TraceFile struct {
 
 var _ sdktrace.SpanProcessor = (*TraceFile)(nil)
 
+// DefaultTraceFile is the usual path of a trace file. Start uses none unless Config.TraceFile names it.
+const DefaultTraceFile = "data/session/trace.json"
+
 // NewTraceFile opens path for appending, and makes the file (mode 0600) and the directories above it (mode 0700) when
-// they are missing. It refuses a symbolic link and whatever is not a regular file. mask changes names, error texts and
-// text attributes before they are written; nil is redact.Secrets. The caller shuts the TraceFile down, or the provider
-// that it is in.
+// they are missing. It refuses a symbolic link and whatever is not a regular file. At DefaultTraceFile it also refuses
+// directories that are symbolic links, and a file that another user owns (root excepted) or that other users may write.
+// mask changes names, error texts and text attributes before they are written; nil is redact.Secrets. The caller shuts
+// the TraceFile down, or the provider that it is in.
 func NewTraceFile(path string, mask func(string) string) (*TraceFile, error) {
 	if path == "" {
 		return nil, &FieldError{Field: "the trace file's path", Value: `""`, Want: "the name of a file"}
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("telemetry: trace file %s: %w", path, err)
 	}
 	file, err := openAppend(path)
 	if err != nil {
@@ -52,14 +54,29 @@ func NewTraceFile(path string, mask func(string) string) (*TraceFile, error) {
 	return &TraceFile{path: path, mask: orSecrets(mask), file: file, torn: torn}, nil
 }
 
+// openAppend follows links only to the directory of a path that somebody chose.
+func openAppend(path string) (*os.File, error) {
+	origin := safefile.Origin(path == DefaultTraceFile)
+	if origin == safefile.Named {
+		resolved, err := safefile.Resolve(path)
+		if err != nil {
+			return nil, err
+		}
+		path = resolved
+	}
+	safe, err := safefile.New(path, origin)
+	if err != nil {
+		return nil, err
+	}
+	file, err := safe.OpenAppend(0)
+	return file, errors.Join(err, safe.Close())
+}
+
 // checkTail reports whether the last line of file has no newline. A process that was killed may leave such a line.
 func checkTail(file *os.File) (torn bool, err error) {
 	info, err := file.Stat()
 	if err != nil {
 		return false, err
-	}
-	if !info.Mode().IsRegular() {
-		return false, errors.New("not a regular file")
 	}
 	if info.Size() == 0 {
 		return false, nil

@@ -49,8 +49,9 @@ var layers = []layer{
 	{"internal/fielderror", nil, nil},
 	{"internal/decide", []string{"internal/fielderror"}, nil},
 	{"internal/nearest", nil, nil},
+	{"internal/safefile", nil, []string{"golang.org/x/sys"}},
 	{"redact", nil, nil},
-	{"internal/otelenv", []string{"internal/fielderror"}, []string{"golang.org/x/net", "golang.org/x/text"}},
+	{"internal/otelenv", []string{"internal/fielderror", "internal/safefile"}, []string{"golang.org/x/net", "golang.org/x/sys", "golang.org/x/text"}},
 	{"retry", loop, api},
 	{"retry/retrytest", with(loop, "retry"), sdk},
 	{"retry/retrytest/flaky", []string{"internal/nearest"}, nil},
@@ -59,8 +60,8 @@ var layers = []layer{
 	{"orchestrator/engine", with(loop, "retry"), api},
 
 	// These know the layers above by the spans that they write.
-	{"events", []string{"redact"}, []string{"golang.org/x/sys"}},
-	{"telemetry", with(ground, "internal/otelenv", "events", "redact"), anything},
+	{"events", []string{"redact", "internal/safefile"}, []string{"golang.org/x/sys"}},
+	{"telemetry", with(ground, "internal/otelenv", "internal/safefile", "events", "redact"), anything},
 	{"examples", anything, anything},
 	{"examples/*", anything, anything},
 }

@@ -5,12 +5,14 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"os"
+	"io"
 	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/backspan/backspan/internal/safefile"
 )
 
 const defaultTimeout = 10 * time.Second
@@ -117,7 +119,7 @@ func readCertificates() (*tls.Config, error) {
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
 	if authority.isSet() {
 		const want = "a file with certificates in PEM form"
-		pem, err := os.ReadFile(authority.text)
+		pem, err := readFile(authority.text)
 		if err != nil {
 			return nil, authority.bad(want, err)
 		}
@@ -128,7 +130,7 @@ func readCertificates() (*tls.Config, error) {
 	}
 	switch {
 	case certificate.isSet() && key.isSet():
-		pair, err := tls.LoadX509KeyPair(certificate.text, key.text)
+		pair, err := readKeyPair(certificate.text, key.text)
 		if err != nil {
 			return nil, certificate.bad("a client certificate that fits "+key.name, err)
 		}
@@ -139,4 +141,26 @@ func readCertificates() (*tls.Config, error) {
 		return nil, key.bad("the certificate of this key in OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE too", nil)
 	}
 	return cfg, nil
+}
+
+func readKeyPair(certificate, key string) (tls.Certificate, error) {
+	certificatePEM, err := readFile(certificate)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	keyPEM, err := readFile(key)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.X509KeyPair(certificatePEM, keyPEM)
+}
+
+// readFile reads a file that has an end, and waits for none.
+func readFile(path string) ([]byte, error) {
+	file, err := safefile.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close() //nolint:errcheck // it was only read
+	return io.ReadAll(file)
 }

@@ -1,4 +1,4 @@
-package events
+package safefile
 
 import "golang.org/x/sys/unix"
 

@@ -83,7 +83,7 @@ func TestWhatIsSwappedInIsNotOpened(t *testing.T) {
 // and what is opened must not be what other was.
 func openWhileSwapped(t *testing.T, path, other string, allowed []error) {
 	var st unix.Stat_t
-	p, err := newSafePath(path)
+	p, err := newOutPath(path)
 	if err == nil {
 		err = errors.Join(unix.Stat(other, &st), os.Link(other, other+".again"))
 	}
@@ -106,7 +106,7 @@ func openWhileSwapped(t *testing.T, path, other string, allowed []error) {
 			}
 			continue
 		}
-		if opened++; f.ino == st.Ino {
+		if opened++; f.info.Sys().(*syscall.Stat_t).Ino == st.Ino {
 			t.Fatal("it was opened")
 		}
 		if err := f.close(); err != nil {
@@ -114,7 +114,7 @@ func openWhileSwapped(t *testing.T, path, other string, allowed []error) {
 		}
 	}
 	stop()
-	if err := p.close(); err != nil {
+	if err := p.Close(); err != nil {
 		t.Error(err)
 	}
 	if opened == 0 || opened == tries {
