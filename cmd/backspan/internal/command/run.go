@@ -33,11 +33,28 @@ func Run(ctx context.Context, c child.Command, timeout time.Duration) error {
 func BeforeRetry(ctx context.Context, c child.Command, timeout time.Duration, hook string) error {
 	result, err := run(ctx, c, timeout)
 	trace.SpanFromContext(ctx).SetAttributes(semconv.BeforeRetryKey.Float64(result.Elapsed.Seconds()))
-	if err != nil {
-		err.Hook = hook
-		return err
+	return err.of(hook)
+}
+
+// OnFailure runs c, a command that is to run when another was given up, for at most timeout; 0 is no limit. The error
+// is nil or an *Error whose text begins with hook, the name of the flag.
+func OnFailure(ctx context.Context, c child.Command, timeout time.Duration, hook string) error {
+	if timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, timeout)
+		defer cancel()
 	}
-	return nil
+	_, err := run(ctx, c, timeout)
+	return err.of(hook)
+}
+
+// of is the error of the command that hook names; nil for nil.
+func (e *Error) of(hook string) error {
+	if e == nil {
+		return nil
+	}
+	e.Hook = hook
+	return e
 }
 
 func run(ctx context.Context, c child.Command, timeout time.Duration) (child.Result, *Error) {

@@ -22,16 +22,17 @@ import (
 type Options struct {
 	cli.Streams
 	settings.Flags
-	name        string
-	unnamed     bool           // name is that of a shell or an interpreter, and says little
-	policy      command.Policy // without the jitter
-	jitter      string
-	grace       time.Duration
-	beforeRetry string
-	onFailure   string
-	holdStdout  bool
-	replayStdin bool
-	quiet       bool
+	name             string
+	unnamed          bool           // name is that of a shell or an interpreter, and says little
+	policy           command.Policy // without the jitter
+	jitter           string
+	grace            time.Duration
+	beforeRetry      string
+	onFailure        string
+	onFailureTimeout time.Duration
+	holdStdout       bool
+	replayStdin      bool
+	quiet            bool
 
 	captureStderr bool
 }
@@ -84,7 +85,8 @@ command was given up, not when a signal ended it. Both find BACKSPAN_EXIT_CODE a
 failed, BACKSPAN_OPERATION, and BACKSPAN_ATTEMPTS, how many were made, in their environment; for --before-retry
 BACKSPAN_ATTEMPT is the one that begins. sh -e runs them (cmd /C on Windows): they end at their first command that
 fails. Their stdout goes to stderr. An exit code of theirs is said and changes nothing. --before-retry takes its time
-of the attempt's: when --attempt-timeout is over meanwhile, the attempt has failed.
+of the attempt's: when --attempt-timeout is over meanwhile, the attempt has failed. --on-failure has
+--on-failure-timeout for itself, and then ends as an attempt does: TERM, and KILL after --grace.
 
 Exit code, as that of timeout(1): the command's own from its last attempt; 124 when that timed out, 137 when it
 had to be killed for it; 125 when exec itself failed, also when what was typed cannot be used; 126 when the
@@ -137,6 +139,8 @@ signal, too). Trouble with telemetry never changes it: it is told in a line, and
 		"how long after TERM, at a timeout, to send KILL; 0 sends KILL at once")
 	f.StringVar(&o.beforeRetry, "before-retry", "", "shell `command` to run before each retry, after the wait")
 	f.StringVar(&o.onFailure, "on-failure", "", "shell `command` to run when the command was given up")
+	f.DurationVar(&o.onFailureTimeout, "on-failure-timeout", time.Minute,
+		"how long the --on-failure command may take; 0 for no limit")
 	f.BoolVar(&o.holdStdout, "hold-stdout", false,
 		"keep each attempt's stdout back, and print only that of the one that succeeds;\n"+
 			"when the last one fails, its stdout goes to stderr")
@@ -218,7 +222,8 @@ func (o *Options) checkPolicy() error {
 		return err
 	}
 	o.policy.Jitter = &jitter
-	err = cli.NotNegative(o.FlagSet, "base-delay", "max-delay", "attempt-timeout", "grace", "max-elapsed")
+	err = cli.NotNegative(o.FlagSet, "base-delay", "max-delay", "attempt-timeout", "grace", "max-elapsed",
+		"on-failure-timeout")
 	if err != nil {
 		return err
 	}

@@ -230,8 +230,9 @@ func (x *execution) tellFailure() {
 	if x.onFailure == "" || !x.signals.forget() {
 		return
 	}
-	if r := x.hook(x.onFailure).Run(context.WithoutCancel(x.signals.ctx)); !r.OK() {
-		x.tracing.tell("--on-failure: %v", r)
+	ctx := context.WithoutCancel(x.signals.ctx)
+	if err := command.OnFailure(ctx, x.hook(x.onFailure), x.onFailureTimeout, "--on-failure"); err != nil {
+		x.tracing.tell("%v", err)
 	}
 }
 
