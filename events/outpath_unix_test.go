@@ -85,7 +85,8 @@ func TestSymbolicLinksAreNotFollowed(t *testing.T) {
 					isLink = link
 				}
 				at, ok := errors.AsType[*LinkError](err)
-				if !ok || *at != (LinkError{Path: isLink, Target: target}) || !errors.Is(err, ErrSymlink) || !strings.Contains(err.Error(), target) {
+				if !ok || *at != (LinkError{Path: isLink, Target: target}) || !errors.Is(err, ErrSymlink) ||
+					!strings.Contains(err.Error(), target) {
 					w.Close() //nolint:errcheck // it should be nil
 					t.Errorf("%s is a link, relative=%v dangling=%v: Open said %v", where, relative, dangling, err)
 				}

@@ -51,7 +51,11 @@ var layers = []layer{
 	{"internal/nearest", nil, nil},
 	{"internal/safefile", nil, []string{"golang.org/x/sys"}},
 	{"redact", nil, nil},
-	{"internal/otelenv", []string{"internal/fielderror", "internal/safefile"}, []string{"golang.org/x/net", "golang.org/x/sys", "golang.org/x/text"}},
+	{
+		"internal/otelenv",
+		[]string{"internal/fielderror", "internal/safefile"},
+		[]string{"golang.org/x/net", "golang.org/x/sys", "golang.org/x/text"},
+	},
 	{"retry", loop, api},
 	{"retry/retrytest", with(loop, "retry"), sdk},
 	{"retry/retrytest/flaky", []string{"internal/nearest"}, nil},

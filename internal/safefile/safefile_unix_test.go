@@ -54,7 +54,8 @@ func TestOpen(t *testing.T) {
 	defer reader.Close() //nolint:errcheck // nothing was written
 	defer writer.Close() //nolint:errcheck // likewise
 	for _, err := range []error{
-		os.WriteFile("file", nil, 0o600), os.Symlink("file", "link"), unix.Mkfifo("pipe", 0o600), os.Symlink("pipe", "piped"),
+		os.WriteFile("file", nil, 0o600), os.Symlink("file", "link"),
+		unix.Mkfifo("pipe", 0o600), os.Symlink("pipe", "piped"),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -104,8 +105,9 @@ func TestResolve(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]string{
-		"file": "file", "link/file": "real/file", "link/a/b/file": "real/a/b/file", dir + "/link/x/f": dir + "/real/x/f",
-		"missing/file": "missing/file", "dangling/file": "",
+		"file": "file", "link/file": "real/file", "link/a/b/file": "real/a/b/file",
+		dir + "/link/x/f": dir + "/real/x/f",
+		"missing/file":    "missing/file", "dangling/file": "",
 	} {
 		if got, err := safefile.Resolve(path); got != want || (err == nil) != (want != "") {
 			t.Errorf("%s: %q %v, want %q", path, got, err, want)

@@ -9,14 +9,19 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/spf13/pflag"
+
 	"github.com/backspan/backspan/cmd/backspan/internal/wholefile"
+	"github.com/backspan/backspan/internal/safefile"
 	"github.com/backspan/backspan/telemetry"
 )
 
 // A Target is a file that a command writes.
 type Target struct {
-	By   string // who named it: a flag, a variable, a line of the configuration file
-	Path string // empty or off: none
+	By     string // who named it: a flag, a variable, a line of the configuration file
+	Path   string // empty or off: none
+	Origin safefile.Origin
+	Input  bool // it is read, and only must not be one of the others
 }
 
 // Apart says that two targets are one file. Devices may be named as often as one likes.
@@ -45,20 +50,52 @@ func sameFile(a, b string) bool {
 	return errA == nil && errB == nil && absA == absB
 }
 
-// Writable says that the target has no name or is a directory. What only time can tell (rights, a full disk) is
-// left to the writer.
+// OriginOf says whether the path that a flag has was typed.
+func OriginOf(f *pflag.FlagSet, flag string) safefile.Origin {
+	return safefile.Origin(!f.Changed(flag))
+}
+
+// Writable says why the target cannot be written. What only time can tell (rights, a full disk) is left to the writer.
 func (t Target) Writable() error {
+	if t.Input {
+		return nil
+	}
 	if t.Path == "" {
 		return BadValue(t.By, "", errors.New("want the name of a file"))
 	}
-	if info, err := os.Stat(t.Path); err == nil && info.IsDir() {
-		return t.unfit("a directory", "name a file in it")
+	if t.Origin == safefile.Default {
+		return t.own()
+	}
+	if _, open := safefile.Descriptor(t.Path); open {
+		return nil
+	}
+	if info, err := os.Stat(t.Path); err == nil {
+		if err := wholefile.Writable(info); err != nil {
+			return UsageError(fmt.Errorf("%s is %q, which %w", t.By, t.Path, err))
+		}
+	}
+	return nil
+}
+
+// own says why the default file cannot be written.
+func (t Target) own() error {
+	safe, err := safefile.New(t.Path, safefile.Default)
+	if err == nil {
+		err = errors.Join(safe.Check(), safe.Close())
+	}
+	for _, wrong := range []error{safefile.ErrSymlink, safefile.ErrNotRegular, safefile.ErrForeign} {
+		if errors.Is(err, wrong) {
+			return UsageError(fmt.Errorf("%w; or name another file with %s", err, t.By))
+		}
 	}
 	return nil
 }
 
 // Appendable says that nothing can be appended to the target, which takes a regular file.
 func (t Target) Appendable() error {
+	if t.Origin == safefile.Default {
+		return t.own()
+	}
 	var mode fs.FileMode // a regular file's, also where there is none yet
 	if info, err := os.Lstat(t.Path); err == nil {
 		mode = info.Mode()
@@ -78,15 +115,15 @@ func (t Target) unfit(what, want string) error {
 	return UsageError(fmt.Errorf("%s is %q, which is %s; %s", t.By, t.Path, what, want))
 }
 
-// WriteFile has write fill the file at path. On an error the file is as it was.
-func WriteFile(path string, write func(io.Writer) error) error {
+// WriteFile has write fill the target's file. On an error the file is as it was.
+func (t Target) WriteFile(write func(io.Writer) error) error {
 	var content bytes.Buffer
 	err := write(&content)
 	if err == nil {
-		err = wholefile.Write(path, content.Bytes())
+		err = wholefile.Write(t.Path, t.Origin, content.Bytes())
 	}
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
+		return fmt.Errorf("writing %s: %w", t.Path, err)
 	}
 	return nil
 }

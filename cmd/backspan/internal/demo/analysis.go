@@ -4,10 +4,11 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
 	"slices"
 
-	"github.com/backspan/backspan/cmd/backspan/internal/wholefile"
+	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 )
 
 // An Analysis is what the pipeline computes from the series.
@@ -76,11 +77,14 @@ func growth(rows []Row, from, to int) Growth {
 // round keeps two decimals, as many as the data has.
 func round(x float64) float64 { return math.Round(x*100) / 100 }
 
-// writeResult writes the analysis to path.
-func writeResult(path string, a Analysis) error {
+// writeResult writes the analysis to its file.
+func writeResult(to cli.Target, a Analysis) error {
 	text, err := json.MarshalIndent(a, "", "  ")
 	if err != nil {
 		return err
 	}
-	return wholefile.Write(path, append(text, '\n'))
+	return to.WriteFile(func(w io.Writer) error {
+		_, err := w.Write(append(text, '\n'))
+		return err
+	})
 }

@@ -77,7 +77,7 @@ Exit code: 0 all well, 1 the pipeline failed, 2 usage, 129, 130, 131 or 143 ende
 func (o *Options) run(ctx context.Context) error {
 	policy, err := o.policy()
 	if err == nil {
-		err = o.Targets(cli.Target{By: "--result", Path: o.result}, cli.Target{By: "--report", Path: o.page})
+		err = o.Targets(o.resultFile(), cli.Target{By: "--report", Path: o.page})
 	}
 	if err != nil {
 		return err
@@ -146,11 +146,16 @@ func (o *Options) pipeline(ctx context.Context, policy retry.Policy, session str
 		defer service.Close() //nolint:errcheck // the run is over and its results are in
 		url = service.URL()
 	}
-	return Pipeline(url, o.result, policy).Run(ctx, orchestrator.Options{
+	return Pipeline(url, o.resultFile(), policy).Run(ctx, orchestrator.Options{
 		RunID:          session,
 		EnableRecovery: !o.noRecovery,
 		DryRun:         o.dryRun,
 	})
+}
+
+// resultFile is the file that the report phase writes.
+func (o *Options) resultFile() cli.Target {
+	return cli.Target{By: "--result", Path: o.result, Origin: cli.OriginOf(o.FlagSet, "result")}
 }
 
 // printPlan prints what each phase of a dry run would do.

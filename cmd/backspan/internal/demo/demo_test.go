@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/orchestrator"
 	"github.com/backspan/backspan/retry"
 	"github.com/backspan/backspan/retry/retrytest"
@@ -34,7 +35,8 @@ func run(t *testing.T, scenario Scenario, seed uint64, policy retry.Policy) (orc
 	})
 	ctx, rec := retrytest.Record(t, t.Context())
 	result := filepath.Join(t.TempDir(), "out", "result.json")
-	report, err := Pipeline(service.URL(), result, policy).Run(retrytest.NoWait(ctx), orchestrator.Options{EnableRecovery: true})
+	pipeline := Pipeline(service.URL(), cli.Target{Path: result}, policy)
+	report, err := pipeline.Run(retrytest.NoWait(ctx), orchestrator.Options{EnableRecovery: true})
 	return report, err, rec, result
 }
 
@@ -133,7 +135,8 @@ func TestMoreRetriesNeedNoRecovery(t *testing.T) {
 func TestADryRunTouchesNothing(t *testing.T) {
 	result := filepath.Join(t.TempDir(), "result.json")
 	// Nothing listens at this address, so a phase that ran would fail.
-	report, err := Pipeline("http://127.0.0.1:1", result, OperationPolicy()).Run(t.Context(), orchestrator.Options{DryRun: true})
+	pipeline := Pipeline("http://127.0.0.1:1", cli.Target{Path: result}, OperationPolicy())
+	report, err := pipeline.Run(t.Context(), orchestrator.Options{DryRun: true})
 	if err != nil || !report.DryRun || statuses(report) != "data_preparation=success analysis=success report=success" {
 		t.Errorf("error %v, report %+v", err, report)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/orchestrator"
 	"github.com/backspan/backspan/retry"
 )
@@ -33,7 +34,7 @@ const (
 )
 
 // Pipeline returns the three phases: fetch from the service at url, compute, and write the result to the file result.
-func Pipeline(url, result string, operations retry.Policy) orchestrator.Pipeline {
+func Pipeline(url string, result cli.Target, operations retry.Policy) orchestrator.Pipeline {
 	c := newClient(url, operations)
 	return orchestrator.Pipeline{
 		Name:     "co2_report",
@@ -41,7 +42,7 @@ func Pipeline(url, result string, operations retry.Policy) orchestrator.Pipeline
 		Phases: []orchestrator.Phase{
 			{Name: phasePreparation, Run: c.prepare, DryRun: would("fetch and check every page of the catalog")},
 			{Name: phaseAnalysis, Run: c.analyse, DryRun: would("fetch the baseline and compute the growth")},
-			{Name: phaseReport, Run: reportTo(result), DryRun: would("write " + result)},
+			{Name: phaseReport, Run: reportTo(result), DryRun: would("write " + result.Path)},
 		},
 	}
 }
@@ -101,15 +102,15 @@ func (c *client) analyse(ctx context.Context, in orchestrator.Input) (any, error
 	return a, nil
 }
 
-func reportTo(path string) orchestrator.PhaseFunc {
+func reportTo(result cli.Target) orchestrator.PhaseFunc {
 	return func(_ context.Context, in orchestrator.Input) (any, error) {
 		var a Analysis
 		if err := in.Output(phaseAnalysis, &a); err != nil {
 			return nil, err
 		}
-		if err := writeResult(path, a); err != nil {
+		if err := writeResult(result, a); err != nil {
 			return nil, err
 		}
-		return map[string]string{"file": path}, nil
+		return map[string]string{"file": result.Path}, nil
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/events"
+	"github.com/backspan/backspan/internal/safefile"
 	"github.com/backspan/backspan/telemetry"
 )
 
@@ -28,7 +29,7 @@ func (e *exam) events() {
 	if refused, ok := errors.AsType[*events.LinkError](events.CheckPath(path)); ok {
 		link = refused.Path
 	}
-	info, ok := e.usable("events", path, link)
+	info, ok := e.usable("events", path, link, path == events.DefaultPath)
 	if ok && info.Mode().Perm()&0o077 != 0 && os.PathSeparator == '/' {
 		e.found("events", Note, "chmod 600 "+path,
 			"%s has mode %04o: others can look into it, and it holds error messages", path, info.Mode().Perm())
@@ -112,14 +113,14 @@ func (e *exam) traceFile() {
 	if path == "" {
 		return
 	}
-	if _, ok := e.usable("trace file", path, ""); ok {
+	if _, ok := e.usable("trace file", path, "", path == telemetry.DefaultTraceFile); ok {
 		e.found("trace file", OK, "", "%s can be written", path)
 	}
 }
 
 // usable reports whether lines can be added to the file at path, and returns its FileInfo if it is a regular file. link
-// is a symbolic link in path that is not followed, or empty.
-func (e *exam) usable(check, path, link string) (info fs.FileInfo, ok bool) {
+// is a symbolic link in path that is not followed, or empty. A file that nobody named has to be this user's own.
+func (e *exam) usable(check, path, link string, origin safefile.Origin) (info fs.FileInfo, ok bool) {
 	info, err := os.Lstat(path)
 	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
 		link = cmp.Or(link, path)
@@ -139,6 +140,8 @@ func (e *exam) usable(check, path, link string) (info fs.FileInfo, ok bool) {
 		e.found(check, Problem, "name a file in it", "%s is a directory", path)
 	case !info.Mode().IsRegular(): // to open a pipe would block until something reads it
 		e.found(check, Problem, "name a file of its own", "%s is not a regular file", path)
+	case origin == safefile.Default && safefile.Foreign(info) != nil:
+		e.found(check, Problem, elsewhere(check)+" may name it, or another file", "%s %v", path, safefile.Foreign(info))
 	default:
 		return info, e.writable(check, path)
 	}

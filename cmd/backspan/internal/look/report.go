@@ -8,6 +8,7 @@ import (
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/cmd/backspan/internal/page"
+	"github.com/backspan/backspan/internal/safefile"
 )
 
 // reportOptions are what the flags of report say.
@@ -36,7 +37,9 @@ An events file knows less than a trace file, and the page says what.`,
   backspan report -o - | gzip > report.html.gz`,
 		Args:              cli.Args(0, 1),
 		ValidArgsFunction: completeSource,
-		RunE:              func(_ *cobra.Command, args []string) error { return o.run(args) },
+		RunE: func(c *cobra.Command, args []string) error {
+			return o.run(args, cli.OriginOf(c.Flags(), "output"))
+		},
 	}
 	f := c.Flags()
 	f.StringVarP(&o.output, "output", "o", "report.html", "the `file` to write, or - for stdout")
@@ -47,7 +50,7 @@ An events file knows less than a trace file, and the page says what.`,
 	return c
 }
 
-func (o *reportOptions) run(args []string) error {
+func (o *reportOptions) run(args []string, origin safefile.Origin) error {
 	if o.list {
 		return o.printList(o.Out, args)
 	}
@@ -59,12 +62,12 @@ func (o *reportOptions) run(args []string) error {
 	if o.output == "-" {
 		return write(o.Out)
 	}
-	target := cli.Target{By: "--output", Path: o.output}
+	target := cli.Target{By: "--output", Path: o.output, Origin: origin}
 	from := cli.Target{By: "what the page is made from", Path: s.Source}
 	if err := cmp.Or(target.Writable(), cli.Apart(from, target)); err != nil {
 		return err
 	}
-	if err := cli.WriteFile(o.output, write); err != nil {
+	if err := target.WriteFile(write); err != nil {
 		return err
 	}
 	cli.Printf(o.Err, "%s: %s, from %s\n", o.output, s.Title(), s.Source)

@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/wholefile"
 )
 
 // Name is the name of the man page of c: backspan-events-count, in section 1.
@@ -25,11 +27,11 @@ func WriteTree(dir string, c *cobra.Command, version string) (paths []string, er
 	if err := Write(&text, c, version); err != nil {
 		return nil, err
 	}
-	path := filepath.Join(dir, Name(c)+".1")
-	if err := os.WriteFile(path, []byte(text.String()), 0o644); err != nil { //nolint:gosec // as above
+	name := Name(c) + ".1"
+	if err := wholefile.WriteBelow(dir, name, []byte(text.String()), 0o644); err != nil {
 		return nil, fmt.Errorf("manpage: %w", err)
 	}
-	paths = append(paths, path)
+	paths = append(paths, filepath.Join(dir, name))
 	for _, below := range c.Commands() {
 		if !below.IsAvailableCommand() && below.Name() != "help" {
 			continue

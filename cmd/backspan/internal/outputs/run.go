@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/backspan/backspan/internal/safefile"
 	"github.com/backspan/backspan/orchestrator"
 )
 
@@ -60,16 +61,18 @@ func (r *Run) String() string {
 // maxFile bounds what is read of a file.
 const maxFile = 64 << 20
 
-// ReadReport reads a Run from the file of a report, or from a file of a Store.
+// ReadReport reads a Run from the file of a report.
 func ReadReport(path string) (*Run, error) {
-	file, err := os.Open(path)
+	file, err := safefile.Open(path)
 	if err != nil {
 		return nil, err
 	}
+	return readRun(file, path)
+}
+
+// readRun reads a Run from file, which it closes.
+func readRun(file *os.File, path string) (*Run, error) {
 	defer file.Close() //nolint:errcheck // it was only read
-	if info, err := file.Stat(); err == nil && info.IsDir() {
-		return nil, fmt.Errorf("%s is a directory", path)
-	}
 	text, err := io.ReadAll(io.LimitReader(file, maxFile+1))
 	switch {
 	case err != nil:

@@ -15,10 +15,12 @@ import (
 	"time"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/wholefile"
+	"github.com/backspan/backspan/internal/safefile"
 	"github.com/backspan/backspan/orchestrator"
 )
 
-// A Store is a directory with the outputs of runs, a file for each.
+// A Store is a directory with the outputs of runs, a file for each. Nobody named it: no component of its path may be a
+// symbolic link, and what another user could have written is no output of a run.
 type Store struct{ Dir string }
 
 // mostRuns is how many runs are kept. The oldest ones go.
@@ -33,15 +35,32 @@ func (s Store) Runs() ([]*Run, error) {
 	}
 	var runs []*Run
 	for _, path := range paths {
-		if run, err := ReadReport(path); err == nil { // another backspan may have removed it
-			runs = append(runs, run)
-		}
+		err := s.with(filepath.Base(path), func(p *safefile.Path) error {
+			file, err := p.Open()
+			if err != nil {
+				return err
+			}
+			run, err := readRun(file, path)
+			if err == nil {
+				runs = append(runs, run)
+			}
+			return err
+		})
+		_ = err // another backspan may have removed it, or another user put it there
 	}
 	slices.SortStableFunc(runs, func(a, b *Run) int { return b.Started.Compare(a.Started) })
 	return runs, nil
 }
 
+// paths are the files of s. A link on the way to them is an error.
 func (s Store) paths() (paths []string, err error) {
+	err = s.with("any", (*safefile.Path).Check)
+	if err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			err = nil
+		}
+		return nil, err
+	}
 	entries, err := os.ReadDir(s.Dir)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
@@ -52,6 +71,15 @@ func (s Store) paths() (paths []string, err error) {
 		}
 	}
 	return paths, nil
+}
+
+// with calls do with the path of a file in s.
+func (s Store) with(name string, do func(*safefile.Path) error) error {
+	safe, err := safefile.New(filepath.Join(s.Dir, name), safefile.Default)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(safe), safe.Close())
 }
 
 // Find returns the newest run of a pipeline with that session, or with the only session that begins so.
@@ -122,7 +150,7 @@ func (s Store) prune() error {
 	}
 	slices.SortFunc(paths, func(a, b string) int { return changed(b).Compare(changed(a)) })
 	for _, path := range paths[mostRuns:] {
-		if rmErr := os.Remove(path); !errors.Is(rmErr, os.ErrNotExist) {
+		if rmErr := s.with(filepath.Base(path), (*safefile.Path).Remove); !errors.Is(rmErr, os.ErrNotExist) {
 			err = cmp.Or(err, rmErr)
 		}
 	}
@@ -178,7 +206,7 @@ func (k *Keeper) write() {
 	}
 	text, err := json.MarshalIndent(k.run, "", "  ")
 	if err == nil {
-		err = wholefile.Write(k.path, append(text, '\n'))
+		err = wholefile.Write(k.path, safefile.Default, append(text, '\n'))
 	}
 	if err != nil {
 		k.failed = true

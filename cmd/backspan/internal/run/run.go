@@ -21,6 +21,7 @@ import (
 	"github.com/backspan/backspan/cmd/backspan/internal/settings"
 	"github.com/backspan/backspan/cmd/backspan/internal/steps"
 	"github.com/backspan/backspan/cmd/backspan/internal/watch"
+	"github.com/backspan/backspan/internal/safefile"
 	"github.com/backspan/backspan/orchestrator"
 )
 
@@ -205,7 +206,8 @@ func (o *Options) check(path string) error {
 	if path == "-" {
 		path = "" // stdin is no file to keep
 	}
-	return cmp.Or(cli.NotNegative(o.FlagSet, "max-parallel"), o.Targets(cli.Target{By: "the pipeline", Path: path},
+	return cmp.Or(cli.NotNegative(o.FlagSet, "max-parallel"), o.Targets(
+		cli.Target{By: "the pipeline", Path: path, Input: true},
 		cli.Target{By: "--report-file", Path: o.reportFile}, cli.Target{By: "--report", Path: o.page}))
 }
 
@@ -240,7 +242,7 @@ func nameOf(path string) string {
 func parse(path string, stdin io.Reader) (*pipefile.File, error) {
 	name, dir, from := nameOf(path), "", stdin
 	if path != "-" {
-		opened, err := os.Open(path)
+		opened, err := safefile.Open(path)
 		if err != nil {
 			return nil, err
 		}
@@ -334,7 +336,8 @@ func (o *Options) writeResults(std cli.Streams, w *watch.Watch, report stepsRepo
 		failures = append(failures, cli.WriteJSON(std.Out, report))
 	}
 	if o.reportFile != "" {
-		failures = append(failures, cli.WriteFile(o.reportFile, func(w io.Writer) error { return cli.WriteJSON(w, report) }))
+		target := cli.Target{Path: o.reportFile}
+		failures = append(failures, target.WriteFile(func(w io.Writer) error { return cli.WriteJSON(w, report) }))
 	}
 	// stdout is the commands'.
 	var picture io.Writer = o.Err

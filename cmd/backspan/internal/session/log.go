@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/backspan/backspan/internal/safefile"
 )
 
 // ErrNoSession is what an error matches that says that a log has no session of the id asked for, or none at all.
@@ -174,7 +176,7 @@ func wholeRunes(b []byte) []byte {
 
 // openPlain opens a file, through gzip if it is compressed.
 func openPlain(path string) (io.ReadCloser, error) {
-	file, err := os.Open(path)
+	file, err := safefile.Open(path)
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/internal/nearest"
+	"github.com/backspan/backspan/internal/safefile"
 	"github.com/backspan/backspan/telemetry"
 )
 
@@ -49,7 +50,7 @@ func readFile() (map[string]given, error) {
 	if path == "" {
 		return nil, nil
 	}
-	text, err := readSmall(path)
+	text, err := readOwn(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !asked:
 		return nil, nil
@@ -68,22 +69,50 @@ func readFile() (map[string]given, error) {
 // maxConfigFile is many times what all keys take.
 const maxConfigFile = 1 << 20
 
-// readSmall reads a regular file: another has no end, or one to wait for.
-func readSmall(path string) ([]byte, error) {
-	info, err := os.Stat(path)
+// readOwn reads a configuration file that only this user and root can write: it says where spans go, and with which
+// credentials.
+func readOwn(path string) ([]byte, error) {
+	file, err := safefile.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close() //nolint:errcheck // it was only read
+	if path == os.DevNull {
+		return nil, nil
+	}
+	info, err := file.Stat()
 	switch {
 	case err != nil:
 		return nil, err
-	case path == os.DevNull:
-		return nil, nil
-	case info.IsDir():
-		return nil, fmt.Errorf("%s is a directory; name a file in it, or off", path)
-	case !info.Mode().IsRegular():
+	case !info.Mode().IsRegular(): // it is read more than once
 		return nil, fmt.Errorf("%s is not a regular file", path)
 	case info.Size() > maxConfigFile:
 		return nil, fmt.Errorf("%s has %d bytes, want at most %d", path, info.Size(), maxConfigFile)
 	}
-	return os.ReadFile(path)
+	if err := safefile.Foreign(info); err != nil {
+		return nil, fmt.Errorf("the configuration file %s %w", path, err)
+	}
+	if err := ownDirectory(path); err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.LimitReader(file, maxConfigFile))
+}
+
+// ownDirectory refuses a configuration file that others can replace in its directory.
+func ownDirectory(path string) error {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return err
+	}
+	dir := filepath.Dir(real)
+	info, err := os.Stat(dir)
+	if err == nil {
+		err = safefile.Foreign(info)
+	}
+	if err != nil {
+		return fmt.Errorf("the directory %s of the configuration file %w", dir, err)
+	}
+	return nil
 }
 
 // configFile is a file while it is read.

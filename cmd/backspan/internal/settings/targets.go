@@ -12,7 +12,7 @@ import (
 )
 
 // DefaultTraceFile is where demo and run write their spans unless told otherwise.
-const DefaultTraceFile = "data/session/trace.json"
+const DefaultTraceFile = telemetry.DefaultTraceFile
 
 // EventsFile is the events file to read when none is named.
 func EventsFile() string { return fileOf("events", events.DefaultPath) }
@@ -65,6 +65,9 @@ func (t *Flags) Targets(others ...cli.Target) error {
 func (t *Flags) targets() []cli.Target {
 	return []cli.Target{
 		{By: cmp.Or(t.values["events"].by, "--events"), Path: cmp.Or(t.text("events"), events.DefaultPath)},
-		{By: cmp.Or(t.values["trace-file"].by, "--trace-file"), Path: t.text("trace-file")},
+		{
+			By: cmp.Or(t.values["trace-file"].by, "--trace-file"), Path: t.text("trace-file"),
+			Origin: t.text("trace-file") == DefaultTraceFile,
+		},
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/backspan/backspan/cmd/backspan/internal/session"
 	"github.com/backspan/backspan/cmd/backspan/internal/settings"
+	"github.com/backspan/backspan/internal/safefile"
 )
 
 // maxNested is how much of the trace file is looked through for the spans of other processes, in bytes.
@@ -32,7 +33,7 @@ func (w *Watch) withNested(own []session.Span) []session.Span {
 	if path == "" || len(own) == 0 {
 		return own
 	}
-	file, err := os.Open(path)
+	file, err := safefile.Open(path)
 	if err != nil {
 		return own // somebody took it away
 	}

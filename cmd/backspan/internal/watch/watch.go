@@ -125,7 +125,8 @@ func (w *Watch) WritePage(out io.Writer, path string) error {
 	if path == "" {
 		return nil
 	}
-	if err := cli.WriteFile(path, func(out io.Writer) error { return page.Write(out, w.recorded()) }); err != nil {
+	target := cli.Target{Path: path}
+	if err := target.WriteFile(func(out io.Writer) error { return page.Write(out, w.recorded()) }); err != nil {
 		return err
 	}
 	cli.Printf(out, "%-8s %s\n", "report", path)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/wholefile"
+	"github.com/backspan/backspan/internal/safefile"
 )
 
 func read(t *testing.T, path string) string {
@@ -23,7 +24,7 @@ func TestWrite(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a", "b", "file")
 	for _, text := range []string{"first", "second, longer", ""} {
-		if err := wholefile.Write(path, []byte(text)); err != nil || read(t, path) != text {
+		if err := wholefile.Write(path, safefile.Named, []byte(text)); err != nil || read(t, path) != text {
 			t.Errorf("%v, content %q, want %q", err, read(t, path), text)
 		}
 	}
@@ -43,7 +44,7 @@ func TestPermissionsAreKept(t *testing.T) {
 	if err := os.Chmod(path, 0o444); err != nil {
 		t.Fatal(err)
 	}
-	err := wholefile.Write(path, []byte("new"))
+	err := wholefile.Write(path, safefile.Named, []byte("new"))
 	info, statErr := os.Stat(path)
 	if err != nil || statErr != nil || info.Mode().Perm() != 0o444 || read(t, path) != "new" {
 		t.Errorf("%v %v %v", err, statErr, info.Mode())
@@ -56,7 +57,7 @@ func TestALinkStays(t *testing.T) {
 	if err := errors.Join(os.WriteFile(target, []byte("old"), 0o600), os.Symlink(target, link)); err != nil {
 		t.Fatal(err)
 	}
-	if err := wholefile.Write(link, []byte("new")); err != nil || read(t, target) != "new" {
+	if err := wholefile.Write(link, safefile.Named, []byte("new")); err != nil || read(t, target) != "new" {
 		t.Errorf("%v, the target holds %q", err, read(t, target))
 	}
 	if info, err := os.Lstat(link); err != nil || info.Mode()&fs.ModeSymlink == 0 {
@@ -66,13 +67,13 @@ func TestALinkStays(t *testing.T) {
 
 func TestADirectoryIsRefused(t *testing.T) {
 	dir := t.TempDir()
-	if err := wholefile.Write(dir, nil); err == nil {
+	if err := wholefile.Write(dir, safefile.Named, nil); err == nil {
 		t.Error("no error")
 	}
-	if err := wholefile.Write(filepath.Join(dir, "file", "below"), nil); err != nil {
+	if err := wholefile.Write(filepath.Join(dir, "file", "below"), safefile.Named, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := wholefile.Write(filepath.Join(dir, "file", "below", "x"), nil); err == nil {
+	if err := wholefile.Write(filepath.Join(dir, "file", "below", "x"), safefile.Named, nil); err == nil {
 		t.Error("no error below a file")
 	}
 }
