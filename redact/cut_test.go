@@ -27,6 +27,8 @@ func TestWhatIsLeftOfASecretThatWasCutIsMasked(t *testing.T) {
 		{`Authorization: Digest `, `username="u", response="c0ffee"`, "\nHost: h"},
 		{`Set-Cookie: `, `sid="ab cd"; tok=S3cret (x) y`, "\nHost: h"},
 		{"-----BEGIN PRIVATE KEY-----\n", strings.Repeat("MIIEowIBAAKCAQEAu1SU1L\n", 4), "-----END PRIVATE KEY-----"},
+		{`<password>`, `ab (cde) S3cret`, `</password>`},
+		{`ALTER USER u PASSWORD '`, `ab (cde) S3cret`, `' VALID`},
 		{"token ", "ghp_16C7e42F292c6912E7710c838347Ae178B4a", " is bad"},
 	} {
 		text := strings.ReplaceAll(c.before+c.secret+c.after, `c"d`, `c\"d`)

@@ -1,22 +1,30 @@
 package redact
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // inFlag finds the value of a flag of a command line, whose first dash is at i.
 func inFlag(text string, i int) place {
 	if i > 0 && strings.IndexByte(" \t\r\n\"'`([,", text[i-1]) < 0 {
 		return place{}
 	}
-	if !strings.HasPrefix(text[i:], "--") {
-		return inShortFlag(text, i)
+	start := i + 1
+	if start < len(text) && text[start] == '-' {
+		start++
 	}
-	end := i + 2
+	end := start
 	for end < len(text) && end < i+maxFlag && isWord(text[end]) {
 		end++
 	}
-	k := keyAt(text[i+2 : end])
-	isUser := text[i+2:end] == "user"
-	if k.kind == noKey && !isUser || end == i+2 {
+	k := keyAt(text[start:end])
+	isUser := text[i:end] == "--user"
+	switch {
+	case k.kind != noKey || isUser:
+	case start == i+1:
+		return inShortFlag(text, i)
+	default:
 		return place{}
 	}
 	from := end
@@ -52,6 +60,9 @@ var passwordFlags = []struct {
 	{'w', "ldap", false},
 }
 
+// mysqlOptions are those that begin with p, without it, as somebody may write them with one dash.
+var mysqlOptions = wordSet("ort rotocol ager lugin-dir rint-defaults")
+
 // inShortFlag finds the password behind a flag of one letter. Without its program such a flag may be anything.
 func inShortFlag(text string, i int) place {
 	if i+2 >= len(text) || i > 0 && strings.IndexByte(argumentEnds, text[i-1]) < 0 {
@@ -66,7 +77,8 @@ func inShortFlag(text string, i int) place {
 	}
 	for _, f := range passwordFlags {
 		if f.letter == text[i+1] && f.attached == (text[i+2] != ' ') && isArgumentOf(text, i, f.program) {
-			if p := (place{from, from + argumentLength(text[from:])}); hasLetter(p.of(text)) {
+			p := place{from, from + argumentLength(text[from:])}
+			if hasLetter(p.of(text)) && !mysqlOptions[upTo(p.of(text), "=")] {
 				return p
 			}
 		}
@@ -93,12 +105,21 @@ func argumentLength(s string) int { return len(upTo(s, argumentEnds)) }
 // argumentEnds are the bytes that stand around an argument.
 const argumentEnds = " \t\r\n'\""
 
-// isArgumentOf reports whether program stands before i on the same line.
+// isArgumentOf reports whether program stands before i on the same line, in the same command.
 func isArgumentOf(text string, i int, program string) bool {
 	line := text[max(0, i-maxJudged):i]
 	line = line[strings.LastIndexByte(line, '\n')+1:]
-	return strings.Contains(line, program)
+	n := strings.LastIndex(line, program)
+	if n < 0 {
+		return false
+	}
+	arguments := strings.TrimLeftFunc(line[n+len(program):], func(r rune) bool { return !isNoWord(r) })
+	return !strings.HasPrefix(arguments, ":") && // "curl: …" is what it said
+		!slices.ContainsFunc(commandEnds, func(end string) bool { return strings.Contains(arguments, end) })
 }
+
+// commandEnds stand between two commands, with spaces: without, they may be in an argument.
+var commandEnds = []string{" | ", " && ", " || ", " ; "}
 
 // upTo is s up to the first of stops.
 func upTo(s, stops string) string {

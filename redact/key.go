@@ -19,6 +19,7 @@ const (
 type key struct {
 	kind     keyKind
 	password bool // people choose it: it may hold any character
+	random   bool // only a value that looks random is a secret: auth=kerberos is none
 
 	// How it stands in the text.
 	name   string // up to its end
@@ -26,56 +27,68 @@ type key struct {
 	spaced bool   // there is white space between it and its value
 }
 
-// keyPairs stand at the end of secretWords and of what else behindKey compares.
-var keyPairs pairs
-
-// secretWords are the words at the end of a key, by their last letter in lower case.
+// secretWords are the words behind which a secret may stand, by their last letter in lower case.
 var secretWords = func() (table [256][]secretWord) {
 	for _, w := range []secretWord{
-		{"token", key{kind: wordKey}},
-		{"signature", key{kind: wordKey}},
-		{"credential", key{kind: wordKey}},
-		{"credentials", key{kind: wordKey}},
-		{"secret", key{kind: passKey, password: true}},
-		{"password", key{kind: passKey, password: true}},
-		{"passwd", key{kind: passKey, password: true}},
-		{"pwd", key{kind: passKey, password: true}},
-		{"passphrase", key{kind: passKey, password: true}},
-		{"passcode", key{kind: passKey, password: true}},
-		{"pass", key{kind: passKey, password: true}},
-		{"pw", key{kind: passKey, password: true}},
-		{"phpsessid", key{kind: namedKey}},
-		{"jsessionid", key{kind: namedKey}},
-		{"?sig", key{kind: namedKey}},
-		{"&sig", key{kind: namedKey}},
-		{"key", key{kind: namedKey}},
+		{text: "authorization", value: inAuthorization},
+		{text: "cookie", value: inCookie},
+		{text: "invalid port", value: behindPort},
+		{text: "identified by", sql: true},
+		{text: "token", key: key{kind: wordKey}},
+		{text: "signature", key: key{kind: wordKey}},
+		{text: "credential", key: key{kind: wordKey}},
+		{text: "credentials", key: key{kind: wordKey}},
+		{text: "secret", key: key{kind: passKey, password: true}},
+		{text: "password", key: key{kind: passKey, password: true}, sql: true},
+		{text: "passwd", key: key{kind: passKey, password: true}},
+		{text: "pwd", key: key{kind: passKey, password: true}},
+		{text: "passphrase", key: key{kind: passKey, password: true}},
+		{text: "passcode", key: key{kind: passKey, password: true}},
+		{text: "pass", key: key{kind: passKey, password: true}},
+		{text: "pw", key: key{kind: passKey, password: true}},
+		{text: "phpsessid", key: key{kind: namedKey}},
+		{text: "jsessionid", key: key{kind: namedKey}},
+		{text: "?sig", key: key{kind: namedKey}},
+		{text: "&sig", key: key{kind: namedKey}},
+		{text: "secret_key_base", key: key{kind: namedKey}},
+		{text: "secretkeybase", key: key{kind: namedKey}},
+		{text: "rediscli_auth", key: key{kind: namedKey, password: true}},
+		{text: "auth", key: key{kind: wordKey, random: true}},
+		{text: "key", key: key{kind: namedKey}},
 	} {
 		last := w.text[len(w.text)-1]
 		table[last] = append(table[last], w)
-		keyPairs.add(w.text, len(w.text))
-	}
-	for _, other := range []string{"authorization", "cookie", "invalid port"} {
-		keyPairs.add(other, len(other))
 	}
 	return table
 }()
 
 type secretWord struct {
-	text string
-	key  key
+	text  string
+	key   key
+	sql   bool                                   // in SQL the value stands behind it in quotes
+	value func(text string, end, sign int) place // finds the value of what is no key, but the name of a header
+}
+
+// wordAt is the word of secretWords that name ends with, or none.
+func wordAt(name string) secretWord {
+	if name == "" {
+		return secretWord{}
+	}
+	for _, w := range secretWords[lower(name[len(name)-1])] {
+		if endsFold(name, w.text) {
+			return w
+		}
+	}
+	return secretWord{}
 }
 
 // keyAt says what name, which ends where a key may end, is the key of.
 func keyAt(name string) key {
-	if name == "" {
+	w := wordAt(name)
+	if w.key.kind == noKey {
 		return key{}
 	}
-	for _, w := range secretWords[name[len(name)-1]|0x20] {
-		if endsFold(name, w.text) {
-			return w.key.behind(name[:len(name)-len(w.text)], name[len(name)-len(w.text):])
-		}
-	}
-	return key{}
+	return w.key.behind(name[:len(name)-len(w.text)], name[len(name)-len(w.text):])
 }
 
 // behind is k for the word that follows before in a name.
@@ -83,7 +96,8 @@ func (k key) behind(before, word string) key {
 	switch w := strings.ToLower(word); {
 	case w == "key" && !isSecretKey(before),
 		w == "token" && isCounted(before),
-		(w == "pass" || w == "pw") && !beginsWord(before, word) && !endsFold(before, "db") && !endsFold(before, "user"):
+		w == "auth" && !beginsWord(before, word),
+		(w == "pass" || w == "pw") && !beginsWord(before, word) && !endsWith(before, passOwners):
 		return key{}
 	}
 	if before != "" && isWord(before[len(before)-1]) {
@@ -102,13 +116,18 @@ var secretKeys = strings.Fields(`api access secret private account auth encrypti
 	subscription app application session functions`)
 
 // isSecretKey tells api_key and its like from key.
-func isSecretKey(before string) bool {
-	return slices.ContainsFunc(secretKeys, func(word string) bool { return endsFold(trimDivider(before), word) })
+func isSecretKey(before string) bool { return endsWith(trimDivider(before), secretKeys) }
+
+// passOwners are the words in front of pass that make a password of it: SSHPASS, but not bypass and compass.
+var passOwners = strings.Fields(`db user ssh ftp smtp imap mail http proxy ldap sql redis mongo admin root key store`)
+
+func endsWith(name string, words []string) bool {
+	return slices.ContainsFunc(words, func(word string) bool { return endsFold(name, word) })
 }
 
 // countedTokens are the words in front of a token that is a part of a text, or that says where a list goes on.
 var countedTokens = strings.Fields(`page next continuation continue sync skip start num number max min total count eos
-	bos pad unk unexpected`)
+	bos pad unk unexpected expected unrecognized unrecognised unknown illegal unterminated unmatched`)
 
 // isCounted tells next_page_token, num_token and "unexpected token" from access_token.
 func isCounted(before string) bool {

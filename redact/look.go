@@ -2,48 +2,83 @@ package redact
 
 import "strings"
 
-// Kinds of bytes at which look may find a secret.
+// Kinds of bytes at which a secret may be found, by what stands before them.
 const (
-	anyByte = 1 << iota
-	keyByte
-	slashByte
-	dividerByte
-	dashByte
-	wordByte
-	jwtByte
+	anyByte     = 1 << iota
+	keyByte     // behind the end of a key, and what may stand between the two
+	tagByte     // behind the end of a key, or a quote
+	quoteByte   // behind the end of a key and a space or a parenthesis
+	slashByte   // behind a slash
+	dividerByte // behind the prefix of a token
+	wordByte    // at the beginning of a word
+	innerByte   // within the prefix of a token
 )
 
 // notable says of which kinds a byte is.
 var notable = [256]uint8{
-	'@': anyByte, ':': keyByte, '=': keyByte, '/': slashByte, '_': dividerByte, '.': dividerByte,
-	'-': dividerByte | dashByte, 'A': wordByte, 'B': wordByte, 'b': wordByte, 'J': jwtByte,
+	'@': anyByte, '%': anyByte, ':': keyByte, '=': keyByte, '>': tagByte, '\'': quoteByte, '"': quoteByte,
+	'/': slashByte, '_': dividerByte, '.': dividerByte, '-': dividerByte | wordByte,
+	'A': wordByte | innerByte, 'B': wordByte, 'b': wordByte, 'J': innerByte, 'p': innerByte,
 }
 
-// follows says bytes of which kinds are notable behind a byte. Most texts have few of them, and look is not called for
-// the others. The byte before a text is 0.
-var follows = func() (table [256]uint8) {
+// gaps are the bytes that may stand between a key and its colon or equals sign.
+const gaps = " \t\"'\\"
+
+// follows says bytes of which kinds are notable behind two bytes: the last one, and the lowest five bits of the one
+// before it, in which a letter is the same in both cases. All that begins a secret is added here, so that most texts have
+// few notable bytes: look is not called for the others.
+var follows = func() (table [256][32]uint8) {
 	for i := range table {
-		c := byte(i)
-		table[c] = anyByte
-		if !isAlnum(c) {
-			table[c] |= dashByte | wordByte
-		}
-		if dividedShapes[c] != nil {
-			table[c] |= dividerByte
-		}
-		if secretWords[lower(c)] != nil || strings.IndexByte(headerEnds+" \t\"'\\:", lower(c)) >= 0 {
-			table[c] |= keyByte
+		for j := range table[i] {
+			table[i][j] = anyByte
+			if !isAlnum(byte(i)) {
+				table[i][j] |= wordByte
+			}
+			switch i {
+			case '/':
+				table[i][j] |= slashByte
+			case '"', '\'': // of an attribute
+				table[i][j] |= tagByte
+			}
 		}
 	}
-	table['/'] |= slashByte
-	table['y'] |= jwtByte
+	ends := gaps
+	for last := range secretWords {
+		for _, w := range secretWords[last] {
+			n := len(w.text)
+			table[last][w.text[n-2]&31] |= keyByte | tagByte
+			table[last&^0x20][w.text[n-2]&31] |= keyByte | tagByte
+			ends += w.text[n-1:]
+		}
+	}
+	for j := range len(ends) {
+		for _, gap := range []byte(gaps + ":") { // a colon as in :=
+			table[gap][ends[j]&31] |= keyByte
+		}
+		table[' '][ends[j]&31] |= quoteByte
+		table['('][ends[j]&31] |= quoteByte
+	}
+	for _, shapes := range dividedShapes {
+		addShapes(&table, shapes, dividerByte)
+	}
+	addShapes(&table, capitalShapes, innerByte)
+	addShapes(&table, innerShapes, innerByte)
 	return table
 }()
 
-// nextNotable is where the next notable byte of text is, from i on, or the length of text.
+func addShapes(table *[256][32]uint8, shapes []shape, kind uint8) {
+	for _, s := range shapes {
+		if s.at >= 2 {
+			table[s.prefix[s.at-1]][s.prefix[s.at-2]&31] |= kind
+		}
+	}
+}
+
+// nextNotable is where the next notable byte of text is, from i on, or the length of text. Of the first two bytes look
+// alone knows whether they are notable.
 func nextNotable(text string, i int) int {
 	for ; i < len(text); i++ {
-		if kinds := notable[text[i]]; kinds != 0 && kinds&follows[before(text, i)] != 0 {
+		if kinds := notable[text[i]]; kinds != 0 && (i < 2 || kinds&follows[text[i-1]][text[i-2]&31] != 0) {
 			break
 		}
 	}
@@ -70,6 +105,10 @@ func look(text string, i int) place {
 		return place{}
 	case '=':
 		return behindKey(text, i)
+	case '>':
+		return inElement(text, i)
+	case '\'', '"':
+		return inSQL(text, i)
 	case '@':
 		return inDataSource(text, i)
 	case '_', '.':
@@ -86,8 +125,8 @@ func look(text string, i int) place {
 			return place{}
 		}
 		return inShape(text, i, capitalShapes)
-	case 'J':
-		return inShape(text, i, jwtShapes)
+	case 'J', 'p':
+		return inShape(text, i, innerShapes)
 	}
 	return behindScheme(text, i) // B, b
 }

@@ -27,18 +27,18 @@ func (p pattern) at(text string, i int) (groups [2]place) {
 
 func (p place) of(text string) string { return text[p.from:p.to] }
 
-// In these patterns \x60 is the backquote. All begin with ^, and with the byte at which look stopped.
+// All begin with ^: they match where a credential may begin.
 var (
 	// What net/url says of a password with # or / in it.
 	badPort = newPattern(`^:([^"\\]+)`)
 
 	// A scheme with parameters, or with one credential.
-	authorization = newPattern(`(?i)^[:=]\s*["'\\\[]*(?:` +
+	authorization = newPattern(`(?i)^\s*["'\\\[]*(?:` +
 		`(?:digest|aws4-hmac-sha256|oauth|hawk|hmac[\w-]{0,32}|mac|signature)\s+([^\r\n\]]+)|` +
 		`[a-z0-9-]*(?:bearer|basic|token|negotiate|ntlm|key|dpop|login)(?:\s|\+|%20)+["'\\]*([^\s"',;\]}\\]+))`)
 
 	// A scheme that is not among them, with one credential that ends the line.
-	otherScheme = newPattern(`^[:=]\s*["'\\\[]*[A-Za-z][A-Za-z0-9-]*[ \t]+([A-Za-z0-9._~+/=-]{6,})` +
+	otherScheme = newPattern(`^\s*["'\\\[]*[A-Za-z][A-Za-z0-9-]*[ \t]+([A-Za-z0-9._~+/=-]{6,})` +
 		`(?:$|["'\\\]\r\n,;)}])`)
 
 	bearer = newPattern(`(?i)^bearer[ \t:=]+["'\\]*([A-Za-z0-9._~+/-]{8,}=*)`)
@@ -48,6 +48,7 @@ var (
 // behindScheme finds a credential behind Bearer or Basic, whose B is at i.
 func behindScheme(text string, i int) place {
 	switch {
+	case isAlnum(before(text, i)):
 	case beginsFold(text[i:], "bearer"):
 		p := bearer.at(text, i)[0]
 		if value := p.of(text); hasDigit(value) || len(value) >= 20 { // "bearer authentication" has neither
@@ -74,7 +75,8 @@ func isUserPassword(s string) bool {
 // inAuthorization finds the credentials of an Authorization header, whose name ends at end and whose colon or equals
 // sign is at i.
 func inAuthorization(text string, end, i int) place {
-	for _, p := range authorization.at(text, i) {
+	begin, _, _ := opening(text, afterSign(text, i), false)
+	for _, p := range authorization.at(text, begin) {
 		if p.to > 0 {
 			return p
 		}
@@ -82,7 +84,7 @@ func inAuthorization(text string, end, i int) place {
 	if p := (key{kind: passKey}).valueBehind(text, end, i); p.to > 0 {
 		return p
 	}
-	if p := otherScheme.at(text, i)[0]; hasDigit(p.of(text)) {
+	if p := otherScheme.at(text, begin)[0]; hasDigit(p.of(text)) {
 		return p
 	}
 	return place{}
@@ -90,11 +92,7 @@ func inAuthorization(text string, end, i int) place {
 
 // inCookie finds the cookies of a header, whose name ends at end and whose colon or equals sign is at i.
 func inCookie(text string, end, i int) place {
-	from := i + 1
-	for from < len(text) && (text[from] == ' ' || text[from] == '\t') {
-		from++
-	}
-	begin, close, escapes := opening(text, from, false)
+	begin, close, escapes := opening(text, afterSign(text, i), false)
 	name, value, ok := strings.Cut(text[begin:min(len(text), begin+maxJudged)], "=")
 	if !ok || name == "" || value == "" || strings.ContainsAny(name, " \t\r\n;,\"'[]\\") {
 		return key{kind: passKey}.valueBehind(text, end, i)

@@ -13,33 +13,57 @@ func Nothing(text string) string { return text }
 
 // Secrets returns text with the secrets that it recognizes replaced by [Mask]:
 //
-//   - passwords in URLs and in data source names: postgres://user:***@host, user:***@tcp(host:3306)/db
+//   - passwords in URLs and in data source names: postgres://user:***@host, user:***@tcp(host:3306)/db; and tokens in
+//     place of a user's name: https://***@host
 //   - the values of Authorization and Cookie headers, and credentials behind Bearer and Basic
 //   - values of token, password, pass, secret, api_key, access_key and the like, behind "=", in JSON or in a header,
 //     and of flags with such a name (--password x). Such a value has at least 6 characters of A-Z a-z 0-9 . _ ~ + / -, in a
 //     password of any kind. Words that errors say of a key stay: signature=invalid, password: required.
+//   - passwords in SQL and in XML elements: IDENTIFIED BY '***', <password>***</password>
 //   - passwords behind the short flags of curl (-u), mysql (-p), sshpass (-p), redis-cli (-a) and ldap's tools (-w)
 //   - tokens of known shapes, such as those of GitHub, GitLab, AWS, Google, Slack, Stripe, Shopify, Vault, SendGrid,
 //     npm and PyPI, sk-…, and JWTs
 //   - the paths of web hooks of Slack, Discord and Teams
 //   - private keys in PEM
 //
-// Secrets that are cut off at the end of text are recognized too, and so is what misses a closing quote. Secrets may be
-// called from several goroutines at once.
+// All this also where the text is percent-encoded, at most twice. Secrets that are cut off at the end of text are
+// recognized too, unless too little is left, and so is what misses a closing quote. Secrets may be called from several
+// goroutines at once.
 func Secrets(text string) string {
 	i := nextNotable(text, 0)
 	if i == len(text) {
 		return text
 	}
+	var room [4]place
 	var out masked
+	for _, p := range find(room[:0], text, i, 0) {
+		out.mask(text, p.from, p.to)
+	}
+	return out.text(text)
+}
+
+// find appends the secrets of text to places, from its notable byte text[i] on. The text was encoded so many times.
+func find(places []place, text string, i, encodings int) []place {
 	for i < len(text) {
-		found := look(text, i)
-		if found.from < found.to {
-			out.mask(text, found.from, found.to)
+		found := place{}
+		if text[i] != '%' {
+			found = look(text, i)
+		} else if encodings < maxEncodings {
+			found = encodedRun(text, i)
+		}
+		switch {
+		case found.from == found.to:
+		case text[i] == '%':
+			plain, at := decode(found.of(text))
+			for _, p := range find(nil, plain, nextNotable(plain, 0), encodings+1) {
+				places = append(places, place{found.from + at[p.from], found.from + at[p.to]})
+			}
+		default:
+			places = append(places, found)
 		}
 		i = nextNotable(text, max(i+1, found.to))
 	}
-	return out.text(text)
+	return places
 }
 
 // Also returns a function that masks what [Secrets] masks, and what the patterns match. In a pattern with groups, only

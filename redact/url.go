@@ -12,11 +12,38 @@ const (
 func inURL(text string, i int) place {
 	host := i + len("://")
 	colon := host + len(upTo(text[host:], userEnds))
-	if colon < len(text) && text[colon] == ':' {
-		return urlPassword(text, i, colon)
+	if colon == len(text) || text[colon] != ':' {
+		if p := (place{host, colon}); colon < len(text) && text[colon] == '@' && isUserToken(text, p) {
+			return p
+		}
+		return inHook(text, host)
 	}
-	return inHook(text, host)
+	p, user := urlPassword(text, i, colon), place{host, colon}
+	if isUserToken(text, user) {
+		switch end := max(p.to, colon+1); {
+		case end == len(text) || text[end] != '@':
+		case p.to == 0:
+			return user
+		default: // https://TOKEN:x-oauth-basic@host
+			return place{host, p.to}
+		}
+	}
+	return p
 }
+
+// isUserToken reports whether the user's name in a URL is a token, as servers of git and of APIs take it.
+func isUserToken(text string, user place) bool {
+	scheme, name := text[:user.from-len("://")], user.of(text)
+	if !endsFold(scheme, "http") && !endsFold(scheme, "https") || strings.ContainsFunc(name, isNoWord) {
+		return false
+	}
+	if strings.HasPrefix(text[user.to:], ":@") && len(name) >= minKeyed { // what else would prove who it is?
+		return hasDigit(name) || strings.ContainsAny(name, "-_")
+	}
+	return len(name) >= 20 && hasDigit(name) && hasLetter(name)
+}
+
+func isNoWord(r rune) bool { return r >= 0x80 || !isWord(byte(r)) }
 
 // urlPassword finds the password of a URL whose "://" is at i. The colon behind the user's name, or behind the host, is
 // at colon.
@@ -30,6 +57,7 @@ func urlPassword(text string, i, colon int) place {
 	digits := len(run) - len(strings.TrimLeft(run, "0123456789"))
 	if rest := text[from+digits:]; rest != "" && strings.IndexByte(urlEnds+"/?#@", rest[0]) < 0 {
 		if n := len(upTo(rest, urlEnds+"@:")); n < len(rest) && rest[n] == '@' {
+			n += max(0, strings.LastIndexByte(upTo(rest[n:], urlEnds+"/?#"), '@')) // it may have one in it, too
 			return place{from, from + digits + n}
 		}
 	}
@@ -94,9 +122,50 @@ func inHook(text string, host int) place {
 // networks are those of MySQL's driver.
 var networks = wordSet("tcp tcp4 tcp6 udp unix cloudsql")
 
+// behindPort finds the password in net/url's "invalid port", whose colon or quote is at i.
+func behindPort(text string, _, i int) place {
+	p := badPort.at(text, i)[0]
+	head := text[max(0, i-maxJudged):i]
+	_, url, ok := strings.Cut(head, "://")
+	// A port with a letter in it; longer ones are masked in the URL, too.
+	if !hasLetter(p.of(text)) || ok && p.to-p.from < minKeyed && !strings.Contains(url, "@") {
+		return place{}
+	}
+	return p
+}
+
+// oraclePrograms take user/password@host.
+var oraclePrograms = []string{"sqlplus", "sqlldr", "expdp", "impdp"}
+
+// inOracle finds the password of jdbc:oracle:thin:user/password@host, and of sqlplus user/password@host. The @ is at i.
+func inOracle(text string, i int) place {
+	source := text[max(0, i-maxJudged):i]
+	slash := strings.LastIndexByte(source, '/')
+	if slash < 1 || slash == len(source)-1 || !isWord(source[slash-1]) { // most texts, also those with URLs
+		return place{}
+	}
+	user := source[strings.LastIndexAny(source[:slash], urlEnds)+1 : slash]
+	p := place{i - len(source) + slash + 1, i}
+	if strings.ContainsAny(p.of(text), urlEnds) {
+		return place{}
+	}
+	if strings.Contains(user, "jdbc:oracle:") {
+		return p
+	}
+	for _, program := range oraclePrograms {
+		if !strings.ContainsFunc(user, isNoWord) && isArgumentOf(text, i, program) {
+			return p
+		}
+	}
+	return place{}
+}
+
 // inDataSource finds the password of user:password@tcp(host)/db, as MySQL's driver takes it. The @ is at i. The
 // password may hold anything but white space.
 func inDataSource(text string, i int) place {
+	if p := inOracle(text, i); p.to > 0 {
+		return p
+	}
 	address := i + 1
 	for address < len(text) && address < i+maxFlag && (isWord(text[address]) || text[address] == '+') {
 		address++

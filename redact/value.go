@@ -6,38 +6,18 @@ import "strings"
 // the time for a whole text would not be linear in its length.
 const maxJudged = 256
 
-// headerEnds are the last letters of the names that behindKey knows besides secretWords.
-const headerEnds = "net"
-
 // behindKey finds the value of a key that names a secret. The colon or equals sign is at i.
 func behindKey(text string, i int) place {
 	end := i
 	if text[i] == '=' && before(text, i) == ':' { // password := "x"
 		end--
 	}
-	for end > 0 && strings.IndexByte(" \t\"'\\", text[end-1]) >= 0 {
+	for end > 0 && strings.IndexByte(gaps, text[end-1]) >= 0 {
 		end--
 	}
 	name := text[:end]
-	if !keyPairs.before(text, end) {
-		return place{}
-	}
-	switch name[end-1] | 0x20 {
-	case 'n':
-		if endsFold(name, "authorization") {
-			return inAuthorization(text, end, i)
-		}
-	case 'e':
-		if endsFold(name, "cookie") {
-			return inCookie(text, end, i)
-		}
-	case 't':
-		if endsFold(name, "invalid port") {
-			if p := badPort.at(text, i)[0]; hasLetter(p.of(text)) {
-				return p
-			}
-			return place{}
-		}
+	if value := wordAt(name).value; value != nil {
+		return value(text, end, i)
 	}
 	if k := keyAt(name); k.kind != noKey {
 		return k.valueBehind(text, end, i)
@@ -45,8 +25,8 @@ func behindKey(text string, i int) place {
 	return place{}
 }
 
-// valueBehind is the value of the key that ends at end, with the colon or equals sign at i.
-func (k key) valueBehind(text string, end, i int) place {
+// afterSign is where the value begins whose colon or equals sign is at i.
+func afterSign(text string, i int) int {
 	from := i + 1
 	if text[i] == '=' && from < len(text) && text[from] == '>' {
 		from++
@@ -54,6 +34,12 @@ func (k key) valueBehind(text string, end, i int) place {
 	for from < len(text) && (text[from] == ' ' || text[from] == '\t') {
 		from++
 	}
+	return from
+}
+
+// valueBehind is the value of the key that ends at end, with the colon or equals sign at i.
+func (k key) valueBehind(text string, end, i int) place {
+	from := afterSign(text, i)
 	if strings.ContainsAny(text[end:i], `"'`) { // a key in quotes is no word of prose
 		k.kind = namedKey
 	}
@@ -64,23 +50,58 @@ func (k key) valueBehind(text string, end, i int) place {
 	return k.bare(text, from)
 }
 
-// opening looks for a quote or a bracket at from: where the value in it begins, what closes it, and how many
+// inSQL finds the password of a statement, as in PASSWORD 'x' and IDENTIFIED BY 'x'. The opening quote is at i.
+func inSQL(text string, i int) place {
+	end := i
+	for end > max(0, i-2) && (text[end-1] == ' ' || text[end-1] == '(') {
+		end--
+	}
+	if !wordAt(text[:end]).sql {
+		return place{}
+	}
+	return key{kind: namedKey, password: true, colon: true}.quoted(text, i+1, text[i], 0)
+}
+
+// opening looks for quotes and brackets at from: where the value in them begins, what closes it, and how many
 // backslashes are in front of each of its quotes.
 func opening(text string, from int, braces bool) (begin int, close byte, escapes int) {
 	bracket := byte(0)
-	if from < len(text) && (text[from] == '[' || braces && text[from] == '{') {
-		bracket = text[from] + 2
-		from++
+	for range 3 {
+		n, closing := bracketAt(text[from:], braces)
+		if n == 0 {
+			break
+		}
+		from, bracket = from+n, closing
 	}
 	begin = from
 	for begin < len(text) && begin < from+8 && text[begin] == '\\' {
 		begin++
 	}
-	if begin < len(text) && strings.IndexByte("\"'`", text[begin]) >= 0 {
-		return begin + 1, text[begin], begin - from
+	escapes = begin - from
+	if begin+1 < len(text) && strings.IndexByte("ubUBrR", text[begin]) >= 0 && isQuote(text[begin+1]) { // Python's u'x'
+		begin++
+	}
+	if begin < len(text) && isQuote(text[begin]) {
+		return begin + 1, text[begin], escapes
 	}
 	return from, bracket, 0
 }
+
+// bracketAt is the length of the opening bracket that s begins with, with the type that Go prints in front of it, and
+// the bracket that closes it.
+func bracketAt(s string, braces bool) (n int, closing byte) {
+	for _, goType := range []string{"[]string{", "[]interface {}{", "[]any{"} {
+		if strings.HasPrefix(s, goType) {
+			return len(goType), '}'
+		}
+	}
+	if s != "" && (s[0] == '[' || braces && s[0] == '{') {
+		return 1, s[0] + 2
+	}
+	return 0, 0
+}
+
+func isQuote(c byte) bool { return c == '"' || c == '\'' || c == '`' }
 
 // quoted is the value in quotes or brackets that begins at from. What misses its end reaches to that of the line, or to
 // where the text was cut; of such a value each character counts.
@@ -96,7 +117,7 @@ func (k key) quoted(text string, from int, close byte, escapes int) place {
 		head = head[:cutLength(head)]
 		least = 1
 	}
-	if k.count(head) < least || k.isPlain(head) || isSentence(head) {
+	if k.count(head) < least || k.isPlain(head) || k.isName(head) || isSentence(head) {
 		return place{}
 	}
 	if n == maxJudged {
@@ -144,32 +165,16 @@ func (k key) bare(text string, from int) place {
 	if k.password && !k.spaced && isCut(text, from+n) {
 		least = 1
 	}
-	if k.count(head) < least || k.isPlain(head) || isPrefix(text, from+n) || k.isProse(head, endsLine(text, from+n)) {
+	switch {
+	case k.count(head) < least, k.isPlain(head), k.isName(head):
+		return place{}
+	case isPrefix(text, from+n), isCall(text, from+n), k.isProse(head, endsLine(text, from+n)):
 		return place{}
 	}
 	if n == maxJudged {
 		n = k.bareLength(text[from:])
 	}
 	return place{from, from + n}
-}
-
-// isProse reports whether value, with which the line ends or not, is something else than the value of k.
-func (k key) isProse(value string, last bool) bool {
-	switch {
-	case strings.HasPrefix(value, "="): // a comparison
-		return true
-	case k.kind == namedKey:
-		return false
-	case k.kind == wordKey && (k.colon || k.spaced):
-		return !hasDigit(value)
-	case k.colon && k.spaced && !last:
-		return !hasDigit(value)
-	case endsFold(k.name, "pwd"): // $PWD is a folder
-		return value[0] == '/'
-	case endsFold(k.name, "pass"): // a test has passed, or how many have
-		return !hasLetter(value) || k.colon && strings.HasSuffix(k.name, "PASS")
-	}
-	return false
 }
 
 // bareLength is how far a value without quotes reaches. A password may hold brackets, but no closing one that belongs
@@ -204,6 +209,11 @@ func isPrefix(text string, i int) bool {
 	return before(text, i) == ':' && (i == len(text) || text[i] == ' ')
 }
 
+// isCall reports whether what ends at i is the beginning of a call: getenv("NAME"), PASSWORD('x').
+func isCall(text string, i int) bool {
+	return before(text, i) == '(' && i < len(text) && isQuote(text[i])
+}
+
 // How a text that was too long ends; see package boundtext.
 const (
 	cutMark = " …"
@@ -228,62 +238,3 @@ func cutLength(s string) int {
 	}
 	return len(s)
 }
-
-// isPlain reports whether value is a word that error texts say of a key: "invalid", "expired.", "invalid_grant".
-// Where the key is assigned to, as in password=network, few words are.
-func (k key) isPlain(value string) bool {
-	word := value
-	for j := range len(value) {
-		if !isLetter(value[j]) {
-			word = value[:j]
-			break
-		}
-	}
-	if len(word) > 16 || hasDigit(value[len(word):]) {
-		return false
-	}
-	word = strings.ToLower(word)
-	return verdictWords[word] || plainWords[word] && (k.colon || k.spaced)
-}
-
-// isSentence reports whether value says something about a key, such as "must have 8 characters".
-func isSentence(value string) bool {
-	words := strings.Fields(value)
-	if len(words) < 2 {
-		return false
-	}
-	said := false
-	for _, word := range words {
-		word = strings.Trim(word, ".,;:!?()'")
-		said = said || sentenceWords[strings.ToLower(word)]
-		if hasDigit(word) && hasLetter(word) || strings.ContainsFunc(word, isSymbol) {
-			return false
-		}
-	}
-	return said
-}
-
-func isSymbol(r rune) bool { return strings.ContainsRune("@#$%^&*=+~|<>{}[]\\/_`\"", r) }
-
-func wordSet(words string) map[string]bool {
-	set := map[string]bool{}
-	for _, word := range strings.Fields(words) {
-		set[word] = true
-	}
-	return set
-}
-
-// verdictWords and plainWords have minKeyed letters at least: shorter values are left as they are.
-var verdictWords = wordSet(`required invalid missing expired unknown incorrect rejected refused denied revoked expected
-	unexpected undefined malformed mismatch mismatched unsupported unauthorized unauthenticated forbidden unavailable
-	absent present provided redacted hidden masked removed`)
-
-var plainWords = wordSet(`unset illegal unimplemented exhausted failed failure failing timeout canceled cancelled
-	interrupted aborted closed killed enabled disabled complete completed passed skipped optional default string number
-	integer boolean object identifier function keyword header connection permission context cannot should length status
-	reading writing parsing decoding encoding network bearer digest negotiate server request response access instead
-	expects requires argument arguments parameter option please specified without together verification validation
-	authentication authorization`)
-
-var sentenceWords = wordSet(`is are was be been must should shall has have had may can cannot can't does do did not too
-	required invalid missing incorrect wrong least most characters letters expired match matches needs`)
