@@ -25,8 +25,8 @@ var notable = [256]uint8{
 const gaps = " \t\"'\\"
 
 // follows says bytes of which kinds are notable behind two bytes: the last one, and the lowest five bits of the one
-// before it, in which a letter is the same in both cases. All that begins a secret is added here, so that most texts have
-// few notable bytes: look is not called for the others.
+// before it, in which a letter is the same in both cases. All that begins a secret is added here, so that most texts
+// have few notable bytes: look is not called for the others.
 var follows = func() (table [256][32]uint8) {
 	for i := range table {
 		for j := range table[i] {
