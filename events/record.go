@@ -53,7 +53,7 @@ const (
 	KeyOutcome          = "outcome" // the last attempt, autocorrect_stopped, a failed phase_end: exhausted, permanent, …
 	KeyOperation        = "operation"
 	KeyPipeline         = "pipeline"         // run and phase records
-	KeyDryRun           = "dry_run"          // run and phase records: true in a dry run, else absent
+	KeyDryRun           = "dry_run"          // every record of a dry run: true, else absent
 	KeyError            = "error"            // the error's text alone
 	KeyErrorType        = "error_type"       // its class, for example timeout
 	KeyDelay            = "delay"            // seconds that were waited before the attempt

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"maps"
 	"math"
 	"sync"
 	"testing"
@@ -14,6 +16,8 @@ import (
 
 	"github.com/backspan/backspan/events"
 	"github.com/backspan/backspan/orchestrator"
+	"github.com/backspan/backspan/retry"
+	"github.com/backspan/backspan/retry/retrytest"
 	"github.com/backspan/backspan/telemetry"
 )
 
@@ -72,6 +76,7 @@ func (l *eventLog) check(t *testing.T, report orchestrator.Report) {
 			t.Fatalf("%v\n%s", err, l.lines)
 		}
 		equal(t, "session", line.Session, report.SessionID)
+		equal(t, "dry_run of "+line.Type, line.Details.DryRun, report.DryRun)
 		at := [2]string{line.Phase, line.Type}
 		of[at] = append(of[at], line)
 	}
@@ -83,7 +88,6 @@ func (l *eventLog) check(t *testing.T, report orchestrator.Report) {
 	}
 	begin, end := run(events.TypeRunStart).Details, run(events.TypeRunEnd).Details
 	equal(t, "pipeline", begin.Pipeline+" "+end.Pipeline, report.Pipeline+" "+report.Pipeline)
-	equal(t, "dry_run", begin.DryRun && end.DryRun, report.DryRun)
 	equal(t, "the run's result", end.Result, string(report.Status))
 	equal(t, "the run's reason", end.Reason, report.Reason)
 	equal(t, "the run's duration", end.Duration, seconds(report.Ended.Sub(report.Started)))
@@ -117,7 +121,7 @@ func checkPhaseLines(t *testing.T, report orchestrator.Report, p orchestrator.Ph
 	equal(t, p.Phase+"'s failure is allowed", end.Allowed, p.Allowed)
 	equal(t, p.Phase+"'s level", ends[0].Level, levelOf(p))
 	equal(t, p.Phase+"'s reason", end.Reason, p.Reason)
-	equal(t, p.Phase+"'s pipeline and dry run", end.Pipeline == report.Pipeline && end.DryRun == report.DryRun, true)
+	equal(t, p.Phase+"'s pipeline", end.Pipeline, report.Pipeline)
 	equal(t, p.Phase+"'s fallback", end.Fallback, p.Fallback != nil && p.Status == success)
 	equal(t, p.Phase+"'s first failures", len(firsts) == 1, p.Error != "")
 	for _, first := range firsts {
@@ -145,5 +149,54 @@ func checkPhaseLines(t *testing.T, report orchestrator.Report, p orchestrator.Ph
 		// The last try says how it ended, also when the run was stopped in the wait that it announced.
 		equal(t, p.Phase+"'s outcome", r.Details.Outcome == "", r.Details.Result == "retrying")
 		equal(t, p.Phase+"'s max_retries", r.Details.MaxRetries != nil, r.Details.Result != "success")
+	}
+}
+
+// What succeeds in a dry run did nothing, and is not counted. Every line of one says so, a retry in a phase included.
+func TestEveryLineOfADryRunSaysSo(t *testing.T) {
+	provider := sdktrace.NewTracerProvider()
+	ctx, span := provider.Tracer("test").Start(t.Context(), "test")
+	defer span.End()
+	l := logEvents(ctx)
+	p := orchestrator.Pipeline{Name: "nightly", Phases: []orchestrator.Phase{{
+		Name: "load",
+		Run:  func(context.Context, orchestrator.Input) (any, error) { return nil, nil },
+		DryRun: func(ctx context.Context, _ orchestrator.Input) (any, error) {
+			if err := retry.Do(ctx, "at once", retry.Policy{}, func(context.Context) error { return nil }); err != nil {
+				return nil, err
+			}
+			refused := true
+			return nil, retry.Do(retrytest.NoWait(ctx), "later", retry.Policy{}, func(context.Context) error {
+				if refused {
+					refused = false
+					return errors.New("refused")
+				}
+				return nil
+			})
+		},
+	}}}
+	report, err := p.Run(ctx, orchestrator.Options{DryRun: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := provider.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "dry run", report.DryRun, true)
+	kinds := map[string]int{}
+	for line := range bytes.Lines(l.lines) {
+		var read logged
+		if err := json.Unmarshal(line, &read); err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "dry_run of "+read.Type, read.Details.DryRun, true)
+		kinds[read.Type]++
+	}
+	want := map[string]int{
+		events.TypeRunStart: 1, events.TypePhaseStart: 1, events.TypeAttempt: 1, events.TypeRecovered: 1,
+		events.TypePhaseEnd: 1, events.TypeRunEnd: 1,
+	}
+	if !maps.Equal(kinds, want) {
+		t.Errorf("lines by type: %v, want %v\n%s", kinds, want, l.lines)
 	}
 }

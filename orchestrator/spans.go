@@ -48,7 +48,6 @@ func start(
 // history: see Plan.WriteSpans. A time that is zero is now.
 type runSpans struct {
 	pipeline string
-	dryRun   bool
 	frame    scope.Frame     // the run's
 	ctx      context.Context //nolint:containedctx // the run's: this is a part of a driver, which is a run
 	span     trace.Span      // the run's; nil when it is not recorded
@@ -66,11 +65,11 @@ const maxScheduled = 2
 // startRun starts the run's span and sets the run's context.
 func (r *runSpans) startRun(ctx context.Context, pipeline string, opts Options, at time.Time) {
 	around := scope.From(ctx)
-	r.pipeline, r.dryRun = pipeline, opts.DryRun
+	r.pipeline = pipeline
 	// A new frame: if a retry loop is around the run, its attempt is not an attempt of the phases.
 	r.frame = scope.Frame{
 		Session: opts.RunID, Phase: around.Phase, Depth: around.Depth, Retries: around.Retries,
-		Provider: around.Provider, NoWait: around.NoWait,
+		DryRun: opts.DryRun || around.DryRun, Provider: around.Provider, NoWait: around.NoWait,
 	}
 	attributes := r.attributes(r.frame, semconv.KindRun)
 	below, span := start(ctx, r.frame, semconv.KindRun, pipeline,
@@ -85,11 +84,7 @@ func (r *runSpans) startRun(ctx context.Context, pipeline string, opts Options, 
 // attributes are those of the run's and the phases' spans from their start: who watches a running span, and the event
 // log's record of the start, have them.
 func (r *runSpans) attributes(frame scope.Frame, kind string) []attribute.KeyValue {
-	list := append(common(frame, kind), semconv.RunNameKey.String(boundtext.Name(r.pipeline)))
-	if r.dryRun {
-		list = append(list, semconv.RunDryRunKey.Bool(true))
-	}
-	return list
+	return append(common(frame, kind), semconv.RunNameKey.String(boundtext.Name(r.pipeline)))
 }
 
 // endRun ends the run's span. It is Unset unless the run failed or was cancelled.
@@ -300,6 +295,9 @@ func common(frame scope.Frame, kind string) []attribute.KeyValue {
 	list = append(list, semconv.KindKey.String(kind), semconv.SessionIDKey.String(boundtext.Name(frame.Session)))
 	if frame.Phase != "" {
 		list = append(list, semconv.PhaseNameKey.String(boundtext.Name(frame.Phase)))
+	}
+	if frame.DryRun {
+		list = append(list, semconv.RunDryRunKey.Bool(true))
 	}
 	return list
 }

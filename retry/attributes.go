@@ -21,13 +21,16 @@ func attributes() *attributeSet { return attributePool.Get().(*attributeSet) }
 
 func (s *attributeSet) add(kv attribute.KeyValue) { s.list = append(s.list, kv) }
 
-// addSessionAndPhase adds the session and the phase, as far as there are any.
-func (s *attributeSet) addSessionAndPhase(c *common) {
+// addFrame adds the session and the phase, as far as there are any, and that it is a dry run.
+func (s *attributeSet) addFrame(c *common) {
 	if c.session != "" {
 		s.add(semconv.SessionIDKey.String(c.session))
 	}
 	if c.phase != "" {
 		s.add(semconv.PhaseNameKey.String(c.phase))
+	}
+	if c.dryRun {
+		s.add(semconv.RunDryRunKey.Bool(true))
 	}
 }
 

@@ -36,6 +36,7 @@ type common struct {
 	name           string // the operation's
 	session, phase string // of the frame around it
 	depth          int    // likewise
+	dryRun         bool   // likewise
 	parent         string // the operation around it; empty when there is none
 }
 
@@ -50,7 +51,8 @@ func (o *operation) startOperation(ctx context.Context) context.Context {
 		o.spans.recording = true
 		around := scope.From(below) // with the session that a span processor may have given it
 		o.spans.common = common{
-			boundtext.Name(o.current.Operation), around.Session, around.Phase, around.Depth, around.Operation,
+			boundtext.Name(o.current.Operation), around.Session, around.Phase, around.Depth, around.DryRun,
+			around.Operation,
 		}
 	}
 	return below
@@ -103,7 +105,7 @@ func (o *operation) endAttemptSpan(ctx context.Context) {
 	set.add(semconv.OperationKey.String(o.spans.common.name))
 	set.add(semconv.AttemptKey.Int(o.current.Number))
 	set.add(semconv.DelayKey.Float64(o.current.Delay.Seconds()))
-	set.addSessionAndPhase(&o.spans.common)
+	set.addFrame(&o.spans.common)
 	set.add(semconv.ResultKey.String(o.result()))
 	if err == nil {
 		if o.current.Number > 1 {
@@ -176,7 +178,7 @@ func (o *operation) describe() {
 func (o *operation) addDescription(set *attributeSet) {
 	set.add(semconv.KindKey.String(semconv.KindOperation))
 	set.add(semconv.OperationKey.String(o.spans.common.name))
-	set.addSessionAndPhase(&o.spans.common)
+	set.addFrame(&o.spans.common)
 }
 
 // scheduled puts an event on the operation's span at the beginning of a wait. Like gaveUp it is about the attempt that

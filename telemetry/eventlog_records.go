@@ -189,6 +189,7 @@ func (l *EventLog) attempt(span sdktrace.ReadOnlySpan, s *seen, kind, failed, su
 		d.add(events.Float(events.KeyAfter, s.after))
 	}
 	d.text(events.KeyCommand, s.command)
+	d.dryRun(s)
 	l.write(d)
 }
 
@@ -251,6 +252,7 @@ func (l *EventLog) operationEnded(span sdktrace.ReadOnlySpan, s *seen) {
 		events.String(events.KeyOperation, s.operation))
 	d.text(events.KeyError, text)
 	d.text(events.KeyErrorType, s.errorType)
+	d.dryRun(s)
 	l.write(d)
 }
 
@@ -260,6 +262,7 @@ func (l *EventLog) operationSkipped(span sdktrace.ReadOnlySpan, s *seen) {
 	d.Message = "Operation " + s.operation + " skipped: " + s.skipped
 	d.add(events.Int(events.KeyAttemptNumber, s.attempts), events.String(events.KeyReason, s.skipped),
 		events.String(events.KeyResult, semconv.StatusSkipped), events.String(events.KeyOperation, s.operation), duration(span))
+	d.dryRun(s)
 	l.write(d)
 }
 
@@ -295,6 +298,11 @@ func (d *draft) about(span sdktrace.ReadOnlySpan, s *seen, phaseType string) {
 		s.pipeline = cmp.Or(s.pipeline, span.Name())
 	}
 	d.text(events.KeyPipeline, s.pipeline)
+	d.dryRun(s)
+}
+
+// dryRun adds that it was a dry run.
+func (d *draft) dryRun(s *seen) {
 	if s.dryRun {
 		d.add(events.Bool(events.KeyDryRun, true))
 	}

@@ -80,6 +80,7 @@ func (t *tally) started(parent context.Context, span sdktrace.ReadOnlySpan) {
 // ended counts span if it is an operation that succeeded at its first attempt.
 func (t *tally) ended(span sdktrace.ReadOnlySpan, attributes []attribute.KeyValue) {
 	var kind, operation, outcome string
+	var dryRun bool
 	for i := range attributes {
 		kv := &attributes[i]
 		switch kv.Key {
@@ -91,13 +92,15 @@ func (t *tally) ended(span sdktrace.ReadOnlySpan, attributes []attribute.KeyValu
 			operation = kv.Value.AsString()
 		case semconv.OutcomeKey:
 			outcome = kv.Value.AsString()
+		case semconv.RunDryRunKey:
+			dryRun = kv.Value.AsBool()
 		}
 	}
 	if kind != semconv.KindOperation {
 		return
 	}
 	key := t.leave(span.SpanContext().SpanID())
-	if outcome != semconv.OutcomeSuccess {
+	if outcome != semconv.OutcomeSuccess || dryRun {
 		return
 	}
 	key.operation = cmp.Or(operation, span.Name())

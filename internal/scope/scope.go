@@ -18,6 +18,7 @@ type Frame struct {
 	Session string // the run's id; empty outside a run
 	Phase   string // empty outside a phase
 	Depth   int    // how many retry loops are around; 0 outside any
+	DryRun  bool   // a dry run is around: what succeeds here did nothing
 
 	// Starting is set only in the context that Tracer.Start gets: the kind (semconv.Kind…) of the span that is
 	// started. Samplers and span processors know by it that the span is one of Backspan's. A sampler sees neither

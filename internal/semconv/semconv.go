@@ -125,7 +125,7 @@ const (
 	RunNameKey           = attribute.Key("run.name")           // run, phase: the pipeline's name
 	RunStatusKey         = attribute.Key("run.status")         // run: a Status constant
 	RunReasonKey         = attribute.Key("run.reason")         // run: why it failed or was cancelled
-	RunDryRunKey         = attribute.Key("run.dry_run")        // run, phase: true in a dry run
+	RunDryRunKey         = attribute.Key("run.dry_run")        // every span of a dry run: true
 	RecoveryAttemptedKey = attribute.Key("recovery.attempted") // phase: bool
 	RecoverySuccessKey   = attribute.Key("recovery.success")   // phase: bool
 	RecoveryMessageKey   = attribute.Key("recovery.message")   // phase: string

@@ -45,6 +45,9 @@ func (c *Counter) Add(l *events.Line) {
 	if len(c.sessions) < maxSessions {
 		c.sessions[maphash.Bytes(seed, l.Session())] = struct{}{}
 	}
+	if l.Detail(events.KeyDryRun).Is("true") {
+		return // nothing was done
+	}
 	switch kind := l.Type(); {
 	case kind.Is(events.TypeAttempt), kind.Is(events.TypeRecovered), kind.Is(events.TypeStopped):
 		c.entry(c.operations, l.Detail(events.KeyOperation)).operation(c.budget, l, kind)
