@@ -13,7 +13,7 @@ func (k key) isProse(value string, last bool) bool {
 	case k.kind == namedKey:
 		return false
 	case k.kind == wordKey && (k.colon || k.spaced):
-		return !hasDigit(value)
+		return !hasDigit(value) && !isUserPassword(value)
 	case k.colon && k.spaced && !last:
 		return !hasDigit(value)
 	case endsFold(k.name, "pwd"): // $PWD is a folder
@@ -75,7 +75,8 @@ func isSentence(value string) bool {
 // isName reports whether value names something, such as an algorithm, a variable or where the secret of k is kept.
 func (k key) isName(value string) bool {
 	switch {
-	case strings.HasPrefix(value, "arn:aws"), strings.HasPrefix(value, "op://"):
+	case strings.HasPrefix(value, "arn:aws"), strings.HasPrefix(value, "op://"),
+		strings.HasPrefix(value, "projects/") && strings.Contains(value, "/secrets/"):
 		return true
 	case k.random && !isRandom(value):
 		return true

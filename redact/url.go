@@ -40,7 +40,7 @@ func isUserToken(text string, user place) bool {
 	if strings.HasPrefix(text[user.to:], ":@") && len(name) >= minKeyed { // what else would prove who it is?
 		return hasDigit(name) || strings.ContainsAny(name, "-_")
 	}
-	return len(name) >= 20 && hasDigit(name) && hasLetter(name)
+	return len(name) >= 20 && hasDigit(name) && hasLetter(name) && !strings.ContainsAny(name, "-_") // build-agent-12
 }
 
 func isNoWord(r rune) bool { return r >= 0x80 || !isWord(byte(r)) }

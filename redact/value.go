@@ -56,7 +56,7 @@ func inSQL(text string, i int) place {
 	for end > max(0, i-2) && (text[end-1] == ' ' || text[end-1] == '(') {
 		end--
 	}
-	if !wordAt(text[:end]).sql {
+	if !wordAt(text[:end]).sql || strings.HasPrefix(text[i+1:], " ") { // "the password " is at the end of a quotation
 		return place{}
 	}
 	return key{kind: namedKey, password: true, colon: true}.quoted(text, i+1, text[i], 0)
