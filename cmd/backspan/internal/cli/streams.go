@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/term"
+	"github.com/backspan/backspan/cmd/backspan/internal/text"
 )
 
 // Streams are the standard streams of the process, and how to colour what is written to them.
@@ -22,16 +23,29 @@ func (s Streams) Terminal(w io.Writer) term.Terminal {
 	return term.Of(file, os.Getenv).Colored(*s.Color)
 }
 
-// Printf prints a text for a person. It ignores the error: there is nowhere to report it.
-func Printf(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
+// Printf prints a message for a person, as text.Sprintf makes it: args may come from anybody.
+func Printf(w io.Writer, format string, args ...any) { Print(w, text.Sprintf(format, args...)) }
 
-// WriteJSON writes v as indented JSON.
+// Print prints s as it is. What comes from others has been made safe. It ignores the error: there is nowhere to report it.
+func Print(w io.Writer, s string) { _, _ = io.WriteString(w, s) }
+
+// WriteJSON writes v as indented JSON, safe to show.
 func WriteJSON(w io.Writer, v any) error {
-	encoder := json.NewEncoder(w)
+	encoder := json.NewEncoder(SafeJSON{w})
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(v); err != nil {
 		return fmt.Errorf("writing JSON: %w", err)
 	}
 	return nil
+}
+
+// SafeJSON makes the JSON that is written to it safe to show, and passes it on. Each call of Write gets whole values.
+type SafeJSON struct{ W io.Writer }
+
+func (s SafeJSON) Write(p []byte) (int, error) {
+	if _, err := s.W.Write(text.JSON(p)); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }

@@ -64,7 +64,7 @@ func (o *Options) style() eventquery.Style {
 // write writes one record to w.
 func (o *Options) write(w *bufio.Writer, s eventquery.Style, l *events.Line) error {
 	if o.json {
-		_, err := w.Write(l.Raw())
+		_, err := w.Write(text.JSON(l.Raw()))
 		return errors.Join(err, w.WriteByte('\n'))
 	}
 	_, err := w.WriteString(s.Describe(l) + "\n")
@@ -196,7 +196,7 @@ func (o *Options) printCounts(list []eventquery.ValueCount, others int64) error 
 		list = append(list, eventquery.ValueCount{Value: eventquery.Others, Count: others})
 	}
 	out := bufio.NewWriter(o.Out)
-	lines := json.NewEncoder(out)
+	lines := json.NewEncoder(cli.SafeJSON{W: out})
 	for _, c := range list {
 		var err error
 		if o.json {

@@ -84,17 +84,17 @@ func (x *execution) line(style term.Style, format string, args ...any) {
 	if x.quiet {
 		return
 	}
-	text := "backspan: " + fmt.Sprintf(format, args...)
+	line := text.Sprintf("backspan: "+format, args...)
 	if x.Terminal(x.Err).Color {
-		text = style.Paint(text)
+		line = style.Paint(line)
 	}
 	switch {
 	case x.paging:
-		text = freshLine(x.Terminal(x.Err)) + text
+		line = freshLine(x.Terminal(x.Err)) + line
 	case open(x.last.Result.Tail):
-		text = "\n" + text
+		line = "\n" + line
 	}
-	cli.Printf(x.Err, "%s\n", text)
+	cli.Print(x.Err, line+"\n")
 }
 
 // open reports whether what was written ends within a line.

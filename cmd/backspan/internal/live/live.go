@@ -1,10 +1,10 @@
 package live
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -122,14 +122,10 @@ func (l *Live) frame(columns, rows int) []*term.Line {
 // terminal. After Stop it writes to where the Live wrote. The error is always nil before Stop.
 func (l *Live) Write(p []byte) (int, error) { return l.out.write(p) }
 
-// Printf prints above what is drawn, as Write does. A newline at the end is added when there is none.
+// Printf prints a message above what is drawn, as Write does. It is made by text.Sprintf, and ends with a newline.
 func (l *Live) Printf(format string, args ...any) {
-	line := fmt.Appendf(nil, format, args...)
-	if !bytes.HasSuffix(line, []byte("\n")) {
-		line = append(line, '\n')
-	}
 	// The writer is where an error would be reported.
-	_, _ = l.Write(line)
+	_, _ = l.Write([]byte(text.Sprintf(strings.TrimSuffix(format, "\n")+"\n", args...)))
 }
 
 // Settle waits until what spans had to tell so far is written, for a second at most. What is then written elsewhere, to

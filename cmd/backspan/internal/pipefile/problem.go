@@ -23,8 +23,11 @@ type Error struct {
 // maxShown is how many problems an Error's text shows. More are most often one mistake, made many times.
 const maxShown = 10
 
-// Error has a line for each problem: file:line:column: key: message.
-func (e *Error) Error() string {
+// Error has a line for each problem.
+func (e *Error) Error() string { return strings.Join(e.Lines(), "\n") }
+
+// Lines are one for each problem: file:line:column: key: message.
+func (e *Error) Lines() []string {
 	lines := make([]string, 0, maxShown+1)
 	for i, p := range e.Problems {
 		if i == maxShown {
@@ -33,7 +36,7 @@ func (e *Error) Error() string {
 		}
 		lines = append(lines, e.File+p.String())
 	}
-	return strings.Join(lines, "\n")
+	return lines
 }
 
 // String is the problem as it follows the name of the file: ":12:9: phases[0]: unknown key …".

@@ -34,7 +34,7 @@ func (p Plan) Write(w io.Writer) error {
 		phase.write(&b, i+1)
 	}
 	fmt.Fprintf(&b, "\nat worst: %s\n", p.Worst)
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, text.Safe(b.String(), math.MaxInt))
 	return err
 }
 

@@ -219,7 +219,9 @@ func (o *Options) read(path string) (*pipefile.File, error) {
 	case errors.Is(err, os.ErrNotExist) && path == defaultPipeline:
 		return nil, cli.UsageError(fmt.Errorf("there is no %s here; name a file, or write one with backspan init", path))
 	case errors.As(err, &problems):
-		cli.Printf(o.Err, "%v\n", err)
+		for _, line := range problems.Lines() {
+			cli.Printf(o.Err, "%s\n", line)
+		}
 		return nil, cli.UsageError(nil)
 	case err != nil:
 		return nil, cli.UsageError(err)

@@ -23,7 +23,7 @@ func (e Entry) began() string {
 // WriteList writes the sessions of l as a table. The error is w's.
 func (l *Log) WriteList(w io.Writer) error {
 	what := map[Format]string{TraceFile: "spans", EventsFile: "events"}[l.Format]
-	if _, err := fmt.Fprintf(w, "%s (%s)\n", l.Path, l.Format); err != nil {
+	if _, err := fmt.Fprintf(w, "%s (%s)\n", text.Line(l.Path), l.Format); err != nil {
 		return err
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

@@ -59,9 +59,9 @@ func Safe(s string, limit int) string {
 // some terminals join into one glyph and others do not (flags, families, skin tones) stands as its parts.
 func Line(s string) string {
 	if plain(s) && len(s) <= maxLine && !strings.ContainsAny(s, "\n\t") && !strings.Contains(" "+s+" ", "  ") {
-		return s // as most are
+		return withoutCommands(s) // as most are
 	}
-	return strings.Join(strings.Fields(strings.Map(part, Safe(s, maxLine))), " ")
+	return withoutCommands(strings.Join(strings.Fields(strings.Map(part, Safe(s, maxLine))), " "))
 }
 
 // Name is Line with a word for a name that is empty.
@@ -89,7 +89,7 @@ func part(r rune) rune {
 }
 
 // plain reports whether s needs no change, as most texts.
-func plain(s string) bool {
+func plain[T string | []byte](s T) bool {
 	for i := range len(s) {
 		if s[i] >= utf8.RuneSelf || s[i] < ' ' && s[i] != '\n' && s[i] != '\t' || s[i] == 0x7f {
 			return false

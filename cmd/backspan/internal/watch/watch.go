@@ -87,13 +87,13 @@ func (w *Watch) Draw(out io.Writer, result string) {
 	}
 	drawn.WriteByte('\n')
 	w.whereToLook(&drawn, result)
-	cli.Printf(out, "%s", drawn.String())
+	cli.Print(out, drawn.String())
 }
 
 func (w *Watch) whereToLook(out *bytes.Buffer, result string) {
 	line := func(what, where string) {
 		if where != "" {
-			fmt.Fprintf(out, "%-8s %s\n", what, where)
+			cli.Printf(out, "%-8s %s\n", what, where)
 		}
 	}
 	line("result", result)
@@ -104,7 +104,7 @@ func (w *Watch) whereToLook(out *bytes.Buffer, result string) {
 	line("trace", w.telemetry.TraceFilePath())
 	line("Jaeger", w.jaeger())
 	for _, lost := range w.told.Losses(w.lost, w.flags) {
-		fmt.Fprintln(out, lost)
+		cli.Printf(out, "%s\n", lost)
 	}
 }
 
