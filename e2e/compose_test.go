@@ -41,6 +41,7 @@ func TestComposeFaultsAreSeen(t *testing.T) {
 		{"newest image", "jaeger:2.20.0", "jaeger:latest", "version"},
 		{"any image", "jaeger:2.20.0", "jaeger", "version"},
 		{"moving minor version", "jaeger:2.20.0", "jaeger:2.20", "version"},
+		{"no digest", "@sha256:", "@", "digest"},
 		{"no health check", "healthcheck:", "x-healthcheck:", "health"},
 		{"health check switched off", "healthcheck:", "healthcheck:\n      disable: true", "health"},
 	} {
@@ -57,13 +58,13 @@ func TestComposeFaultsAreSeen(t *testing.T) {
 	}
 }
 
-var pinned = regexp.MustCompile(`^[\w./-]+:v?\d+\.\d+\.\d+$`)
+var pinned = regexp.MustCompile(`^[\w./-]+:v?\d+\.\d+\.\d+@sha256:[0-9a-f]{64}$`)
 
 // composeFaults says what is wrong with the services of a project, whichever they are.
 func composeFaults(project *types.Project) (faults []string) {
 	for name, service := range project.Services {
 		if !pinned.MatchString(service.Image) {
-			faults = append(faults, fmt.Sprintf("%s: image %q is not pinned to a version of three numbers", name, service.Image))
+			faults = append(faults, fmt.Sprintf("%s: image %q is not pinned to a version of three numbers and its digest", name, service.Image))
 		}
 		for _, port := range service.Ports {
 			if ip, err := netip.ParseAddr(port.HostIP); err != nil || !ip.IsLoopback() {

@@ -44,12 +44,18 @@ type Config struct {
 	// is added. Empty: OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT, else localhost.
 	Endpoint string
 
-	// Insecure says whether an Endpoint without a scheme is plaintext wherever it is, as in new(true). False: only on
-	// this machine, whatever the variable says. Nil: OTEL_EXPORTER_OTLP_INSECURE.
+	// Insecure says whether an Endpoint without a scheme is plaintext wherever it is, as in new(true), and whether
+	// headers are sent there too. False: only on this machine, whatever the variable says. Nil:
+	// OTEL_EXPORTER_OTLP_INSECURE.
 	Insecure *bool
 
-	// Headers are sent with every export. Empty: OTEL_EXPORTER_OTLP_TRACES_HEADERS, OTEL_EXPORTER_OTLP_HEADERS.
+	// Headers are sent with every export. Empty: OTEL_EXPORTER_OTLP_TRACES_HEADERS, OTEL_EXPORTER_OTLP_HEADERS. Any of
+	// them may be a credential. So those of an endpoint in plaintext on another host are left out, unless Insecure is
+	// true, and OpenTelemetry's error handler is told. A collector that Discover found gets none.
 	Headers map[string]string
+
+	// NoHeaders leaves all headers out, also those of the variables.
+	NoHeaders bool
 
 	// Protocol is grpc, http/protobuf or http/json. Empty: OTEL_EXPORTER_OTLP_PROTOCOL, else
 	// http/protobuf for an endpoint with port 4318 or a path, else grpc.
@@ -62,8 +68,9 @@ type Config struct {
 	Sampler, SamplerArg string
 
 	// Discover is for programs that people run by hand: when no endpoint is configured, spans are exported to
-	// localhost (port 4317, or 4318 for HTTP) only if something listens there. [Telemetry.Destination] says whether
-	// it does.
+	// localhost (port 4317, or 4318 for HTTP) only if something listens there. On Linux that must be a process of the
+	// same user or of root: anybody may listen on a port. Elsewhere the system does not tell whose it is.
+	// [Telemetry.Destination] says what was found.
 	Discover bool
 
 	// Exporter is otlp, console or none. Empty: otlp if there is an Endpoint, else OTEL_TRACES_EXPORTER, else otlp.
@@ -98,12 +105,16 @@ type Config struct {
 
 // program is what cfg says of the settings that also have a variable.
 func (cfg Config) program() otelenv.Program {
-	return otelenv.Program{
+	p := otelenv.Program{
 		Service: cfg.Service, Sampler: cfg.Sampler, SamplerArg: cfg.SamplerArg, Endpoint: cfg.Endpoint,
 		Protocol: cfg.Protocol, Headers: cfg.Headers, Insecure: cfg.Insecure, Exporter: cfg.Exporter,
-		NoExport: cfg.NoExport,
-		Name:     func(field string) string { return "Config." + field },
+		NoExport: cfg.NoExport, Discover: cfg.Discover,
+		Name: func(field string) string { return "Config." + field },
 	}
+	if cfg.NoHeaders {
+		p.Withhold = p.Name("NoHeaders")
+	}
+	return p
 }
 
 // A FieldError says which setting cannot be used. The FieldErrors of packages retry and orchestrator have the same

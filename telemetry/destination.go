@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"net"
 	"time"
 
@@ -13,11 +14,12 @@ type ExportState int
 
 // The states of export.
 const (
-	ExportDisabled ExportState = iota // OTEL_SDK_DISABLED: there are no spans at all
-	ExportOn                          // to Destination.Endpoint
-	ExportDeclined                    // Config.NoExport, or Config.Exporter is none
-	ExportNone                        // OTEL_TRACES_EXPORTER=none
-	ExportNotFound                    // Config.Discover: nothing listens at Destination.Endpoint
+	ExportDisabled   ExportState = iota // OTEL_SDK_DISABLED: there are no spans at all
+	ExportOn                            // to Destination.Endpoint
+	ExportDeclined                      // Config.NoExport, or Config.Exporter is none
+	ExportNone                          // OTEL_TRACES_EXPORTER=none
+	ExportNotFound                      // Config.Discover: nothing listens at Destination.Endpoint
+	ExportNotTrusted                    // Config.Discover: what listens there may be another user's
 )
 
 // A Destination is where spans are exported to.
@@ -25,6 +27,7 @@ type Destination struct {
 	State    ExportState
 	Endpoint string // a URL, unix: and a path, or console; empty when none was chosen
 	Protocol string // grpc, http/protobuf, http/json or console; empty when nothing is exported
+	Why      string // of ExportNotTrusted: who listens there
 }
 
 // String is one line for a person: where spans go, or why they do not.
@@ -41,6 +44,8 @@ func (d Destination) String() string {
 		return "spans are not exported: OTEL_TRACES_EXPORTER is none"
 	case ExportNotFound:
 		return "spans are not exported: no collector at " + d.Endpoint
+	case ExportNotTrusted:
+		return "spans are not exported: " + d.Endpoint + " was not named, and " + d.Why
 	default:
 		return "there are no spans: OTEL_SDK_DISABLED is true"
 	}
@@ -54,29 +59,52 @@ func chooseDestination(ctx context.Context, cfg Config, env *otelenv.Settings) D
 	case env.Exporter.Value == otelenv.ExporterNone:
 		return Destination{State: ExportNone}
 	case env.Exporter.Value == otelenv.ExporterConsole:
-		return Destination{ExportOn, "console", "console"}
+		return Destination{State: ExportOn, Endpoint: "console", Protocol: "console"}
 	}
 	if cfg.Discover && env.Endpoint.From == "" {
 		if cfg.discoverAt != "" {
 			env.Target.Address = cfg.discoverAt
 		}
-		if !listens(ctx, env.Target.Address) {
-			return Destination{State: ExportNotFound, Endpoint: env.Target.String()}
-		}
+		return discover(ctx, env.Target)
 	}
-	return Destination{ExportOn, env.Target.String(), env.Target.Protocol}
+	return Destination{State: ExportOn, Endpoint: env.Target.String(), Protocol: env.Target.Protocol}
 }
 
 // discoverTimeout is ample for a port of this machine, and too short for a person to notice.
 const discoverTimeout = 200 * time.Millisecond
 
-// listens reports whether something accepts connections at address.
-func listens(ctx context.Context, address string) bool {
-	dialer := net.Dialer{Timeout: discoverTimeout}
-	conn, err := dialer.DialContext(ctx, "tcp", address)
+// discover looks for a collector at t, which nobody named.
+func discover(ctx context.Context, t otelenv.Target) Destination {
+	ctx, cancel := context.WithTimeout(ctx, discoverTimeout)
+	defer cancel()
+	conn, err := dialOwn(ctx, t.Address)
+	if stranger, ok := errors.AsType[strangerError](err); ok {
+		return Destination{State: ExportNotTrusted, Endpoint: t.String(), Why: string(stranger)}
+	}
 	if err != nil {
-		return false
+		return Destination{State: ExportNotFound, Endpoint: t.String()}
 	}
 	_ = conn.Close() // nothing was sent
-	return true
+	return Destination{State: ExportOn, Endpoint: t.String(), Protocol: t.Protocol}
+}
+
+// A strangerError says whose a listener is that is neither this user's nor root's.
+type strangerError string
+
+func (e strangerError) Error() string { return string(e) }
+
+// dialOwn connects to a listener of this user or of root. Whoever comes first may listen on a port: nothing is sent to
+// another user, nor to whoever takes the port over later.
+func dialOwn(ctx context.Context, address string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	if at, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
+		if err := checkListener(at.AddrPort()); err != nil {
+			_ = conn.Close() // nothing was sent
+			return nil, err
+		}
+	}
+	return conn, nil
 }

@@ -18,10 +18,20 @@ import (
 	"github.com/backspan/backspan/internal/otelenv"
 )
 
-func newGRPCExporter(ctx context.Context, env otelenv.Settings) (sdktrace.SpanExporter, error) {
+// A dialer connects to address, which is host:port. The network is tcp; nil is that of the exporter.
+type dialer func(ctx context.Context, address string) (net.Conn, error)
+
+func newGRPCExporter(ctx context.Context, env otelenv.Settings, dial dialer) (sdktrace.SpanExporter, error) {
 	creds := insecure.NewCredentials()
 	if env.Target.TLS {
 		creds = credentials.NewTLS(clientTLS(env))
+	}
+	dialing := []grpc.DialOption{
+		grpc.WithChainUnaryInterceptor(noteGRPCReply),
+		grpc.WithDisableServiceConfig(), // else whoever answers for the host's name says how calls are made
+	}
+	if dial != nil {
+		dialing = append(dialing, grpc.WithContextDialer(dial))
 	}
 	options := []otlptracegrpc.Option{
 		otlptracegrpc.WithEndpoint(env.Target.GRPC()),
@@ -30,7 +40,7 @@ func newGRPCExporter(ctx context.Context, env otelenv.Settings) (sdktrace.SpanEx
 		otlptracegrpc.WithTimeout(env.Timeout),
 		otlptracegrpc.WithRetry(otlptracegrpc.RetryConfig{}), // countingExporter tries again
 		otlptracegrpc.WithMaxRequestSize(math.MaxInt32),      // the collector says what is too large
-		otlptracegrpc.WithDialOption(grpc.WithChainUnaryInterceptor(noteGRPCReply)),
+		otlptracegrpc.WithDialOption(dialing...),
 	}
 	if env.Gzip {
 		options = append(options, otlptracegrpc.WithCompressor("gzip"))
@@ -38,7 +48,7 @@ func newGRPCExporter(ctx context.Context, env otelenv.Settings) (sdktrace.SpanEx
 	return otlptracegrpc.New(ctx, options...)
 }
 
-func newHTTPExporter(ctx context.Context, env otelenv.Settings) (sdktrace.SpanExporter, func(), error) {
+func newHTTPExporter(ctx context.Context, env otelenv.Settings, dial dialer) (sdktrace.SpanExporter, func(), error) {
 	// The exporter's transport is shared, so its idle connections cannot be closed; this one's can.
 	transport := &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
@@ -47,6 +57,14 @@ func newHTTPExporter(ctx context.Context, env otelenv.Settings) (sdktrace.SpanEx
 		TLSHandshakeTimeout: 10 * time.Second,
 		IdleConnTimeout:     90 * time.Second,
 		TLSClientConfig:     clientTLS(env),
+	}
+	if dial != nil {
+		transport.DialContext = func(ctx context.Context, _, address string) (net.Conn, error) { return dial(ctx, address) }
+	}
+	client := &http.Client{
+		Transport: replyNoter{transport}, Timeout: env.Timeout,
+		// A redirect would take the spans and the headers to wherever it says.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	compression, encoding := otlptracehttp.NoCompression, otlptracehttp.EncodingProtobuf
 	if env.Gzip {
@@ -58,7 +76,7 @@ func newHTTPExporter(ctx context.Context, env otelenv.Settings) (sdktrace.SpanEx
 	exporter, err := otlptracehttp.New(ctx,
 		otlptracehttp.WithEndpointURL(env.Target.String()),
 		otlptracehttp.WithTLSClientConfig(nil), // with http:// the exporter refuses one from a variable
-		otlptracehttp.WithHTTPClient(&http.Client{Transport: replyNoter{transport}, Timeout: env.Timeout}),
+		otlptracehttp.WithHTTPClient(client),
 		otlptracehttp.WithHeaders(env.Headers),
 		otlptracehttp.WithCompression(compression),
 		otlptracehttp.WithEncoding(encoding),

@@ -68,7 +68,7 @@ func TestExportOverGRPC(t *testing.T) {
 				}
 				tel := exported(t, cfg)
 				checkOperation(t, c)
-				want := Destination{ExportOn, "http://" + listener.Addr().String(), otelenv.GRPC}
+				want := Destination{State: ExportOn, Endpoint: "http://" + listener.Addr().String(), Protocol: otelenv.GRPC}
 				if tel.Destination() != want {
 					t.Errorf("destination %+v, want %+v", tel.Destination(), want)
 				}

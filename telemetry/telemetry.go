@@ -74,6 +74,9 @@ func Start(ctx context.Context, cfg Config) (*Telemetry, error) {
 			_ = t.Shutdown(ctx) // err says what was wrong; an error of the clean-up would only blur it
 			return nil, err
 		}
+		if env.Withheld != nil && t.export != nil && env.Endpoint.From != "" && !cfg.NoHeaders {
+			handleError(fmt.Errorf("telemetry: %w", env.Withheld))
+		}
 	}
 	if !cfg.Local {
 		otel.SetTracerProvider(t.TracerProvider())
@@ -170,6 +173,10 @@ func newResource(ctx context.Context, version string, env otelenv.Settings) (*re
 }
 
 func newExporter(ctx context.Context, cfg Config, env otelenv.Settings) (sdktrace.SpanExporter, func(), error) {
+	var dial dialer
+	if cfg.Discover && env.Endpoint.From == "" {
+		dial = dialOwn
+	}
 	switch {
 	case env.Exporter.Value == otelenv.ExporterConsole:
 		out := cfg.Console
@@ -179,10 +186,10 @@ func newExporter(ctx context.Context, cfg Config, env otelenv.Settings) (sdktrac
 		exporter, err := stdouttrace.New(stdouttrace.WithWriter(out))
 		return exporter, func() {}, err
 	case env.Target.Protocol == otelenv.GRPC:
-		exporter, err := newGRPCExporter(ctx, env)
+		exporter, err := newGRPCExporter(ctx, env, dial)
 		return exporter, func() {}, err
 	default:
-		return newHTTPExporter(ctx, env)
+		return newHTTPExporter(ctx, env, dial)
 	}
 }
 

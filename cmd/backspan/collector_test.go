@@ -46,30 +46,78 @@ func backspanIn(t *testing.T, env []string, args ...string) (output string, code
 	return string(out), command.ProcessState.ExitCode()
 }
 
-func TestHeadersReachTheCollector(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "config.yaml")
-	if err := os.WriteFile(file, []byte("otlp_header: {authorization: Bearer abc}\n"), 0o600); err != nil {
-		t.Fatal(err)
+// A header reaches the collector whose endpoint comes from the same place, or from one that is less specific. One that
+// was meant for another collector does not: a key in the file, for https, must not go to where a variable points.
+func TestHeadersGoWithTheEndpoint(t *testing.T) {
+	places := []string{"--otlp-header", "BACKSPAN_OTLP_HEADER", "OTEL_EXPORTER_OTLP_HEADERS", "config.yaml"}
+	for endpoint, endpointPlace := range []string{
+		"--otlp-endpoint", "BACKSPAN_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT", "config.yaml",
+	} {
+		for header, headerPlace := range places {
+			t.Run(headerPlace+" with the endpoint of "+endpointPlace, func(t *testing.T) {
+				t.Parallel()
+				r := newTraceReceiver(t)
+				url := r.URL + "/v1/traces"
+				args, env, file := []string{"exec"}, []string{}, ""
+				switch endpoint {
+				case 0:
+					args, file = append(args, "--otlp-endpoint", url), "otlp_endpoint: https://collector-a.invalid\n"
+				case 3:
+					file = "otlp_endpoint: " + url + "\n"
+				default:
+					env, file = append(env, endpointPlace+"="+url), "otlp_endpoint: https://collector-a.invalid\n"
+				}
+				switch header {
+				case 0:
+					args = append(args, "--otlp-header=authorization=Bearer abc")
+				case 3:
+					file += "otlp_header: {authorization: Bearer abc}\n"
+				default:
+					env = append(env, headerPlace+"=authorization=Bearer%20abc")
+				}
+				path := filepath.Join(t.TempDir(), "config.yaml")
+				if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				env = append(env, "BACKSPAN_CONFIG="+path)
+				output, code := backspanIn(t, env, append(args, "--", "go", "version")...)
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				if code != 0 || len(r.seen) != 1 {
+					t.Fatalf("exit code %d, %d requests, want 0 and 1\n%s", code, len(r.seen), output)
+				}
+				want, told := "Bearer abc", false
+				if header > endpoint {
+					want, told = "", true
+				}
+				if got := r.seen[0].Get("Authorization"); got != want {
+					t.Errorf("the header is %q, want %q", got, want)
+				}
+				if got := strings.Contains(output, "header authorization is not sent"); got != told || strings.Contains(output, "abc") {
+					t.Errorf("that it is not sent is told: %v, want %v, without its value\n%s", got, told, output)
+				}
+			})
+		}
 	}
+}
+
+// The more specific of two places has the header.
+func TestTheMoreSpecificHeaderIsSent(t *testing.T) {
 	const all, traces = "OTEL_EXPORTER_OTLP_HEADERS=", "OTEL_EXPORTER_OTLP_TRACES_HEADERS="
-	const flag = "--otlp-header=authorization=Bearer abc"
 	for _, c := range []struct {
 		name string
 		env  []string
 		args []string
 	}{
-		{"variable", []string{all + "authorization=Bearer%20abc"}, nil},
 		{"variable of traces", []string{traces + "authorization=Bearer%20abc", all + "authorization=other"}, nil},
 		{"own variable", []string{"BACKSPAN_OTLP_HEADER=authorization=Bearer%20abc", all + "authorization=other"}, nil},
-		{"flag", []string{all + "authorization=other"}, []string{flag}},
-		{"file", []string{"BACKSPAN_CONFIG=" + file}, nil},
-		{"variable before the file", []string{"BACKSPAN_CONFIG=" + file, all + "authorization=Bearer%20abc,x=y"}, nil},
+		{"flag", []string{all + "authorization=other"}, []string{"--otlp-header=authorization=Bearer abc"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			r := newTraceReceiver(t)
-			args := append(append([]string{"exec", "--otlp-endpoint", r.URL + "/v1/traces"}, c.args...), "--", "go", "version")
-			output, code := backspanIn(t, c.env, args...)
+			env := append(c.env, "OTEL_EXPORTER_OTLP_ENDPOINT="+r.URL+"/v1/traces")
+			output, code := backspanIn(t, env, append(append([]string{"exec"}, c.args...), "--", "go", "version")...)
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			if code != 0 || len(r.seen) != 1 {
@@ -77,6 +125,45 @@ func TestHeadersReachTheCollector(t *testing.T) {
 			}
 			if got := r.seen[0].Get("Authorization"); got != "Bearer abc" {
 				t.Errorf("the header is %q, want %q", got, "Bearer abc")
+			}
+		})
+	}
+}
+
+// Whoever is on the way to another host reads what goes there in plaintext. The proxy is such a one.
+func TestHeadersLeaveInPlaintextOnlyWhenSomebodySaysSo(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		env  string
+		sent bool
+	}{
+		{"nobody", "", false},
+		{"the same place", "BACKSPAN_OTLP_INSECURE=true", true},
+		{"a less specific place", "OTEL_EXPORTER_OTLP_INSECURE=true", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r := newTraceReceiver(t)
+			env := []string{
+				"BACKSPAN_OTLP_ENDPOINT=http://collector.invalid:4318", "BACKSPAN_OTLP_HEADER=x-api-key=s3cret",
+				"HTTP_PROXY=" + r.URL, "NO_PROXY=", c.env,
+			}
+			output, code := backspanIn(t, env, "exec", "--", "go", "version")
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			if code != 0 || len(r.seen) != 1 {
+				t.Fatalf("exit code %d, %d requests, want 0 and 1\n%s", code, len(r.seen), output)
+			}
+			if sent := r.seen[0].Get("X-Api-Key") != ""; sent != c.sent {
+				t.Errorf("the header is sent: %v, want %v", sent, c.sent)
+			}
+			const note = "backspan: header x-api-key is not sent (BACKSPAN_OTLP_HEADER): http://collector.invalid:4318"
+			if told := strings.Contains(output, note) && strings.Contains(output, "--otlp-insecure"); told == c.sent {
+				t.Errorf("that it is not sent is told: %v, want %v\n%s", told, !c.sent, output)
+			}
+			output, _ = backspanIn(t, env, "doctor")
+			if told := strings.Contains(output, note[len("backspan: "):]); told == c.sent || strings.Contains(output, "s3cret") {
+				t.Errorf("doctor tells that it is not sent: %v, want %v\n%s", told, !c.sent, output)
 			}
 		})
 	}

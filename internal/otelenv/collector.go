@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -34,20 +35,26 @@ func (s *Settings) readCollector(p Program) {
 		protocol.text = "" // the endpoint is read as if nobody had said it
 	}
 	s.Certificates, errs[1] = readCertificates()
-	s.Headers, errs[2] = readHeaders(p)
+	headers, by, headersErr := readHeaders(p)
+	errs[2] = headersErr
 	s.Gzip, errs[3] = readCompression()
 	s.Timeout, errs[4] = readTimeout()
 	s.OTLPErrs = slices.DeleteFunc(errs[:], func(err error) bool { return err == nil })
 	s.readEndpoint(p, protocol.text)
+	s.Headers = headers
+	if why := s.withhold(p); why != "" && len(headers) > 0 {
+		s.Headers, s.Withheld = nil, &Withheld{Names: slices.Sorted(maps.Keys(headers)), From: by, Why: why}
+	}
 }
 
-// readHeaders checks both variables, also when p has headers: OpenTelemetry's exporters read both in any case, and log
-// the text of what they cannot read, which may be a secret.
-func readHeaders(p Program) (map[string]string, error) {
+// readHeaders returns the headers that are configured, and who says so. It checks both variables, also when p has
+// headers: OpenTelemetry's exporters read both in any case, and log the text of what they cannot read, which may be a
+// secret.
+func readHeaders(p Program) (_ map[string]string, by string, _ error) {
 	for name, text := range p.Headers {
 		if !validHeader(name, text) {
 			const want = "header names of letters, digits and dashes, with printable values"
-			return nil, value{p.Name("Headers"), name}.bad(want, nil) // the header's value may be a secret
+			return nil, "", value{p.Name("Headers"), name}.bad(want, nil) // the header's value may be a secret
 		}
 	}
 	perSignal, general := otlpVariables("HEADERS")
@@ -55,13 +62,44 @@ func readHeaders(p Program) (map[string]string, error) {
 	ofAll, err := headersIn(fromEnv(general))
 	switch err := cmp.Or(traceErr, err); {
 	case err != nil:
-		return nil, err
+		return nil, "", err
 	case len(p.Headers) > 0:
-		return p.Headers, nil
+		return p.Headers, p.Name("Headers"), nil
 	case fromEnv(perSignal).isSet():
-		return ofTraces, nil
+		return ofTraces, perSignal, nil
 	}
-	return ofAll, nil
+	return ofAll, general, nil
+}
+
+// Withheld are headers that are configured, and not sent.
+type Withheld struct {
+	Names []string // sorted
+	From  string   // who says so: the variable, or the field as Program.Name calls it
+	Why   string
+}
+
+// Error is a line for a person. It has no header's value.
+func (w *Withheld) Error() string {
+	what := "header " + w.Names[0] + " is"
+	if len(w.Names) > 1 {
+		what = "headers " + strings.Join(w.Names, ", ") + " are"
+	}
+	return what + " not sent (" + w.From + "): " + w.Why
+}
+
+// withhold says why no header is sent; empty: nothing keeps them back. Any of them may be a credential: services take
+// keys under names of their own.
+func (s *Settings) withhold(p Program) string {
+	switch {
+	case p.Withhold != "":
+		return p.Withhold
+	case p.Discover && s.Endpoint.From == "":
+		return "a collector that was only found on this machine gets none; name its endpoint"
+	case s.Target.readable() && !s.agreed:
+		return s.Target.String() + " is another host, and the way there is plaintext; want https, or " +
+			p.Name("Insecure") + " if the way is safe"
+	}
+	return ""
 }
 
 func headersIn(v value) (map[string]string, error) {

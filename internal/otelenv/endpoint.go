@@ -70,7 +70,19 @@ func (t Target) GRPC() string {
 	return "dns:///" + t.Address
 }
 
-// proxy is the proxy that HTTP_PROXY, HTTPS_PROXY and NO_PROXY put in front of t. gRPC looks at HTTPS_PROXY alone.
+// readable reports whether others may read what is sent to t: it leaves this machine without TLS. A host that is not
+// localhost itself does, whatever its name: foo.localhost is up to whoever answers for names.
+func (t Target) readable() bool {
+	if t.TLS || t.Network != "tcp" {
+		return false
+	}
+	host, _, _ := net.SplitHostPort(t.Address)
+	addr, err := netip.ParseAddr(host)
+	return !strings.EqualFold(host, "localhost") && (err != nil || !isOwn(addr))
+}
+
+// proxy is the proxy that HTTP_PROXY, HTTPS_PROXY and NO_PROXY put in front of t, without its password. gRPC looks at
+// HTTPS_PROXY alone.
 func (t Target) proxy() string {
 	if t.Network == "unix" {
 		return ""
@@ -81,7 +93,7 @@ func (t Target) proxy() string {
 	}
 	proxy, err := http.ProxyFromEnvironment(&http.Request{URL: target})
 	if err != nil || proxy == nil {
-		return "" // the error of the export names a proxy that cannot be parsed
+		return "" // one that cannot be parsed counts as none
 	}
 	if proxy.Port() == "" {
 		port := map[string]string{"http": "80", "https": "443", "socks5": "1080", "socks5h": "1080"}[proxy.Scheme]
@@ -103,6 +115,7 @@ func (s *Settings) readEndpoint(p Program, protocol string) {
 	}
 	var t Target
 	insecure, err := readInsecure(p)
+	s.agreed = insecure != nil && *insecure
 	if rules.insecure = insecure; err == nil {
 		t, s.Stated, err = parseEndpoint(v, rules)
 	}
@@ -146,7 +159,7 @@ func (s *Settings) readSchemeless(rules endpointRules, variables ...string) {
 		}
 		t, _, err := parseEndpoint(v, rules)
 		if err != nil { // it is not used, or it is an error already
-			if parseErr != nil && strings.Contains(v.text, "@") { // the exporters would log it with its password
+			if parseErr != nil && strings.ContainsAny(v.text, "@?#") { // the exporters would log it with its secrets
 				s.OTLPErrs = append(s.OTLPErrs, err)
 			}
 			continue
@@ -232,9 +245,15 @@ func splitEndpoint(v value) (u *url.URL, bare bool, err error) {
 		if errors.As(err, &inner) {
 			err = inner.Err
 		}
-		return nil, false, value{v.name, withoutUser(v.text)}.bad(wantEndpoint, err)
+		if v = v.withoutSecrets(); v.text != text {
+			err = nil // it may quote what was cut
+		}
+		return nil, false, v.bad(wantEndpoint, err)
 	case u.User != nil:
 		return nil, false, value{name: v.name}.bad("no user or password in the endpoint; put credentials into the headers", nil)
+	}
+	v = v.withoutSecrets()
+	switch {
 	case u.Scheme != "http" && u.Scheme != "https" && !bare:
 		return nil, false, v.bad(wantEndpoint, errors.New("unknown scheme "+u.Scheme))
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
@@ -247,12 +266,15 @@ func splitEndpoint(v value) (u *url.URL, bare bool, err error) {
 	return u, bare, nil
 }
 
-// withoutUser cuts what may be a password from a text that could not be parsed.
-func withoutUser(text string) string {
-	if at := strings.LastIndex(text, "@"); at >= 0 {
-		return "…" + text[at:]
+// withoutSecrets is v without what may be a password or a key: what stands before @, and behind ? and #.
+func (v value) withoutSecrets() value {
+	if i := strings.IndexAny(v.text, "?#"); i >= 0 {
+		v.text = v.text[:i+1] + "…"
 	}
-	return text
+	if at := strings.LastIndex(v.text, "@"); at >= 0 {
+		v.text = "…" + v.text[at:]
+	}
+	return v
 }
 
 // guessProtocol: 4318 is the port of OTLP over HTTP, and gRPC has no paths.
@@ -278,8 +300,10 @@ func isLocal(host string) bool {
 		return true
 	}
 	addr, err := netip.ParseAddr(host)
-	return err == nil && (addr.IsLoopback() || addr.IsUnspecified())
+	return err == nil && isOwn(addr)
 }
+
+func isOwn(addr netip.Addr) bool { return addr.Unmap().IsLoopback() || addr.Unmap().IsUnspecified() }
 
 func hostPort(u *url.URL, protocol string) (string, error) {
 	defaults := map[string]string{"http": "80", "https": "443", noScheme: httpPort}

@@ -20,6 +20,8 @@ type Program struct {
 	Protocol            string            // OTEL_EXPORTER_OTLP_PROTOCOL
 	Headers             map[string]string // OTEL_EXPORTER_OTLP_HEADERS
 	Insecure            *bool             // OTEL_EXPORTER_OTLP_INSECURE; false: what it says does not count
+	Discover            bool              // where nobody names an endpoint, one is looked for on this machine
+	Withhold            string            // why no header is sent; empty: nothing keeps them back
 	Exporter            string            // OTEL_TRACES_EXPORTER
 	NoExport            bool              // OTEL_TRACES_EXPORTER=none
 
@@ -56,12 +58,13 @@ type Settings struct {
 	RootSampler   string  // what decides for spans without a parent: always_on, always_off or traceidratio
 	ParentDecides bool    // RootSampler and Share hold only for spans without a parent
 
-	Endpoint     Setting     // where spans are sent to, as Target.String writes it
-	Target       Target      // the same, understood; the zero Target when Endpoint has an Err
-	Stated       Stated      // which parts of Target the endpoint has itself
-	Proxy        string      // host:port that HTTP_PROXY, HTTPS_PROXY and NO_PROXY put in front; may be empty
-	Certificates *tls.Config // the authority and the client certificate that are configured; nil: the system's, none
-	Headers      map[string]string
+	Endpoint     Setting           // where spans are sent to, as Target.String writes it
+	Target       Target            // the same, understood; the zero Target when Endpoint has an Err
+	Stated       Stated            // which parts of Target the endpoint has itself
+	Proxy        string            // host:port that HTTP_PROXY, HTTPS_PROXY and NO_PROXY put in front; may be empty
+	Certificates *tls.Config       // the authority and the client certificate that are configured; nil: the system's, none
+	Headers      map[string]string // what is sent of them
+	Withheld     *Withheld         // nil: they are sent
 	Gzip         bool
 	Timeout      time.Duration // of one export; 0: no bound
 
@@ -70,6 +73,8 @@ type Settings struct {
 	// Schemeless has an Error for each endpoint variable that OpenTelemetry's own exporters misread because it has no
 	// scheme, whether or not Endpoint comes from it. Want is the URL that everybody reads alike.
 	Schemeless []*Error
+
+	agreed bool // somebody said that plaintext will do
 
 	SDKErrs  []error // *Error of limits, batch processor and resource attributes
 	OTLPErrs []error // *Error of protocol, certificates, headers, compression and timeout
@@ -157,7 +162,8 @@ func (s *Settings) readService(p Program) {
 		named.Value, err = programName(), errors.New("service.name is empty")
 	}
 	if err != nil {
-		s.SDKErrs = append(s.SDKErrs, v.bad(WantPairs, err))
+		// Without the value: a pair that is right may hold a secret, and a bad one may be a part of one.
+		s.SDKErrs = append(s.SDKErrs, value{name: v.name}.bad(WantPairs, err))
 	}
 	s.Attributes, s.Service = list, named
 	if name := p.said("Service", p.Service, "OTEL_SERVICE_NAME"); name.isSet() {

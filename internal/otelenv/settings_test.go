@@ -184,6 +184,7 @@ func TestReadSaysHowToReachTheCollector(t *testing.T) {
 
 func TestVariablesForTracesComeFirstAndFieldsBeforeThem(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://general:1")
+	t.Setenv("OTEL_EXPORTER_OTLP_INSECURE", "true")
 	t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "a=general,")
 	t.Setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1000")
 	t.Setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")

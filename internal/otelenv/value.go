@@ -111,20 +111,20 @@ type Pair struct{ Name, Value string }
 const WantPairs = "name=value pairs with commas between them, special characters in values written as %XX"
 
 // Pairs reads name=value pairs with commas between them. Values are percent-decoded. A comma at the end is allowed. The
-// error holds a part of text, which may be a secret.
+// error counts the pairs from 1, and holds nothing of text, which may be a secret.
 func Pairs(text string) (list []Pair, err error) {
-	for item := range strings.SplitSeq(text, ",") {
+	for i, item := range strings.Split(text, ",") {
 		if item = strings.TrimSpace(item); item == "" {
 			continue
 		}
 		name, encoded, found := strings.Cut(item, "=")
 		name = strings.TrimSpace(name)
 		if !found || name == "" {
-			return nil, fmt.Errorf("%q is no pair", item)
+			return nil, fmt.Errorf("pair %d has no name or no =", i+1)
 		}
 		decoded, err := url.PathUnescape(strings.TrimSpace(encoded))
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("pair %d has a %% without two hexadecimal digits", i+1)
 		}
 		list = append(list, Pair{name, decoded})
 	}

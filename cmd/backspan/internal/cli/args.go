@@ -12,9 +12,17 @@ func Args(least, most int) cobra.PositionalArgs {
 		switch {
 		case len(args) < least:
 			return UsageError(fmt.Errorf("an argument is missing, want %s", c.UseLine()))
+		case len(args) > most && mayHoldSecrets(c):
+			return UsageError(fmt.Errorf("there is one argument too many, want %s", c.UseLine()))
 		case len(args) > most:
 			return UsageError(fmt.Errorf("%q is one argument too many, want %s", args[most], c.UseLine()))
 		}
 		return nil
 	}
+}
+
+// mayHoldSecrets reports whether an argument may be the rest of a header that was typed without quotes.
+func mayHoldSecrets(c *cobra.Command) bool {
+	header := c.Flags().Lookup("otlp-header")
+	return header != nil && header.Changed
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -42,7 +41,7 @@ Each line is ok, a note, or a problem with what to do about it.
 
 Exit code: 0 no problem, 1 there is one, 2 usage.`,
 		Example: `  backspan doctor
-  backspan doctor --otlp-endpoint https://collector.example.com --otlp-header "authorization=Bearer $TOKEN"
+  export BACKSPAN_OTLP_ENDPOINT=https://collector.example.com BACKSPAN_OTLP_HEADER="authorization=Bearer $TOKEN"
   OTEL_TRACES_SAMPLER=always_off backspan doctor
   backspan doctor --json | jq '.checks[] | select(.status == "problem")'`,
 		Args:              cli.Args(0, 0),
@@ -73,7 +72,8 @@ func (o *Options) run(ctx context.Context) error {
 		Redact:    o.Expressions(),
 		Source:    o.Source,
 		Timeout:   o.timeout,
-		JaegerURL: os.Getenv("BACKSPAN_JAEGER_URL"),
+		Withheld:  o.Withheld(),
+		JaegerURL: settings.JaegerURL(),
 	})
 	if ctx.Err() != nil {
 		return cli.ExitOf(ctx, errors.New("interrupted"))

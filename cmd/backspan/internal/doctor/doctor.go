@@ -35,6 +35,7 @@ type Setup struct {
 	Redact    []string                  // what Config.Redact masks besides secrets, or off alone
 	Source    func(field string) string // who filled a field of Config: "--service"; nil: the field's name
 	Timeout   time.Duration             // for each step on the network; more than 0
+	Withheld  *otelenv.Withheld         // the headers that Config leaves out; nil: there are none
 	JaegerURL string                    // where Jaeger's pages are; empty: the endpoint's host, port 16686
 	jaegerAt  func(host string) string  // in place of that port, for tests
 	now       func() time.Time          // for tests

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +12,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/settings"
 )
 
 const (
@@ -24,10 +27,11 @@ func (e *exam) jaeger(ctx context.Context) {
 	if e.report.TraceID == "" {
 		return
 	}
-	base := strings.TrimSuffix(e.JaegerURL, "/")
+	base := e.JaegerURL
 	if base == "" {
 		base = e.guessJaeger()
 	}
+	shown := settings.PublicURL(base)
 	ctx, cancel := context.WithTimeout(ctx, min(e.Timeout, jaegerPatience))
 	defer cancel()
 	for answered := false; ; answered = true {
@@ -35,15 +39,15 @@ func (e *exam) jaeger(ctx context.Context) {
 		reply, err := ask(ctx, nil, base+"/api/v3/traces/"+e.report.TraceID)
 		switch {
 		case err != nil && !answered:
-			e.noAnswerOf(base, err)
+			e.noAnswerOf(shown, err)
 			return
 		case err == nil && !reply.fromJaeger():
-			e.notJaeger(base, reply)
+			e.notJaeger(shown, reply)
 			return
 		case err == nil:
 			e.compareClock(reply.date, before, "Jaeger's")
 			if reply.state == http.StatusOK {
-				e.found("jaeger", OK, "", "it has the test span: %s/trace/%s", base, e.report.TraceID)
+				e.found("jaeger", OK, "", "it has the test span: %s/trace/%s", shown, e.report.TraceID)
 				return
 			}
 		}
@@ -54,7 +58,7 @@ func (e *exam) jaeger(ctx context.Context) {
 		}
 		e.found("jaeger", Note, "a collector that samples at the tail decides later, and may drop it; else look at the "+
 			"exporters of its traces pipeline",
-			"%s does not have the test span yet, though the collector took it", base)
+			"%s does not have the test span yet, though the collector took it", shown)
 		return
 	}
 }
@@ -66,8 +70,11 @@ func (e *exam) noAnswerOf(base string, err error) {
 			"there is none at %s to ask for the test span", base)
 	case parseErr != nil || u.Host == "":
 		e.found("jaeger", Problem, "want the URL of Jaeger's pages, like http://localhost:"+jaegerPort,
-			"BACKSPAN_JAEGER_URL is %q, which is no URL", e.JaegerURL)
+			"BACKSPAN_JAEGER_URL is %q, which is no URL", base)
 	default:
+		if request, ok := errors.AsType[*url.Error](err); ok {
+			err = request.Err // without the URL, which may hold a password
+		}
 		e.found("jaeger", Problem, "is BACKSPAN_JAEGER_URL right?", "%s does not answer: %s", base, oneLine(err.Error()))
 	}
 }

@@ -1,11 +1,13 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
 	"net"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -170,6 +172,9 @@ func (e *exam) endpoint() bool {
 	} else {
 		text += " without TLS"
 	}
+	if e.discovers() {
+		text += ", if " + whoMayListen()
+	}
 	if len(d.Headers) > 0 {
 		text += ", headers " + strings.Join(slices.Sorted(maps.Keys(d.Headers)), ", ")
 	}
@@ -177,6 +182,9 @@ func (e *exam) endpoint() bool {
 		text += ", by way of the proxy " + d.Proxy
 	}
 	e.found("endpoint", OK, "", "%s", text)
+	if w := cmp.Or(e.Withheld, d.Withheld); w != nil {
+		e.found("endpoint", Note, "", "%v", w)
+	}
 	e.contradictions()
 	for _, bad := range d.Schemeless {
 		text := "which backspan understands and other programs misread"
@@ -187,6 +195,17 @@ func (e *exam) endpoint() bool {
 			"%s is %q, without a scheme, %s", bad.Field, bad.Value, text)
 	}
 	return true
+}
+
+// discovers reports whether a collector is looked for on this machine, as nobody named one.
+func (e *exam) discovers() bool { return e.Config.Discover && e.seen.Endpoint.From == "" }
+
+// whoMayListen says whose listener is taken for a collector that nobody named.
+func whoMayListen() string {
+	if runtime.GOOS != "linux" {
+		return "somebody listens there; this system does not tell whose process it is"
+	}
+	return "this user or root listens there"
 }
 
 // contradictions notes what is odd about an endpoint that can be used. The test span tells whether it works.

@@ -30,10 +30,14 @@ func (e *exam) testSpan(ctx context.Context) {
 	err := e.send(ctx)
 	var config *telemetry.FieldError
 	var export *telemetry.ExportError
+	var stranger notTrusted
 	switch {
 	case err == nil && e.report.TraceID != "":
 		e.found("test span", OK, "", "taken by the collector: trace %s, service %q, span %q",
 			e.report.TraceID, e.seen.Service.Value, spanName)
+	case errors.As(err, &stranger):
+		e.found("test span", Problem, "name the endpoint if it may have the spans: "+
+			"OTEL_EXPORTER_OTLP_ENDPOINT="+e.seen.Endpoint.Value, "not sent: %v", err)
 	case errors.As(err, &config):
 		e.found("test span", Problem, "correct the settings first", "not sent")
 	case errors.As(err, &export):
@@ -48,10 +52,20 @@ func (e *exam) send(ctx context.Context) error {
 	cfg := e.Config
 	cfg.Events, cfg.TraceFile, cfg.Processors = telemetry.Off, "", nil
 	cfg.Sampler, cfg.SamplerArg = "always_on", ""
-	cfg.Discover, cfg.Local = false, true
+	cfg.Local = true
 	t, err := telemetry.Start(ctx, cfg)
+	if err == nil && t.Destination().State == telemetry.ExportNotFound { // the export says why
+		cfg.Discover = false
+		err = t.Shutdown(ctx)
+		if err == nil {
+			t, err = telemetry.Start(ctx, cfg)
+		}
+	}
 	if err != nil {
 		return err
+	}
+	if d := t.Destination(); d.State == telemetry.ExportNotTrusted {
+		return cmp.Or(t.Shutdown(ctx), error(notTrusted(d.Why)))
 	}
 	_, span := t.TracerProvider().Tracer("backspan-doctor").Start(ctx, spanName, trace.WithNewRoot(),
 		trace.WithAttributes(attribute.String("session.id", t.Session())))
@@ -64,6 +78,11 @@ func (e *exam) send(ctx context.Context) error {
 	}
 	return err
 }
+
+// notTrusted says who listens where a collector was looked for.
+type notTrusted string
+
+func (e notTrusted) Error() string { return string(e) }
 
 // refused reports why the collector did not take the span.
 func (e *exam) refused(ctx context.Context, failed *telemetry.ExportError) {

@@ -47,6 +47,7 @@ func (o *Options) startTracing(ctx context.Context) (*tracing, error) {
 			t.tell("%v", again)
 		}
 	}
+	flags.TellWithheld(t.telemetry.Destination(), t.tell)
 	t.flags, t.mask = flags, flags.Redact()
 	if t.telemetry != nil {
 		t.session = t.telemetry.Session()

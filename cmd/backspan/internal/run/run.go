@@ -268,7 +268,7 @@ func (o *Options) values(file *pipefile.File) (map[string]string, error) {
 	for _, text := range o.vars {
 		name, value, ok := strings.Cut(text, "=")
 		if !ok || name == "" {
-			return nil, cli.BadValue("--var", text, errors.New("want name=value"))
+			return nil, errors.New("--var cannot be used, want name=value") // the text may be a secret
 		}
 		given[name] = value
 	}

@@ -37,7 +37,8 @@ func (t *Flags) Config(processors ...sdktrace.SpanProcessor) (telemetry.Config, 
 func Program(c telemetry.Config, name func(field string) string) otelenv.Program {
 	return otelenv.Program{
 		Service: c.Service, Sampler: c.Sampler, SamplerArg: c.SamplerArg, Endpoint: c.Endpoint, Protocol: c.Protocol,
-		Headers: c.Headers, Insecure: c.Insecure, Exporter: c.Exporter, NoExport: c.NoExport, Name: name,
+		Headers: c.Headers, Insecure: c.Insecure, Exporter: c.Exporter, NoExport: c.NoExport, Discover: c.Discover,
+		Name: name,
 	}
 }
 
@@ -52,13 +53,10 @@ func (t *Flags) Settings(processors ...sdktrace.SpanProcessor) (telemetry.Config
 		Endpoint:   t.text("otlp-endpoint"),
 		NoExport:   t.yes("no-export"),
 		Discover:   true,
-		Console:    os.Stderr, // stdout is for what the command itself says
+		Console:    cli.SafeJSON{W: os.Stderr}, // stdout is for what the command itself says
 		Processors: processors,
 		Redact:     t.Redact(),
 		NoTally:    true,
-	}
-	if t.values["otlp-insecure"].by != "" {
-		c.Insecure = new(t.yes("otlp-insecure"))
 	}
 	if t.values["no-export"].by != "" && !c.NoExport && exportIsOff() {
 		c.Exporter = otelenv.ExporterOTLP
@@ -66,13 +64,7 @@ func (t *Flags) Settings(processors ...sdktrace.SpanProcessor) (telemetry.Config
 	if path := t.text("trace-file"); path != telemetry.Off {
 		c.TraceFile = path
 	}
-	for _, header := range t.values["otlp-header"].texts {
-		if c.Headers == nil {
-			c.Headers = map[string]string{}
-		}
-		key, text, _ := strings.Cut(header, "=")
-		c.Headers[key] = text
-	}
+	t.secureExport(&c)
 	if share := t.text("sample"); share != "" {
 		c.Sampler, c.SamplerArg = "parentbased_traceidratio", share
 	}

@@ -164,6 +164,9 @@ func (f *configFile) parse(text []byte) error {
 func (f *configFile) syntax(err error) error {
 	var at *yaml.LoadError
 	if errors.As(err, &at) {
+		if strings.HasPrefix(at.Message, "unknown anchor") { // it names what stands behind *, which may be a secret
+			at.Message = "a text that begins with * wants quotes"
+		}
 		return fmt.Errorf("%s:%d:%d: %s", f.path, at.Mark.Line, at.Mark.Column, at.Message)
 	}
 	return fmt.Errorf("%s: %w", f.path, err)
@@ -176,6 +179,9 @@ func (f *configFile) setting(key, value *yaml.Node) error {
 		keys[i] = s.key()
 	}
 	i := slices.Index(keys, key.Value)
+	if i < 0 && strings.ContainsAny(key.Value, " =") { // a line of something else, which may hold a secret
+		return f.bad(key, "unknown key, want one of %s", strings.Join(keys, ", "))
+	}
 	if i < 0 {
 		return f.bad(key, "unknown key %q%s, want one of %s",
 			key.Value, nearest.Ask(key.Value, keys), strings.Join(keys, ", "))
@@ -219,7 +225,8 @@ func (f *configFile) items(s setting, value *yaml.Node) (list []string, err erro
 	return list, nil
 }
 
-// pairs reads a mapping of names to texts as a list of name=text.
+// pairs reads a mapping of names to texts as a list of name=text. Its errors have neither: a text may be a secret, and
+// what is written in another way than it should be may have one in place of a name.
 func (f *configFile) pairs(key string, value *yaml.Node) (list []string, err error) {
 	if value.Kind != yaml.MappingNode {
 		return nil, f.bad(value, "%s wants names with values, as in {x-team: payments}", key)
@@ -228,11 +235,11 @@ func (f *configFile) pairs(key string, value *yaml.Node) (list []string, err err
 	for i := 0; i+1 < len(value.Content); i += 2 {
 		name := value.Content[i]
 		if seen[name.Value] {
-			return nil, f.bad(name, "%s stands here again", name.Value)
+			return nil, f.bad(name, "a name stands here again")
 		}
-		text, err := f.scalar(name.Value, value.Content[i+1])
+		text, err := f.scalar(key, value.Content[i+1])
 		if err != nil {
-			return nil, err
+			return nil, f.bad(name, "want a name with one value, as in {x-team: payments}")
 		}
 		seen[name.Value] = true
 		list = append(list, name.Value+"="+text[0])

@@ -6,6 +6,7 @@ import (
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/events"
+	"github.com/backspan/backspan/internal/otelenv"
 	"github.com/backspan/backspan/telemetry"
 )
 
@@ -16,13 +17,15 @@ type Flags struct {
 	typedOnly bool             // variables and file are not read, but for what is to be masked
 	maskAll   bool             // what is to be masked could not be found out
 	values    map[string]given // by flag; nil before resolve
+	withheld  *otelenv.Withheld
 }
 
 // Help is for the Long of the commands that have the flags.
 const Help = `Telemetry flags win over their variables ($BACKSPAN_EVENTS for --events, $BACKSPAN_OTLP_ENDPOINT
 for --otlp-endpoint, and so on), these over OpenTelemetry's ($OTEL_…), and these over the configuration file:
 $BACKSPAN_CONFIG, else backspan/config.yaml where the user's configuration is (~/.config on Linux), with the
-flags' names as keys: otlp_endpoint.`
+flags' names as keys: otlp_endpoint. Headers for the collector count only with an endpoint from the same place or from
+one after it, and never with a collector that was only found on this machine.`
 
 // EnvironmentHelp lists what else is read from the environment.
 const EnvironmentHelp = `  BACKSPAN_CONFIG      the configuration file, or off
@@ -38,9 +41,10 @@ func (t *Flags) Register(c *cobra.Command, traceFile string) {
 	f.String("trace-file", traceFile, "OTLP JSON `file` that Jaeger's upload opens, or off ($BACKSPAN_TRACE_FILE)")
 	f.String("otlp-endpoint", "", "`address` of the collector (default $BACKSPAN_OTLP_ENDPOINT, else "+
 		"$OTEL_EXPORTER_OTLP_ENDPOINT, else localhost:4317 if something listens)")
-	f.Bool("otlp-insecure", false, "talk to the collector without TLS ($BACKSPAN_OTLP_INSECURE=true)")
-	f.StringArray("otlp-header", nil, "`key=value` to send to the collector; may be repeated "+
-		"($BACKSPAN_OTLP_HEADER, commas between)")
+	f.Bool("otlp-insecure", false, "talk to the collector without TLS, and send it headers that way "+
+		"($BACKSPAN_OTLP_INSECURE=true)")
+	f.StringArray("otlp-header", nil, "`key=value` to send to the collector; may be repeated. ps shows it: "+
+		"secrets belong in $BACKSPAN_OTLP_HEADER (commas between), and the endpoint in $BACKSPAN_OTLP_ENDPOINT")
 	f.String("service", "", "service.`name` of the spans (default $BACKSPAN_SERVICE, else $OTEL_SERVICE_NAME, "+
 		"else the program's name)")
 	f.String("sample", "", "`share` of the traces to export, from 0 to 1 (default $BACKSPAN_SAMPLE, else "+

@@ -66,7 +66,8 @@ func TestFlagsWinOverVariablesOverTheFileOverDefaults(t *testing.T) {
 			[5]string{"http://x:1", "http://x:1", "https://x:1", "http://x:1", "https://x:1"},
 		},
 		{
-			"otlp-header", "k=a", "k=b%2Cb,l=b", "OTEL_EXPORTER_OTLP_HEADERS", "k=c", "otlp_header: {k: d}",
+			"otlp-header", "k=a", "k=b%2Cb,l=b", "OTEL_EXPORTER_OTLP_HEADERS", "k=c",
+			"otlp_endpoint: localhost:1\notlp_header: {k: d}",
 			func(c telemetry.Config) string { return read(c).Headers["k"] + read(c).Headers["l"] },
 			[5]string{"a", "b,bb", "c", "d", ""},
 		},
@@ -190,15 +191,15 @@ func TestErrorsNameWhoSaidIt(t *testing.T) {
 		{nil, nil, "# none\nsample: NaN\n", `config.yaml:2:9: sample is "NaN", want a share`},
 		{nil, map[string]string{"BACKSPAN_OTLP_INSECURE": "yes"}, "", `BACKSPAN_OTLP_INSECURE is "yes", want true or false (did you mean true?)`},
 		{nil, nil, "no_export: maybe", `config.yaml:1:12: no_export is "maybe", want true or false`},
-		{[]string{"--otlp-header=x"}, nil, "", `--otlp-header is "x", want key=value`},
-		{nil, map[string]string{"BACKSPAN_OTLP_HEADER": "s3cret"}, "", "BACKSPAN_OTLP_HEADER cannot be used, want name=value pairs"},
+		{[]string{"--otlp-header=s3cret"}, nil, "", "--otlp-header cannot be used, want key=value"},
+		{nil, map[string]string{"BACKSPAN_OTLP_HEADER": "s3cret"}, "", "BACKSPAN_OTLP_HEADER cannot be used (pair 1 has no name or no =), want name=value pairs"},
 		{nil, map[string]string{"BACKSPAN_OTLP_HEADER": "k=%zz"}, "", "BACKSPAN_OTLP_HEADER cannot be used"},
 		{nil, map[string]string{"BACKSPAN_OTLP_HEADER": "=s3cret"}, "", "BACKSPAN_OTLP_HEADER cannot be used"},
-		{[]string{"--redact=(", "--redact=x"}, nil, "", `--redact is "(", want a regular expression of Go (missing closing ): (), or off`},
+		{[]string{"--redact=(", "--redact=x"}, nil, "", "--redact cannot be used (missing closing )), want a regular expression of Go, or off"},
 		{[]string{"--redact=x", "--redact=off"}, nil, "", "--redact is off and 1 more, want off alone or expressions"},
-		{nil, map[string]string{"BACKSPAN_REDACT": "*"}, "", `BACKSPAN_REDACT is "*", want a regular expression of Go (missing argument`},
-		{nil, nil, "redact: '['", `config.yaml:1:9: redact is "[", want a regular expression`},
-		{nil, nil, "redact: [a, '[']", `config.yaml:1:13: redact is "[", want a regular expression`},
+		{nil, map[string]string{"BACKSPAN_REDACT": "*s3cret"}, "", "BACKSPAN_REDACT cannot be used (missing argument to repetition operator), want a regular expression"},
+		{nil, nil, "redact: '[s3cret'", "config.yaml:1:9: redact cannot be used (missing closing ]), want a regular expression"},
+		{nil, nil, "redact: [a, '[']", "config.yaml:1:13: redact cannot be used (missing closing ]), want a regular expression"},
 		{nil, nil, "redact: ''", `config.yaml:1:9: redact is "", want a regular expression, or off`},
 		{[]string{"--otlp-endpoint=ftp://x"}, nil, "", `--otlp-endpoint is "ftp://x" (unknown scheme ftp), want host:port`},
 		{nil, map[string]string{"BACKSPAN_OTLP_ENDPOINT": "ftp://x"}, "", "BACKSPAN_OTLP_ENDPOINT is"},
@@ -237,8 +238,11 @@ func TestConfigFiles(t *testing.T) {
 		{"redact: [[a]]\n", ":1:10: redact wants one value"},
 		{"redact: {a: b}\n", ":1:9: redact wants one value"},
 		{"otlp_header: a=b\n", ":1:14: otlp_header wants names with values"},
-		{"otlp_header: {a: b, a: c}\n", ":1:21: a stands here again"},
-		{"otlp_header: {a: [b]}\n", ":1:18: a wants one value"},
+		{"otlp_header: {a: b, a: c}\n", ":1:21: a name stands here again"},
+		{"otlp_header: {a: [b]}\n", ":1:15: want a name with one value"},
+		{"otlp_header: {Bearer s3cret}\n", ":1:15: want a name with one value"},
+		{"otlp_header: {authorization: *s3cret}\n", ":"},
+		{"authorization=Bearer s3cret: x\n", ":1:1: unknown key, want one of events, "},
 		{"- service\n", ":1:1: want keys with values"},
 		{"service: a\n---\nservice: b\n", ":2:1: a second document"},
 		{"service: &x a\nevents: *x\n", ":2:9: events wants one value"},
@@ -250,7 +254,8 @@ func TestConfigFiles(t *testing.T) {
 		switch {
 		case c.want == "" && err != nil:
 			t.Errorf("%q: %v", c.text, err)
-		case c.want != "" && (err == nil || !strings.Contains(err.Error(), "config.yaml"+c.want)):
+		case c.want != "" && (err == nil || !strings.Contains(err.Error(), "config.yaml"+c.want) ||
+			strings.Contains(err.Error(), "s3cret")):
 			t.Errorf("%q: error %v, want %s", c.text, err, c.want)
 		}
 	}

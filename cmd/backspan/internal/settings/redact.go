@@ -24,11 +24,12 @@ func expressions(v given) error {
 			return cli.BadValue(v.by, text, errors.New("want a regular expression, or off"))
 		}
 		if _, err := regexp.Compile(text); err != nil {
-			why := err.Error()
+			why := ""
 			if bad, ok := errors.AsType[*syntax.Error](err); ok {
-				why = fmt.Sprintf("%s: %s", bad.Code, bad.Expr)
+				why = fmt.Sprintf(" (%s)", bad.Code)
 			}
-			return cli.BadValue(v.by, text, fmt.Errorf("want a regular expression of Go (%s), or off", why))
+			// Without the expression: it may be the secret itself.
+			return cli.UsageError(fmt.Errorf("%s cannot be used%s, want a regular expression of Go, or off", v.by, why))
 		}
 	}
 	return nil

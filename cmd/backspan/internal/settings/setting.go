@@ -30,24 +30,30 @@ type given struct {
 	by    string   // --flag, VARIABLE, or file:line:column: key; empty: nobody gave one
 }
 
+// OpenTelemetry's variables of the collector. The first that is set counts.
+var (
+	otelEndpoint = []string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"}
+	otelInsecure = []string{"OTEL_EXPORTER_OTLP_TRACES_INSECURE", "OTEL_EXPORTER_OTLP_INSECURE"}
+	otelHeaders  = []string{"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"}
+)
+
+func isSet(variable string) bool { return strings.TrimSpace(os.Getenv(variable)) != "" }
+
 var all = []setting{
 	{flag: "events", check: named("want the name of a file, or off"), fields: []string{"Events"}},
 	{flag: "trace-file", check: named("want the name of a file, or off"), fields: []string{"TraceFile"}},
 	{
 		flag: "otlp-endpoint", check: named("want the address of a collector"), fields: []string{"Endpoint"},
-		otel: []string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_EXPORTER"},
+		otel: slices.Concat(otelEndpoint, []string{"OTEL_TRACES_EXPORTER"}),
 	},
 	{
 		flag: "otlp-insecure", check: yesOrNo, fields: []string{"Insecure"},
 		// Whether one endpoint is reached without TLS says nothing about another.
-		otel: []string{
-			"OTEL_EXPORTER_OTLP_TRACES_INSECURE", "OTEL_EXPORTER_OTLP_INSECURE",
-			"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT",
-		},
+		otel: slices.Concat(otelInsecure, otelEndpoint),
 	},
 	{
 		flag: "otlp-header", check: headers, list: true, fields: []string{"Headers"},
-		otel: []string{"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"},
+		otel: otelHeaders,
 	},
 	{
 		flag: "service", check: named("want a name"), fields: []string{"Service"},
@@ -85,18 +91,12 @@ func share(v given) error {
 	return nil
 }
 
-// headers checks key=value pairs. An error shows what was typed, but no value of a variable or file: it may be
-// a secret.
+// headers checks key=value pairs. An error shows none: it may be a secret, and the terminal may be the log of a job.
 func headers(v given) error {
 	for _, text := range v.texts {
-		if key, _, ok := strings.Cut(text, "="); ok && key != "" {
-			continue
+		if key, _, ok := strings.Cut(text, "="); !ok || key == "" {
+			return cli.UsageError(fmt.Errorf("%s cannot be used, want key=value", v.by))
 		}
-		want := errors.New("want key=value")
-		if strings.HasPrefix(v.by, "--") {
-			return cli.BadValue(v.by, text, want)
-		}
-		return cli.UsageError(fmt.Errorf("%s cannot be used, %w", v.by, want))
 	}
 	return nil
 }
@@ -136,8 +136,8 @@ func (s setting) untyped(file map[string]given) (given, error) {
 		return v, nil
 	}
 	pairs, err := otelenv.Pairs(text)
-	if err != nil { // err holds a part of text, which may be a secret
-		return given{}, cli.UsageError(fmt.Errorf("%s cannot be used, want %s", v.by, otelenv.WantPairs))
+	if err != nil {
+		return given{}, cli.UsageError(fmt.Errorf("%s cannot be used (%w), want %s", v.by, err, otelenv.WantPairs))
 	}
 	for _, pair := range pairs {
 		v.texts = append(v.texts, pair.Name+"="+pair.Value)

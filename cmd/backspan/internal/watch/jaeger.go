@@ -4,16 +4,16 @@ import (
 	"context"
 	"net"
 	"net/url"
-	"os"
-	"strings"
 	"time"
 
+	"github.com/backspan/backspan/cmd/backspan/internal/settings"
 	"github.com/backspan/backspan/internal/otelenv"
 	"github.com/backspan/backspan/telemetry"
 )
 
 // jaegerImage is the Jaeger that docker-compose.yml starts; a test holds the two together.
-const jaegerImage = "jaegertracing/jaeger:2.20.0"
+const jaegerImage = "jaegertracing/jaeger:2.20.0" +
+	"@sha256:46a886260e04002d8f45e213fc39063fa11a50446048fdaa64786fc0840cb9f8"
 
 // jaegerUIPort is where Jaeger's query service has its pages.
 const jaegerUIPort = "16686"
@@ -45,8 +45,8 @@ func (w *Watch) traceAddress(endpoint string) string {
 		return ""
 	}
 	trace := spans[0].TraceID.String()
-	if base := os.Getenv("BACKSPAN_JAEGER_URL"); base != "" {
-		return strings.TrimSuffix(base, "/") + "/trace/" + trace
+	if base := settings.JaegerURL(); base != "" {
+		return settings.PublicURL(base) + "/trace/" + trace
 	}
 	if u, err := url.Parse(endpoint); err == nil && listens(net.JoinHostPort(u.Hostname(), jaegerUIPort)) {
 		return "http://" + net.JoinHostPort(u.Hostname(), jaegerUIPort) + "/trace/" + trace

@@ -61,6 +61,9 @@ func Start(ctx context.Context, std cli.Streams, flags *settings.Flags) (*Watch,
 		w.Live.Stop()
 		return nil, err
 	}
+	flags.TellWithheld(w.telemetry.Destination(), func(format string, args ...any) {
+		w.Live.Printf("backspan: "+format, args...)
+	})
 	w.began = w.size()
 	return w, nil
 }

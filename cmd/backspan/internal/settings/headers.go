@@ -1,0 +1,75 @@
+package settings
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/backspan/backspan/internal/otelenv"
+	"github.com/backspan/backspan/telemetry"
+)
+
+// secureExport says which headers are sent, and whether plaintext will do. Both are meant for the collector of whoever
+// gave them. So they count only with an endpoint that the same one named, or one who is less specific: a key in the
+// configuration file must not go where a variable of somebody else points.
+func (t *Flags) secureExport(c *telemetry.Config) {
+	endpoint := t.giver("otlp-endpoint", otelEndpoint)
+	if by := t.giver("otlp-insecure", otelInsecure); by != "" && rank(by) < rank(endpoint) {
+		c.Insecure = new(false)
+	} else if t.values["otlp-insecure"].by != "" {
+		c.Insecure = new(t.yes("otlp-insecure"))
+	}
+	for _, header := range t.values["otlp-header"].texts {
+		if c.Headers == nil {
+			c.Headers = map[string]string{}
+		}
+		key, text, _ := strings.Cut(header, "=")
+		c.Headers[key] = text
+	}
+	program := Program(*c, func(field string) string {
+		if by := t.Source(field); field != "Insecure" || by != field {
+			return by
+		}
+		return "--otlp-insecure" // nobody has given it yet
+	})
+	if rank(t.giver("otlp-header", otelHeaders)) < rank(endpoint) {
+		program.Withhold = "they are not given with " + endpoint + ", which names the collector; want both from the same place"
+	}
+	t.withheld = otelenv.Read(program).Withheld
+	if t.withheld != nil {
+		c.Headers, c.NoHeaders = nil, true
+	}
+}
+
+// Withheld are the headers that are configured and not sent; nil: there are none. Settings comes first.
+func (t *Flags) Withheld() *otelenv.Withheld { return t.withheld }
+
+// TellWithheld tells of headers that a collector which gets spans does not get.
+func (t *Flags) TellWithheld(d telemetry.Destination, tell func(format string, args ...any)) {
+	if t.withheld != nil && d.State == telemetry.ExportOn && d.Protocol != otelenv.ExporterConsole {
+		tell("%v", t.withheld)
+	}
+}
+
+// giver is who gives a setting: its flag, its variable, one of OpenTelemetry's, or a line of the file; empty: nobody.
+func (t *Flags) giver(flag string, otel []string) string {
+	by := t.values[flag].by
+	if i := slices.IndexFunc(otel, isSet); by == "" && i >= 0 {
+		by = otel[i]
+	}
+	return by
+}
+
+// rank is higher for who is more specific: a flag, a variable of ours, one of OpenTelemetry's, the file, nobody.
+func rank(by string) int {
+	switch {
+	case by == "":
+		return 0
+	case strings.HasPrefix(by, "--"):
+		return 4
+	case strings.HasPrefix(by, "BACKSPAN_"):
+		return 3
+	case strings.HasPrefix(by, "OTEL_"):
+		return 2
+	}
+	return 1
+}
