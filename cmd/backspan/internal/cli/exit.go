@@ -16,7 +16,7 @@ const (
 type ExitError struct {
 	Code    int
 	Err     error
-	Foreign bool // Code is that of a command that was run, which may return ExitUsage with a meaning of its own
+	Usage bool // what was typed cannot be used: a hint at the command's help follows
 }
 
 // Error is the text of Err, or names the exit code.
@@ -31,7 +31,7 @@ func (e *ExitError) Error() string {
 func (e *ExitError) Unwrap() error { return e.Err }
 
 // UsageError says that what was typed cannot be used: exit code 2, and a hint at the command's help.
-func UsageError(err error) error { return &ExitError{Code: ExitUsage, Err: err} }
+func UsageError(err error) error { return &ExitError{Code: ExitUsage, Err: err, Usage: true} }
 
 // ExitOf turns the error of a run into the error that ends the program. When a signal has cancelled ctx, the
 // exit code is the signal's.

@@ -24,7 +24,7 @@ func (o *Options) each(files []string, do func(*events.Reader) error) (some bool
 		}
 		if some = some || read; bad != nil {
 			cli.Printf(o.Err, "backspan: %v\n", bad)
-			err = &cli.ExitError{Code: cli.ExitUsage}
+			err = cli.UsageError(nil)
 		}
 	}
 	return some, err

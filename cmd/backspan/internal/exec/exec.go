@@ -160,8 +160,7 @@ signal, too). Trouble with telemetry never changes it: it is told in a line, and
 // ownFailure gives a failure of exec itself an exit code of its own, also when a flag is wrong: a command may return 2 as
 // well, and a script has to tell the two apart.
 func ownFailure(err error) error {
-	const hint = "See 'backspan exec --help'."
-	return &cli.ExitError{Code: child.CodeOwn, Err: fmt.Errorf("%w\n%s", err, hint)}
+	return &cli.ExitError{Code: child.CodeOwn, Err: err, Usage: true}
 }
 
 func (o *Options) run(ctx context.Context, args []string) error {
@@ -212,7 +211,7 @@ func (e ending) leave() error {
 	if e.code == 0 {
 		return nil
 	}
-	return &cli.ExitError{Code: e.code, Foreign: true}
+	return &cli.ExitError{Code: e.code}
 }
 
 // checkPolicy completes the policy, and refuses one that cannot be used.

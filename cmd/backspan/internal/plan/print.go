@@ -29,7 +29,9 @@ func (p Plan) Write(w io.Writer) error {
 		how += ", also after a failure"
 	}
 	fmt.Fprintf(&b, "plan of %s: %s, %s\n", p.Pipeline, text.Plural(len(p.Phases), "phase", "phases"), how)
-	b.WriteString(p.Outputs.String())
+	if line := p.Outputs.String(); line != "" {
+		b.WriteString(line + "\n")
+	}
 	for i, phase := range p.Phases {
 		phase.write(&b, i+1)
 	}
@@ -42,9 +44,9 @@ func (p Plan) Write(w io.Writer) error {
 func (o Outputs) String() string {
 	switch {
 	case o.From != "":
-		return fmt.Sprintf("outputs of %s: from %s\n", strings.Join(o.Phases, ", "), o.From)
+		return fmt.Sprintf("outputs of %s: from %s", strings.Join(o.Phases, ", "), o.From)
 	case o.Why != "":
-		return fmt.Sprintf("outputs of phases that are left out: none, because %s\n", o.Why)
+		return fmt.Sprintf("outputs of phases that are left out: none, because %s", o.Why)
 	}
 	return ""
 }

@@ -39,6 +39,19 @@ func newHelp(std cli.Streams) *cobra.Command {
 	}
 }
 
+// meant is err, which refused args, and asks for the command that was meant when there is none of that name.
+func meant(root *cobra.Command, args []string, err error) error {
+	if _, _, unknown := root.Find(args); unknown == nil {
+		return err
+	}
+	for _, arg := range args { // some are flags and their values
+		if ask := nearest.Ask(arg, commandNames(root)); ask != "" {
+			return fmt.Errorf("%w%s", err, ask)
+		}
+	}
+	return err
+}
+
 // explains says whether c only tells about the program, and so works whatever the configuration file says.
 func explains(c *cobra.Command) bool {
 	for ; c.HasParent(); c = c.Parent() {

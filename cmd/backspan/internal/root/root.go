@@ -43,12 +43,12 @@ func Execute(args []string, in io.Reader, out, errOut io.Writer) int {
 	case running:
 		exit = &cli.ExitError{Code: cli.ExitFailed, Err: err}
 	default: // cobra refused the command line before any command ran
-		exit = &cli.ExitError{Code: cli.ExitUsage, Err: err}
+		exit = &cli.ExitError{Code: cli.ExitUsage, Err: meant(root, args, err), Usage: true}
 	}
 	if exit.Err != nil {
 		cli.Printf(errOut, "backspan: %v\n", exit.Err)
 	}
-	if exit.Code == cli.ExitUsage && !exit.Foreign {
+	if exit.Usage {
 		cli.Printf(errOut, "See '%s --help'.\n", command.CommandPath())
 	}
 	return exit.Code
@@ -80,6 +80,8 @@ delay and its error, and events.jsonl tells the same story to grep.
 		Version:       version(),
 		SilenceErrors: true, // execute prints them
 		SilenceUsage:  true,
+		// meant asks in one line.
+		DisableSuggestions: true,
 		PersistentPreRunE: func(c *cobra.Command, _ []string) (err error) {
 			if !explains(c) {
 				err = settings.CheckFile() // a bad one is refused, also where only its events would be needed

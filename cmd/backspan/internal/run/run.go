@@ -176,7 +176,9 @@ func (o *Options) run(ctx context.Context, path string) error {
 			return err
 		}
 	} else {
-		cli.Printf(o.Err, "%s", s.taken.String())
+		if line := s.taken.String(); line != "" {
+			cli.Printf(o.Err, "%s\n", line)
+		}
 	}
 	return o.start(ctx, s, runner, pipeline)
 }
