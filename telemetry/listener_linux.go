@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"strconv"
@@ -30,38 +32,42 @@ func checkListener(at netip.AddrPort) error {
 }
 
 // listenerOwners are the users whose sockets take connections to at.
-func listenerOwners(at netip.AddrPort) (owners []int, err error) {
-	for _, path := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
-		file, err := os.Open(path)
-		if os.IsNotExist(err) && path == "/proc/net/tcp6" {
-			continue // a kernel without IPv6
+func listenerOwners(at netip.AddrPort) ([]int, error) {
+	owners, err := ownersIn("/proc/net/tcp", at)
+	if err != nil {
+		return nil, err
+	}
+	more, err := ownersIn("/proc/net/tcp6", at)
+	if errors.Is(err, fs.ErrNotExist) { // a kernel without IPv6
+		err = nil
+	}
+	return append(owners, more...), err
+}
+
+func ownersIn(path string, at netip.AddrPort) (owners []int, err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close() //nolint:errcheck // it was only read
+	lines := bufio.NewScanner(file)
+	lines.Scan() // the heading
+	for lines.Scan() {
+		// sl local_address rem_address st tx_queue:rx_queue tr:tm->when retrnsmt uid …
+		fields := strings.Fields(lines.Text())
+		const listening = "0A"
+		if len(fields) < 8 || fields[3] != listening {
+			break // the kernel lists the listening sockets first
 		}
+		local, uid, err := parseSocket(fields[1], fields[7])
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", path, err)
 		}
-		defer file.Close() //nolint:errcheck // it was only read
-		lines := bufio.NewScanner(file)
-		lines.Scan() // the heading
-		for lines.Scan() {
-			// sl local_address rem_address st tx_queue:rx_queue tr:tm->when retrnsmt uid …
-			fields := strings.Fields(lines.Text())
-			const listening = "0A"
-			if len(fields) < 8 || fields[3] != listening {
-				break // the kernel lists the listening sockets first
-			}
-			local, uid, err := parseSocket(fields[1], fields[7])
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", path, err)
-			}
-			if takes(local, at) {
-				owners = append(owners, uid)
-			}
-		}
-		if err := lines.Err(); err != nil {
-			return nil, err
+		if takes(local, at) {
+			owners = append(owners, uid)
 		}
 	}
-	return owners, nil
+	return owners, lines.Err()
 }
 
 // takes reports whether a socket that listens at local takes connections to at. One at [::] takes those of IPv4 too,
