@@ -14,8 +14,8 @@ const (
 
 // An ExitError ends the program with an exit code. Without Err nothing more is printed: the command has said it.
 type ExitError struct {
-	Code    int
-	Err     error
+	Code  int
+	Err   error
 	Usage bool // what was typed cannot be used: a hint at the command's help follows
 }
 
