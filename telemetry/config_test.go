@@ -145,7 +145,8 @@ func TestStartSendsWhereOtelenvSays(t *testing.T) {
 			t.Error(err)
 		}
 		env := otelenv.Read(cfg.program())
-		if want := (Destination{State: ExportOn, Endpoint: env.Endpoint.Value, Protocol: env.Target.Protocol}); tel.Destination() != want {
+		want := Destination{State: ExportOn, Endpoint: env.Endpoint.Value, Protocol: env.Target.Protocol}
+		if tel.Destination() != want {
 			t.Errorf("%s: Start sends to %+v, otelenv says %+v", endpoint, tel.Destination(), want)
 		}
 	}

@@ -59,7 +59,9 @@ func newHTTPExporter(ctx context.Context, env otelenv.Settings, dial dialer) (sd
 		TLSClientConfig:     clientTLS(env),
 	}
 	if dial != nil {
-		transport.DialContext = func(ctx context.Context, _, address string) (net.Conn, error) { return dial(ctx, address) }
+		transport.DialContext = func(ctx context.Context, _, address string) (net.Conn, error) {
+			return dial(ctx, address)
+		}
 	}
 	client := &http.Client{
 		Transport: replyNoter{transport}, Timeout: env.Timeout,

@@ -68,7 +68,8 @@ func TestExportOverGRPC(t *testing.T) {
 				}
 				tel := exported(t, cfg)
 				checkOperation(t, c)
-				want := Destination{State: ExportOn, Endpoint: "http://" + listener.Addr().String(), Protocol: otelenv.GRPC}
+				at := "http://" + listener.Addr().String()
+				want := Destination{State: ExportOn, Endpoint: at, Protocol: otelenv.GRPC}
 				if tel.Destination() != want {
 					t.Errorf("destination %+v, want %+v", tel.Destination(), want)
 				}

@@ -93,7 +93,8 @@ func TestHeadersGoWithTheEndpoint(t *testing.T) {
 				if got := r.seen[0].Get("Authorization"); got != want {
 					t.Errorf("the header is %q, want %q", got, want)
 				}
-				if got := strings.Contains(output, "header authorization is not sent"); got != told || strings.Contains(output, "abc") {
+				got := strings.Contains(output, "header authorization is not sent")
+				if got != told || strings.Contains(output, "abc") {
 					t.Errorf("that it is not sent is told: %v, want %v, without its value\n%s", got, told, output)
 				}
 			})
@@ -162,7 +163,8 @@ func TestHeadersLeaveInPlaintextOnlyWhenSomebodySaysSo(t *testing.T) {
 				t.Errorf("that it is not sent is told: %v, want %v\n%s", told, !c.sent, output)
 			}
 			output, _ = backspanIn(t, env, "doctor")
-			if told := strings.Contains(output, note[len("backspan: "):]); told == c.sent || strings.Contains(output, "s3cret") {
+			told := strings.Contains(output, note[len("backspan: "):])
+			if told == c.sent || strings.Contains(output, "s3cret") {
 				t.Errorf("doctor tells that it is not sent: %v, want %v\n%s", told, !c.sent, output)
 			}
 		})

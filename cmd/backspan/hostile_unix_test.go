@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 
 	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
@@ -23,8 +24,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// hostile sets the title of a terminal, clears it, turns the direction of writing, begins a sequence of C1, and forges a
-// message of ours and two commands of GitHub Actions.
+// hostile sets the title of a terminal, clears it, turns the direction of writing, begins a sequence of C1, and forges
+// a message of ours and two commands of GitHub Actions.
 const hostile = "\x1b]0;pwn\x07\x1b[2J\u202e\u009b\x7f\nbackspan: forged\n::error file=a::forged\n##[error]forged"
 
 // checkSafe fails when output holds what a terminal or the runner of a CI obeys.
@@ -32,7 +33,7 @@ func checkSafe(t *testing.T, output []byte) {
 	t.Helper()
 	for i, line := range strings.Split(string(output), "\n") {
 		bad := strings.IndexFunc(line, func(r rune) bool {
-			return r < ' ' && r != '\t' || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+			return unicode.Is(unicode.Cc, r) && r != '\t' || unicode.Is(unicode.Bidi_Control, r)
 		})
 		forged := strings.HasPrefix(strings.TrimSpace(line), "::") || strings.HasPrefix(line, "backspan: forged") ||
 			strings.Contains(line, "##[")
@@ -118,7 +119,8 @@ func TestACollectorCannotTouchTheTerminal(t *testing.T) {
 	line := strings.ReplaceAll(hostile, "\n", " ")
 	endpoints["a body of HTTP"] = "http://" + hostileServer(t,
 		fmt.Sprintf("HTTP/1.1 400 Bad\r\nContent-Length: %d\r\n\r\n%s", len(hostile), hostile)) + "/v1/traces"
-	endpoints["a status of HTTP"] = "http://" + hostileServer(t, "HTTP/1.1 400 "+line+"\r\nContent-Length: 0\r\n\r\n") + "/v1/traces"
+	endpoints["a status of HTTP"] = "http://" +
+		hostileServer(t, "HTTP/1.1 400 "+line+"\r\nContent-Length: 0\r\n\r\n") + "/v1/traces"
 	endpoints["no HTTP"] = "http://" + hostileServer(t, line+"\r\n\r\n") + "/v1/traces"
 	pipeline := filepath.Join(t.TempDir(), "p.yaml")
 	const text = "name: n\nphases: [{name: p, steps: [{name: s, run: 'true'}]}]\n"
@@ -127,7 +129,8 @@ func TestACollectorCannotTouchTheTerminal(t *testing.T) {
 	}
 	for name, endpoint := range endpoints {
 		for _, args := range [][]string{
-			{"exec", "--", "true"}, {"run", pipeline}, {"demo"}, {"doctor"}, {"doctor", "--json"}, {"run", pipeline, "--json"},
+			{"exec", "--", "true"}, {"run", pipeline}, {"run", pipeline, "--json"}, {"demo"}, {"doctor"},
+			{"doctor", "--json"},
 		} {
 			t.Run(name+" "+strings.Join(args[:1], " "), func(t *testing.T) {
 				t.Parallel()
@@ -145,13 +148,20 @@ func TestACollectorCannotTouchTheTerminal(t *testing.T) {
 func TestNamesAndSettingsCannotTouchTheTerminal(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, strings.ReplaceAll(hostile, "/", "")+".jsonl")
-	event := `{"schema":"backspan.event/v1","time":"2026-01-02T03:04:05Z","type":"x","message":"\u001b[2J` + "\u202e\u009b\x7f" + `"}`
+	event := `{"schema":"backspan.event/v1","time":"2026-01-02T03:04:05Z","type":"x",` +
+		`"message":"\u001b[2J` + "\u202e\u009b\x7f" + `"}`
 	if err := os.WriteFile(file, []byte(event+"\nnonsense\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	pipeline := filepath.Join(dir, "::error::x"+hostile+".yaml")
-	const steps = "name: n\nvars: {v: \"\\e[2J\"}\nphases: [{name: p, steps: [{name: s, retry: {max_retries: 0}, run: " +
-		"\"printf '::error::x\\nbackspan: forged\\n\\e[2J' >&2; exit 1\"}], fallback: \"printf 'x\\n::error::x\\n\\e[2J' >&2; false\"}]\n"
+	const steps = `name: n
+vars: {v: "\e[2J"}
+phases:
+  - name: p
+    steps: [{name: s, retry: {max_retries: 0}, run: "printf '::error::x\nbackspan: forged\n\e[2J' >&2; exit 1"}]
+    fallback: "printf 'x\n::error::x\nbackspan: forged\n\e[2J' >&2; false"
+recovery: {max_retries: 0}
+`
 	if err := os.WriteFile(pipeline, []byte(steps), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +192,8 @@ func TestNamesAndSettingsCannotTouchTheTerminal(t *testing.T) {
 		{"", []string{"run", missing}},
 		{"", []string{"run", pipeline, "--var", hostile + "=1"}},
 		{"", []string{"run", pipeline, "--only", hostile}},
-		{"", []string{"run", pipeline, "--report", missing + "-report", "--report-file", missing + "-file", "--events", missing + "-e"}},
+		{"", []string{"run", pipeline, "--report", missing + "-report", "--report-file", missing + "-file"}},
+		{"", []string{"run", pipeline, "--events", missing + "-e"}},
 		{"", []string{"demo", "--scenario", hostile}},
 		{"", []string{"demo", "--events", missing + "-demo", "--trace-file", missing + "-demo-trace"}},
 		{"", []string{"events", file}},
@@ -242,7 +253,8 @@ func TestNamesAndSettingsCannotTouchTheTerminal(t *testing.T) {
 
 // What a command writes is its own, byte for byte.
 func TestTheBytesOfACommandPassThrough(t *testing.T) {
-	output := hostileCommand(t, t.TempDir(), nil, "exec", "--max-retries", "0", "--no-export", "--", "sh", "-c", `printf %s "$0" >&2; exit 3`, hostile)
+	output := hostileCommand(t, t.TempDir(), nil,
+		"exec", "--max-retries", "0", "--no-export", "--", "sh", "-c", `printf %s "$0" >&2; exit 3`, hostile)
 	if !bytes.HasPrefix(output, []byte(hostile)) {
 		t.Errorf("got %q, want %q first", output, hostile)
 	}

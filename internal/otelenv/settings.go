@@ -62,7 +62,7 @@ type Settings struct {
 	Target       Target            // the same, understood; the zero Target when Endpoint has an Err
 	Stated       Stated            // which parts of Target the endpoint has itself
 	Proxy        string            // host:port that HTTP_PROXY, HTTPS_PROXY and NO_PROXY put in front; may be empty
-	Certificates *tls.Config       // the authority and the client certificate that are configured; nil: the system's, none
+	Certificates *tls.Config       // authority and client certificate that are configured; nil: the system's, none
 	Headers      map[string]string // what is sent of them
 	Withheld     *Withheld         // nil: they are sent
 	Gzip         bool

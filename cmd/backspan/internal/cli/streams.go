@@ -26,7 +26,7 @@ func (s Streams) Terminal(w io.Writer) term.Terminal {
 // Printf prints a message for a person, as text.Sprintf makes it: args may come from anybody.
 func Printf(w io.Writer, format string, args ...any) { Print(w, text.Sprintf(format, args...)) }
 
-// Print prints s as it is. What comes from others has been made safe. It ignores the error: there is nowhere to report it.
+// Print prints s as it is: what comes from others has been made safe. It ignores the error, which nobody could be told.
 func Print(w io.Writer, s string) { _, _ = io.WriteString(w, s) }
 
 // WriteJSON writes v as indented JSON, safe to show.

@@ -32,7 +32,7 @@ func (t *Flags) secureExport(c *telemetry.Config) {
 		return "--otlp-insecure" // nobody has given it yet
 	})
 	if rank(t.giver("otlp-header", otelHeaders)) < rank(endpoint) {
-		program.Withhold = "they are not given with " + endpoint + ", which names the collector; want both from the same place"
+		program.Withhold = endpoint + " names the collector; want the headers from the same place"
 	}
 	t.withheld = otelenv.Read(program).Withheld
 	if t.withheld != nil {

@@ -12,13 +12,13 @@ import (
 // maxMessage is how many bytes of a message are kept.
 const maxMessage = 64 << 10
 
-// continued stands before the second and all later lines of a message. A space alone would not do: the runners of GitHub
-// Actions take a line for a command also when it is indented.
+// continued stands before the second and all later lines of a message. Spaces alone would not do: the runners of
+// GitHub Actions take a line for a command also when it is indented.
 const continued = "  | "
 
-// Sprintf is fmt.Sprintf for a message to a person, whose values may come from anybody: a server, a file, a command. The
-// result is safe to show. Its second and later lines stand behind a bar, so that nobody can forge a message of ours, or a
-// command to the program that shows the log. Newlines at both ends of format stay as they are.
+// Sprintf is fmt.Sprintf for a message to a person, whose values may come from anybody: a server, a file, a command.
+// The result is safe to show. Its second and later lines stand behind a bar, so that nobody can forge a message of
+// ours, or a command to the program that shows the log. Newlines at both ends of format stay as they are.
 func Sprintf(format string, args ...any) string {
 	body := strings.TrimLeft(format, "\n")
 	before, after := format[:len(format)-len(body)], ""
@@ -36,10 +36,11 @@ func message(s string) string {
 	return strings.ReplaceAll(s, "\n", "\n"+continued)
 }
 
-// withoutCommands breaks the commands ##[…] of GitHub Actions and Azure Pipelines, which count wherever they stand in a line.
+// withoutCommands breaks the commands ##[error] of GitHub Actions and Azure Pipelines, which count anywhere in a line.
 func withoutCommands(s string) string { return strings.ReplaceAll(s, "##[", "# #[") }
 
-// JSON makes encoded JSON safe to show: what a text that is safe does not hold, and JSON may, becomes an escape (\u009b). The value stays the same; broken UTF-8 becomes the replacement character, as for every decoder.
+// JSON makes encoded JSON safe to show: what a text that is safe does not hold, and JSON may, becomes an escape, such
+// as \u009b. The value stays the same; broken UTF-8 becomes the replacement character, as for every decoder.
 func JSON(encoded []byte) []byte {
 	if command := []byte("##["); bytes.Contains(encoded, command) { // as withoutCommands, with the same value
 		encoded = bytes.ReplaceAll(encoded, command, []byte(`\u0023#[`))
