@@ -65,7 +65,7 @@ func composeFaults(project *types.Project) (faults []string) {
 	for name, service := range project.Services {
 		if !pinned.MatchString(service.Image) {
 			faults = append(faults,
-				fmt.Sprintf("%s: image %q is not pinned to a version of three numbers and a digest", name, service.Image))
+				fmt.Sprintf("%s: image %q is not pinned to a version of three numbers and digest", name, service.Image))
 		}
 		for _, port := range service.Ports {
 			if ip, err := netip.ParseAddr(port.HostIP); err != nil || !ip.IsLoopback() {

@@ -129,7 +129,11 @@ func TestACollectorCannotTouchTheTerminal(t *testing.T) {
 	}
 	for name, endpoint := range endpoints {
 		for _, args := range [][]string{
-			{"exec", "--", "true"}, {"run", pipeline}, {"run", pipeline, "--json"}, {"demo"}, {"doctor"},
+			{"exec", "--", "true"},
+			{"run", pipeline},
+			{"run", pipeline, "--json"},
+			{"demo"},
+			{"doctor"},
 			{"doctor", "--json"},
 		} {
 			t.Run(name+" "+strings.Join(args[:1], " "), func(t *testing.T) {
