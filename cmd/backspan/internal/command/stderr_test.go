@@ -19,6 +19,9 @@ func TestLastLines(t *testing.T) {
 		{"colours", "\x1b[1;31merror\x1b[0m: bad\n", 3, 100, "error: bad"},
 		{"title and link", "\x1b]0;title\x07a \x1b]8;;http://x\x1b\\b\n", 3, 100, "a b"},
 		{"a command without an end hides nothing", "a\x1b[31", 3, 100, "a[31"},
+		{"a title without an end", "\x1b]: disk failure\n", 3, 100, "]: disk failure"},
+		{"a title that ends in another line", "\x1b]: disk failure\na\x07\n", 3, 100, "]: disk failure\na"},
+		{"a control sequence without an end", "\x1b[: disk failure\n", 3, 100, "[: disk failure"},
 		{"progress bar", " 10%\r 50%\r100%\r\ndone\r\n", 3, 100, "100%\ndone"},
 		{"typed over", "xyz\b\bab\n", 3, 100, "xab"},
 		{"backspace at the beginning", "\b\ba\n", 3, 100, "a"},
@@ -40,6 +43,8 @@ func TestLastLines(t *testing.T) {
 
 func FuzzLastLines(f *testing.F) {
 	f.Add("a\x1b[31mb\r\n\xff", 3, 10)
+	f.Add("\x1b]0;no end", 3, 10)
+	f.Add("\x1b[: no end\n\u009b12", 3, 10)
 	f.Fuzz(func(t *testing.T, tail string, n, size int) {
 		n, size = n%10, size%100
 		got := lastLines(tail, n, size)
@@ -51,6 +56,9 @@ func FuzzLastLines(f *testing.F) {
 		}
 		if size > 3 && len(got) > size {
 			t.Errorf("lastLines(%q, %d, %d) = %q: %d bytes", tail, n, size, got, len(got))
+		}
+		if got := lastLines(tail+"\ndisk failure", 1, 100); got != "disk failure" {
+			t.Errorf("after %q the last line is %q, want what stands there", tail, got)
 		}
 	})
 }

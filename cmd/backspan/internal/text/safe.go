@@ -127,8 +127,8 @@ func hidden(r rune) bool {
 		unicode.Is(unicode.Noncharacter_Code_Point, r)
 }
 
-// Escape is the length of the complete escape sequence that s begins with, 0 for none. s is not empty. One without an
-// end is none: it must not hide the text after it.
+// Escape is the length of the complete escape sequence that s begins with, 0 for none. s is not empty. A sequence that
+// does not end, or not in the same line, is none: it must not hide the text after it.
 func Escape(s string) int {
 	switch {
 	case strings.HasPrefix(s, "\x1b["):
@@ -145,9 +145,17 @@ func Escape(s string) int {
 	return 0
 }
 
-// control is the length of a control sequence (colours, cursor) whose parameters begin at byte i.
+// control is the length of a control sequence (colours, cursor) whose parameters begin at byte i. It has parameters,
+// then intermediate bytes, then a final one, as ECMA-48 says. The colon stands only within a parameter, never first:
+// "\x1b[: disk failure" is a sequence that was cut off, and then a text.
 func control(s string, i int) int {
-	for i < len(s) && s[i] >= 0x20 && s[i] <= 0x3f {
+	if strings.HasPrefix(s[i:], ":") {
+		return 0
+	}
+	for i < len(s) && s[i] >= 0x30 && s[i] <= 0x3f {
+		i++
+	}
+	for i < len(s) && s[i] >= 0x20 && s[i] <= 0x2f {
 		i++
 	}
 	if i < len(s) && s[i] >= 0x40 && s[i] <= 0x7e {
@@ -156,7 +164,8 @@ func control(s string, i int) int {
 	return 0
 }
 
-// command is the length of an operating-system command (titles, links, clipboard) or one of its relatives.
+// command is the length of an operating-system command (titles, links, clipboard) or one of its relatives. Control
+// characters have no place in one: a newline says that it was cut off.
 func command(s string) int {
 	for i := 2; i < len(s); i++ {
 		switch {
@@ -164,7 +173,7 @@ func command(s string) int {
 			return i + 1
 		case s[i] == 0x1b && i+1 < len(s) && s[i+1] == '\\':
 			return i + 2
-		case s[i] == 0x1b:
+		case s[i] < ' ' && s[i] != '\t':
 			return 0
 		}
 	}
