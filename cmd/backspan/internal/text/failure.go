@@ -46,7 +46,7 @@ func cutMessage(s string, w int, ellipsis string) string {
 }
 
 // tellingLine is the line of s that says most: the first that speaks of an error, as what comes after it is often
-// advice or a consequence, else the last.
+// advice or a consequence, else the last. Of a very long one it has both ends.
 func tellingLine(s string) (telling string) {
 	for line := range strings.Lines(s) {
 		if line = strings.TrimSpace(line); line == "" {
@@ -56,7 +56,7 @@ func tellingLine(s string) (telling string) {
 			break
 		}
 	}
-	return telling
+	return Safe(telling, MaxText)
 }
 
 func speaksOfError(word string) bool {
@@ -104,11 +104,11 @@ func isVerdict(s string) bool {
 	}, func(begin string) bool { return strings.HasPrefix(s, begin) })
 }
 
-// bracketed is the length of the brackets that s begins with; 0 when it begins with none, or they have no end.
+// bracketed is the length of the brackets that s begins with; 0 when it begins with none, or they have no end nearby.
 func bracketed(s string) int {
-	const open, closed = "([{", ")]}"
+	const open, closed, nearby = "([{", ")]}", 512 // a text of opening brackets alone must not take for ever
 	kind, depth := strings.IndexByte(open, s[0]), 0
-	for i := 0; kind >= 0 && i < len(s); i++ {
+	for i := 0; kind >= 0 && i < min(len(s), nearby); i++ {
 		switch s[i] {
 		case open[kind]:
 			depth++

@@ -123,6 +123,20 @@ func TestReason(t *testing.T) {
 	}
 }
 
+// A text of a megabyte, or of brackets alone, must not take for ever. (With every bracket looked after to the end of the
+// text, this takes minutes.)
+func TestReasonOfALongText(t *testing.T) {
+	for _, part := range []string{"(", "a: ", "[{(", "( ", "e"} {
+		long := strings.Repeat(part, 1<<20)
+		if got := Reason("get: the beginning" + long + "the end"); len(got) > 4*MaxText {
+			t.Errorf("%q: the reason has %d bytes", part, len(got))
+		}
+		if got := Shorten(long, 40, "…"); Width(got) > 40 {
+			t.Errorf("%q: %d columns, want 40 at most", part, Width(got))
+		}
+	}
+}
+
 func FuzzShorten(f *testing.F) {
 	f.Add("exit code 1: a: (b: c  d", 9)
 	f.Add("( [ : ) ] :  /  x", 5)
