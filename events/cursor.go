@@ -45,7 +45,7 @@ func (c *cursor) next(l *Line) bool {
 		if len(c.glued) > 0 && c.salvage(l) {
 			return true
 		}
-		if len(c.block.data) == 0 {
+		if c.skipShort(); len(c.block.data) == 0 {
 			return false
 		}
 		if c.take(l) {
@@ -53,6 +53,36 @@ func (c *cursor) next(l *Line) bool {
 			return true
 		}
 	}
+}
+
+// shortest is the length of the shortest record. What is shorter is not looked at twice: a file of newlines, or of
+// lines that hold next to nothing, must not take longer than its size asks for.
+const shortest = len(`{"timestamp":"","type":""}`)
+
+// skipShort goes over the lines that are too short for a record, to the next line that may be one.
+func (c *cursor) skipShort() {
+	if c.block.joined {
+		return // a record may end in what looks like a line
+	}
+	data := c.block.data
+	for len(data) > 0 {
+		if data[0] == '\n' {
+			data = data[1:]
+			continue
+		}
+		end := bytes.IndexByte(data[:min(len(data), shortest)], '\n')
+		if end < 0 {
+			break
+		}
+		if len(trim(data[:end])) > 0 {
+			c.start, c.counted = c.block.offset+int64(len(c.block.data)-len(data)), false
+			c.count()
+			c.tally.UnreadableBytes += int64(end)
+		}
+		data = data[end+1:]
+	}
+	c.block.offset += int64(len(c.block.data) - len(data))
+	c.block.data = data
 }
 
 // take takes one line out of the block. It says whether that is a record; otherwise what there is to salvage is

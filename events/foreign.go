@@ -11,7 +11,7 @@ import (
 // "type" is a record. What else it holds at the top level is left out.
 func (l *Line) foreign() bool {
 	*l = Line{raw: l.raw, offset: l.offset, details: l.details[:0]}
-	if len(l.raw) == 0 || l.raw[0] != '{' || l.raw[len(l.raw)-1] != '}' { // most of what is no record, without garbage
+	if !l.likely() {
 		return false
 	}
 	ok := members(l.raw, func(key string, value Value) {
@@ -48,6 +48,12 @@ func (l *Line) foreign() bool {
 		}
 	})
 	return ok && l.timestamp.quoted() && l.kind.quoted()
+}
+
+// likely rules out most of what is no record, without garbage. A key may be spelled with escapes.
+func (l *Line) likely() bool {
+	return len(l.raw) >= shortest && l.raw[0] == '{' && l.raw[len(l.raw)-1] == '}' &&
+		(bytes.Contains(l.raw, []byte(keyTimestamp)) || bytes.IndexByte(l.raw, '\\') >= 0)
 }
 
 // members calls each for every member of the JSON object in raw. It says whether raw is one such object and
