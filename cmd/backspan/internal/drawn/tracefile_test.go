@@ -30,9 +30,9 @@ func TestReadTraceFileShowsTheSameAsARecorder(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close() //nolint:errcheck // only read
-	spans, skipped, err := session.ReadTraceFile(f)
-	if err != nil || skipped != 0 {
-		t.Fatalf("skipped %d lines, error %v; want none", skipped, err)
+	spans, left, err := session.ReadTraceFile(f)
+	if err != nil || left != (session.LeftOut{}) {
+		t.Fatalf("left out: %+v, error %v; want none", left, err)
 	}
 	golden(t, "trace-100.txt", []byte(render(t, spans, waterfall.Options{Width: 100})))
 }
@@ -51,9 +51,9 @@ const oneSpan = `{"resourceSpans":[{"resource":{},"scopeSpans":[{"scope":{"name"
 	`"status":{"code":2,"message":"no"},"unknown":{"deep":[1]}}]}]}]}`
 
 func TestReadTraceFileReadsASpan(t *testing.T) {
-	spans, skipped, err := session.ReadTraceFile(strings.NewReader(oneSpan))
-	if err != nil || skipped != 0 || len(spans) != 1 {
-		t.Fatalf("got %d spans, %d skipped, %v", len(spans), skipped, err)
+	spans, left, err := session.ReadTraceFile(strings.NewReader(oneSpan))
+	if err != nil || left != (session.LeftOut{}) || len(spans) != 1 {
+		t.Fatalf("got %d spans, %+v, %v", len(spans), left, err)
 	}
 	got := spans[0]
 	if got.TraceID != idOf[trace.TraceID](0xab) || got.SpanID != idOf[trace.SpanID](0xcd) || got.ParentID != idOf[trace.SpanID](0xef) ||
@@ -102,25 +102,25 @@ func TestReadTraceFileIsTolerant(t *testing.T) {
 		{"no status", with(`"status":{"code":2,"message":"no"}`, `"status":null`), 1, 0},
 		{"status by name", with(`"code":2`, `"code":"STATUS_CODE_ERROR"`), 1, 0},
 		{"an unknown status", oneSpan + "\n" + with(`"code":2`, `"code":7`), 1, 1},
-		{"ids that are none", with("00000000000000cD", "hello"), 1, 0},
-		{"ids that are too short", with("00000000000000cD", "cd"), 1, 0},
+		{"a parent's id that is none", with("00000000000000ef", "hello"), 1, 0},
+		{"a fault after a span", oneSpan[:len(oneSpan)-6] + "!", 1, 1},
 		{"no times", with(`"startTimeUnixNano":"1795456407892844704",`, ""), 1, 0},
 		{"times beyond counting", with("1795456407892844704", "18446744073709551615"), 1, 0},
 		{"times that are none", oneSpan + "\n" + with(`"1795456407892844704"`, `"soon"`), 1, 1},
 		{"NUL bytes", oneSpan + "\n\x00\x00\x00\n", 1, 1},
 	} {
-		spans, skipped, err := session.ReadTraceFile(strings.NewReader(c.in))
-		if err != nil || len(spans) != c.spans || skipped != c.skipped {
-			t.Errorf("%s: %d spans, %d skipped, %v; want %d, %d and no error", c.name, len(spans), skipped, err, c.spans, c.skipped)
+		spans, left, err := session.ReadTraceFile(strings.NewReader(c.in))
+		if err != nil || len(spans) != c.spans || left != (session.LeftOut{Lines: c.skipped}) {
+			t.Errorf("%s: %d spans, %+v, %v; want %d, %d and no error", c.name, len(spans), left, err, c.spans, c.skipped)
 		}
 		checkHarmless(t, c.name, render(t, spans, waterfall.Options{}), 80, false)
 	}
 }
 
 func TestReadTraceFileOfSomethingElse(t *testing.T) {
-	spans, skipped, err := session.ReadTraceFile(strings.NewReader("timestamp,name\n2026,load\n"))
-	if err == nil || len(spans) != 0 || skipped != 2 {
-		t.Fatalf("got %d spans, %d skipped, error %v; want 0, 2 and an error", len(spans), skipped, err)
+	spans, left, err := session.ReadTraceFile(strings.NewReader("timestamp,name\n2026,load\n"))
+	if err == nil || len(spans) != 0 || left.Lines != 2 {
+		t.Fatalf("got %d spans, %+v, error %v; want 0, 2 and an error", len(spans), left, err)
 	}
 	if got, want := err.Error(), `trace file, line 1: want a {"resourceSpans": …} object of OTLP JSON: `; !strings.HasPrefix(got, want) {
 		t.Errorf("the error is %q, want it to begin %q", got, want)
@@ -139,9 +139,9 @@ func TestReadTraceFileReturnsTheReadersError(t *testing.T) {
 func TestReadTraceFileSkipsEndlessLines(t *testing.T) {
 	endless := io.MultiReader(
 		strings.NewReader(`{"resourceSpans":[],"x":"`), io.LimitReader(zeros{}, 64<<20+1), strings.NewReader("\"}\n"))
-	spans, skipped, err := session.ReadTraceFile(io.MultiReader(endless, strings.NewReader(oneSpan)))
-	if err != nil || len(spans) != 1 || skipped != 1 {
-		t.Errorf("got %d spans, %d skipped, %v; want 1, 1 and no error", len(spans), skipped, err)
+	spans, left, err := session.ReadTraceFile(io.MultiReader(endless, strings.NewReader(oneSpan)))
+	if err != nil || len(spans) != 1 || left.Lines != 1 {
+		t.Errorf("got %d spans, %+v, %v; want 1, 1 and no error", len(spans), left, err)
 	}
 }
 

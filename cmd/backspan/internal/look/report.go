@@ -52,7 +52,7 @@ An events file knows less than a trace file, and the page says what.`,
 
 func (o *reportOptions) run(args []string, origin safefile.Origin) error {
 	if o.list {
-		return o.printList(o.Out, args)
+		return o.printList(o.Streams, args)
 	}
 	s, err := o.open(args)
 	if err != nil {

@@ -51,7 +51,7 @@ func (o *showOptions) run(args []string) error {
 		return cli.BadValue("--width", strconv.Itoa(o.width), fmt.Errorf("want %d or more", waterfall.MinWidth))
 	}
 	if o.list {
-		return o.printList(o.Out, args)
+		return o.printList(o.Streams, args)
 	}
 	session, err := o.open(args)
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -124,7 +123,7 @@ func findSession(id string) (*session.Session, error) {
 }
 
 // printList lists the sessions of the named file, else of the default ones.
-func (s *source) printList(out io.Writer, args []string) error {
+func (s *source) printList(std cli.Streams, args []string) error {
 	logs := args
 	if len(logs) == 0 {
 		logs = slices.DeleteFunc(defaultLogs(), func(path string) bool { return !exists(path) })
@@ -139,10 +138,13 @@ func (s *source) printList(out io.Writer, args []string) error {
 			return cli.UsageError(err)
 		}
 		if i > 0 {
-			cli.Printf(out, "\n")
+			cli.Printf(std.Out, "\n")
 		}
-		if err := log.WriteList(out); err != nil {
+		if err := log.WriteList(std.Out); err != nil {
 			return err
+		}
+		for _, note := range log.Notes() {
+			cli.Printf(std.Err, "backspan: %s: %s\n", log.Path, note)
 		}
 	}
 	return nil

@@ -2,7 +2,6 @@ package session
 
 import (
 	"cmp"
-	"encoding/hex"
 	"math"
 	"strings"
 	"time"
@@ -54,8 +53,8 @@ func eventOf(l *events.Line) event {
 		next: number(events.KeyNextDelay), took: number(events.KeyDuration), lost: number(events.KeyCount),
 	}
 	e.time, _ = l.Time()
-	readID(e.trace[:], l.TraceID().Text())
-	readID(e.span[:], l.SpanID().Text())
+	readID(e.trace[:], []byte(l.TraceID().Text()))
+	readID(e.span[:], []byte(l.SpanID().Text()))
 	return e
 }
 
@@ -65,13 +64,6 @@ func (r *event) ending() string {
 		return semconv.OutcomeCancelled
 	}
 	return r.outcome
-}
-
-// readID leaves id zero when text is no id.
-func readID(id []byte, text string) {
-	if b, err := hex.DecodeString(text); err == nil && len(b) == len(id) {
-		copy(id, b)
-	}
 }
 
 // whole is a number of attempts, however strange it is in the file.

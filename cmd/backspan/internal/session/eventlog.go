@@ -2,7 +2,9 @@ package session
 
 import (
 	"cmp"
+	"strings"
 
+	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/events"
 	"github.com/backspan/backspan/internal/semconv"
 )
@@ -10,26 +12,47 @@ import (
 // readEvents looks for the sessions of an events file. The file may be large: the events themselves are read when a
 // session is asked for.
 func (l *Log) readEvents() error {
-	index := map[string]int{}
-	var stories []story // of l.Sessions
+	index := map[string]int{} // of sessions
+	sessions := recent[listed]{cost: (*listed).cost}
 	tally, err := l.eachEvent(func(line *events.Line) {
 		i, known := index[string(line.Session())]
 		if !known {
-			i = len(l.Sessions)
-			index[string(line.Session())] = i
-			l.Sessions = append(l.Sessions, Entry{ID: line.Session().Text()})
-			stories = append(stories, story{})
+			dropped := sessions.dropped
+			sessions.add(listed{key: string(line.Session()), Entry: Entry{ID: line.Session().Text()}})
+			i = len(sessions.items) - 1
+			index[sessions.items[i].key] = i
+			if sessions.dropped > dropped {
+				clear(index)
+				for i := range sessions.items {
+					index[sessions.items[i].key] = i
+				}
+			}
 		}
-		e := &l.Sessions[i]
-		stories[i].add(line)
+		e := &sessions.items[i]
+		e.add(line)
 		e.Records++
 		e.extend(line)
 	})
-	for i := range stories {
-		l.Sessions[i].Name, l.Sessions[i].Outcome = stories[i].name(), stories[i].outcome()
+	for i := range sessions.items {
+		e := &sessions.items[i]
+		e.Name, e.Outcome = e.name(), e.outcome()
+		l.Sessions = append(l.Sessions, e.Entry)
 	}
-	l.Skipped = int(tally.Unreadable)
+	l.Left = LeftOut{Lines: int(tally.Unreadable), Sessions: sessions.dropped}
 	return err
+}
+
+// A listed is a session of an events file while the file is read.
+type listed struct {
+	Entry
+	story
+	key string // the id as it is spelled in the file
+}
+
+// cost is how many bytes l needs.
+func (l *listed) cost() int {
+	const itself = 512 // and its place in the index
+	return itself + 3*maxTold + len(l.key) + len(l.ID)
 }
 
 // extend makes e last from before l to after it.
@@ -51,6 +74,16 @@ func (e *Entry) extend(l *events.Line) {
 	}
 }
 
+// maxTold is how many bytes of a name or a command are kept for the list of sessions.
+const maxTold = text.MaxName
+
+func clipped(s string) string {
+	if len(s) > maxTold {
+		s = strings.Clone(strings.ToValidUTF8(s[:maxTold], ""))
+	}
+	return s
+}
+
 // A story is what the list of sessions tells of one, gathered line by line: its name and how it ended, which are those
 // of its run, else of its operations.
 type story struct {
@@ -67,7 +100,7 @@ func (s *story) add(l *events.Line) {
 	result, outcome := Outcome(l.Detail(events.KeyResult).Text()), Outcome(l.Detail(events.KeyOutcome).Text())
 	nested := l.Detail(events.KeyParentOperation) != nil
 	if s.pipeline == "" {
-		s.pipeline = l.Detail(events.KeyPipeline).Text()
+		s.pipeline = clipped(l.Detail(events.KeyPipeline).Text())
 	}
 	switch kind := l.Type().Text(); {
 	case kind == events.TypeRunStart:
@@ -112,7 +145,7 @@ func (s *story) began(l *events.Line, nested bool) {
 		return
 	}
 	if s.calls++; s.outer == "" {
-		s.outer, s.command = operationOf(l), l.Detail(events.KeyCommand).Text()
+		s.outer, s.command = clipped(operationOf(l)), clipped(l.Detail(events.KeyCommand).Text())
 	}
 }
 
@@ -180,20 +213,27 @@ func (l *Log) eachEvent(each func(*events.Line)) (tally events.Tally, err error)
 	return tally, err
 }
 
+// cost is how many bytes r needs, the span that is made of it included.
+func (r *event) cost() int {
+	const itself = 2 << 10
+	return itself + len(r.phase) + len(r.pipeline) + len(r.operation) + len(r.command) + len(r.failure) +
+		len(r.errorType) + len(r.why) + len(r.recovery) + len(r.parent) + len(r.session)
+}
+
 func (l *Log) eventsSession(e Entry) (*Session, error) {
-	var list []event
+	list := recent[event]{cost: (*event).cost}
 	tally, err := l.eachEvent(func(line *events.Line) {
-		if line.Session().Is(e.ID) {
-			list = append(list, eventOf(line))
+		if line.Session().Is(e.ID) && rebuilders[line.Type().Text()] != nil {
+			list.add(eventOf(line))
 		}
 	})
 	if err != nil {
 		return nil, err
 	}
-	s := fromEvents(list)
+	s := fromEvents(list.items)
 	s.ID, s.Source = e.ID, l.Path
-	if tally.Unreadable > 0 {
-		s.Notes = append(s.Notes, unreadable(tally.Unreadable))
-	}
+	left := l.Left
+	left.Lines, left.Events = int(tally.Unreadable), list.dropped
+	s.Notes = append(s.Notes, left.notes()...)
 	return s, nil
 }

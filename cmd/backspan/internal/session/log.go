@@ -34,7 +34,7 @@ type Log struct {
 	Path     string
 	Format   Format
 	Sessions []Entry // the newest first
-	Skipped  int     // lines that could not be read
+	Left     LeftOut
 
 	traces map[string][]int // trace file: the spans of each session
 	spans  spanList
@@ -82,6 +82,9 @@ func Open(path string) (*Log, error) {
 	return l, nil
 }
 
+// Notes tells what of the file is left out, in sentences.
+func (l *Log) Notes() []string { return l.Left.notes() }
+
 // Session returns the session with that id, or with the only id that begins so; without an id the newest.
 func (l *Log) Session(id string) (*Session, error) {
 	entry, err := l.find(id)
@@ -96,7 +99,11 @@ func (l *Log) Session(id string) (*Session, error) {
 
 func (l *Log) find(id string) (Entry, error) {
 	if len(l.Sessions) == 0 {
-		return Entry{}, fmt.Errorf("%s: %w, for it has no spans and no events", l.Path, ErrNoSession)
+		err := fmt.Errorf("%s: %w, for it has no spans and no events", l.Path, ErrNoSession)
+		if notes := l.Notes(); len(notes) > 0 {
+			err = fmt.Errorf("%w to show: %s", err, strings.Join(notes, " "))
+		}
+		return Entry{}, err
 	}
 	if id == "" {
 		return l.Sessions[0], nil
@@ -114,7 +121,11 @@ func (l *Log) find(id string) (Entry, error) {
 	case 1:
 		return found[0], nil
 	case 0:
-		return Entry{}, fmt.Errorf("%s: %w: %q", l.Path, ErrNoSession, id)
+		err := fmt.Errorf("%s: %w: %q", l.Path, ErrNoSession, id)
+		if notes := l.Notes(); len(notes) > 0 {
+			err = fmt.Errorf("%w. %s", err, strings.Join(notes, " "))
+		}
+		return Entry{}, err
 	}
 	return Entry{}, fmt.Errorf("%s: %d sessions begin with %q, %s and %s among them; give more of the id",
 		l.Path, len(found), id, found[0].ID, found[1].ID)

@@ -75,8 +75,8 @@ func TestSessionsOfATraceFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := list(log); got != want || log.Format != TraceFile || log.Skipped != 1 {
-			t.Errorf("%s: %s, %d lines skipped, sessions\n%swant\n%s", name, log.Format, log.Skipped, got, want)
+		if got := list(log); got != want || log.Format != TraceFile || log.Left.Lines != 1 {
+			t.Errorf("%s: %s, %d lines skipped, sessions\n%swant\n%s", name, log.Format, log.Left.Lines, got, want)
 		}
 		s, err := log.Session("AAA1")
 		if err != nil || len(flat(s.Roots)) != 2 || s.ID != "aaa1" || !strings.Contains(strings.Join(s.Notes, ""), "1 line") {
@@ -101,8 +101,8 @@ func TestSessionsOfAnEventsFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, want := list(log), "aaa2  1\naaa1 nightly 2\n"; got != want || log.Format != EventsFile || log.Skipped != 1 {
-			t.Errorf("%s: %s, %d lines skipped, sessions\n%swant\n%s", name, log.Format, log.Skipped, got, want)
+		if got, want := list(log), "aaa2  1\naaa1 nightly 2\n"; got != want || log.Format != EventsFile || log.Left.Lines != 1 {
+			t.Errorf("%s: %s, %d lines skipped, sessions\n%swant\n%s", name, log.Format, log.Left.Lines, got, want)
 		}
 	}
 }
@@ -158,7 +158,7 @@ func TestTornArchives(t *testing.T) {
 	content := strings.Repeat(traceLine(1, 1, 0, "a", "aaa1", 1), 2000)
 	whole := zipped(t, content)
 	log, err := Open(write(t, "trace.json.gz", whole[:len(whole)/2]))
-	if err != nil || len(log.Sessions) != 1 || log.Skipped == 0 {
+	if err != nil || len(log.Sessions) != 1 || log.Left.Lines == 0 {
 		t.Errorf("log %+v, error %v", log, err)
 	}
 }

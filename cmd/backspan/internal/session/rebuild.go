@@ -49,7 +49,7 @@ type callKey struct {
 	phase, name string
 }
 
-// fromEvents makes a session of its events.
+// fromEvents makes a session of its events, whose types are those of rebuilders.
 func fromEvents(list []event) *Session {
 	b := &rebuilder{
 		byID: map[trace.SpanID]*rebuilt{}, runs: map[trace.TraceID]*rebuilt{},
@@ -62,28 +62,25 @@ func fromEvents(list []event) *Session {
 		b.used[list[i].span] = true
 	}
 	for i := range list {
-		b.add(&list[i])
+		rebuilders[list[i].kind](b, &list[i])
 	}
 	return b.session()
 }
 
-func (b *rebuilder) add(r *event) {
-	switch r.kind {
-	case events.TypeRunStart, events.TypeRunEnd:
-		b.run(r)
-	case events.TypePhaseStart, events.TypePhaseEnd:
-		b.phase(r)
-	case events.TypePhaseFailed, events.TypeRecovery, events.TypeFallback:
-		b.phaseTry(r)
-	case events.TypeAttempt, events.TypeRecovered:
-		b.attempt(r)
-	case events.TypeStopped:
-		b.stopped(r)
-	case events.TypeSkipped:
-		b.skipped(r)
-	case events.TypeEventsDropped:
-		b.unknown.dropped += whole(r.lost)
-	}
+// rebuilders are what each type of event tells; other types tell nothing of a span.
+var rebuilders = map[string]func(*rebuilder, *event){
+	events.TypeRunStart:      (*rebuilder).run,
+	events.TypeRunEnd:        (*rebuilder).run,
+	events.TypePhaseStart:    (*rebuilder).phase,
+	events.TypePhaseEnd:      (*rebuilder).phase,
+	events.TypePhaseFailed:   (*rebuilder).phaseTry,
+	events.TypeRecovery:      (*rebuilder).phaseTry,
+	events.TypeFallback:      (*rebuilder).phaseTry,
+	events.TypeAttempt:       (*rebuilder).attempt,
+	events.TypeRecovered:     (*rebuilder).attempt,
+	events.TypeStopped:       (*rebuilder).stopped,
+	events.TypeSkipped:       (*rebuilder).skipped,
+	events.TypeEventsDropped: func(b *rebuilder, r *event) { b.unknown.dropped += whole(r.lost) },
 }
 
 // span begins a span; id may be zero.

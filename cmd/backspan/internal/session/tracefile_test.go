@@ -11,13 +11,23 @@ import (
 // A line without end must not fill the memory.
 func TestReadLineOfEndlessLines(t *testing.T) {
 	endless := io.LimitReader(zeros{}, 2*maxTraceLine)
-	line, tooLong, err := readLine(bufio.NewReader(endless))
+	line, _, tooLong, err := readLine(bufio.NewReader(endless), nil)
 	if len(line) > maxTraceLine || !tooLong || !errors.Is(err, io.EOF) {
 		t.Errorf("of an endless line %d bytes are kept, too long: %v, %v", len(line), tooLong, err)
 	}
-	line, tooLong, err = readLine(bufio.NewReader(strings.NewReader("a\nb")))
-	if string(line) != "a\n" || tooLong || err != nil {
-		t.Errorf("got %q, too long: %v, %v", line, tooLong, err)
+}
+
+func TestReadLineGoesOverBlankLines(t *testing.T) {
+	in := bufio.NewReaderSize(strings.NewReader("\n \r\n\n"+strings.Repeat("\n", 100)+"a \n\t\nb"), 16)
+	for _, want := range []struct {
+		line  string
+		blank int
+		err   error
+	}{{"a \n", 103, nil}, {"b", 1, io.EOF}, {"", 0, io.EOF}} {
+		line, blank, tooLong, err := readLine(in, nil)
+		if string(line) != want.line || blank != want.blank || tooLong || !errors.Is(err, want.err) {
+			t.Errorf("got %q after %d blank lines, too long: %v, %v; want %+v", line, blank, tooLong, err, want)
+		}
 	}
 }
 

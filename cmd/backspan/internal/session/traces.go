@@ -6,7 +6,6 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/internal/semconv"
 )
 
@@ -17,17 +16,18 @@ func (l *Log) readTraces() error {
 	if err != nil {
 		return err
 	}
-	spans, skipped, err := ReadTraceFile(in)
+	spans, left, err := ReadTraceFile(in)
 	if closeErr := in.Close(); err == nil {
 		err = closeErr
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) && len(spans) > 0 {
-		err, skipped = nil, skipped+1 // a compressed file that somebody still writes
+		err = nil // a compressed file that somebody still writes
+		left.Lines++
 	}
 	if err != nil {
 		return err
 	}
-	l.spans, l.Skipped, l.traces = spans, skipped, map[string][]int{}
+	l.spans, l.Left, l.traces = spans, left, map[string][]int{}
 	for i, id := range l.spans.sessions() {
 		l.traces[id] = append(l.traces[id], i)
 	}
@@ -77,7 +77,11 @@ func (l spanList) sessions() []string {
 	return ids
 }
 
+// pick returns those of l with the numbers members.
 func (l spanList) pick(members []int) []Span {
+	if len(members) == len(l) {
+		return l // a copy of a large session would cost as much as itself
+	}
 	spans := make([]Span, len(members))
 	for i, m := range members {
 		spans[i] = l[m]
@@ -92,12 +96,6 @@ func (l *Log) traceSession(e Entry) *Session {
 	if e.ID != spans[0].TraceID.String() {
 		s.ID = e.ID
 	}
-	if l.Skipped > 0 {
-		s.Notes = append(s.Notes, unreadable(int64(l.Skipped)))
-	}
+	s.Notes = append(s.Notes, l.Notes()...)
 	return s
-}
-
-func unreadable(n int64) string {
-	return text.Plural(n, "line", "lines") + " of the file could not be read."
 }

@@ -1,0 +1,303 @@
+package session
+
+import (
+	"encoding/hex"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+
+	"github.com/backspan/backspan/internal/semconv"
+)
+
+// maxDetails is how many attributes and how many events a span may have, and how many attributes an event. SDKs stop
+// at 128 unless they are told otherwise.
+const maxDetails = 1000
+
+// A decoder makes spans of lines of OTLP JSON. It makes them one by one, and nothing of what no span needs, so that the
+// memory for a line is that of its spans.
+type decoder struct {
+	in    jsonReader
+	spans recent[Span]
+	left  LeftOut
+	texts interner
+
+	attributes []attribute.KeyValue // of the span or the event that is read
+	events     []Event
+}
+
+func newDecoder() *decoder {
+	return &decoder{spans: recent[Span]{cost: (*Span).cost}, texts: interner{}}
+}
+
+// leftOut counts what is not among the spans.
+func (d *decoder) leftOut() LeftOut {
+	left := d.left
+	left.Spans = d.spans.dropped
+	return left
+}
+
+// cost is how many bytes s needs, its node in a tree included.
+func (s *Span) cost() int {
+	const span, event, keyValue = 900, 64, 64
+	sum := span + len(s.StatusText) + costOf(s.Name) + keyValue*len(s.Attributes)
+	sumOf := func(list []attribute.KeyValue) {
+		for i := range list {
+			sum += costOf(string(list[i].Key))
+			if list[i].Value.Type() == attribute.STRING {
+				sum += costOf(list[i].Value.AsString())
+			}
+		}
+	}
+	sumOf(s.Attributes)
+	for i := range s.Events {
+		sum += event + costOf(s.Events[i].Name) + keyValue*len(s.Events[i].Attributes)
+		sumOf(s.Events[i].Attributes)
+	}
+	return sum
+}
+
+// costOf is how many bytes s needs, half of them when others may share it.
+func costOf(s string) int {
+	if len(s) > maxInterned {
+		return len(s)
+	}
+	return len(s) / 2
+}
+
+// line reads the spans of one line. It reports whether all of the line could be read; else in has the fault.
+func (d *decoder) line(line []byte) bool {
+	d.in = jsonReader{data: line}
+	if len(line) < len(`{"resourceSpans":[]}`) { // a file may be full of such lines
+		d.in.fail("resourceSpans")
+		return false
+	}
+	found := false
+	for key := range d.in.members {
+		if string(key) != "resourceSpans" {
+			d.in.skip()
+			continue
+		}
+		found = d.in.peek() == '['
+		for range d.in.elements {
+			d.each("scopeSpans", func() { d.each("spans", d.span) })
+		}
+	}
+	if d.in.end() && !found {
+		d.in.fail("resourceSpans")
+	}
+	return !d.in.bad()
+}
+
+// each reads an object, and each member of its array of that name.
+func (d *decoder) each(name string, read func()) {
+	for key := range d.in.members {
+		if string(key) != name {
+			d.in.skip()
+			continue
+		}
+		for range d.in.elements {
+			read()
+		}
+	}
+}
+
+func (d *decoder) span() {
+	var s Span
+	d.attributes, d.events = d.attributes[:0], d.events[:0]
+	for key := range d.in.members {
+		switch string(key) {
+		case "traceId":
+			readID(s.TraceID[:], d.in.text())
+		case "spanId":
+			readID(s.SpanID[:], d.in.text())
+		case "parentSpanId":
+			readID(s.ParentID[:], d.in.text())
+		case "name":
+			s.Name = d.texts.text(d.in.text())
+		case "startTimeUnixNano":
+			s.Start = d.time()
+		case "endTimeUnixNano":
+			s.End = d.time()
+		case "attributes":
+			d.attributesInto(&s.Attributes)
+		case "events":
+			for range d.in.elements {
+				d.event()
+			}
+		case "status":
+			d.status(&s)
+		default:
+			d.in.skip()
+		}
+	}
+	switch {
+	case d.in.bad():
+		return
+	case !s.TraceID.IsValid() || !s.SpanID.IsValid():
+		d.left.NoID++
+		return
+	}
+	s.Events = slices.Clone(d.events)
+	s.Kind = s.Text(semconv.KindKey)
+	d.spans.add(s)
+}
+
+func (d *decoder) event() {
+	var e Event
+	for key := range d.in.members {
+		switch string(key) {
+		case "timeUnixNano":
+			e.Time = d.time()
+		case "name":
+			e.Name = d.texts.text(d.in.text())
+		case "attributes":
+			d.attributesInto(&e.Attributes)
+		default:
+			d.in.skip()
+		}
+	}
+	if len(d.events) == maxDetails {
+		d.left.Details++
+		return
+	}
+	d.events = append(d.events, e)
+}
+
+func (d *decoder) attributesInto(list *[]attribute.KeyValue) {
+	d.attributes = d.attributes[:0]
+	for range d.in.elements {
+		if len(d.attributes) == maxDetails {
+			d.in.skip()
+			d.left.Details++
+			continue
+		}
+		var kv attribute.KeyValue
+		for key := range d.in.members {
+			switch string(key) {
+			case "key":
+				kv.Key = attribute.Key(d.texts.text(d.in.text()))
+			case "value":
+				kv.Value = d.value()
+			default:
+				d.in.skip()
+			}
+		}
+		d.attributes = append(d.attributes, kv)
+	}
+	*list = slices.Clone(d.attributes)
+}
+
+// value reads the value of an attribute. Lists and maps are kept as their JSON; a number that is none is no value.
+func (d *decoder) value() (v attribute.Value) {
+	for key := range d.in.members {
+		switch string(key) {
+		case "stringValue", "bytesValue":
+			v = attribute.StringValue(d.texts.text(d.in.text()))
+		case "boolValue":
+			v = attribute.BoolValue(string(d.in.scalar()) == "true")
+		case "intValue":
+			if n, err := strconv.ParseInt(string(d.in.scalar()), 10, 64); err == nil {
+				v = attribute.Int64Value(n)
+			}
+		case "doubleValue":
+			// ParseFloat also knows the names that protobuf's JSON has for what JSON lacks: NaN, Infinity.
+			if f, err := strconv.ParseFloat(string(d.in.scalar()), 64); err == nil {
+				v = attribute.Float64Value(f)
+			}
+		case "arrayValue", "kvlistValue":
+			v = attribute.StringValue(d.texts.text(d.in.raw()))
+		default:
+			d.in.skip()
+		}
+	}
+	return v
+}
+
+// time is a time in nanoseconds since 1970; zero for 0, for null and for what is beyond the years that Go can count.
+func (d *decoder) time() (t time.Time) {
+	d.in.peek()
+	start := d.in.at
+	raw := d.in.scalar()
+	n, err := strconv.ParseUint(string(raw), 10, 64)
+	switch {
+	case string(raw) == "null":
+	case err != nil:
+		if !d.in.bad() {
+			d.in.at = start
+		}
+		d.in.fail("a time in nanoseconds since 1970")
+	case n > 0 && n <= math.MaxInt64:
+		t = time.Unix(0, int64(n)).UTC()
+	}
+	return t
+}
+
+func (d *decoder) status(s *Span) {
+	for key := range d.in.members {
+		switch string(key) {
+		case "message":
+			s.StatusText = d.texts.text(d.in.text())
+		case "code":
+			s.Status = d.code()
+		default:
+			d.in.skip()
+		}
+	}
+}
+
+// code is a status code, which JSON may hold by number or by name.
+func (d *decoder) code() codes.Code {
+	d.in.peek()
+	start := d.in.at
+	switch string(d.in.scalar()) {
+	case "0", "STATUS_CODE_UNSET", "null":
+		return codes.Unset
+	case "1", "STATUS_CODE_OK":
+		return codes.Ok
+	case "2", "STATUS_CODE_ERROR":
+		return codes.Error
+	}
+	if !d.in.bad() {
+		d.in.at = start
+	}
+	d.in.fail("a status code: 0, 1 or 2")
+	return codes.Unset
+}
+
+// readID leaves id zero when text is no id.
+func readID(id, text []byte) {
+	if len(text) != hex.EncodedLen(len(id)) {
+		return
+	}
+	if _, err := hex.Decode(id, text); err != nil {
+		clear(id)
+	}
+}
+
+// An interner gives equal short texts one string: spans say the same again and again.
+type interner map[string]string
+
+// Limits of an interner: how long a text is that it remembers, and how many it remembers.
+const (
+	maxInterned = 64
+	maxTexts    = 10_000
+)
+
+func (in interner) text(b []byte) string {
+	if len(b) > maxInterned {
+		return string(b)
+	}
+	if s, known := in[string(b)]; known {
+		return s
+	}
+	if len(in) == maxTexts {
+		clear(in)
+	}
+	s := string(b)
+	in[s] = s
+	return s
+}
