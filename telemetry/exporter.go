@@ -130,7 +130,7 @@ func isCancelled(err error) bool {
 
 // wait waits before the next try of an export. It returns false when there is to be none.
 func (e *countingExporter) wait(ctx context.Context, began time.Time, pause time.Duration, answer reply) bool {
-	pause = pause/2 + rand.N(pause) // so that many processes do not come back together
+	pause = pause/2 + rand.N(pause) //nolint:gosec // G404: no secret, but that many processes do not come back together
 	closing := e.closing
 	if e.isClosing() {
 		if answer.unreachable && (!e.isExpected() || e.closingFor() > exitPatience) {

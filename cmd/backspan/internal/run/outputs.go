@@ -77,14 +77,14 @@ func (o *Options) takeOutputs(s *selection, runner *steps.Runner) error {
 	}
 	s.taken.Why = why
 	there := map[pipefile.StepOutput]bool{}
-	secret := ""
+	hint := ""
 	for _, output := range left {
 		if source == nil {
 			break
 		}
 		value, isSecret := source.Output(output.Phase, output.Step)
 		if isSecret {
-			secret = "; it is not kept when it looks like a secret, but stands in the file of --report-file"
+			hint = "; it is not kept when it looks like a secret, but stands in the file of --report-file"
 		}
 		if value == nil {
 			continue
@@ -112,7 +112,7 @@ func (o *Options) takeOutputs(s *selection, runner *steps.Runner) error {
 		return nil
 	}
 	if source != nil {
-		why = from + " has no such output" + secret
+		why = from + " has no such output" + hint
 	}
 	const help = "give outputs with --outputs REPORT or SESSION, or run what was left out too"
 	return cli.UsageError(fmt.Errorf("%s: %s (%s); %s", o.selectedBy(), strings.Join(missing, "; "), why, help))
