@@ -21,7 +21,7 @@ func readerGone(file *os.File) (gone bool) {
 		return false
 	}
 	err = conn.Control(func(fd uintptr) {
-		list := []unix.PollFd{{Fd: int32(fd)}} //nolint:gosec // descriptors are small
+		list := []unix.PollFd{{Fd: int32(fd)}}
 		n, err := unix.Poll(list, 0)
 		gone = err == nil && n > 0 && list[0].Revents&unix.POLLERR != 0
 	})

@@ -50,7 +50,7 @@ func TestWorstCases(t *testing.T) {
 // fails unless it is the very last. The run is played with the policies' own decisions.
 func TestNothingTakesLongerThanItsBound(t *testing.T) {
 	const seed = 7
-	r := rand.New(rand.NewPCG(seed, seed)) //nolint:gosec // a test repeats
+	r := rand.New(rand.NewPCG(seed, seed))
 	for i := range 500 {
 		policy := retry.Policy{
 			MaxRetries:     []int{retry.Never, 1, 2, 7, 40}[r.IntN(5)],

@@ -3,8 +3,8 @@ package session
 import "slices"
 
 // maxHeld bounds what is held of a file, in bytes, roughly: 100,000 spans as Backspan writes them are two thirds of it.
-// A few kilobytes that were compressed may hold millions of spans.
-const maxHeld = 256 << 20
+// A few kilobytes that were compressed may hold millions of spans. Tests make it smaller.
+var maxHeld = 256 << 20
 
 // A recent holds what was added to it, and when that is more than maxHeld, only the newest.
 type recent[T any] struct {
