@@ -190,7 +190,10 @@ func TestEmptyLinesSpeed(t *testing.T) {
 	line := sample().Append(nil)
 	const size = 64 << 10
 	records := read(bytes.Repeat(line, size/len(line)))
-	for _, text := range []string{"\n", "\r\n", "x\n", "{\n", "{}\n", "\x00\n", " ", "{", "\x00", `{"a":`, "{\"a\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}\n"} {
+	for _, text := range []string{
+		"\n", "\r\n", "x\n", "{\n", "{}\n", "\x00\n", " ", "{", "\x00", `{"a":`,
+		`{"a":"aaaaaaaaaaaaaaaaaaaaaaaaaaaa"}` + "\n",
+	} {
 		empty := read(bytes.Repeat([]byte(text), size/len(text)))
 		mine, theirs := time.Hour, time.Hour
 		for range 5 { // the machine has other things to do, so the best of each counts

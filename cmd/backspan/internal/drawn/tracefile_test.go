@@ -111,7 +111,8 @@ func TestReadTraceFileIsTolerant(t *testing.T) {
 	} {
 		spans, left, err := session.ReadTraceFile(strings.NewReader(c.in))
 		if err != nil || len(spans) != c.spans || left != (session.LeftOut{Lines: c.skipped}) {
-			t.Errorf("%s: %d spans, %+v, %v; want %d, %d and no error", c.name, len(spans), left, err, c.spans, c.skipped)
+			t.Errorf("%s: %d spans, %+v, %v; want %d, %d and no error",
+				c.name, len(spans), left, err, c.spans, c.skipped)
 		}
 		checkHarmless(t, c.name, render(t, spans, waterfall.Options{}), 80, false)
 	}

@@ -58,7 +58,7 @@ func writeStarter(std cli.Streams, path string) error {
 		_, err := std.Out.Write(starter)
 		return err
 	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // G302: a pipeline file is source code, for all to read
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // source code
 	if errors.Is(err, os.ErrExist) {
 		return cli.UsageError(fmt.Errorf("%s exists, and is not written over; name another file", path))
 	}

@@ -16,6 +16,7 @@ import (
 const (
 	spansBegin = `{"resourceSpans":[{"scopeSpans":[{"spans":[`
 	spansEnd   = "]}]}]}\n"
+	noSpanID   = `,{"traceId":"00000000000000000000000000000001"}`
 	oneOf      = `{"traceId":"00000000000000000000000000000001","spanId":"0000000000000001","name":"x"`
 )
 
@@ -24,28 +25,29 @@ const (
 func TestWhatIsInNoSpanNeedsNoMemory(t *testing.T) {
 	const n = 1 << 18
 	many := func(s string) string { return strings.Repeat(s, n) }
+	whole, tooMany := spansBegin+oneOf+"}"+spansEnd, LeftOut{Details: n + 1 - maxDetails}
 	for _, c := range []struct {
 		name, in string
 		spans    int
 		want     LeftOut
 	}{
 		{"empty spans", spansBegin + "{}" + many(",{}") + spansEnd, 0, LeftOut{NoID: n + 1}},
-		{"spans without a span id", spansBegin + "{}" + many(`,{"traceId":"00000000000000000000000000000001"}`) + spansEnd, 0, LeftOut{NoID: n + 1}},
+		{"spans without a span id", spansBegin + "{}" + many(noSpanID) + spansEnd, 0, LeftOut{NoID: n + 1}},
 		{"empty spans, a line each", many(spansBegin + "{}" + spansEnd), 0, LeftOut{NoID: n}},
-		{"attributes", spansBegin + oneOf + `,"attributes":[{}` + many(",{}") + "]}" + spansEnd, 1, LeftOut{Details: n + 1 - maxDetails}},
-		{"events", spansBegin + oneOf + `,"events":[{}` + many(",{}") + "]}" + spansEnd, 1, LeftOut{Details: n + 1 - maxDetails}},
+		{"attributes", spansBegin + oneOf + `,"attributes":[{}` + many(",{}") + "]}" + spansEnd, 1, tooMany},
+		{"events", spansBegin + oneOf + `,"events":[{}` + many(",{}") + "]}" + spansEnd, 1, tooMany},
 		{
-			"attributes of an event", spansBegin + oneOf + `,"events":[{"attributes":[{}` + many(",{}") + "]}]}" + spansEnd, 1,
-			LeftOut{Details: n + 1 - maxDetails},
+			"those of an event", spansBegin + oneOf + `,"events":[{"attributes":[{}` + many(",{}") + "]}]}" + spansEnd,
+			1, tooMany,
 		},
 		{"links", spansBegin + oneOf + `,"links":[{}` + many(",{}") + "]}" + spansEnd, 1, LeftOut{}},
 		{"resources", `{"resourceSpans":[{}` + many(",{}") + "]}\n", 0, LeftOut{}},
 		{"scopes", `{"resourceSpans":[{"scopeSpans":[{}` + many(",{}") + "]}]}\n", 0, LeftOut{}},
 		{"what nobody knows", `{"resourceSpans":[],"x":[{}` + many(`,{"a":"b"}`) + "]}\n", 0, LeftOut{}},
-		{"nesting", spansBegin + oneOf + `,"x":` + many("[") + many("]") + "}" + spansEnd + spansBegin + oneOf + "}" + spansEnd, 1, LeftOut{Lines: 1}},
-		{"nested objects", spansBegin + oneOf + `,"x":` + many(`{"a":`) + "}" + spansEnd + spansBegin + oneOf + "}" + spansEnd, 1, LeftOut{Lines: 1}},
-		{"blank lines", spansBegin + oneOf + "}" + spansEnd + many(" \n"), 1, LeftOut{}},
-		{"lines of something else", spansBegin + oneOf + "}" + spansEnd + many("{\n"), 1, LeftOut{Lines: n}},
+		{"nesting", spansBegin + oneOf + `,"x":` + many("[") + "}" + spansEnd + whole, 1, LeftOut{Lines: 1}},
+		{"nested objects", spansBegin + oneOf + `,"x":` + many(`{"a":`) + "}" + spansEnd + whole, 1, LeftOut{Lines: 1}},
+		{"blank lines", whole + many(" \n"), 1, LeftOut{}},
+		{"lines of something else", whole + many("{\n"), 1, LeftOut{Lines: n}},
 	} {
 		in := strings.NewReader(c.in)
 		var before, after runtime.MemStats
@@ -81,7 +83,8 @@ func TestTheNewestSpansAreKept(t *testing.T) {
 	n := maxHeld/size + 10
 	var lines []io.Reader
 	for i := range n {
-		lines = append(lines, strings.NewReader(fmt.Sprintf(spansBegin+`{"traceId":"%032x","spanId":"%016x","name":"`, 1, i+1)),
+		begin := fmt.Sprintf(spansBegin+`{"traceId":"%032x","spanId":"%016x","name":"`, 1, i+1)
+		lines = append(lines, strings.NewReader(begin),
 			io.LimitReader(zeros{}, size), strings.NewReader(`"}`+spansEnd))
 	}
 	spans, left, err := ReadTraceFile(io.MultiReader(lines...))
@@ -105,7 +108,7 @@ func TestRecentKeepsTheNewest(t *testing.T) {
 	for i := range 1000 {
 		r.add(i)
 		if n := len(r.items); r.items[n-1] != i || n+r.dropped != i+1 || n > 100 || i >= 100 && n < 74 {
-			t.Fatalf("after %d there are %d items from %d to %d, and %d were dropped", i, n, r.items[0], r.items[n-1], r.dropped)
+			t.Fatalf("after %d there are %d items to %d, %d were dropped", i, n, r.items[n-1], r.dropped)
 		}
 	}
 	huge := recent[int]{cost: func(*int) int { return 2 * maxHeld }}
@@ -145,8 +148,9 @@ func eventsFile(t *testing.T, n int, line func(i int) string) string {
 	return write(t, "events.jsonl.gz", b.String())
 }
 
-const eventForm = `{"timestamp": "2026-11-23T10:00:00.%06dZ", "session_id": "%s", "type": "autocorrect_attempt", "phase": "", ` +
-	`"level": "error", "message": "", "details": {"attempt_number": %d, "result": "retrying", "operation": "get", "error": "%s"}}` + "\n"
+const eventForm = `{"timestamp": "2026-11-23T10:00:00.%06dZ", "session_id": "%s", "type": "autocorrect_attempt", ` +
+	`"phase": "", "level": "error", "message": "", "details": {"attempt_number": %d, "result": "retrying", ` +
+	`"operation": "get", "error": "%s"}}` + "\n"
 
 func TestTheNewestSessionsOfAnEventsFileAreKept(t *testing.T) {
 	long := strings.Repeat("s", 200<<10) // twice: as it is spelled, and as it reads
@@ -161,7 +165,8 @@ func TestTheNewestSessionsOfAnEventsFileAreKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(l.Sessions)+l.Left.Sessions != n+1 || l.Left.Sessions == 0 || !strings.HasPrefix(l.Sessions[0].ID, fmt.Sprint(n)+"s") {
+	if len(l.Sessions)+l.Left.Sessions != n+1 || l.Left.Sessions == 0 ||
+		!strings.HasPrefix(l.Sessions[0].ID, fmt.Sprint(n)+"s") {
 		t.Fatalf("%d sessions, the newest is %.10s, %+v left out", len(l.Sessions), l.Sessions[0].ID, l.Left)
 	}
 	if _, err := l.Session("first"); err == nil || !strings.Contains(err.Error(), "left out") {

@@ -101,7 +101,8 @@ func TestSessionsOfAnEventsFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, want := list(log), "aaa2  1\naaa1 nightly 2\n"; got != want || log.Format != EventsFile || log.Left.Lines != 1 {
+		if got, want := list(log), "aaa2  1\naaa1 nightly 2\n"; got != want ||
+			log.Format != EventsFile || log.Left.Lines != 1 {
 			t.Errorf("%s: %s, %d lines skipped, sessions\n%swant\n%s", name, log.Format, log.Left.Lines, got, want)
 		}
 	}

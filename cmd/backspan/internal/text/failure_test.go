@@ -123,8 +123,8 @@ func TestReason(t *testing.T) {
 	}
 }
 
-// A text of a megabyte, or of brackets alone, must not take for ever. (With every bracket looked after to the end of the
-// text, this takes minutes.)
+// A text of a megabyte, or of brackets alone, must not take for ever. (With every bracket looked after to the
+// end of the text, this takes minutes.)
 func TestReasonOfALongText(t *testing.T) {
 	for _, part := range []string{"(", "a: ", "[{(", "( ", "e"} {
 		long := strings.Repeat(part, 1<<20)
