@@ -41,7 +41,7 @@ func TestAForeignSpanAllocatesNothing(t *testing.T) {
 	log := newEventLog(discard{}, testSession, true)
 	for name, p := range map[string]sdktrace.SpanProcessor{
 		"event log": log,
-		"mirror":    newMirror(testSession, &guarded{next: log}, nil, redact.Secrets),
+		"mirror":    newMirror(testSession, guard(log), nil, redact.Secrets),
 	} {
 		if n := testing.AllocsPerRun(100, func() { p.OnStart(t.Context(), other.started); p.OnEnd(other.ended) }); n != 0 {
 			t.Errorf("%s: %v allocations for a foreign span, want 0", name, n)
@@ -66,7 +66,7 @@ func TestALineAllocatesItsMessage(t *testing.T) {
 // What Backspan's processor adds to a span that is not its own: the budget is 50 ns and no allocation.
 func BenchmarkProcessorForeignSpan(b *testing.B) {
 	other, _ := spansOf(b.Context())
-	m := newMirror(testSession, &guarded{next: newEventLog(discard{}, testSession, false)}, nil, redact.Secrets)
+	m := newMirror(testSession, guard(newEventLog(discard{}, testSession, false)), nil, redact.Secrets)
 	ctx := b.Context()
 	b.ReportAllocs()
 	for b.Loop() {
@@ -77,7 +77,7 @@ func BenchmarkProcessorForeignSpan(b *testing.B) {
 
 func BenchmarkProcessorAttempt(b *testing.B) {
 	_, ours := spansOf(b.Context())
-	m := newMirror(testSession, &guarded{next: newEventLog(discard{}, testSession, false)}, nil, redact.Secrets)
+	m := newMirror(testSession, guard(newEventLog(discard{}, testSession, false)), nil, redact.Secrets)
 	ctx := b.Context()
 	b.ReportAllocs()
 	for b.Loop() {
@@ -150,7 +150,7 @@ func BenchmarkProcessorSuccess(b *testing.B) {
 	log := newEventLog(discard{}, testSession, true)
 	for name, p := range map[string]sdktrace.SpanProcessor{
 		"event log": log,
-		"mirror":    newMirror(testSession, &guarded{next: newEventLog(discard{}, testSession, false)}, nil, redact.Secrets),
+		"mirror":    newMirror(testSession, guard(newEventLog(discard{}, testSession, false)), nil, redact.Secrets),
 	} {
 		b.Run("alone/"+name, func(b *testing.B) {
 			ctx := b.Context()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/backspan/backspan/events"
@@ -93,6 +94,11 @@ type Config struct {
 	// of a span that ends are masked; see Redact. They run on the goroutine of the span and must not block. A panic in
 	// one is reported to OpenTelemetry's error handler.
 	Processors []sdktrace.SpanProcessor
+
+	// MetricReader collects metrics: Backspan's (see [Metrics]), and those of other instrumentation that measures with
+	// the global MeterProvider. It is a Prometheus exporter, or a PeriodicReader with an exporter of OTLP. Shutdown shuts
+	// it down. Nil: no metrics, whatever OTEL_METRICS_EXPORTER says.
+	MetricReader sdkmetric.Reader
 
 	// IDGenerator makes trace and span ids. Nil: random ones.
 	IDGenerator sdktrace.IDGenerator

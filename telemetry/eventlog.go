@@ -105,7 +105,7 @@ func (l *EventLog) OnStart(parent context.Context, span sdktrace.ReadWriteSpan) 
 		l.started(scope.From(parent), span)
 	case semconv.KindOperation:
 		if l.tally != nil {
-			l.tally.started(parent, span)
+			l.tally.nested.enter(parent, span)
 		}
 	}
 }

@@ -20,7 +20,7 @@ type seen struct {
 	kind, session, phase, operation, result, outcome, status, errorType string
 	parent, pipeline, why, command                                      string
 	attempt, attempts, maxRetries, depth                                int64
-	delay, nextDelay, after                                             float64
+	delay, nextDelay, totalDelay, after                                 float64
 	hasNext, limited                                                    bool // nextDelay and maxRetries are known
 	dryRun                                                              bool
 	allowed                                                             bool   // it may fail
@@ -102,6 +102,8 @@ func (s *seen) attribute(kv *attribute.KeyValue) {
 		s.after = kv.Value.AsFloat64()
 	case semconv.AttemptKey:
 		s.attempt = kv.Value.AsInt64()
+	case semconv.TotalDelayKey:
+		s.totalDelay = kv.Value.AsFloat64()
 	case semconv.AttemptsKey:
 		s.attempts = kv.Value.AsInt64()
 	case semconv.DelayKey:

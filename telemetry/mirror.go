@@ -15,12 +15,12 @@ import (
 	"github.com/backspan/backspan/internal/semconv"
 )
 
-// mirror shows Backspan's spans, sampled or not, to the event log, the trace file and the user's processors. It is
+// mirror shows Backspan's spans, sampled or not, to the event log, metrics, the trace file and the user's processors. It is
 // the provider's first processor, and is closed outside of the provider: that shuts its processors down in
 // their order, and not all of them when a collector is slow.
 type mirror struct {
 	session sessionStamp
-	log     *guarded   // the event log, which masks texts itself, when it writes a line; nil: none
+	direct  []*guarded // the event log and the metrics, which mask what they keep themselves, when they keep it
 	others  []*guarded // they get spans with masked texts
 	mask    func(string) string
 	closed  atomic.Bool
@@ -28,8 +28,8 @@ type mirror struct {
 
 var _ sdktrace.SpanProcessor = (*mirror)(nil)
 
-func newMirror(session string, log *guarded, others []*guarded, mask func(string) string) *mirror {
-	return &mirror{session: newSessionStamp(session), log: log, others: others, mask: mask}
+func newMirror(session string, direct, others []*guarded, mask func(string) string) *mirror {
+	return &mirror{session: newSessionStamp(session), direct: direct, others: others, mask: mask}
 }
 
 func guard(processors ...sdktrace.SpanProcessor) []*guarded {
@@ -51,8 +51,8 @@ func (m *mirror) OnStart(parent context.Context, span sdktrace.ReadWriteSpan) {
 		return
 	}
 	m.session.on(parent, span)
-	if m.log != nil {
-		m.log.OnStart(parent, span)
+	for _, p := range m.direct {
+		p.OnStart(parent, span)
 	}
 	for _, p := range m.others {
 		p.OnStart(parent, span)
@@ -64,8 +64,8 @@ func (m *mirror) OnEnd(span sdktrace.ReadOnlySpan) {
 	if !isBackspan(span) || m.closed.Load() {
 		return
 	}
-	if m.log != nil {
-		m.log.OnEnd(span)
+	for _, p := range m.direct {
+		p.OnEnd(span)
 	}
 	if len(m.others) == 0 {
 		return
@@ -76,7 +76,7 @@ func (m *mirror) OnEnd(span sdktrace.ReadOnlySpan) {
 	}
 }
 
-// ForceFlush flushes the processors. The event log has nothing to flush.
+// ForceFlush flushes the processors. The event log and the metrics have nothing to flush.
 func (m *mirror) ForceFlush(ctx context.Context) error {
 	var errs []error
 	for _, p := range m.others {

@@ -2,7 +2,6 @@ package telemetry
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"math"
 	"strconv"
@@ -12,11 +11,8 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/backspan/backspan/events"
-	"github.com/backspan/backspan/internal/boundtext"
-	"github.com/backspan/backspan/internal/scope"
 	"github.com/backspan/backspan/internal/semconv"
 )
 
@@ -24,7 +20,6 @@ const (
 	tallyWindow     = time.Minute      // how long successes are counted before they are written
 	failingWindow   = 10 * time.Second // likewise while the operation fails
 	talliedMost     = 100              // operations that are counted by their name
-	talliedNested   = 10_000           // operations within others that may be under way; more count as if they were not
 	otherOperations = "(other)"        // the name of all that came after talliedMost
 )
 
@@ -39,9 +34,7 @@ type tally struct {
 
 	mu sync.Mutex // is held while operations are added, and while windows are opened, shortened or closed
 
-	nestedMu sync.Mutex
-	nested   map[trace.SpanID]tallyKey // operations within others, under way; without their own names
-	nesting  atomic.Int64              // how many there are
+	nested nested // the operations that are under way
 }
 
 type tallyKey struct {
@@ -57,24 +50,10 @@ type counts struct {
 }
 
 func newTally() *tally {
-	t := &tally{nested: map[trace.SpanID]tallyKey{}}
+	t := &tally{}
 	t.operations.Store(&map[tallyKey]*counts{})
 	t.due.Store(math.MaxInt64)
 	return t
-}
-
-// started notes what an operation is nested in. Its span does not say so when it succeeds.
-func (t *tally) started(parent context.Context, span sdktrace.ReadOnlySpan) {
-	around := scope.From(parent)
-	if around.Depth == 0 {
-		return
-	}
-	t.nestedMu.Lock()
-	defer t.nestedMu.Unlock()
-	if len(t.nested) < talliedNested {
-		t.nested[span.SpanContext().SpanID()] = tallyKey{parent: boundtext.Name(around.Operation), depth: around.Depth}
-		t.nesting.Store(int64(len(t.nested)))
-	}
 }
 
 // ended counts span if it is an operation that succeeded at its first attempt.
@@ -99,11 +78,11 @@ func (t *tally) ended(span sdktrace.ReadOnlySpan, attributes []attribute.KeyValu
 	if kind != semconv.KindOperation {
 		return
 	}
-	key := t.leave(span.SpanContext().SpanID())
+	within := t.nested.leave(span)
 	if outcome != semconv.OutcomeSuccess || dryRun {
 		return
 	}
-	key.operation = cmp.Or(operation, span.Name())
+	key := tallyKey{cmp.Or(operation, span.Name()), within.operation, within.depth}
 	c := (*t.operations.Load())[key]
 	if c == nil {
 		c = t.add(key)
@@ -113,19 +92,6 @@ func (t *tally) ended(span sdktrace.ReadOnlySpan, attributes []attribute.KeyValu
 	if c.end.Load() == 0 {
 		t.open(c, now.UnixNano())
 	}
-}
-
-// leave returns what the operation of a span was nested in, and forgets it.
-func (t *tally) leave(id trace.SpanID) tallyKey {
-	if t.nesting.Load() == 0 {
-		return tallyKey{}
-	}
-	t.nestedMu.Lock()
-	defer t.nestedMu.Unlock()
-	key := t.nested[id]
-	delete(t.nested, id)
-	t.nesting.Store(int64(len(t.nested)))
-	return key
 }
 
 // add returns the counts of a new operation.

@@ -60,7 +60,8 @@ func works(ctx context.Context, tp trace.TracerProvider, name string, d time.Dur
 	ctx, span := begin(ctx, tp, semconv.KindOperation, name)
 	time.Sleep(d)
 	attempt(ctx, tp, name, 1, semconv.ResultSuccess, "")
-	end(span, semconv.KindOperation, "", semconv.OperationKey.String(name), semconv.OutcomeKey.String(semconv.OutcomeSuccess))
+	end(span, semconv.KindOperation, "", semconv.OperationKey.String(name), semconv.AttemptsKey.Int(1),
+		semconv.OutcomeKey.String(semconv.OutcomeSuccess))
 }
 
 func TestTallyWindows(t *testing.T) {
@@ -122,7 +123,7 @@ func TestTallyOfNestedOperations(t *testing.T) {
 		time.Sleep(time.Minute)
 		works(t.Context(), tp, "x", 0)
 		kept.check(t, "nested", "01:00 operation: inner, parent_operation: outer, depth: 1, seconds: 60, successes: 1, durations: 0:1")
-		if n := len(log.tally.nested); n != 0 {
+		if n := len(log.tally.nested.in); n != 0 {
 			t.Errorf("%d operations are remembered after their end", n)
 		}
 	})

@@ -14,7 +14,10 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/stdout/stdouttrace"
+	"go.opentelemetry.io/otel/metric"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/propagation"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
@@ -39,6 +42,8 @@ type Telemetry struct {
 	noEvents    *noEventLog     // nil: there is an event log, or none is wanted
 	traceFile   *TraceFile      // nil: none
 	users       []*guarded      // Config.Processors
+
+	meters *sdkmetric.MeterProvider // nil: no metrics
 
 	once sync.Once
 	err  error // what the first Shutdown returned
@@ -81,6 +86,9 @@ func Start(ctx context.Context, cfg Config) (*Telemetry, error) {
 	if !cfg.Local {
 		otel.SetTracerProvider(t.TracerProvider())
 		otel.SetTextMapPropagator(t.propagator)
+		if t.meters != nil {
+			otel.SetMeterProvider(t.meters)
+		}
 	}
 	return t, nil
 }
@@ -114,7 +122,7 @@ func (t *Telemetry) open(ctx context.Context, cfg Config, env otelenv.Settings) 
 	}
 	r = validResource(r)
 	mask := orSecrets(cfg.Redact)
-	var log *guarded
+	var direct []*guarded
 	if cfg.Events != Off {
 		out, err := t.openEvents(cfg, env)
 		if err != nil {
@@ -124,7 +132,14 @@ func (t *Telemetry) open(ctx context.Context, cfg Config, env otelenv.Settings) 
 		if !cfg.NoTally {
 			t.log.tally = newTally()
 		}
-		log = &guarded{next: t.log}
+		direct = guard(t.log)
+	}
+	if cfg.MetricReader != nil {
+		metrics, err := t.openMetrics(cfg.MetricReader, r, mask)
+		if err != nil {
+			return err
+		}
+		direct = append(direct, guard(metrics)...)
 	}
 	t.users = guard(cfg.Processors...)
 	others := t.users
@@ -134,7 +149,7 @@ func (t *Telemetry) open(ctx context.Context, cfg Config, env otelenv.Settings) 
 		}
 		others = append(guard(t.traceFile), others...)
 	}
-	t.mirror = newMirror(t.session, log, others, mask)
+	t.mirror = newMirror(t.session, direct, others, mask)
 	options := []sdktrace.TracerProviderOption{
 		sdktrace.WithResource(r),
 		sdktrace.WithSampler(Sampler(newSampler(env))),
@@ -209,6 +224,15 @@ func (t *Telemetry) TracerProvider() trace.TracerProvider {
 	return t.provider
 }
 
+// MeterProvider measures with Config.MetricReader, and does nothing without one. Unless Config.Local it is the global one
+// too, so that other instrumentation (otelhttp, the runtime's) measures with the same reader.
+func (t *Telemetry) MeterProvider() metric.MeterProvider {
+	if t == nil || t.meters == nil {
+		return metricnoop.NewMeterProvider()
+	}
+	return t.meters
+}
+
 // Propagator carries trace context between processes. Unless Config.Local it is the global one too. With Config.Local a
 // program gives it to its instrumentation, as in otelhttp.WithPropagators(t.Propagator()).
 func (t *Telemetry) Propagator() propagation.TextMapPropagator {
@@ -262,7 +286,7 @@ func (t *Telemetry) TraceFilePath() string {
 	return t.traceFile.path
 }
 
-// Flush exports the spans that have ended, within ctx, and flushes Config.Processors. It returns an *ExportError when
+// Flush exports the spans that have ended, within ctx, and flushes Config.Processors and the metrics. It returns an *ExportError when
 // spans were lost meanwhile, or ctx's error when the time was up.
 func (t *Telemetry) Flush(ctx context.Context) error {
 	if t == nil || t.provider == nil {
@@ -272,7 +296,7 @@ func (t *Telemetry) Flush(ctx context.Context) error {
 	if t.export != nil {
 		exportErr = t.export.ForceFlush(ctx)
 	}
-	return errors.Join(exportErr, t.mirror.ForceFlush(ctx))
+	return errors.Join(exportErr, t.mirror.ForceFlush(ctx), t.flushMetrics(ctx))
 }
 
 // Shutdown ends telemetry: it closes the event log and the trace file, and exports what is queued. It takes until ctx
@@ -302,10 +326,11 @@ func (t *Telemetry) shutdown(ctx context.Context) error {
 	// Neither a disk that does not answer nor a slow processor takes the time of the export, nor the other way round.
 	files := inBackground(ctx, "closing the event log and the trace file", t.closeFiles)
 	users := inBackground(ctx, "shutting down the processors", func() error { return shutdownAll(ctx, t.users) })
+	metrics := inBackground(ctx, "exporting the metrics", func() error { return t.closeMetrics(ctx) })
 	if t.export != nil {
 		errs = append(errs, t.export.Shutdown(ctx))
 	}
-	errs = append([]error{files()}, append(errs, users())...)
+	errs = append([]error{files()}, append(errs, users(), metrics())...)
 	if t.provider != nil {
 		// Everything is closed. This makes the provider return tracers that do nothing; its error is the export's.
 		_ = t.provider.Shutdown(context.WithoutCancel(ctx))

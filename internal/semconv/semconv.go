@@ -81,6 +81,18 @@ const (
 	BeforeRetryKey = attribute.Key("backspan.before_retry_seconds")
 )
 
+// The instruments of metrics, and the attributes that only they have.
+const (
+	OperationDuration = "retry.operation.duration"
+	OperationAttempts = "retry.operation.attempts"
+	OperationDelay    = "retry.operation.delay"
+	AttemptDuration   = "retry.attempt.duration"
+	EventsDropped     = "retry.events.dropped"
+
+	NestedKey = attribute.Key("retry.nested") // bool: within an operation, whose measurements have its time too
+	ResendKey = attribute.Key("retry.resend") // attempts, bool: not the first one
+)
+
 // OpenTelemetry's names on the spans of HTTP clients, which other instrumentation makes.
 const (
 	RequestMethodKey = attribute.Key("http.request.method")       // by it they are told from other clients
