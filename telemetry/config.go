@@ -96,8 +96,8 @@ type Config struct {
 	Processors []sdktrace.SpanProcessor
 
 	// MetricReader collects metrics: Backspan's (see [Metrics]), and those of other instrumentation that measures with
-	// the global MeterProvider. It is a Prometheus exporter, or a PeriodicReader with an exporter of OTLP. Shutdown shuts
-	// it down. Nil: no metrics, whatever OTEL_METRICS_EXPORTER says.
+	// the global MeterProvider. It is a Prometheus exporter, or a PeriodicReader with an exporter of OTLP. Shutdown
+	// shuts it down. Nil: no metrics, whatever OTEL_METRICS_EXPORTER says.
 	MetricReader sdkmetric.Reader
 
 	// IDGenerator makes trace and span ids. Nil: random ones.

@@ -22,7 +22,7 @@ import (
 const (
 	measuredNames  = 1000     // operations and phases that are counted by their names
 	measuredErrors = 200      // likewise of error.type
-	measuredSets   = 2000     // sets of attributes that are made once; as many as an instrument of the SDK has by default
+	measuredSets   = 2000     // sets of attributes that are made once; as many as an instrument of the SDK has
 	otherName      = "other"  // the name of operations and phases that came after
 	otherError     = "_OTHER" // error.type of errors that came after, as OpenTelemetry's convention has it
 )
@@ -38,8 +38,8 @@ const (
 //	)
 //
 // Attributes are names and fixed words, never a session, a trace, or the number of an attempt. 1,000 operations have
-// their names, the rest are "other". A sampled span leads from the measurement to its trace, as an exemplar. Dry runs are
-// not measured.
+// their names, the rest are "other". A sampled span leads from the measurement to its trace, as an exemplar. Dry runs
+// are not measured.
 type Metrics struct {
 	mask func(string) string
 
@@ -80,7 +80,8 @@ func NewMetrics(provider metric.MeterProvider, redact func(string) string) (*Met
 		return h, err
 	}
 	var err error
-	if m.duration, err = seconds(semconv.OperationDuration, "Duration of operations, attempts and waits included."); err != nil {
+	m.duration, err = seconds(semconv.OperationDuration, "Duration of operations, attempts and waits included.")
+	if err != nil {
 		return nil, err
 	}
 	if m.delay, err = seconds(semconv.OperationDelay, "Time that operations which retried spent waiting."); err != nil {
@@ -207,7 +208,9 @@ func among(known map[string]bool, word string, most int, other string) string {
 }
 
 // openMetrics makes the provider that reader collects from, and the processor that measures with it.
-func (t *Telemetry) openMetrics(reader sdkmetric.Reader, r *resource.Resource, mask func(string) string) (*Metrics, error) {
+func (t *Telemetry) openMetrics(
+	reader sdkmetric.Reader, r *resource.Resource, mask func(string) string,
+) (*Metrics, error) {
 	t.meters = sdkmetric.NewMeterProvider(sdkmetric.WithResource(r), sdkmetric.WithReader(reader))
 	_, err := t.meters.Meter(semconv.ScopeName, metric.WithInstrumentationVersion(semconv.ScopeVersion)).
 		Int64ObservableCounter(semconv.EventsDropped, metric.WithUnit("{event}"),

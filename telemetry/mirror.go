@@ -15,8 +15,8 @@ import (
 	"github.com/backspan/backspan/internal/semconv"
 )
 
-// mirror shows Backspan's spans, sampled or not, to the event log, metrics, the trace file and the user's processors. It is
-// the provider's first processor, and is closed outside of the provider: that shuts its processors down in
+// mirror shows Backspan's spans, sampled or not, to the event log, metrics, the trace file and the user's processors.
+// It is the provider's first processor, and is closed outside of the provider: that shuts its processors down in
 // their order, and not all of them when a collector is slow.
 type mirror struct {
 	session sessionStamp

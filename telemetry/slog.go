@@ -20,8 +20,8 @@ import (
 //		Processors: []sdktrace.SpanProcessor{telemetry.NewSlog(slog.Default().Handler(), nil)},
 //	})
 //
-// A failed attempt is DEBUG, what recovered or fell back INFO. What was given up is one WARN, of the outermost loop or run;
-// what is given up within it is DEBUG, as it may yet be recovered. What succeeded at once is not logged. Each record has
+// A failed attempt is DEBUG, what recovered or fell back INFO. What was given up is one WARN, of the outermost loop or
+// run; what is given up within it is DEBUG, as it may yet be recovered. What succeeded at once is not logged. Each has
 // trace_id and span_id, and its context the span's, so that handlers which look there (otelslog's) find it.
 //
 // The handler is called on the goroutine that ends the span. Its panics are caught, and its errors are OpenTelemetry's

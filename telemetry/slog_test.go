@@ -20,13 +20,14 @@ import (
 // logging is a provider with a Slog, and what it has logged as text without time, ids and durations.
 func logging(level slog.Level) (trace.TracerProvider, func() string) {
 	var out bytes.Buffer
-	handler := slog.NewTextHandler(&out, &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+	without := func(_ []string, a slog.Attr) slog.Attr {
 		switch a.Key {
 		case slog.TimeKey, "trace_id", "span_id", "duration":
 			return slog.Attr{}
 		}
 		return a
-	}})
+	}
+	handler := slog.NewTextHandler(&out, &slog.HandlerOptions{Level: level, ReplaceAttr: without})
 	tp := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(NewSlog(handler, nil)))
 	return tp, func() string { defer out.Reset(); return strings.TrimSpace(out.String()) }
 }
@@ -44,16 +45,19 @@ func TestWhatSlogIsTold(t *testing.T) {
 		},
 		{
 			"load", semconv.KindOperation, "gave up after 4 attempts: password=hunter22",
-			ofOperation("load", semconv.OutcomeExhausted, 4, semconv.ErrorTypeKey.String("timeout"), semconv.SessionIDKey.String("s")),
+			ofOperation("load", semconv.OutcomeExhausted, 4, semconv.ErrorTypeKey.String("timeout"),
+				semconv.SessionIDKey.String("s")),
 			`level=WARN msg="load gave up at attempt 4" operation=load outcome=exhausted ` +
 				`error="gave up after 4 attempts: password=***" error_type=timeout session_id=s`,
 		},
 		{
-			"load", semconv.KindOperation, "x", ofOperation("load", semconv.OutcomeExhausted, 4, semconv.DepthKey.Int(1)),
+			"load", semconv.KindOperation, "x",
+			ofOperation("load", semconv.OutcomeExhausted, 4, semconv.DepthKey.Int(1)),
 			`level=DEBUG msg="load gave up at attempt 4" operation=load outcome=exhausted error=x`,
 		},
 		{
-			"load", semconv.KindOperation, "x", ofOperation("load", semconv.OutcomeExhausted, 4, semconv.PhaseNameKey.String("p")),
+			"load", semconv.KindOperation, "x",
+			ofOperation("load", semconv.OutcomeExhausted, 4, semconv.PhaseNameKey.String("p")),
 			`level=DEBUG msg="load gave up at attempt 4" operation=load phase=p outcome=exhausted error=x`,
 		},
 		{
@@ -66,15 +70,18 @@ func TestWhatSlogIsTold(t *testing.T) {
 				semconv.OperationKey.String("load"), semconv.AttemptKey.Int(2), semconv.DelayKey.Float64(1.5),
 				semconv.ResultKey.String(semconv.ResultRetrying), semconv.NextDelayKey.Float64(3),
 			},
-			`level=DEBUG msg="attempt 2 of load failed" operation=load attempt_number=2 delay=1.5 next_delay=3 error=refused`,
+			`level=DEBUG msg="attempt 2 of load failed" ` +
+				`operation=load attempt_number=2 delay=1.5 next_delay=3 error=refused`,
 		},
 		{
 			"recovery 1", semconv.KindRecovery, "refused",
 			[]attribute.KeyValue{
-				semconv.PhaseNameKey.String("p"), semconv.AttemptKey.Int(1), semconv.ResultKey.String(semconv.ResultFailed),
+				semconv.PhaseNameKey.String("p"), semconv.AttemptKey.Int(1),
+				semconv.ResultKey.String(semconv.ResultFailed),
 				semconv.OutcomeKey.String(semconv.OutcomeExhausted), semconv.RunDryRunKey.Bool(true),
 			},
-			`level=DEBUG msg="recovery 1 of phase p failed" phase=p attempt_number=1 delay=0 outcome=exhausted error=refused dry_run=true`,
+			`level=DEBUG msg="recovery 1 of phase p failed" phase=p attempt_number=1 ` +
+				`delay=0 outcome=exhausted error=refused dry_run=true`,
 		},
 		{
 			"p", semconv.KindPhase, "", ofPhase(semconv.StatusSuccess, semconv.RecoveryAttemptedKey.Bool(true)),
@@ -86,7 +93,10 @@ func TestWhatSlogIsTold(t *testing.T) {
 		},
 		{"p", semconv.KindPhase, "", ofPhase(semconv.StatusSuccess), ""},
 		{"p", semconv.KindPhase, "", ofPhase(semconv.StatusSkipped), ""},
-		{"p", semconv.KindPhase, "x", ofPhase(semconv.StatusFailed), `level=DEBUG msg="phase p failed" phase=p error=x`},
+		{
+			"p", semconv.KindPhase, "x", ofPhase(semconv.StatusFailed),
+			`level=DEBUG msg="phase p failed" phase=p error=x`,
+		},
 		{
 			"nightly", semconv.KindRun, "x",
 			[]attribute.KeyValue{semconv.RunStatusKey.String(semconv.StatusFailed)},
@@ -104,7 +114,8 @@ func TestWhatSlogIsTold(t *testing.T) {
 }
 
 func ofOperation(name, outcome string, attempts int, more ...attribute.KeyValue) []attribute.KeyValue {
-	return append(more, semconv.OperationKey.String(name), semconv.OutcomeKey.String(outcome), semconv.AttemptsKey.Int(attempts))
+	return append(more, semconv.OperationKey.String(name), semconv.OutcomeKey.String(outcome),
+		semconv.AttemptsKey.Int(attempts))
 }
 
 func ofPhase(status string, more ...attribute.KeyValue) []attribute.KeyValue {
@@ -142,8 +153,8 @@ func TestSlogLeadsToTheSpan(t *testing.T) {
 		}
 		found := map[string]string{}
 		k.record.Attrs(func(a slog.Attr) bool { found[a.Key] = a.Value.String(); return true })
-		if found["trace_id"] != span.SpanContext().TraceID().String() || found["span_id"] != span.SpanContext().SpanID().String() ||
-			found["duration"] != "3" {
+		if found["trace_id"] != span.SpanContext().TraceID().String() ||
+			found["span_id"] != span.SpanContext().SpanID().String() || found["duration"] != "3" {
 			t.Errorf("attributes %v", found)
 		}
 	})

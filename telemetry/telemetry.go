@@ -224,8 +224,8 @@ func (t *Telemetry) TracerProvider() trace.TracerProvider {
 	return t.provider
 }
 
-// MeterProvider measures with Config.MetricReader, and does nothing without one. Unless Config.Local it is the global one
-// too, so that other instrumentation (otelhttp, the runtime's) measures with the same reader.
+// MeterProvider measures with Config.MetricReader, and does nothing without one. Unless Config.Local it is the global
+// one too, so that other instrumentation (otelhttp, the runtime's) measures with the same reader.
 func (t *Telemetry) MeterProvider() metric.MeterProvider {
 	if t == nil || t.meters == nil {
 		return metricnoop.NewMeterProvider()
@@ -286,7 +286,8 @@ func (t *Telemetry) TraceFilePath() string {
 	return t.traceFile.path
 }
 
-// Flush exports the spans that have ended, within ctx, and flushes Config.Processors and the metrics. It returns an *ExportError when
+// Flush exports the spans that have ended, within ctx, and flushes Config.Processors and the metrics. It returns
+// an *ExportError when
 // spans were lost meanwhile, or ctx's error when the time was up.
 func (t *Telemetry) Flush(ctx context.Context) error {
 	if t == nil || t.provider == nil {
