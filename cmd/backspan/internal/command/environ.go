@@ -17,6 +17,10 @@ import (
 // PhaseVariable names the variable with the phase that a process runs in. It is empty outside of phases.
 const PhaseVariable = "BACKSPAN_PHASE"
 
+// AttemptVariable names the variable with the number of the attempt that a process is, or runs in. Every command of a
+// backspan has it.
+const AttemptVariable = "BACKSPAN_ATTEMPT"
+
 // An Environment holds the variables of a command by their names. Each stands there once: of two with one name, some
 // programs see the first and others the last.
 type Environment map[string]string
@@ -46,7 +50,7 @@ func (e Environment) SetAttempt(ctx context.Context, session, phase string) {
 	e[telemetry.SessionVariable] = session
 	e[PhaseVariable] = phase
 	if attempt, ok := retry.AttemptFromContext(ctx); ok {
-		e["BACKSPAN_ATTEMPT"] = strconv.Itoa(attempt.Number)
+		e[AttemptVariable] = strconv.Itoa(attempt.Number)
 	}
 }
 

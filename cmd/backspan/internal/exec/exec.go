@@ -33,6 +33,7 @@ type Options struct {
 	holdStdout       bool
 	replayStdin      bool
 	quiet            bool
+	junit            string
 
 	captureStderr bool
 }
@@ -148,7 +149,9 @@ signal, too). Trouble with telemetry never changes it: it is told in a line, and
 		"keep the last lines of stderr also on a terminal, through a pipe: pagers work, colours go")
 	f.BoolVar(&o.replayStdin, "replay-stdin", false, "read stdin to its end first, and give all of it to every attempt")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print nothing about retries and telemetry")
+	f.StringVar(&o.junit, "junit", "", "write the operation as a test case, failed attempts as its reruns, a JUnit XML `file`")
 	o.Flags.Register(c, "")
+	o.Flags.RegisterCI(c)
 	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return ownFailure(cli.FlagError(c, err)) })
 	cli.Complete(c, "max-retries", []string{"0", "3", "5", "10", "unlimited"})
 	for _, flag := range []string{"retry-on", "stop-on"} {
@@ -174,6 +177,9 @@ func (o *Options) run(ctx context.Context, args []string) error {
 		o.name = command.Name(args)
 		o.unnamed = command.IsInterpreter(o.name)
 	}
+	if err := o.checkJUnit(); err != nil {
+		return ownFailure(err)
+	}
 	tracing, err := o.startTracing(ctx)
 	if err != nil {
 		return ownFailure(err)
@@ -191,10 +197,20 @@ func (o *Options) run(ctx context.Context, args []string) error {
 		x.tellFailure()
 	}
 	tracing.end(signals.finishing(watch.ExportTimeout))
+	x.tellCI()
 	if err != nil {
 		return &cli.ExitError{Code: child.CodeOwn, Err: err}
 	}
 	return end.leave()
+}
+
+// checkJUnit says why the file of --junit cannot be written. What is wrong with the files of telemetry is not its matter.
+func (o *Options) checkJUnit() error {
+	flags := &o.Flags
+	if flags.Targets() != nil {
+		flags = o.TypedOnly()
+	}
+	return flags.Targets(cli.Target{By: "--junit", Path: o.junit})
 }
 
 // An ending says how exec ends.

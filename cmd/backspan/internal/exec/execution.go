@@ -168,7 +168,7 @@ func (x *execution) showHeld() {
 
 // environ is the environment of an attempt.
 func (x *execution) environ(ctx context.Context) command.Environment {
-	env := command.NewEnvironment(append(os.Environ(), settings.Nested(x.tracing.telemetry)...))
+	env := command.NewEnvironment(append(os.Environ(), x.tracing.flags.Nested(x.tracing.telemetry)...))
 	env.SetAttempt(ctx, x.tracing.session, os.Getenv(command.PhaseVariable))
 	return env
 }

@@ -16,6 +16,7 @@ import (
 // tracing is exec's telemetry. Each failure of it is one line on stderr, and the command runs all the same.
 type tracing struct {
 	telemetry *telemetry.Telemetry // nil: its settings cannot be used
+	recording *watch.Recording     // nil: nobody asks for it
 	session   string
 	records   bool // there is an event log, a trace file or a collector
 	flags     *settings.Flags
@@ -36,14 +37,14 @@ func (o *Options) startTracing(ctx context.Context) (*tracing, error) {
 		t.tell("%v", err)
 	}))
 	flags := &o.Flags
-	err := t.start(ctx, flags)
+	err := t.start(ctx, flags, o.junit != "")
 	if err != nil {
 		if flags.Typed(err) {
 			return nil, err
 		}
 		t.tell("%v", err)
 		flags = o.TypedOnly()
-		if again := t.start(ctx, flags); again != nil && again.Error() != err.Error() {
+		if again := t.start(ctx, flags, o.junit != ""); again != nil && again.Error() != err.Error() {
 			t.tell("%v", again)
 		}
 	}
@@ -60,7 +61,7 @@ func (o *Options) startTracing(ctx context.Context) (*tracing, error) {
 }
 
 // start starts telemetry, without the trace file when that cannot be opened.
-func (t *tracing) start(ctx context.Context, flags *settings.Flags) error {
+func (t *tracing) start(ctx context.Context, flags *settings.Flags, record bool) error {
 	config, err := flags.Config()
 	if err != nil {
 		return err
@@ -68,11 +69,19 @@ func (t *tracing) start(ctx context.Context, flags *settings.Flags) error {
 	// Most commands succeed at their first attempt: they need no file, and no directory for it wherever they happen
 	// to run.
 	config.EventOptions.Lazy = true
-	t.telemetry, err = telemetry.Start(ctx, config)
+	begin := func() (err error) {
+		if record || flags.GitHub() {
+			t.telemetry, t.recording, err = watch.Record(ctx, config)
+		} else {
+			t.telemetry, err = telemetry.Start(ctx, config)
+		}
+		return err
+	}
+	err = begin()
 	if err != nil && config.TraceFile != "" {
 		t.tell("%v", err)
 		config.TraceFile = ""
-		t.telemetry, err = telemetry.Start(ctx, config)
+		err = begin()
 	}
 	t.records = err == nil && (config.Events != telemetry.Off || config.TraceFile != "" ||
 		t.telemetry.Destination().State == telemetry.ExportOn)

@@ -43,6 +43,7 @@ type Options struct {
 	json        bool
 	reportFile  string
 	page        string
+	junit       string
 }
 
 // NewCommand makes the verb run.
@@ -140,7 +141,9 @@ Exit code: 0 all well, or what failed was allowed to; 1 the pipeline failed; 2 u
 		"print the report (in a dry run: the plan) as JSON on stdout, everything else on stderr")
 	f.StringVar(&o.reportFile, "report-file", "", "write the report as JSON to this `file`")
 	f.StringVar(&o.page, "report", "", "write the run as a page to look at, an HTML `file`")
+	f.StringVar(&o.junit, "junit", "", "write phases and steps as test cases, failed attempts as their reruns, a JUnit XML `file`")
 	o.Flags.Register(c, settings.DefaultTraceFile)
+	o.Flags.RegisterCI(c)
 	completeRun(c)
 	return c
 }
@@ -210,7 +213,8 @@ func (o *Options) check(path string) error {
 	}
 	return cmp.Or(cli.NotNegative(o.FlagSet, "max-parallel"), o.Targets(
 		cli.Target{By: "the pipeline", Path: path, Input: true},
-		cli.Target{By: "--report-file", Path: o.reportFile}, cli.Target{By: "--report", Path: o.page}))
+		cli.Target{By: "--report-file", Path: o.reportFile}, cli.Target{By: "--report", Path: o.page},
+		cli.Target{By: "--junit", Path: o.junit}))
 }
 
 // read reads the pipeline. What is wrong with it is printed a line each, as compilers do, for editors to follow.
@@ -346,7 +350,12 @@ func (o *Options) writeResults(std cli.Streams, w *watch.Watch, report stepsRepo
 	// stdout is the commands'.
 	var picture io.Writer = o.Err
 	w.Draw(picture, "")
-	failures = append(failures, w.WritePage(picture, o.page))
+	failures = append(failures, w.WritePage(picture, o.page), w.WriteJUnit(o.junit, &report.Report))
+	if o.GitHub() {
+		if err := w.TellGitHub(&report.Report, func(line string) { cli.Printf(std.Err, "%s\n", line) }); err != nil {
+			cli.Printf(std.Err, "backspan: %v\n", err)
+		}
+	}
 	return errors.Join(failures...)
 }
 

@@ -47,6 +47,14 @@ var words = map[Outcome]string{
 // Word is o as people read it.
 func (o Outcome) Word() string { return words[o] }
 
+// After is o as the end of so many tries, without the fallback: "exhausted, 4 attempts".
+func (o Outcome) After(tries int) string {
+	if o == FellBack {
+		return o.Word() + " after " + text.Plural(tries, "attempt", "attempts")
+	}
+	return o.Word() + ", " + text.Plural(tries, "attempt", "attempts")
+}
+
 // Saved reports whether o is a good end after a failed try.
 func (o Outcome) Saved() bool { return o == Recovered || o == FellBack }
 
@@ -105,10 +113,8 @@ func (s *Span) Said(tries int) string {
 		if why := cmp.Or(s.Text(semconv.PhaseReasonKey), s.Text(semconv.SkippedKey)); why != "" {
 			return o.Word() + ": " + text.Line(why)
 		}
-	case s.CanRetry() && tries > 1 && o == FellBack:
-		return o.Word() + " after " + text.Plural(tries, "attempt", "attempts")
 	case s.CanRetry() && tries > 1:
-		return o.Word() + ", " + text.Plural(tries, "attempt", "attempts")
+		return o.After(tries)
 	case s.IsTry(), s.Kind == "", o == Succeeded:
 		return ""
 	}

@@ -63,6 +63,16 @@ func (n *Node) Waited() (sum time.Duration) {
 	return sum
 }
 
+// Lost is how long the failed tries of an operation or a phase took, with all that is below them.
+func (n *Node) Lost() (sum time.Duration) {
+	for _, try := range n.Tries {
+		if try.Failed() {
+			sum += try.To.Sub(try.From)
+		}
+	}
+	return sum
+}
+
 // Only is the one try of n when it needs no row of its own, because nothing was to follow it, and no panic came after
 // it; else nil.
 func (n *Node) Only() *Node {

@@ -64,6 +64,7 @@ var all = []setting{
 		otel: []string{"OTEL_TRACES_SAMPLER"},
 	},
 	{flag: "no-export", check: yesOrNo, fields: []string{"NoExport", "Exporter"}, otel: []string{"OTEL_TRACES_EXPORTER"}},
+	{flag: ciFlag, check: ciMode},
 	{flag: redactFlag, check: expressions, many: true, fields: []string{"Redact"}},
 }
 
@@ -111,11 +112,11 @@ func (s setting) key() string { return strings.ReplaceAll(s.flag, "-", "_") }
 // typed is what the flag gives.
 func (s setting) typed(flags *pflag.FlagSet) given {
 	flag := flags.Lookup(s.flag)
-	list, isList := flag.Value.(pflag.SliceValue)
-	switch {
-	case !flag.Changed:
+	if flag == nil || !flag.Changed { // not every command has all of them
 		return given{}
-	case isList:
+	}
+	list, isList := flag.Value.(pflag.SliceValue)
+	if isList {
 		return given{list.GetSlice(), "--" + s.flag}
 	}
 	return given{[]string{flag.Value.String()}, "--" + s.flag}

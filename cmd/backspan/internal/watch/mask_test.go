@@ -42,7 +42,7 @@ func TestReport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &Watch{mask: redact.Secrets}
+	w := &Watch{Recording: &Recording{mask: redact.Secrets}}
 	masked, err := json.Marshal(w.Report(report))
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +59,7 @@ func TestReport(t *testing.T) {
 }
 
 func TestErr(t *testing.T) {
-	w := &Watch{mask: redact.Secrets}
+	w := &Watch{Recording: &Recording{mask: redact.Secrets}}
 	if err := w.Err(nil); err != nil {
 		t.Errorf("of nil: %v", err)
 	}

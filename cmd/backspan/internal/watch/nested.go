@@ -7,7 +7,6 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/session"
-	"github.com/backspan/backspan/cmd/backspan/internal/settings"
 	"github.com/backspan/backspan/internal/safefile"
 )
 
@@ -15,11 +14,11 @@ import (
 const maxNested = 64 << 20
 
 // Environ are the variables that a backspan in a command of this run has to find. It writes to the same files then.
-func (w *Watch) Environ() []string { return settings.Nested(w.telemetry) }
+func (w *Watch) Environ() []string { return w.flags.Nested(w.telemetry) }
 
 // size is how long the trace file is.
-func (w *Watch) size() int64 {
-	info, err := os.Stat(w.telemetry.TraceFilePath())
+func (r *Recording) size() int64 {
+	info, err := os.Stat(r.telemetry.TraceFilePath())
 	if err != nil {
 		return 0
 	}
@@ -28,8 +27,8 @@ func (w *Watch) size() int64 {
 
 // withNested returns own and the spans of processes below this one. These have appended them to the trace file since
 // this one began. Without a trace file nobody knows of them here.
-func (w *Watch) withNested(own []session.Span) []session.Span {
-	path := w.telemetry.TraceFilePath()
+func (r *Recording) withNested(own []session.Span) []session.Span {
+	path := r.telemetry.TraceFilePath()
 	if path == "" || len(own) == 0 {
 		return own
 	}
@@ -39,7 +38,7 @@ func (w *Watch) withNested(own []session.Span) []session.Span {
 	}
 	defer file.Close() //nolint:errcheck // it was only read
 	// Others may write to the file, and damage it: what can be read is taken.
-	written, _, _ := session.ReadTraceFile(io.NewSectionReader(file, w.began, maxNested))
+	written, _, _ := session.ReadTraceFile(io.NewSectionReader(file, r.began, maxNested))
 	known := make(map[session.Key]bool, len(own))
 	traces := map[trace.TraceID]bool{}
 	for _, span := range own {

@@ -14,11 +14,9 @@ import (
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/cmd/backspan/internal/live"
 	"github.com/backspan/backspan/cmd/backspan/internal/page"
-	"github.com/backspan/backspan/cmd/backspan/internal/session"
 	"github.com/backspan/backspan/cmd/backspan/internal/settings"
 	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/cmd/backspan/internal/waterfall"
-	"github.com/backspan/backspan/telemetry"
 )
 
 // ExportTimeout is how long a command that is done waits for a collector. With what ending an exporter takes besides,
@@ -27,35 +25,30 @@ const ExportTimeout = 1500 * time.Millisecond
 
 // A Watch is one run of a verb: its telemetry, its live view on stderr, and the spans that it recorded.
 type Watch struct {
-	std       cli.Streams
-	telemetry *telemetry.Telemetry
-	recorder  *session.Recorder
-	began     int64 // how long the trace file was at the start
-	Live      *live.Live
-	mask      func(string) string
-	flags     *settings.Flags
-	told      Complaints
-	lost      error // what telemetry could not deliver; never a reason to fail
+	*Recording
+	std   cli.Streams
+	Live  *live.Live
+	flags *settings.Flags
+	told  Complaints
+	lost  error // what telemetry could not deliver; never a reason to fail
 }
 
 // Start starts telemetry and the live view. The error says which setting cannot be used, or which file cannot
 // be written.
 func Start(ctx context.Context, std cli.Streams, flags *settings.Flags) (*Watch, error) {
 	w := &Watch{
-		std:      std,
-		flags:    flags,
-		recorder: session.NewRecorder(0),
-		Live:     live.New(std.Err, live.OptionsFor(std.Terminal(std.Err))),
+		std:   std,
+		flags: flags,
+		Live:  live.New(std.Err, live.OptionsFor(std.Terminal(std.Err))),
 	}
 	// Telemetry's errors go above what the live view draws, not through it.
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
 		w.told.Keep(err.Error())
 		w.Live.Printf("backspan: %v", err)
 	}))
-	config, err := flags.Config(w.recorder, w.Live)
+	config, err := flags.Config(w.Live)
 	if err == nil {
-		w.mask = config.Redact
-		w.telemetry, err = telemetry.Start(ctx, config)
+		_, w.Recording, err = Record(ctx, config)
 	}
 	if err != nil {
 		w.Live.Stop()
@@ -64,7 +57,6 @@ func Start(ctx context.Context, std cli.Streams, flags *settings.Flags) (*Watch,
 	flags.TellWithheld(w.telemetry.Destination(), func(format string, args ...any) {
 		w.Live.Printf("backspan: "+format, args...)
 	})
-	w.began = w.size()
 	return w, nil
 }
 
@@ -84,7 +76,7 @@ func (w *Watch) Draw(out io.Writer, result string) {
 	t := w.std.Terminal(out)
 	columns, _ := t.Size()
 	var drawn bytes.Buffer // a buffer never fails
-	_ = waterfall.Render(&drawn, w.recorded(), waterfall.Options{Width: columns, Color: t.Color, ASCII: t.ASCII})
+	_ = waterfall.Render(&drawn, w.Recorded(), waterfall.Options{Width: columns, Color: t.Color, ASCII: t.ASCII})
 	if n := w.recorder.Dropped(); n > 0 {
 		fmt.Fprintf(&drawn, "%s not drawn; the trace file has them\n", text.Plural(n, "more span is", "more spans are"))
 	}
@@ -111,25 +103,13 @@ func (w *Watch) whereToLook(out *bytes.Buffer, result string) {
 	}
 }
 
-// recorded is the session of this process.
-func (w *Watch) recorded() *session.Session {
-	spans := w.withNested(w.recorder.Spans())
-	maskOpen(spans, w.mask)
-	s := session.New(spans)
-	s.ID = w.Session()
-	if n := w.recorder.Dropped(); n > 0 {
-		s.Notes = append(s.Notes, text.Plural(n, "more span was", "more spans were")+" not kept; the trace file has them.")
-	}
-	return s
-}
-
 // WritePage writes the HTML page of what has been recorded to path, unless it is empty, and says so on out.
 func (w *Watch) WritePage(out io.Writer, path string) error {
 	if path == "" {
 		return nil
 	}
 	target := cli.Target{Path: path}
-	if err := target.WriteFile(func(out io.Writer) error { return page.Write(out, w.recorded()) }); err != nil {
+	if err := target.WriteFile(func(out io.Writer) error { return page.Write(out, w.Recorded()) }); err != nil {
 		return err
 	}
 	cli.Printf(out, "%-8s %s\n", "report", path)
