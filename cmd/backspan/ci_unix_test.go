@@ -77,7 +77,11 @@ func (f *junitFile) outline(t *testing.T) (lines []string) {
 				name string
 				ends []junitEnd
 			}{
-				{"skipped", c.Skipped}, {"error", c.Error}, {"failure", c.Failure}, {"rerun", c.Rerun}, {"flaky", c.Flaky},
+				{"skipped", c.Skipped},
+				{"error", c.Error},
+				{"failure", c.Failure},
+				{"rerun", c.Rerun},
+				{"flaky", c.Flaky},
 			} {
 				if len(part.ends) > 0 {
 					line += fmt.Sprintf(", %d %s: %s", len(part.ends), part.name, part.ends[0].Message)
@@ -91,7 +95,8 @@ func (f *junitFile) outline(t *testing.T) (lines []string) {
 				t.Errorf("%s took %v", c.Name, c.Time)
 			}
 		}
-		if suite.Tests != len(suite.Cases) || suite.Skipped != skipped || suite.Failures != failed || suite.Errors != broken {
+		if suite.Tests != len(suite.Cases) || suite.Skipped != skipped || suite.Failures != failed ||
+			suite.Errors != broken {
 			t.Errorf("the counts of %s do not agree with its test cases: %+v", suite.Name, suite)
 		}
 		tests += suite.Tests
@@ -192,7 +197,10 @@ phases:
     steps:
       - {name: compile, run: 'true'}
       - {name: link, run: 'test $BACKSPAN_RECOVERY -ge 1 || { echo undefined symbol >&2; exit 1; }'}
-  - {name: lint, allow_failure: true, recovery: {max_retries: 0}, steps: [{name: vet, run: exit 3, retry: {max_retries: 0}}]}
+  - name: lint
+    allow_failure: true
+    recovery: {max_retries: 0}
+    steps: [{name: vet, run: exit 3, retry: {max_retries: 0}}]
   - name: cache
     recovery: {max_retries: 0}
     steps: [{name: download, run: exit 4, retry: {max_retries: 0}}]
@@ -232,11 +240,11 @@ func TestCIOfARun(t *testing.T) {
 		`nightly notify, 1 skipped: skipped: "deploy" failed before it began`,
 	})
 	push := file.Suites[5].Cases[1]
-	if got := push.Failure[0]; got.Type != "exit_5" || !strings.HasPrefix(got.Text, "deploy attempt 1, push attempt 1, took ") {
-		t.Errorf("the failure is %+v", got)
+	first, last := push.Failure[0], push.Rerun[2].Trace
+	if first.Type != "exit_5" || !strings.HasPrefix(first.Text, "deploy attempt 1, push attempt 1, took ") {
+		t.Errorf("the failure is %+v", first)
 	}
-	last := push.Rerun[2].Trace
-	if !strings.HasPrefix(last, "deploy recovery 1, push attempt 2, took ") || !strings.HasSuffix(last, ": exit code 5: denied") {
+	if !strings.HasPrefix(last, "deploy recovery 1, push attempt 2, took ") || !strings.HasSuffix(last, ": denied") {
 		t.Errorf("the last rerun is %q", last)
 	}
 
@@ -245,27 +253,31 @@ func TestCIOfARun(t *testing.T) {
 	wantLines(t, "annotations", got, []string{
 		"::error title=deploy / push%3A exhausted%2C 4 attempts::first error: exit code 5: denied",
 		"::warning title=build / link%3A recovered%2C 4 attempts::first error: exit code 1: undefined symbol",
-		"::warning title=build%3A recovered%2C 2 attempts::first error: link: gave up after 3 attempts: exit code 1: undefined symbol",
+		"::warning title=build%3A recovered%2C 2 attempts::first error: link: gave up after 3 attempts: " +
+			"exit code 1: undefined symbol",
 		"::warning title=cache / download%3A exhausted%2C 1 attempt::first error: exit code 4",
 		"::warning title=cache%3A fell back::first error: download: gave up after 1 attempt: exit code 4",
 		"::warning title=fetch / get%3A recovered%2C 3 attempts::first error: exit code 7: no route",
 		"::warning title=lint / vet%3A exhausted%2C 1 attempt::first error: exit code 3",
-		"::warning title=lint%3A failed%2C allowed%2C 1 attempt::first error: vet: gave up after 1 attempt: exit code 3",
+		"::warning title=lint%3A failed%2C allowed%2C 1 attempt::first error: vet: gave up after 1 attempt: " +
+			"exit code 3",
 	})
 	summary := r.read(t, "summary.md")
-	if want := "\n### nightly: failed, 5 operations given up\n"; !strings.HasPrefix(markdownMarks.ReplaceAllString(summary, "$1"), want) {
+	if want := "\n### <code>nightly</code>: failed, 5 operations given up\n"; !strings.HasPrefix(summary, want) {
 		t.Errorf("the summary is\n%s\nwant it to begin with %q", summary, want)
 	}
 	table := rows(summary)
-	if len(table) != 9 || table[0] != ":x:; deploy; failed, 2 attempts; push: gave up after 2 attempts: exit code 5: denied" ||
+	const deploy = ":x:; deploy; failed, 2 attempts; push: gave up after 2 attempts: exit code 5: denied"
+	if len(table) != 9 || table[0] != deploy ||
 		table[1] != ":x:; deploy / push; exhausted, 4 attempts; exit code 5: denied" ||
 		!slices.Contains(table, ":warning:; fetch / get; recovered, 3 attempts; exit code 7: no route") {
 		t.Errorf("the table is\n%s", strings.Join(table, "\n"))
 	}
 }
 
-// hostile are texts that mean something in one of the formats.
-const hostile = `printf 'a|b, c: 50%%\r\n::stop-commands::x\n]]> <b>&amp; \033[31mred *x* [y](z) @me token=abcdefgh' >&2; `
+// markup are texts that mean something in one of the formats.
+const markup = `printf 'a|b, c: 50%%\r\n::stop-commands::x\n]]> <b>&amp; \033[31mred *x* [y](z) @me ` +
+	`token=abcdefgh' >&2; `
 
 func TestCIOfExec(t *testing.T) {
 	for _, tt := range []struct {
@@ -295,14 +307,14 @@ func TestCIOfExec(t *testing.T) {
 			":x:; not retried; not retryable, 1 attempt; exit code 2",
 		},
 		{
-			"a|b, <c>: 50%\x01\xff", hostile + "exit 4", 4,
+			"a|b, <c>: 50%\x01\xff", markup + "exit 4", 4,
 			[]string{
-				"exec a|b, <c>: 50%\u2401\uFFFD, 1 failure: exhausted, 3 attempts: exit code 4: " + hostileLine +
-					", 2 rerun: exit code 4: " + hostileLine,
+				"exec a|b, <c>: 50%\u2401\uFFFD, 1 failure: exhausted, 3 attempts: exit code 4: " + markupLine +
+					", 2 rerun: exit code 4: " + markupLine,
 			},
 			"::error title=a|b%2C <c>%3A 50%25\u2401\uFFFD%3A exhausted%2C 3 attempts::first error: exit code 4: " +
-				strings.ReplaceAll(hostileLine, "%", "%25"),
-			":x:; a|b, <c>: 50%\u2401\uFFFD; exhausted, 3 attempts; exit code 4: " + hostileLine,
+				strings.ReplaceAll(markupLine, "%", "%25"),
+			":x:; a|b, <c>: 50%\u2401\uFFFD; exhausted, 3 attempts; exit code 4: " + markupLine,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -315,7 +327,8 @@ func TestCIOfExec(t *testing.T) {
 			}
 			file := readJUnit(t, r.path("j.xml"))
 			wantLines(t, "the file of --junit", file.outline(t), tt.junit)
-			if p := file.Suites[0].Properties; len(p) != 4 || p[3].Name != "command" || !strings.HasPrefix(p[3].Value, "sh -c ") {
+			p := file.Suites[0].Properties
+			if len(p) != 4 || p[3].Name != "command" || !strings.HasPrefix(p[3].Value, "sh -c ") {
 				t.Errorf("the properties are %q", p)
 			}
 			if got := strings.Join(annotations(stderr), "\n"); got != tt.annotation {
@@ -328,13 +341,14 @@ func TestCIOfExec(t *testing.T) {
 	}
 }
 
-// hostileLine is what hostile is read as.
-const hostileLine = "a|b, c: 50% ::stop-commands::x ]]> <b>&amp; red *x* [y](z) @me token=***"
+// markupLine is what markup is read as.
+const markupLine = "a|b, c: 50% ::stop-commands::x ]]> <b>&amp; red *x* [y](z) @me token=***"
 
 // A command that leaves a line open does not hide an annotation, which has to begin a line.
 func TestCIAnnotationsBeginALine(t *testing.T) {
 	r := newCIRun(t)
-	_, stderr, _ := r.do(t, nil, "exec", "--base-delay=1ms", "--", "sh", "-c", `printf open >&2; test $BACKSPAN_ATTEMPT -ge 2`)
+	const script = `printf open >&2; test $BACKSPAN_ATTEMPT -ge 2`
+	_, stderr, _ := r.do(t, nil, "exec", "--base-delay=1ms", "--", "sh", "-c", script)
 	if len(annotations(stderr)) != 1 {
 		t.Errorf("stderr has %q, want one annotation", stderr)
 	}
@@ -349,7 +363,8 @@ func TestCIOfWhatWasCancelled(t *testing.T) {
 		w.send(t, unix.SIGTERM)
 		w.end(t, 143, unix.SIGTERM)
 		file := readJUnit(t, filepath.Join(w.dir, "j.xml"))
-		if got := file.outline(t); len(got) != 1 || !strings.HasPrefix(got[0], "exec false, 1 error: cancelled, 1 attempt: ") {
+		got := file.outline(t)
+		if len(got) != 1 || !strings.HasPrefix(got[0], "exec false, 1 error: cancelled, 1 attempt: ") {
 			t.Errorf("the file of --junit has %q", got)
 		}
 	})
@@ -368,7 +383,11 @@ func TestCIOfWhatWasCancelled(t *testing.T) {
 		w.end(t, 130, 0)
 		file := readJUnit(t, filepath.Join(dir, "j.xml"))
 		got := file.outline(t)
-		for i, want := range []string{"n a, 1 error: cancelled, 1 attempt: ", "n.a s, 1 error: cancelled, 1 attempt: ", "n b, 1 skipped: skipped: "} {
+		for i, want := range []string{
+			"n a, 1 error: cancelled, 1 attempt: ",
+			"n.a s, 1 error: cancelled, 1 attempt: ",
+			"n b, 1 skipped: skipped: ",
+		} {
 			if len(got) != 3 || !strings.HasPrefix(got[i], want) {
 				t.Errorf("the file of --junit has %q, want line %d to begin with %q", got, i, want)
 			}
@@ -398,13 +417,15 @@ func TestCIIsTurnedOff(t *testing.T) {
 			writeFile(t, r.path("config.yaml"), tt.file, 0o600)
 			args := append([]string{"exec", "--base-delay=1ms", "--max-retries=1"}, tt.args...)
 			_, stderr, code := r.do(t, append(tt.env, "BACKSPAN_CONFIG=config.yaml"), append(args, "--", "false")...)
-			if told := len(annotations(stderr)) == 1; told != tt.told || (r.read(t, "summary.md") != "") != tt.told || code != 1 {
-				t.Errorf("told: %v, want %v; exit code %d; stderr\n%s", told, tt.told, code, stderr)
+			told, table := len(annotations(stderr)) == 1, r.read(t, "summary.md") != ""
+			if told != tt.told || table != tt.told || code != 1 {
+				t.Errorf("told: %v, table: %v, want %v; exit code %d; stderr\n%s", told, table, tt.told, code, stderr)
 			}
 		})
 	}
 	r := newCIRun(t)
-	if _, stderr, _ := r.do(t, nil, "exec", "-q", "--base-delay=1ms", "--", "false"); stderr != "" || len(rows(r.read(t, "summary.md"))) != 1 {
+	_, stderr, _ := r.do(t, nil, "exec", "-q", "--base-delay=1ms", "--", "false")
+	if stderr != "" || len(rows(r.read(t, "summary.md"))) != 1 {
 		t.Errorf("with --quiet stderr has %q", stderr)
 	}
 }
@@ -425,17 +446,20 @@ func TestCINested(t *testing.T) {
 		t.Errorf("the tables have %q", table)
 	}
 	file := readJUnit(t, r.path("j.xml"))
-	if got := file.outline(t); len(got) != 3 || got[2] != "n.p.s in, 1 failure: exhausted, 2 attempts: exit code 3: boom, 1 rerun: exit code 3: boom" {
+	const in = "n.p.s in, 1 failure: exhausted, 2 attempts: exit code 3: boom, 1 rerun: exit code 3: boom"
+	if got := file.outline(t); len(got) != 3 || got[2] != in {
 		t.Errorf("the file of --junit has %q", got)
 	}
 
 	r = newCIRun(t) // one that cannot know tells nothing of it
 	writeFile(t, r.path("pipeline.yaml"), pipeline, 0o600)
 	_, stderr, _ = r.do(t, nil, "run", "--trace-file=off")
-	if got := annotations(stderr); len(got) != 1 || strings.Contains(stderr, "| ::") || strings.Contains(got[0], "title=p / s / in") {
+	got := annotations(stderr)
+	if len(got) != 1 || strings.Contains(stderr, "| ::") || strings.Contains(got[0], "title=p / s / in") {
 		t.Errorf("stderr has\n%s", stderr)
 	}
-	if table := rows(r.read(t, "summary.md")); len(table) != 3 || table[0] != ":x:; in; exhausted, 2 attempts; exit code 3: boom" {
+	table := rows(r.read(t, "summary.md"))
+	if len(table) != 3 || table[0] != ":x:; in; exhausted, 2 attempts; exit code 3: boom" {
 		t.Errorf("the tables have %q", table)
 	}
 }
@@ -447,7 +471,9 @@ func TestCISummaryThatCannotBeWritten(t *testing.T) {
 		name, want string
 		make       func(t *testing.T, r ciRun)
 	}{
-		{"a directory", "which is a directory", func(t *testing.T, r ciRun) { writeFile(t, filepath.Join(r.summary, "x"), "", 0o600) }},
+		{"a directory", "which is a directory", func(t *testing.T, r ciRun) {
+			writeFile(t, filepath.Join(r.summary, "x"), "", 0o600)
+		}},
 		{"a symbolic link", "which is a symbolic link", func(t *testing.T, r ciRun) {
 			writeFile(t, r.path("victim"), "", 0o600)
 			if err := os.Symlink("victim", r.summary); err != nil {
@@ -472,11 +498,11 @@ func TestCISummaryThatCannotBeWritten(t *testing.T) {
 			for _, args := range [][]string{
 				{"exec", "--base-delay=1ms", "--", "sh", "-c", "test $BACKSPAN_ATTEMPT -ge 2"}, {"run", "p.yaml"},
 			} {
-				writeFile(t, r.path("p.yaml"), "name: n\nphases: [{name: p, steps: [{name: s, retry: {base_delay: 1ms}, "+
-					"run: 'test $BACKSPAN_ATTEMPT -ge 2'}]}]\n", 0o600)
+				writeFile(t, r.path("p.yaml"), "name: n\nphases: [{name: p, steps: [{name: s, retry: "+
+					"{base_delay: 1ms}, run: 'test $BACKSPAN_ATTEMPT -ge 2'}]}]\n", 0o600)
 				_, stderr, code := r.do(t, nil, args...)
-				if code != 0 || !strings.Contains(stderr, "backspan: the summary of the job: ") || !strings.Contains(stderr, tt.want) ||
-					len(annotations(stderr)) != 1 {
+				if code != 0 || !strings.Contains(stderr, "backspan: the summary of the job: ") ||
+					!strings.Contains(stderr, tt.want) || len(annotations(stderr)) != 1 {
 					t.Errorf("exit code %d, want 0 and %q:\n%s", code, tt.want, stderr)
 				}
 			}
@@ -537,10 +563,14 @@ func TestJUnitWithoutSpans(t *testing.T) {
 	r.do(t, []string{"OTEL_SDK_DISABLED=true"}, "run", "--junit=j.xml", "--only", "cache,deploy")
 	file := readJUnit(t, r.path("j.xml"))
 	got := file.outline(t)
-	if len(got) != 7 || got[4] != "nightly cache" || got[5] != "nightly deploy, 1 failure: failed: "+
-		"push: gave up after 2 attempts: exit code 5: denied" || got[6] != "nightly notify, 1 skipped: skipped: not selected" {
-		t.Errorf("the file has\n%s", strings.Join(got, "\n"))
+	if len(got) != 7 {
+		t.Fatalf("the file has\n%s", strings.Join(got, "\n"))
 	}
+	wantLines(t, "the last phases", got[4:], []string{
+		"nightly cache",
+		"nightly deploy, 1 failure: failed: push: gave up after 2 attempts: exit code 5: denied",
+		"nightly notify, 1 skipped: skipped: not selected",
+	})
 	if table := rows(r.read(t, "summary.md")); len(table) != 1 {
 		t.Errorf("the table has %q", table)
 	}

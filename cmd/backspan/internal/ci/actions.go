@@ -46,6 +46,7 @@ func told(r Results) []*testCase {
 
 // Annotations are workflow commands, lines that GitHub Actions shows beside the code: a warning for each case that was
 // retried, an error for each that was given up. Where one was given up because of another within it, that one is it.
+// They are safe to print as they are.
 func Annotations(r Results) []string {
 	var errs, warnings []string
 	for _, c := range told(r) {
@@ -107,7 +108,7 @@ func appendTo(target cli.Target, content string) error {
 	if err := target.Appendable(); err != nil {
 		return err
 	}
-	file, err := os.OpenFile(target.Path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+	file, err := os.OpenFile(target.Path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
 	}
@@ -130,15 +131,15 @@ func Summary(r Results) string {
 		return ""
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n### %s: %s\n\n", markdown(r.name()), markdown(r.said()))
+	fmt.Fprintf(&b, "\n### %s: %s\n\n", code(r.name()), markdown(r.said()))
 	b.WriteString("| | phase or operation | outcome | lost | waited | first error |\n|---|---|---|---:|---:|---|\n")
 	for _, c := range list[:min(len(list), maxRows)] {
 		lost, waited := "", ""
 		if len(c.runs) > 0 {
 			lost, waited = text.Duration(c.lost()), text.Duration(c.waited())
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", mark(c), code(text.Cut(c.title(), maxCell, "…")), c.said(),
-			lost, waited, code(text.Shorten(c.firstError(), maxCell, "…")))
+		name, failure := text.Cut(c.title(), maxCell, "…"), text.Shorten(c.firstError(), maxCell, "…")
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", mark(c), code(name), c.said(), lost, waited, code(failure))
 	}
 	if more := len(list) - maxRows; more > 0 {
 		fmt.Fprintf(&b, "\n%s.\n", text.Plural(more, "more is not shown", "more are not shown"))

@@ -34,7 +34,8 @@ func (r Results) said() string {
 	return r.Session.Said()
 }
 
-// A testCase is a phase or an operation. One that ran again, because what is around it was tried again, has several runs.
+// A testCase is a phase or an operation. One that ran again, because what is around it was tried again, has several
+// runs.
 type testCase struct {
 	name     string
 	parent   *testCase // nil for what is outermost

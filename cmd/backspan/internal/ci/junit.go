@@ -14,8 +14,8 @@ import (
 	"github.com/backspan/backspan/internal/semconv"
 )
 
-// The file has the form of Maven's Surefire, for which Jenkins has a schema: its element flakyFailure is an attempt that
-// failed before one succeeded, failure the first attempt of what was given up, rerunFailure another one of that.
+// The file has the form of Maven's Surefire, for which Jenkins has a schema. Its element flakyFailure is an attempt
+// that failed before one succeeded, failure the first attempt of what was given up, rerunFailure another one of that.
 
 type junitSuites struct {
 	XMLName  xml.Name     `xml:"testsuites"`
@@ -79,8 +79,8 @@ func (d junitSeconds) MarshalText() ([]byte, error) {
 // maxMessage is how many columns of an error an attribute has. The whole stands in the element.
 const maxMessage = 300
 
-// WriteJUnit writes the results as a JUnit file: a test suite for each phase, with a test case for the phase and one for
-// each of its operations. Outside a pipeline, it is one for each outermost operation.
+// WriteJUnit writes the results as a JUnit file: a test suite for each phase, with a test case for the phase and one
+// for each of its operations. Outside a pipeline, it is one for each outermost operation.
 func WriteJUnit(w io.Writer, r Results) error {
 	file := junitSuites{Name: r.name(), Time: junitSeconds(r.Session.Last.Sub(r.Session.First))}
 	class := file.Name
@@ -140,15 +140,15 @@ func propertiesOf(s *session.Session, c *testCase) (list []junitProperty) {
 	}
 	add("session.id", s.ID)
 	add("outcome", c.said())
-	for _, run := range c.runs {
-		add("trace.id", run.TraceID.String())
-		for _, try := range run.Tries {
-			if command := try.Text(semconv.ProcessCommandKey); command != "" {
-				add("command", command)
-				break
-			}
+	if len(c.runs) == 0 {
+		return list
+	}
+	add("trace.id", c.runs[0].TraceID.String())
+	for _, try := range c.runs[0].Tries {
+		if command := try.Text(semconv.ProcessCommandKey); command != "" {
+			add("command", command)
+			break
 		}
-		break
 	}
 	return list
 }

@@ -22,7 +22,7 @@ func (x *execution) tellCI() {
 	before := "\n" // what is to be read as a command begins a line, and the command may have left one open
 	err := t.recording.TellGitHub(nil, func(line string) {
 		if !x.quiet {
-			cli.Printf(x.Err, "%s%s\n", before, line)
+			cli.Print(x.Err, before+line+"\n")
 			before = ""
 		}
 	})

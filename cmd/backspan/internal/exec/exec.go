@@ -89,6 +89,11 @@ fails. Their stdout goes to stderr. An exit code of theirs is said and changes n
 of the attempt's: when --attempt-timeout is over meanwhile, the attempt has failed. --on-failure has
 --on-failure-timeout for itself, and then ends as an attempt does: TERM, and KILL after --grace.
 
+--junit writes a test case: failed attempts are flakyFailure of what recovered, failure and rerunFailure of what was
+given up. Under GitHub Actions a warning for a command that needed more than one attempt, or an error for one that was
+given up, goes to stderr (not with --quiet), and a table to the summary of the job ($GITHUB_STEP_SUMMARY), unless
+--ci is off. A file that cannot be written is said and changes nothing.
+
 Exit code, as that of timeout(1): the command's own from its last attempt; 124 when that timed out, 137 when it
 had to be killed for it; 125 when exec itself failed, also when what was typed cannot be used; 126 when the
 command cannot be executed, 127 when it does not exist; 128+N when signal N ended it (exec then ends by that
@@ -103,6 +108,7 @@ signal, too). Trouble with telemetry never changes it: it is told in a line, and
   backspan exec --max-retries unlimited --max-elapsed 5m -- pg_isready -h db
   backspan exec --hold-stdout --replay-stdin -- ./convert < in > out
   backspan exec --before-retry 'rm -rf build' -- make
+  backspan exec --name integration --junit junit.xml -- make integration
   backspan exec --on-failure 'mail -s "$BACKSPAN_ERROR" ops' -- ./backup.sh`,
 		// A bad configuration file is no reason not to run the command.
 		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
@@ -149,7 +155,7 @@ signal, too). Trouble with telemetry never changes it: it is told in a line, and
 		"keep the last lines of stderr also on a terminal, through a pipe: pagers work, colours go")
 	f.BoolVar(&o.replayStdin, "replay-stdin", false, "read stdin to its end first, and give all of it to every attempt")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print nothing about retries and telemetry")
-	f.StringVar(&o.junit, "junit", "", "write the operation as a test case, failed attempts as its reruns, a JUnit XML `file`")
+	f.StringVar(&o.junit, "junit", "", "write a test case with failed attempts as its reruns, a JUnit XML `file`")
 	o.Flags.Register(c, "")
 	o.Flags.RegisterCI(c)
 	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return ownFailure(cli.FlagError(c, err)) })
@@ -204,7 +210,7 @@ func (o *Options) run(ctx context.Context, args []string) error {
 	return end.leave()
 }
 
-// checkJUnit says why the file of --junit cannot be written. What is wrong with the files of telemetry is not its matter.
+// checkJUnit says why the file of --junit cannot be written. What is wrong with the files of telemetry is told later.
 func (o *Options) checkJUnit() error {
 	flags := &o.Flags
 	if flags.Targets() != nil {

@@ -97,6 +97,12 @@ Commands of phases with if: failure or always, and fallbacks, find in BACKSPAN_R
 BACKSPAN_FAILED_ERROR and BACKSPAN_FAILED_EXIT_CODE: of several failures the first one that the phase waits for, else
 the first one; in a fallback its own phase's. What is not known is not set. Failures that are allowed do not count.
 
+--junit writes a test suite for each phase, with a test case for the phase and one for each step: failed attempts are
+flakyFailure of what recovered, failure and rerunFailure of what was given up. Under GitHub Actions a warning for what
+needed more than one attempt and an error for what was given up go to stderr, and a table to the summary of the job
+($GITHUB_STEP_SUMMARY), unless --ci is off. A backspan in a command then leaves it to this one, if there is a trace
+file.
+
 A dry run prints the plan and starts nothing, except that phases with a dry_run command run that one. A plan's worst
 case counts every retry and recovery that the policies allow.
 
@@ -111,6 +117,7 @@ Exit code: 0 all well, or what failed was allowed to; 1 the pipeline failed; 2 u
 129, 130, 131 or 143 ended by a signal.`,
 		Example: `  backspan run
   backspan run nightly.yaml --var region=eu --report run.html
+  backspan run nightly.yaml --junit junit.xml
   backspan run nightly.yaml --dry-run
   backspan run nightly.yaml --from analysis
   backspan run nightly.yaml --from analysis --outputs last-week.json
@@ -141,7 +148,8 @@ Exit code: 0 all well, or what failed was allowed to; 1 the pipeline failed; 2 u
 		"print the report (in a dry run: the plan) as JSON on stdout, everything else on stderr")
 	f.StringVar(&o.reportFile, "report-file", "", "write the report as JSON to this `file`")
 	f.StringVar(&o.page, "report", "", "write the run as a page to look at, an HTML `file`")
-	f.StringVar(&o.junit, "junit", "", "write phases and steps as test cases, failed attempts as their reruns, a JUnit XML `file`")
+	f.StringVar(&o.junit, "junit", "",
+		"write phases and steps as test cases with failed attempts as their reruns, a JUnit XML `file`")
 	o.Flags.Register(c, settings.DefaultTraceFile)
 	o.Flags.RegisterCI(c)
 	completeRun(c)
@@ -352,7 +360,7 @@ func (o *Options) writeResults(std cli.Streams, w *watch.Watch, report stepsRepo
 	w.Draw(picture, "")
 	failures = append(failures, w.WritePage(picture, o.page), w.WriteJUnit(o.junit, &report.Report))
 	if o.GitHub() {
-		if err := w.TellGitHub(&report.Report, func(line string) { cli.Printf(std.Err, "%s\n", line) }); err != nil {
+		if err := w.TellGitHub(&report.Report, func(line string) { cli.Print(std.Err, line+"\n") }); err != nil {
 			cli.Printf(std.Err, "backspan: %v\n", err)
 		}
 	}

@@ -30,6 +30,7 @@ one after it, and never with a collector that was only found on this machine.`
 // EnvironmentHelp lists what else is read from the environment.
 const EnvironmentHelp = `  BACKSPAN_CONFIG      the configuration file, or off
   BACKSPAN_JAEGER_URL  where Jaeger's pages are (default port 16686 of the collector's host)
+  GITHUB_ACTIONS       true: run and exec tell there what was retried, see their --ci
   NO_COLOR             any value: no colours; CLICOLOR_FORCE=1: colours everywhere; --color wins over both
   COLUMNS              the width to draw in, when it is no terminal`
 

@@ -27,6 +27,7 @@ func resolved(t *testing.T, args []string, env map[string]string, file string) (
 	flags := &Flags{}
 	command := &cobra.Command{}
 	flags.Register(command, "data/trace.json")
+	flags.RegisterCI(command)
 	if err := command.ParseFlags(args); err != nil {
 		t.Fatal(err)
 	}
@@ -219,6 +220,9 @@ func TestErrorsNameWhoSaidIt(t *testing.T) {
 		{nil, map[string]string{"BACKSPAN_OTLP_ENDPOINT": "ftp://x"}, "", "BACKSPAN_OTLP_ENDPOINT is"},
 		{nil, nil, "otlp_endpoint: ftp://x", "config.yaml:1:16: otlp_endpoint is"},
 		{nil, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "ftp://x"}, "", "OTEL_EXPORTER_OTLP_ENDPOINT is"},
+		{[]string{"--ci=on"}, nil, "", `--ci is "on", want auto, off or github`},
+		{nil, map[string]string{"BACKSPAN_CI": "gihub"}, "", `BACKSPAN_CI is "gihub", want auto, off or github (did you mean`},
+		{nil, nil, "ci: no", `config.yaml:1:5: ci is "no", want auto, off or github`},
 		{nil, map[string]string{"OTEL_PROPAGATORS": "pigeon"}, "", `OTEL_PROPAGATORS is "pigeon" ("pigeon" is not known), want a list of tracecontext`},
 		{
 			[]string{"--otlp-endpoint=https://x", "--otlp-insecure"},

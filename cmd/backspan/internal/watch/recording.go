@@ -46,13 +46,14 @@ func (r *Recording) Recorded() *session.Session {
 	s := session.New(spans)
 	s.ID = r.telemetry.Session()
 	if n := r.recorder.Dropped(); n > 0 {
-		s.Notes = append(s.Notes, text.Plural(n, "more span was", "more spans were")+" not kept; the trace file has them.")
+		more := text.Plural(n, "more span was", "more spans were")
+		s.Notes = append(s.Notes, more+" not kept; the trace file has them.")
 	}
 	return s
 }
 
-// WriteJUnit writes what has been recorded as a JUnit file to path, unless that is empty. report is that of a pipeline,
-// and masked; else it is nil.
+// WriteJUnit writes what has been recorded as a JUnit file to path, unless that is empty. report is that of a
+// pipeline, and masked; else it is nil.
 func (r *Recording) WriteJUnit(path string, report *orchestrator.Report) error {
 	if path == "" {
 		return nil
@@ -65,9 +66,9 @@ func (r *Recording) WriteJUnit(path string, report *orchestrator.Report) error {
 	return target.WriteFile(func(out io.Writer) error { return ci.WriteJUnit(out, results) })
 }
 
-// TellGitHub tells GitHub Actions what was retried: lines go to say, a table to the summary of the job. report is that of
-// WriteJUnit. The error says why there is no table; it is no reason to fail. In a command of another backspan there are no
-// lines: they would be among the last lines of the command, which that takes for the reason of a failure.
+// TellGitHub tells GitHub Actions what was retried: lines go to say, a table to the summary of the job. report is that
+// of WriteJUnit. The error says why there is no table; it is no reason to fail. In a command of another backspan there
+// are no lines: they would be among the last lines of the command, which that takes for the reason of a failure.
 func (r *Recording) TellGitHub(report *orchestrator.Report, say func(line string)) error {
 	results := r.results(report)
 	if os.Getenv(command.AttemptVariable) == "" {
