@@ -24,7 +24,7 @@ var ciModes = []string{ciAuto, telemetry.Off, ciGitHub}
 
 // RegisterCI adds --ci to a command that tells continuous integration what was retried.
 func (t *Flags) RegisterCI(c *cobra.Command) {
-	c.Flags().String(ciFlag, ciAuto, "tell GitHub Actions what was retried, by warnings and in the summary of the job: "+
+	c.Flags().String(ciFlag, ciAuto, "tell GitHub Actions what was retried, by warnings and in the job's summary: "+
 		"auto\n(when GITHUB_ACTIONS is true), off or github ($BACKSPAN_CI)")
 	cli.Complete(c, ciFlag, ciModes)
 }

@@ -221,7 +221,7 @@ func TestErrorsNameWhoSaidIt(t *testing.T) {
 		{nil, nil, "otlp_endpoint: ftp://x", "config.yaml:1:16: otlp_endpoint is"},
 		{nil, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "ftp://x"}, "", "OTEL_EXPORTER_OTLP_ENDPOINT is"},
 		{[]string{"--ci=on"}, nil, "", `--ci is "on", want auto, off or github`},
-		{nil, map[string]string{"BACKSPAN_CI": "gihub"}, "", `BACKSPAN_CI is "gihub", want auto, off or github (did you mean`},
+		{nil, map[string]string{"BACKSPAN_CI": "gihub"}, "", `BACKSPAN_CI is "gihub", want auto, off or github (did`},
 		{nil, nil, "ci: no", `config.yaml:1:5: ci is "no", want auto, off or github`},
 		{nil, map[string]string{"OTEL_PROPAGATORS": "pigeon"}, "", `OTEL_PROPAGATORS is "pigeon" ("pigeon" is not known), want a list of tracecontext`},
 		{
