@@ -108,17 +108,15 @@ func (b *blocks) open() {
 		return
 	}
 	b.opened = true
-	head := make([]byte, 3)
-	n, err := io.ReadFull(b.in, head)
+	head, n := make([]byte, 3), 0
+	for n < len(head) && b.err == nil { // not by io.ReadFull, whose ErrUnexpectedEOF could be b.in's own
+		var m int
+		m, _ = b.read(head[n:])
+		n += m
+	}
 	head = head[:n]
 	if !bytes.Equal(head, []byte{0x1f, 0x8b, 8}) {
 		b.carry = append(b.carry, head...)
-		if n < 3 {
-			b.err = err
-			if errors.Is(err, io.ErrUnexpectedEOF) {
-				b.err = io.EOF
-			}
-		}
 		return
 	}
 	unzip, err := gzip.NewReader(io.MultiReader(bytes.NewReader(head), b.in))

@@ -347,3 +347,33 @@ func (r *repeat) Read(p []byte) (n int, err error) {
 	}
 	return n, nil
 }
+
+// A line that was kept is read again as it was.
+func TestParseReadsWhatWasKept(t *testing.T) {
+	text := (&Record{Session: "s", Type: TypeAttempt, Details: []Field{String("a", "b"), Int("n", 3)}}).Append(nil)
+	var l Line
+	raw := bytes.TrimSuffix(text, []byte("\n"))
+	if !l.Parse(raw) || !l.Session().Is("s") || string(l.Detail("n")) != "3" {
+		t.Errorf("%s: %s, %s", raw, l.Session(), l.Detail("n"))
+	}
+	if l.Parse([]byte(`{"timestamp": "`)) || !l.Parse([]byte(`{"type":"x","timestamp":"t"}`)) || len(l.Details()) > 0 {
+		t.Errorf("half a record is one, or another has %d details of the last", len(l.Details()))
+	}
+}
+
+// An input that says itself that it is cut short, as one that somebody else unpacks, is told from one that is short.
+func TestAnInputThatIsCutShort(t *testing.T) {
+	for text, cut := range map[string]bool{"": true, "{": true, "{}\n": false} {
+		in := io.Reader(strings.NewReader(text))
+		if cut {
+			in = io.MultiReader(in, iotest.ErrReader(io.ErrUnexpectedEOF))
+		}
+		r := NewReader(in)
+		for r.Next() {
+			t.Errorf("%q is a record", text)
+		}
+		if r.Tally().CutShort != cut || r.Err() != nil {
+			t.Errorf("%q: %+v, %v", text, r.Tally(), r.Err())
+		}
+	}
+}

@@ -27,6 +27,13 @@ type Detail struct {
 	Value Value
 }
 
+// Parse makes l the record in raw, one line without its newline, which l points into. It says whether raw is one
+// record; if not, l is not to be used. It is for lines that were kept aside; a Reader finds records in a file.
+func (l *Line) Parse(raw []byte) bool {
+	*l = Line{raw: raw, details: l.details[:0]}
+	return l.scan()
+}
+
 // Raw is the record as it stands in the file, without its newline, and without what it was glued to.
 func (l *Line) Raw() []byte { return l.raw }
 

@@ -152,6 +152,9 @@ func (f Filter) Compile() *Matcher {
 	return m
 }
 
+// Since is the time that records have to be of or after; zero: any.
+func (m *Matcher) Since() time.Time { return m.filter.Since }
+
 // Matches says whether l matters.
 func (m *Matcher) Matches(l *events.Line) bool {
 	f := &m.filter

@@ -10,6 +10,7 @@ import (
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/cmd/backspan/internal/eventquery"
+	"github.com/backspan/backspan/cmd/backspan/internal/logfiles"
 	"github.com/backspan/backspan/cmd/backspan/internal/settings"
 	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/events"
@@ -64,16 +65,28 @@ const (
 	completionValues  = 1000
 )
 
+// regular opens the files, or the log that is meant when none is named with its rotated ones, the newest first.
+// Reading a pipe would take from whoever it is for.
+func regular(files []string) (list []*logfiles.File) {
+	for _, path := range logsMeant(files) {
+		switch info, err := os.Stat(path); {
+		case err == nil && !info.Mode().IsRegular():
+		case len(files) == 0:
+			list = logfiles.Find(path)
+			slices.Reverse(list)
+		default:
+			list = append(list, logfiles.Open(path))
+		}
+	}
+	return list
+}
+
 // valuesIn are the values that read finds in the files, sorted; a file that cannot be read offers none.
 func valuesIn(files []string, read func(*events.Line) events.Value) []string {
 	seen := map[string]bool{}
 	left := completionRecords
-	for _, path := range logsMeant(files) {
-		info, err := os.Stat(path)
-		if err != nil || !info.Mode().IsRegular() { // reading a pipe would take from whoever it is for
-			continue
-		}
-		reader, err := events.OpenFile(path)
+	for _, f := range regular(files) {
+		reader, err := f.Reader()
 		if err != nil {
 			continue
 		}
@@ -82,7 +95,7 @@ func valuesIn(files []string, read func(*events.Line) events.Value) []string {
 				seen[string(v)] = true
 			}
 		}
-		_ = reader.Close() // it was only read
+		_ = f.Close() // it was only read
 	}
 	var values []string
 	for v := range seen {

@@ -26,10 +26,12 @@ func NewCommand(std cli.Streams) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "events [FILE...]",
 		Short: "Ask events.jsonl what was retried, how often, and at what cost",
-		Long: `Events reads event logs: plain, gzipped, or - for standard input; $BACKSPAN_EVENTS or
-data/session/events.jsonl when none is named. Without a word more it lists them for people; --json hands the
-lines on as they are. A file that cannot be used keeps no other from being read: it is named, and the exit code
-is 2.
+		Long: `Events reads event logs: plain, compressed by gzip, bzip2 or zstd, or - for standard input. When none is
+named it is $BACKSPAN_EVENTS or data/session/events.jsonl, and with it the files that rotations made of it:
+NAME.N and NAME-DATE, compressed or not. A file that is named is read alone. Several files are merged by time.
+
+Without a word more it lists the events for people; --json hands the lines on as they are. A file that cannot be used
+keeps no other from being read: it is named, and the exit code is 2.
 
 Times: 2026-11-23T17:00:00Z, "2026-11-23 17:00", 2026-11-23, 17:00, or how long ago: 90m, 2d.
 Conditions for --where: key=value, where key is a key of the record or of its details.`,
@@ -37,7 +39,8 @@ Conditions for --where: key=value, where key is a key of the record or of its de
   backspan events stats
   backspan events count --type autocorrect_attempt --result failed
   backspan events --operation fetch_page --where error_type=timeout --json | jq .trace_id
-  zcat events.jsonl.*.gz | backspan events stats -`,
+  backspan events web-*/events.jsonl.gz
+  ssh web-1 cat /var/log/billing/events.jsonl | backspan events stats -`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(_ *cobra.Command, files []string) error { return o.list(files) },
 	}

@@ -5,30 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
+	"github.com/backspan/backspan/cmd/backspan/internal/logfiles"
 	"github.com/backspan/backspan/cmd/backspan/internal/settings"
+	"github.com/backspan/backspan/cmd/backspan/internal/term"
 	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/events"
 	"github.com/backspan/backspan/internal/nearest"
 )
-
-// each calls do with a reader of each file. A file that cannot be used is named on stderr and keeps no other from
-// being read; the error at the end is the exit code then. An error of do ends it all. some says whether there is
-// anything to tell of what was read.
-func (o *Options) each(files []string, do func(*events.Reader) error) (some bool, err error) {
-	for _, path := range logsMeant(files) {
-		read, bad, stop := o.one(path, do)
-		if stop != nil {
-			return false, stop
-		}
-		if some = some || read; bad != nil {
-			cli.Printf(o.Err, "backspan: %v\n", bad)
-			err = cli.UsageError(nil)
-		}
-	}
-	return some, err
-}
 
 // logsMeant are the files, or the log that is meant when none is named.
 func logsMeant(files []string) []string {
@@ -38,33 +24,76 @@ func logsMeant(files []string) []string {
 	return files
 }
 
-// one is each for one file. stop is the error of do.
-func (o *Options) one(path string, do func(*events.Reader) error) (read bool, bad, stop error) {
-	reader, err := o.open(path)
-	if err != nil {
-		return false, err, nil
+// opened are the files that are named, and no other; when none is, the log that is meant then and its rotated files,
+// but for those that end before since.
+func (o *Options) opened(files []string, since time.Time) (list []*logfiles.File) {
+	for _, path := range files {
+		if path == "-" {
+			list = append(list, logfiles.Of(o.In))
+		} else {
+			list = append(list, logfiles.Open(path))
+		}
 	}
-	stop = do(reader)
-	tally := reader.Tally()
-	if err := cmp.Or(reader.Err(), reader.Close()); err != nil {
-		bad = fmt.Errorf("%s: %w", path, err)
-	} else if tally.Records == 0 && tally.Unreadable+tally.Held > 0 {
-		bad = fmt.Errorf("%s holds no events: nothing in it is a record; is it an events.jsonl?", path)
+	if len(files) > 0 {
+		return list
 	}
-	o.incomplete(path, tally)
-	return bad == nil || tally.Records > 0, bad, stop
+	path := settings.EventsFile()
+	all := logfiles.Find(path)
+	list = logfiles.Since(all, since)
+	if stderr, ok := o.Err.(*os.File); ok && term.IsTerminal(stderr) && len(all) > 1 {
+		cli.Printf(o.Err, "backspan: read %d of %d files: %s and its rotated ones\n", len(list), len(all), path)
+	}
+	return list
 }
 
-func (o *Options) open(path string) (*events.Reader, error) {
-	if path == "-" {
-		return events.NewReader(o.In), nil
+// each calls do with a reader of each file.
+func (o *Options) each(files []*logfiles.File, do func(*events.Reader)) (some bool, err error) {
+	for _, f := range files {
+		if r, err := f.Reader(); err == nil {
+			do(r)
+		}
 	}
-	reader, err := events.OpenFile(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%s is not there%s; name the log that telemetry writes, or run backspan demo to make one",
-			cmp.Or(path, `""`), nearest.Ask(path, []string{"list", "count", "stats", "follow"}))
+	return o.ended(files)
+}
+
+// ended closes the files, and says on stderr what is wrong with each. The error is the exit code when one could not be
+// used: that keeps no other from being read. some says whether there is anything to tell of what was read.
+func (o *Options) ended(files []*logfiles.File) (some bool, err error) {
+	some = len(files) == 0 // --since left out all
+	for _, f := range files {
+		closed := f.Close()
+		tally, bad := f.Tally(), o.unusable(f)
+		if bad = cmp.Or(bad, closed); bad != nil {
+			cli.Printf(o.Err, "backspan: %v\n", bad)
+			err = cli.UsageError(nil)
+		}
+		o.incomplete(f.Path, tally)
+		some = some || bad == nil || tally.Records > 0
 	}
-	return reader, denied(path, err)
+	return some, err
+}
+
+// unusable is why f is no event log, or could not be read to its end.
+func (o *Options) unusable(f *logfiles.File) error {
+	name, tally := f.Path, f.Tally()
+	switch err := f.Err(); {
+	case errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("%s is not there%s; name the log that telemetry writes, or run backspan demo to make one",
+			cmp.Or(name, `""`), nearest.Ask(f.Path, []string{"list", "count", "stats", "follow"}))
+	case errors.Is(err, os.ErrPermission):
+		return denied(f.Path, err)
+	case err != nil:
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	switch {
+	case tally.Records > 0:
+		return nil
+	case tally.CutShort:
+		return fmt.Errorf("%s is cut short before its first event: the compressed file is not whole", name)
+	case tally.Unreadable+tally.Held > 0:
+		return fmt.Errorf("%s holds no events: nothing in it is a record; is it an events.jsonl?", name)
+	}
+	return nil
 }
 
 // denied is err, but says what helps when it is that path may not be read.
@@ -84,9 +113,22 @@ func (o *Options) incomplete(path string, t events.Tally) {
 	if t.Held > 0 && t.Records > 0 {
 		cli.Printf(o.Err, "backspan: %s: the last line is incomplete (%d bytes) and was left out\n", path, t.Held)
 	}
-	if t.CutShort {
+	if t.CutShort && t.Records > 0 {
 		cli.Printf(o.Err, "backspan: %s: the compressed file is cut short; what was in the rest is missing here\n", path)
 	}
+}
+
+// late says on stderr that not all could be put in the order of time.
+func (o *Options) late(order logfiles.Order) {
+	if order.Late == 0 {
+		return
+	}
+	window := fmt.Sprintf("more than %d lines", logfiles.Window)
+	if order.Cut {
+		window = fmt.Sprintf("fewer than %d lines, as long ones fill the memory for it", logfiles.Window)
+	}
+	cli.Printf(o.Err, "backspan: %s out of order: written behind later ones in their file, by %s\n",
+		text.Plural(order.Late, "event stands", "events stand"), window)
 }
 
 // dropped says on stderr that the log owns up to lines that are not in it.

@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/cmd/backspan/internal/eventquery"
+	"github.com/backspan/backspan/cmd/backspan/internal/logfiles"
 	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/events"
 )
@@ -77,25 +79,28 @@ func (o *Options) list(files []string) error {
 	return err
 }
 
-// inOrder calls do for each record that matters, and fileEnded before what is said of a file. some is as of each.
-func (o *Options) inOrder(files []string, do func(*events.Line) error, fileEnded func() error) (some bool, err error) {
+// inOrder calls do for each record that matters, in the order of time when there are several files, and then ended,
+// before anything is said of the files. some is as of each.
+func (o *Options) inOrder(files []string, do func(*events.Line) error, ended func() error) (some bool, err error) {
 	m, err := o.matcher()
 	if err != nil {
 		return false, err
 	}
-	dropped := int64(0)
-	some, err = o.each(files, func(r *events.Reader) error {
-		for r.Next() {
-			dropped += m.Dropped(r.Line())
-			if m.Matches(r.Line()) {
-				if err := do(r.Line()); err != nil {
-					return err
-				}
-			}
+	var dropped atomic.Int64
+	list := o.opened(files, m.Since())
+	order, err := logfiles.Merge(list, func(l *events.Line) bool {
+		if n := m.Dropped(l); n > 0 {
+			dropped.Add(n)
 		}
-		return fileEnded()
-	})
-	o.dropped(dropped)
+		return m.Matches(l)
+	}, do)
+	if err = errors.Join(err, ended()); err != nil {
+		logfiles.CloseAll(list)
+		return false, err
+	}
+	some, err = o.ended(list)
+	o.late(order)
+	o.dropped(dropped.Load())
 	return some, err
 }
 
@@ -105,7 +110,7 @@ func (o *Options) count(files []string) error {
 		return err
 	}
 	counts := make([]count, workers)
-	some, err := o.each(files, func(r *events.Reader) error {
+	some, err := o.each(o.opened(files, m.Since()), func(r *events.Reader) {
 		_ = r.Each(workers, func(worker int, l *events.Line) { // whose error r.Err returns as well
 			c := &counts[worker]
 			c.dropped += m.Dropped(l)
@@ -113,7 +118,6 @@ func (o *Options) count(files []string) error {
 				c.n++
 			}
 		})
-		return nil
 	})
 	if !some {
 		return err
@@ -161,7 +165,7 @@ func (o *Options) stats(files []string) error {
 		return err
 	}
 	all := eventquery.NewCounter()
-	some, err := o.each(files, func(r *events.Reader) error {
+	some, err := o.each(o.opened(files, m.Since()), func(r *events.Reader) {
 		counters := make([]*eventquery.Counter, workers)
 		for i := range counters {
 			counters[i] = all.Fork()
@@ -175,7 +179,6 @@ func (o *Options) stats(files []string) error {
 		for _, c := range counters {
 			all.Merge(c)
 		}
-		return nil
 	})
 	if !some {
 		return err

@@ -27,11 +27,11 @@ type source struct {
 }
 
 // sourceHelp is for the Long of the commands that have a source.
-const sourceHelp = `It reads a trace file (OTLP JSON lines) or an events file, plain or gzipped. A session is named by
-its id or the beginning of it, and looked for in the trace file and then in the events file that the other
-commands write: ` + settings.DefaultTraceFile + ` and ` + events.DefaultPath + `, unless
-$BACKSPAN_TRACE_FILE, $BACKSPAN_EVENTS or the configuration file say otherwise. Without an argument it is the
-newest one there.`
+const sourceHelp = `It reads a trace file (OTLP JSON lines) or an events file, plain or compressed by gzip, bzip2 or
+zstd. A session is named by its id or the beginning of it, and looked for in the trace file and then in the events file
+that the other commands write: ` + settings.DefaultTraceFile + ` and ` + events.DefaultPath + `, unless
+$BACKSPAN_TRACE_FILE, $BACKSPAN_EVENTS or the configuration file say otherwise; and in the rotated files beside the
+events file. Without an argument it is the newest one there. A file that is named is read alone.`
 
 func (s *source) register(c *cobra.Command) {
 	f := c.Flags()
@@ -81,6 +81,15 @@ func (s *source) find(args []string) (*session.Session, error) {
 	return nil, fmt.Errorf("%s in %s; --list shows the sessions", unknown, strings.Join(defaultLogs(), " or "))
 }
 
+// openDefault opens one of defaultLogs: the events file with its rotated ones. The error matches os.ErrNotExist when
+// nothing is there.
+func openDefault(path string) (*session.Log, error) {
+	if path != settings.EventsFile() {
+		return session.Open(path)
+	}
+	return session.OpenRotated(path)
+}
+
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
@@ -97,11 +106,11 @@ func findSession(id string) (*session.Session, error) {
 	logs := defaultLogs()
 	missing := 0
 	for _, path := range logs {
-		if !exists(path) {
+		log, err := openDefault(path)
+		if errors.Is(err, os.ErrNotExist) {
 			missing++
 			continue
 		}
-		log, err := session.Open(path)
 		if err != nil {
 			return nil, err
 		}
@@ -124,20 +133,17 @@ func findSession(id string) (*session.Session, error) {
 
 // printList lists the sessions of the named file, else of the default ones.
 func (s *source) printList(std cli.Streams, args []string) error {
-	logs := args
-	if len(logs) == 0 {
-		logs = slices.DeleteFunc(defaultLogs(), func(path string) bool { return !exists(path) })
-	}
-	if len(logs) == 0 {
-		_, err := findSession("") // says what is missing
-		return cli.UsageError(err)
-	}
-	for i, path := range logs {
-		log, err := session.Open(path)
+	logs, open := chosen(args)
+	listed := 0
+	for _, path := range logs {
+		log, err := open(path)
+		if len(args) == 0 && errors.Is(err, os.ErrNotExist) {
+			continue
+		}
 		if err != nil {
 			return cli.UsageError(err)
 		}
-		if i > 0 {
+		if listed++; listed > 1 {
 			cli.Printf(std.Out, "\n")
 		}
 		if err := log.WriteList(std.Out); err != nil {
@@ -147,7 +153,19 @@ func (s *source) printList(std cli.Streams, args []string) error {
 			cli.Printf(std.Err, "backspan: %s: %s\n", log.Path, note)
 		}
 	}
+	if listed == 0 {
+		_, err := findSession("") // says what is missing
+		return cli.UsageError(err)
+	}
 	return nil
+}
+
+// chosen are the named files, else the default ones, and what opens them.
+func chosen(args []string) ([]string, func(string) (*session.Log, error)) {
+	if len(args) > 0 {
+		return args, session.Open
+	}
+	return defaultLogs(), openDefault
 }
 
 // completeSource offers the sessions of the default files, and files.
@@ -155,22 +173,20 @@ func completeSource(_ *cobra.Command, args []string, begin string) ([]string, co
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	return sessionsIn(defaultLogs(), begin), cobra.ShellCompDirectiveDefault
+	return sessionsIn(nil, begin), cobra.ShellCompDirectiveDefault
 }
 
 // completeSessions offers the sessions of the file that is typed already, else of the default files.
 func completeSessions(args []string, begin string) ([]string, cobra.ShellCompDirective) {
-	logs := args
-	if len(logs) == 0 {
-		logs = defaultLogs()
-	}
-	return sessionsIn(logs, begin), cobra.ShellCompDirectiveNoFileComp
+	return sessionsIn(args, begin), cobra.ShellCompDirectiveNoFileComp
 }
 
-// sessionsIn are the newest sessions of logs whose ids begin so, each with what ran.
-func sessionsIn(logs []string, begin string) (offers []string) {
+// sessionsIn are the newest sessions of the named file, else of the default ones, whose ids begin so, each with what
+// ran.
+func sessionsIn(args []string, begin string) (offers []string) {
+	logs, open := chosen(args)
 	for _, path := range logs {
-		log, err := session.Open(path)
+		log, err := open(path)
 		if err != nil {
 			continue // what is not there offers nothing
 		}

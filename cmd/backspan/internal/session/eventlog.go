@@ -2,8 +2,12 @@ package session
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
+	"io"
 	"strings"
 
+	"github.com/backspan/backspan/cmd/backspan/internal/logfiles"
 	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/events"
 	"github.com/backspan/backspan/internal/semconv"
@@ -14,7 +18,8 @@ import (
 func (l *Log) readEvents() error {
 	index := map[string]int{} // of sessions
 	sessions := recent[listed]{cost: (*listed).cost}
-	tally, err := l.eachEvent(func(line *events.Line) {
+	all := func(*events.Line) bool { return true }
+	left, err := l.eachEvent(all, func(line *events.Line) {
 		i, known := index[string(line.Session())]
 		if !known {
 			dropped := sessions.dropped
@@ -38,7 +43,8 @@ func (l *Log) readEvents() error {
 		e.Name, e.Outcome = e.name(), e.outcome()
 		l.Sessions = append(l.Sessions, e.Entry)
 	}
-	l.Left = LeftOut{Lines: int(tally.Unreadable), Sessions: sessions.dropped}
+	left.Sessions = sessions.dropped
+	l.Left = left
 	return err
 }
 
@@ -194,23 +200,30 @@ func (s *story) outcome() Outcome {
 	return cmp.Or(s.ended, s.endedNested, s.saved)
 }
 
-func (l *Log) eachEvent(each func(*events.Line)) (tally events.Tally, err error) {
-	r, err := events.OpenFile(l.Path)
-	if err != nil {
-		return tally, err
+// eachEvent calls each for the events that keep says true for, in the order of time when there are several files.
+// What of these could not be read is left out; it is an error when nothing else was there.
+func (l *Log) eachEvent(keep func(*events.Line) bool, each func(*events.Line)) (left LeftOut, err error) {
+	files := l.files()
+	defer logfiles.CloseAll(files) // they are only read
+	_, err = logfiles.Merge(files, keep, func(line *events.Line) error { each(line); return nil })
+	records := int64(0)
+	for _, f := range files {
+		tally, failed := f.Tally(), f.Err()
+		records += tally.Records
+		left.Lines += int(tally.Unreadable)
+		if tally.CutShort {
+			failed = errors.Join(failed, io.ErrUnexpectedEOF)
+		}
+		if failed != nil {
+			sentence := fmt.Sprintf("%s could not be read to its end: %v.", text.Line(f.Path), failed)
+			left.Files = strings.TrimSpace(left.Files + " " + sentence)
+			err = cmp.Or(err, failed)
+		}
 	}
-	for line := range r.All() {
-		each(line)
+	if records > 0 {
+		err = nil // what came before the damage is good
 	}
-	tally = r.Tally()
-	if err = r.Err(); err != nil && tally.Records > 0 {
-		err = nil // a compressed file that is damaged later on: what came before is good
-		tally.Unreadable++
-	}
-	if closeErr := r.Close(); err == nil {
-		err = closeErr
-	}
-	return tally, err
+	return left, err
 }
 
 // cost is how many bytes r needs, the span that is made of it included.
@@ -222,18 +235,17 @@ func (r *event) cost() int {
 
 func (l *Log) eventsSession(e Entry) (*Session, error) {
 	list := recent[event]{cost: (*event).cost}
-	tally, err := l.eachEvent(func(line *events.Line) {
-		if line.Session().Is(e.ID) && rebuilders[line.Type().Text()] != nil {
-			list.add(eventOf(line))
-		}
-	})
+	matters := func(line *events.Line) bool {
+		return line.Session().Is(e.ID) && rebuilders[line.Type().Text()] != nil
+	}
+	read, err := l.eachEvent(matters, func(line *events.Line) { list.add(eventOf(line)) })
 	if err != nil {
 		return nil, err
 	}
 	s := fromEvents(list.items)
 	s.ID, s.Source = e.ID, l.Path
 	left := l.Left
-	left.Lines, left.Events = int(tally.Unreadable), list.dropped
+	left.Lines, left.Files, left.Events = read.Lines, read.Files, list.dropped
 	s.Notes = append(s.Notes, left.notes()...)
 	return s, nil
 }

@@ -8,12 +8,13 @@ import (
 
 // A LeftOut counts what of a file is not shown.
 type LeftOut struct {
-	Lines    int // that could not be read
-	NoID     int // spans without a trace id or a span id
-	Details  int // attributes and events of spans that had more than maxDetails
-	Spans    int // the first of the file, for which there was no room
-	Events   int // those of an events file, likewise
-	Sessions int // the oldest of an events file, likewise
+	Lines    int    // that could not be read
+	Files    string // what kept files of an event log from being read to their end, in sentences
+	NoID     int    // spans without a trace id or a span id
+	Details  int    // attributes and events of spans that had more than maxDetails
+	Spans    int    // the first of the file, for which there was no room
+	Events   int    // those of an events file, likewise
+	Sessions int    // the oldest of an events file, likewise
 }
 
 // notes tells what l counts, in sentences.
@@ -31,5 +32,8 @@ func (l LeftOut) notes() (notes []string) {
 	add(l.Spans, "span, the first, was", "spans, the first, were", room)
 	add(l.Events, "event, the first, was", "events, the first, were", room)
 	add(l.Sessions, "session, the oldest, was", "sessions, the oldest, were", room)
+	if l.Files != "" {
+		notes = append(notes, l.Files)
+	}
 	return notes
 }

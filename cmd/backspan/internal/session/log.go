@@ -1,10 +1,8 @@
 package session
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/backspan/backspan/cmd/backspan/internal/logfiles"
 	"github.com/backspan/backspan/internal/safefile"
 )
 
@@ -36,7 +35,8 @@ type Log struct {
 	Sessions []Entry // the newest first
 	Left     LeftOut
 
-	traces map[string][]int // trace file: the spans of each session
+	files  func() []*logfiles.File // events file: opens what is read, the oldest first
+	traces map[string][]int        // trace file: the spans of each session
 	spans  spanList
 }
 
@@ -50,13 +50,28 @@ type Entry struct {
 	Outcome    Outcome // how it ended; empty when the log does not say
 }
 
-// Open reads what is in the log at path, plain or gzipped. Lines that cannot be read are skipped and counted; it is an
-// error when there is nothing else, and when path is no regular file.
+// Open reads what is in the log at path, plain or compressed, and in no other file. Lines that cannot be read are
+// skipped and counted; it is an error when there is nothing else, and when path is no regular file.
 func Open(path string) (*Log, error) {
+	return open(path, func() []*logfiles.File { return []*logfiles.File{logfiles.Open(path)} })
+}
+
+// OpenRotated is Open for an events file together with its rotated files. The file itself may be missing.
+func OpenRotated(path string) (*Log, error) {
+	files := logfiles.Find(path)
+	logfiles.CloseAll(files)
+	if len(files) == 1 && files[0].Path == path {
+		return Open(path)
+	}
+	l := &Log{Path: path, Format: EventsFile, files: func() []*logfiles.File { return logfiles.Find(path) }}
+	return l, l.read()
+}
+
+func open(path string, files func() []*logfiles.File) (*Log, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return nil, fmt.Errorf("%s: there is no such file", path)
+		return nil, missingError(path)
 	case err != nil:
 		return nil, err
 	case info.IsDir():
@@ -64,26 +79,39 @@ func Open(path string) (*Log, error) {
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s is not a regular file", path)
 	}
-	l := &Log{Path: path}
+	l := &Log{Path: path, files: files}
 	if l.Format, err = formatOf(path); err != nil {
 		return nil, err
 	}
-	if l.Format == TraceFile {
-		err = l.readTraces()
-	} else {
-		err = l.readEvents()
+	if err := l.read(); err != nil {
+		return nil, err
 	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	return l, nil
+}
+
+func (l *Log) read() error {
+	read := l.readEvents
+	if l.Format == TraceFile {
+		read = l.readTraces
+	}
+	if err := read(); err != nil {
+		return fmt.Errorf("%s: %w", l.Path, err)
 	}
 	slices.SortStableFunc(l.Sessions, func(a, b Entry) int {
 		return cmp.Or(b.Start.Compare(a.Start), b.End.Compare(a.End), strings.Compare(a.ID, b.ID))
 	})
-	return l, nil
+	return nil
 }
 
 // Notes tells what of the file is left out, in sentences.
 func (l *Log) Notes() []string { return l.Left.notes() }
+
+// A missingError is the path of a file that is not there.
+type missingError string
+
+func (e missingError) Error() string { return string(e) + ": there is no such file" }
+
+func (e missingError) Is(target error) bool { return target == os.ErrNotExist }
 
 // Session returns the session with that id, or with the only id that begins so; without an id the newest.
 func (l *Log) Session(id string) (*Session, error) {
@@ -141,7 +169,8 @@ func formatOf(path string) (Format, error) {
 	}
 	head := make([]byte, headSize)
 	n, err := io.ReadFull(in, head)
-	if closeErr := in.Close(); err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+	short := errors.Is(err, io.EOF) || n > 0 && errors.Is(err, io.ErrUnexpectedEOF)
+	if closeErr := in.Close(); err == nil || short {
 		err = closeErr
 	}
 	if err != nil {
@@ -185,26 +214,20 @@ func wholeRunes(b []byte) []byte {
 	return b
 }
 
-// openPlain opens a file, through gzip if it is compressed.
+// openPlain opens a file without its compression.
 func openPlain(path string) (io.ReadCloser, error) {
 	file, err := safefile.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	in := bufio.NewReader(file)
-	// What cannot be read will say so when it is.
-	if magic, _ := in.Peek(2); !bytes.Equal(magic, []byte{0x1f, 0x8b}) {
-		return &stack{in, file}, nil
-	}
-	unzipped, err := gzip.NewReader(in)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), file.Close())
-	}
-	return &stack{unzipped, file}, nil
+	plain, _ := logfiles.Decompress(file)
+	return &stack{plain, file}, nil
 }
 
-// A stack reads from its top and closes its bottom.
+// A stack reads from its top, and closes that and what it stands on.
 type stack struct {
-	io.Reader
-	io.Closer
+	io.ReadCloser
+	bottom io.Closer
 }
+
+func (s *stack) Close() error { return errors.Join(s.ReadCloser.Close(), s.bottom.Close()) }

@@ -1,0 +1,142 @@
+package logfiles
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"sync"
+
+	"github.com/backspan/backspan/events"
+)
+
+// Window is within how many of its lines those of a file are put in order.
+const Window = 10_000
+
+// memory bounds the lines that a Merge holds, in bytes. The files that it is reading share it.
+const memory = 20 << 20
+
+// Order is how far a Merge could put lines in order.
+type Order struct {
+	Late int64 // lines that came after later ones, since they stood too far behind these in their file
+	Cut  bool  // the window was smaller than Window lines at times, as these are long
+}
+
+// Merge calls each for the records of files for which keep says true, in the order of their times; equal times in the
+// order of files and lines. A record without a time stays behind the one before it. keep is called from several
+// goroutines. An error of each ends it all. A single file stays in its own order. What is wrong with a file its Err
+// and Tally say.
+func Merge(files []*File, keep func(*events.Line) bool, each func(*events.Line) error) (Order, error) {
+	if len(files) == 1 {
+		return Order{}, inOrder(files[0], keep, each)
+	}
+	m := merging{quit: make(chan struct{})}
+	defer m.stop()
+	for i, f := range files {
+		if s, ok := newSource(i, f); ok {
+			m.waiting = append(m.waiting, s)
+		}
+	}
+	slices.SortStableFunc(m.waiting, func(a, b *source) int { return cmp.Compare(a.floor, b.floor) })
+	err := m.run(keep, each)
+	return m.order, err
+}
+
+func inOrder(f *File, keep func(*events.Line) bool, each func(*events.Line) error) error {
+	r, err := f.Reader()
+	if err != nil {
+		return nil //nolint:nilerr // f.Err says it
+	}
+	for r.Next() {
+		if keep(r.Line()) {
+			if err := each(r.Line()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// A merging is one Merge.
+type merging struct {
+	waiting []*source // not begun, the earliest floor first
+	active  []*source
+	order   Order
+	quit    chan struct{}
+	readers sync.WaitGroup
+}
+
+func (m *merging) run(keep func(*events.Line) bool, each func(*events.Line) error) error {
+	var line events.Line
+	last := int64(math.MinInt64)
+	for {
+		s := m.earliest(keep)
+		if s == nil {
+			return nil
+		}
+		e := s.pop()
+		if e.time < last {
+			m.order.Late++
+		} else {
+			last = e.time
+		}
+		if line.Parse(e.raw()) { // as it did when it was read
+			if err := each(&line); err != nil {
+				return err
+			}
+		}
+		e.batch.release(s)
+		m.fill(s)
+	}
+}
+
+// earliest is the source with the next record; nil at the end. Sources are begun when their turn may have come.
+func (m *merging) earliest(keep func(*events.Line) bool) *source {
+	for {
+		var first *source
+		for _, s := range m.active {
+			if first == nil || s.before(first) {
+				first = s
+			}
+		}
+		if len(m.waiting) == 0 || first != nil && first.head().time < m.waiting[0].floor {
+			return first
+		}
+		s := m.waiting[0]
+		m.waiting = m.waiting[1:]
+		m.begin(s, keep)
+	}
+}
+
+func (m *merging) begin(s *source, keep func(*events.Line) bool) {
+	r, err := s.file.Reader()
+	if err != nil {
+		return // s.file.Err says it
+	}
+	s.batches = make(chan *batch, 2)
+	s.free = make(chan *batch, 4)
+	m.readers.Go(func() { s.read(r, keep, m.quit) })
+	m.active = append(m.active, s)
+	m.fill(s)
+}
+
+// fill fills the window of s, and leaves s out when nothing is left of it.
+func (m *merging) fill(s *source) {
+	share := memory / len(m.active)
+	for !s.ended && s.lines() < Window {
+		if s.held >= share && s.lines() > 0 {
+			m.order.Cut = true
+			break
+		}
+		s.take()
+	}
+	if s.lines() == 0 {
+		s.file.unpacked()
+		m.active = slices.DeleteFunc(m.active, func(a *source) bool { return a == s })
+	}
+}
+
+// stop ends the goroutines that read.
+func (m *merging) stop() {
+	close(m.quit)
+	m.readers.Wait()
+}
