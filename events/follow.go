@@ -19,8 +19,8 @@ type FollowOptions struct {
 	FromEnd  bool          // begin behind what is in the file already
 	Interval time.Duration // between two looks at the file; 0 means 100ms
 
-	// Grace is how long a file that was rotated away is still read: its writers need up to their CheckInterval to
-	// notice. 0 means 250ms. Records of the next file wait that long.
+	// Grace is how long a file that was rotated away or deleted is still read: its writers need up to their
+	// CheckInterval to notice. 0 means 250ms. Records of the next file wait that long.
 	Grace time.Duration
 }
 
@@ -39,6 +39,7 @@ type Follower struct {
 
 	files   []*os.File // the one being read, and those that took its path, the oldest first
 	rotated time.Time  // when files[0] was last seen to grow or, if later, to lose the path
+	deleted bool       // files[0] has no name any more, and nothing took its path
 	started bool
 	src     blocks
 	tail    tail // what src reads
@@ -161,7 +162,26 @@ func (f *Follower) move() (bool, error) {
 		f.begin(0, nil)
 		return true, err
 	}
-	return false, nil
+	return false, f.letGo()
+}
+
+// letGo closes a file that was deleted, once it is not written to any more: while it is open, it takes its space on the
+// disk.
+func (f *Follower) letGo() error {
+	info, err := f.files[0].Stat()
+	if err != nil || !nameless(info) {
+		f.deleted = false
+		return nil //nolint:nilerr // then it is kept, and reading it says what is wrong
+	}
+	if !f.deleted {
+		f.deleted, f.rotated = true, time.Now()
+	}
+	if time.Since(f.rotated) < f.opts.Grace {
+		return nil
+	}
+	err = f.files[0].Close()
+	f.files, f.deleted = nil, false
+	return err
 }
 
 // look opens the file that the path leads to, if it is not the one that was opened last.

@@ -41,6 +41,9 @@ func (f *logFile) torn() bool {
 // that is open.
 func (f *logFile) writtenAfterDeletion() bool { return false }
 
+// nameless says whether a file was deleted. Here no file is that is open.
+func nameless(os.FileInfo) bool { return false }
+
 func (f *logFile) sync() error { return f.file.Sync() }
 
 func (f *logFile) close() error { return f.file.Close() }

@@ -5,6 +5,7 @@ package events
 import (
 	"errors"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -60,6 +61,12 @@ func (f *logFile) torn() bool {
 func (f *logFile) writtenAfterDeletion() bool {
 	var st unix.Stat_t
 	return unix.Fstat(f.fd, &st) == nil && st.Nlink == 0 && st.Ctim.Nano() <= st.Mtim.Nano()
+}
+
+// nameless says whether a file was deleted. It takes its space until nobody has it open.
+func nameless(info os.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && st.Nlink == 0
 }
 
 func (f *logFile) sync() error {

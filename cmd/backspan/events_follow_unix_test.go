@@ -26,6 +26,7 @@ import (
 type follower struct {
 	*exec.Cmd
 	log      string
+	stdout   io.Closer
 	out, err *bufio.Reader
 }
 
@@ -47,7 +48,7 @@ func startFollow(t *testing.T, dir string, args ...string) *follower {
 	if err := f.Start(); err != nil {
 		t.Fatal(err)
 	}
-	f.out, f.err = bufio.NewReader(out), bufio.NewReader(errOut)
+	f.stdout, f.out, f.err = out, bufio.NewReader(out), bufio.NewReader(errOut)
 	return f
 }
 
@@ -192,5 +193,21 @@ func TestFollowRefusesADirectory(t *testing.T) {
 	_ = f.Wait() // the code says how it ended
 	if got := f.ProcessState.ExitCode(); got != cli.ExitUsage {
 		t.Errorf("exit code %d, want %d", got, cli.ExitUsage)
+	}
+}
+
+// follow | head -1 ends when head does, also when no more lines come.
+func TestFollowEndsWithItsReader(t *testing.T) {
+	f := startFollow(t, t.TempDir())
+	f.waits(t)
+	f.add(t, said("info", "first"))
+	f.says(t, f.out, "first")
+	if err := f.stdout.Close(); err != nil {
+		t.Fatal(err)
+	}
+	rest, _ := io.ReadAll(f.err)
+	_ = f.Wait() // the code says how it ended
+	if got, want := f.ProcessState.ExitCode(), 128+int(unix.SIGPIPE); got != want || len(rest) > 0 {
+		t.Errorf("exit code %d, stderr %q, want %d and nothing", got, rest, want)
 	}
 }

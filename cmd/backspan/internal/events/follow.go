@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
@@ -59,7 +60,8 @@ func (o *Options) follow(ctx context.Context, files []string, fromStart bool) er
 	return err
 }
 
-// lookInterval is how often it is looked whether unreadable lines have come, while no others do.
+// lookInterval is how often it is looked whether unreadable lines have come, while no others do, and whether somebody
+// still reads stdout.
 const lookInterval = time.Second
 
 // run prints records until ctx is done. Each goes out at once: whoever reads them waits for it.
@@ -75,6 +77,9 @@ func (f *following) run(ctx context.Context) error {
 		}
 		stop()
 		f.unreadable()
+		if stdout, ok := f.Out.(*os.File); ok && cli.ReaderGone(stdout) {
+			return &cli.ExitError{Code: 128 + int(syscall.SIGPIPE)} // as the next line would end it
+		}
 	}
 	return f.Err()
 }

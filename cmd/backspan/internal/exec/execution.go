@@ -222,7 +222,7 @@ func (x *execution) unread() bool {
 		return false
 	}
 	pipe := child.CodeSignal + int(syscall.SIGPIPE)
-	return readerGone(stdout) || x.last.Result.Code() == pipe && term.IsTerminal(stdout)
+	return cli.ReaderGone(stdout) || x.last.Result.Code() == pipe && term.IsTerminal(stdout)
 }
 
 // tellFailure runs --on-failure.

@@ -9,6 +9,3 @@ var otherSignals []os.Signal
 
 // shell returns the arguments that run a command line in the shell.
 func shell(line string) []string { return []string{"cmd", "/C", line} }
-
-// readerGone cannot be found out here.
-func readerGone(*os.File) bool { return false }
