@@ -123,6 +123,14 @@ func (c *Command) in(shell []string) {
 	}
 }
 
+// Parts are the words of the shell, if c is a text, and the text or the words of the command.
+func (c Command) Parts() (shell, command []string) {
+	if c.Shell == "" {
+		return nil, c.Args
+	}
+	return c.Args[:len(c.Args)-1], []string{c.Shell}
+}
+
 // MarshalJSON writes the words.
 func (c Command) MarshalJSON() ([]byte, error) { return json.Marshal(c.Args) }
 

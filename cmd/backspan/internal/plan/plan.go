@@ -27,6 +27,7 @@ type Outputs struct {
 	Phases  []string `json:"phases,omitempty"` // whose outputs were taken
 	From    string   `json:"from,omitempty"`   // from which run, for people
 	Session string   `json:"session_id,omitempty"`
+	Lacking []string `json:"lacking,omitempty"` // those that were not taken, each with why, when others were
 	Why     string   `json:"none,omitempty"` // why none were taken, although phases that are left out have outputs
 }
 

@@ -29,7 +29,7 @@ func (p Plan) Write(w io.Writer) error {
 		how += ", also after a failure"
 	}
 	fmt.Fprintf(&b, "plan of %s: %s, %s\n", p.Pipeline, text.Plural(len(p.Phases), "phase", "phases"), how)
-	if line := p.Outputs.String(); line != "" {
+	for _, line := range p.Outputs.Lines() {
 		b.WriteString(line + "\n")
 	}
 	for i, phase := range p.Phases {
@@ -40,15 +40,18 @@ func (p Plan) Write(w io.Writer) error {
 	return err
 }
 
-// String is a line that says where outputs were taken from, or why none were; empty when there is nothing to say.
-func (o Outputs) String() string {
+// Lines say where outputs were taken from, which were not and why.
+func (o Outputs) Lines() (lines []string) {
 	switch {
 	case o.From != "":
-		return fmt.Sprintf("outputs of %s: from %s", strings.Join(o.Phases, ", "), o.From)
+		lines = append(lines, fmt.Sprintf("outputs of %s: from %s", strings.Join(o.Phases, ", "), o.From))
+		for _, lacking := range o.Lacking {
+			lines = append(lines, "without "+lacking)
+		}
 	case o.Why != "":
-		return fmt.Sprintf("outputs of phases that are left out: none, because %s", o.Why)
+		lines = append(lines, "outputs of phases that are left out: none, because "+o.Why)
 	}
-	return ""
+	return lines
 }
 
 func (p Phase) write(b *strings.Builder, number int) {

@@ -31,6 +31,7 @@ type selection struct {
 	values map[string]string
 	store  *outputs.Store // where outputs are kept; nil: nowhere
 	taken  plan.Outputs   // those of phases that are left out
+	source *outputs.Run   // which they were taken from; nil: from none
 }
 
 // key is what two runs of a file must have in common for one to take the outputs of the other for its own.
@@ -71,51 +72,88 @@ func (o *Options) takeOutputs(s *selection, runner *steps.Runner) error {
 	if len(left) == 0 {
 		return nil
 	}
-	source, from, why, err := o.source(s)
+	from, why, err := o.source(s)
 	if err != nil {
 		return err
 	}
 	s.taken.Why = why
-	there := map[pipefile.StepOutput]bool{}
-	hint := ""
+	lacks := map[pipefile.StepOutput]string{} // why an output is not there
 	for _, output := range left {
-		if source == nil {
-			break
+		if s.source == nil {
+			lacks[output] = why
+			continue
 		}
-		value, isSecret := source.Output(output.Phase, output.Step)
-		if isSecret {
-			hint = "; it is not kept when it looks like a secret, but stands in the file of --report-file"
-		}
+		value, why := o.output(s, output, from)
 		if value == nil {
+			lacks[output] = why
 			continue
 		}
 		if err := runner.Take(output, value); err != nil {
 			return cli.UsageError(fmt.Errorf("%s: the output of step %q of phase %q: %w", from, output.Step, output.Phase, err))
 		}
-		there[output] = true
-		s.taken.From, s.taken.Session = from, source.SessionID
+		s.taken.From, s.taken.Session = from, s.source.SessionID
 		if !slices.Contains(s.taken.Phases, output.Phase) {
 			s.taken.Phases = append(s.taken.Phases, output.Phase)
 		}
 	}
-	if source != nil && s.taken.From == "" {
-		s.taken.Why = from + " has none"
+	switch {
+	case s.source == nil || len(lacks) == 0:
+	case s.taken.From == "":
+		s.taken.Why = lacks[left[0]]
+	default:
+		s.taken.Lacking = sorted(lacks)
 	}
-	var missing []string
+	return o.refuseWithout(s, lacks)
+}
+
+// output is an output of the run that s takes them from, which is called from; or why it is not taken.
+func (o *Options) output(s *selection, output pipefile.StepOutput, from string) (value json.RawMessage, why string) {
+	value, isSecret := s.source.Output(output.Phase, output.Step)
+	switch {
+	case isSecret:
+		return nil, from + " has no such output; it is not kept when it looks like a secret, " +
+			"but stands in the file of --report-file"
+	case value == nil:
+		return nil, from + " has no such output"
+	case o.outputs != "": // who names a run means it
+		return value, ""
+	}
+	upstream := s.whole.Upstream()[output.Phase]
+	if changed := s.source.Changed(outputs.Recipes(s.whole), upstream, output.Phase, output.Step); changed != "" {
+		return nil, fmt.Sprintf("%s, %s; --outputs %s takes its outputs all the same", from, changed, s.source.SessionID)
+	}
+	return value, ""
+}
+
+// sorted are lines that say why outputs are not there.
+func sorted(lacks map[pipefile.StepOutput]string) (lines []string) {
+	for output, why := range lacks {
+		lines = append(lines, pipefile.OutputVariable(output.Phase, output.Step)+": "+why)
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// refuseWithout refuses a selection of phases whose commands name outputs that are not there, for these reasons.
+func (o *Options) refuseWithout(s *selection, lacks map[pipefile.StepOutput]string) error {
+	var missing, whys []string
 	for _, need := range s.file.Needs(s.values, !o.noRecovery) {
-		if !there[need.Output] {
-			missing = append(missing, fmt.Sprintf("%s, which %s names, is not there: phase %q is left out",
-				need.Variable, need.By, need.Output.Phase))
+		why, lacking := lacks[need.Output]
+		if !lacking {
+			continue
+		}
+		missing = append(missing, fmt.Sprintf("%s, which %s names, is not there: phase %q is left out",
+			need.Variable, need.By, need.Output.Phase))
+		if !slices.Contains(whys, why) {
+			whys = append(whys, why)
 		}
 	}
 	if missing == nil {
 		return nil
 	}
-	if source != nil {
-		why = from + " has no such output" + hint
-	}
 	const help = "give outputs with --outputs REPORT or SESSION, or run what was left out too"
-	return cli.UsageError(fmt.Errorf("%s: %s (%s); %s", o.selectedBy(), strings.Join(missing, "; "), why, help))
+	return cli.UsageError(fmt.Errorf("%s: %s (%s); %s",
+		o.selectedBy(), strings.Join(missing, "; "), strings.Join(whys, "; "), help))
 }
 
 // selectedBy is the flag that left phases out.
@@ -126,18 +164,18 @@ func (o *Options) selectedBy() string {
 	return "--only"
 }
 
-// source is the run whose outputs are taken, and what it is called; or why there is none.
-func (o *Options) source(s *selection) (source *outputs.Run, from, why string, err error) {
+// source finds the run whose outputs s takes, and says what it is called; or why there is none.
+func (o *Options) source(s *selection) (from, why string, err error) {
 	switch o.outputs {
 	case telemetry.Off:
-		return nil, "", "--outputs is off", nil
+		return "", "--outputs is off", nil
 	case "":
 		return s.lastRun()
 	}
-	refuse := func(err error) (*outputs.Run, string, string, error) {
-		return nil, "", "", cli.UsageError(fmt.Errorf("--outputs is %q, want a report or a session: %w", o.outputs, err))
+	refuse := func(err error) (from, why string, _ error) {
+		return "", "", cli.UsageError(fmt.Errorf("--outputs is %q, want a report or a session: %w", o.outputs, err))
 	}
-	source, err = outputs.ReadReport(o.outputs)
+	source, err := outputs.ReadReport(o.outputs)
 	if errors.Is(err, os.ErrNotExist) {
 		if s.store == nil {
 			return refuse(errors.New("there is no such file, and with events off no session's outputs are kept"))
@@ -150,34 +188,36 @@ func (o *Options) source(s *selection) (source *outputs.Run, from, why string, e
 	case source.Pipeline != s.whole.Name:
 		return refuse(fmt.Errorf("it is of pipeline %q, not of %q", source.Pipeline, s.whole.Name))
 	}
-	return source, source.String(), "", nil
+	s.source = source
+	return source.String(), "", nil
 }
 
-// lastRun is the last run of the same file, if its outputs can be taken for those of this one.
-func (s *selection) lastRun() (source *outputs.Run, from, why string, err error) {
+// lastRun finds the last run of the same file, if its outputs can be taken for those of this one.
+func (s *selection) lastRun() (from, why string, err error) {
 	key := s.key()
 	switch {
 	case s.store == nil:
-		return nil, "", "with events off no outputs are kept", nil
+		return "", "with events off no outputs are kept", nil
 	case key.File == "":
-		return nil, "", "a pipeline from stdin has no last run", nil
+		return "", "a pipeline from stdin has no last run", nil
 	}
 	runs, err := s.store.Runs()
 	if err != nil {
-		return nil, "", "", err
+		return "", "", err
 	}
 	i := slices.IndexFunc(runs, func(r *outputs.Run) bool { return r.File == key.File })
 	if i < 0 {
-		return nil, "", fmt.Sprintf("%s has no run of %s", s.store.Dir, s.path), nil
+		return "", fmt.Sprintf("%s has no run of %s", s.store.Dir, s.path), nil
 	}
 	from = "the last run of " + s.path + ", " + runs[i].String() + ","
 	switch {
 	case runs[i].Fingerprint != key.Fingerprint:
-		return nil, "", from + " had other phases or outputs", nil
+		return "", from + " had other phases or outputs", nil
 	case runs[i].Vars != key.Vars:
-		return nil, "", from + " had other values of vars", nil
+		return "", from + " had other values of vars", nil
 	}
-	return runs[i], strings.TrimSuffix(from, ","), "", nil
+	s.source = runs[i]
+	return strings.TrimSuffix(from, ","), "", nil
 }
 
 // keepOutputs has the outputs of the run kept, those that it has taken too. It returns nil when there are none.
@@ -187,6 +227,16 @@ func (o *Options) keepOutputs(s *selection, session string, runner *steps.Runner
 	}
 	run := s.key()
 	run.SessionID, run.Started = session, time.Now().UTC()
+	run.Recipes = outputs.Recipes(s.whole)
+	for phase := range run.Recipes {
+		if !s.file.LeftOut(phase) {
+			continue
+		}
+		delete(run.Recipes, phase)
+		if s.source != nil && s.source.Recipes[phase] != nil {
+			run.Recipes[phase] = s.source.Recipes[phase] // not those of now, which its outputs may be older than
+		}
+	}
 	keeper := s.store.Keep(run, o.Redact(), warn)
 	runner.EachOutput(keeper.Add)
 	runner.OnOutput = func(phase, step string, value json.RawMessage) { keeper.Add(phase, step, value) }

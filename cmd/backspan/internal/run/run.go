@@ -77,8 +77,9 @@ the shell. A script in a file of its own finds the variable unset, never empty. 
 fails its step; output: text_or_empty may be blank.
 
 --only and --from take the outputs of phases that they leave out from the last run of the file, when that had the
-same phases, outputs and vars, or from --outputs: the JSON of an earlier run's --report-file, or a session. What was
-taken is said; when a command names one that is not there, nothing starts. For that, outputs are kept beside
+same phases, outputs and vars, and ran the output's step, and those before it, with the same command, shell, dir, env
+and before_retry; or from --outputs, whatever they were made with: the JSON of an earlier run's --report-file, or a
+session. What was taken, and what was not, is said; when a command names one that is not there, nothing starts. For that, outputs are kept beside
 the event log, in outputs/, which only its owner can read: of the last 100 runs, not with events off, and none that
 looks like a secret.
 
@@ -139,7 +140,7 @@ Exit code: 0 all well, or what failed was allowed to; 1 the pipeline failed; 2 u
 	f.StringVar(&o.from, "from", "", "run this `phase` and what comes after it, as if what comes before were done")
 	f.StringVar(&o.outputs, "outputs", "",
 		"take the outputs of phases left out by --only or --from from this `report|session`, or off "+
-			"(default the last run of the file, when that had the same phases, outputs and vars)")
+			"(default the last run of the file, where that made them in the same way)")
 	f.BoolVar(&o.keepGoing, "keep-going", false,
 		"begin phases although another one has failed, unless they need it, as continue_on_error: true has it")
 	f.IntVar(&o.maxParallel, "max-parallel", 0, "most phases under way at once; 0 for no limit")
@@ -187,7 +188,7 @@ func (o *Options) run(ctx context.Context, path string) error {
 			return err
 		}
 	} else {
-		if line := s.taken.String(); line != "" {
+		for _, line := range s.taken.Lines() {
 			cli.Printf(o.Err, "%s\n", line)
 		}
 	}
