@@ -246,7 +246,7 @@ func TestWhatFailedIsTold(t *testing.T) {
 		t.Error("no error")
 	}
 	want := map[string]string{
-		"mended":     "success: mended: broken",
+		"mended":     "failed: mended: broken",
 		"of_late":    "failed: late: late error",
 		"of_both":    "failed: early: early error",
 		"of_others":  "failed: early: early error",

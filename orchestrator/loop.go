@@ -225,7 +225,7 @@ func (l *loop) tellFailure(i int, task *engine.Task) {
 	switch {
 	case l.stop != nil && !l.stop.Deadline:
 		status = Cancelled
-	case l.stop != nil || len(l.failed) > 0:
+	case l.stop != nil || len(l.failed) > 0 || task.Fallback:
 		status = Failed
 	}
 	task.RunStatus = string(status)

@@ -172,7 +172,7 @@ func (s *scenario) checkBegin(i int, in orchestrator.Input, needs []int) {
 		if told {
 			complain("it is told that %s failed", in.FailedPhase)
 		}
-	case in.RunStatus == "", in.RunStatus == success && in.FailedPhase != "" && !fallback:
+	case in.RunStatus == "", in.RunStatus == success && in.FailedPhase != "":
 		complain("it is told that the run is %q, and that %q failed", in.RunStatus, in.FailedPhase)
 	case (in.FailedPhase == "") != (in.FailedError == ""):
 		complain("it is told that %q failed with %q", in.FailedPhase, in.FailedError)

@@ -21,7 +21,7 @@ type Run struct {
 	Fingerprint string              `json:"fingerprint,omitempty"` // of the pipeline file
 	Vars        string              `json:"vars,omitempty"`        // a hash of the values of its vars
 	Started     time.Time           `json:"started"`
-	Status      orchestrator.Status `json:"status,omitempty"` // empty: it has not ended
+	Status      orchestrator.Status `json:"status,omitempty"`  // empty: it has not ended
 	Recipes     map[string][]Recipe `json:"recipes,omitempty"` // by phase: how the steps were run
 	Phases      []Phase             `json:"phases"`
 }

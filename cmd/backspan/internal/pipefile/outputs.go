@@ -147,6 +147,25 @@ var identifier = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompil
 type mention struct {
 	name    string
 	handled bool // the text says what is to happen when the variable is not set
+
+	computed bool // name is only a part of a name that the command puts together
+}
+
+// goesOn is how a text may go on behind a part of a name: with a variable, a command, braces or the like.
+var goesOn = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile("^[\"'\\\\]*([\"'] *\\+|\\$[A-Za-z0-9_{(@*]|[`{]|%[a-z])")
+})
+
+// expanded is a $ or ${ before a name that a shell gives its meaning, with the backslashes before it.
+var expanded = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(\\*)\$\{?$`) })
+
+// isComputed reports whether name is only a part of a name, given what is before and after it.
+func isComputed(before, name, after string, outputs map[string]StepOutput) bool {
+	if !goesOn().MatchString(after) {
+		return false
+	}
+	dollar := expanded().FindStringSubmatch(before)
+	return dollar == nil || len(dollar[1])%2 == 1 || isPrefix(name, outputs)
 }
 
 // mentions finds the variables with outputs that text names, whether or not a $ stands before them: printenv NAME reads
@@ -157,13 +176,17 @@ func mentions(text string, outputs map[string]StepOutput) (list []mention) {
 		if !strings.HasPrefix(name, outputPrefix) {
 			continue
 		}
+		if isComputed(before, name, after, outputs) {
+			list = append(list, mention{name: name, computed: true})
+			continue
+		}
 		braces := strings.HasSuffix(before, "${")
 		if !braces && !strings.HasSuffix(before, "$") && isPrefix(name, outputs) {
 			continue
 		}
 		operator := strings.TrimPrefix(after, ":")
 		handled := braces && operator != "" && strings.ContainsRune("-=+?", rune(operator[0]))
-		list = append(list, mention{name, handled})
+		list = append(list, mention{name: name, handled: handled})
 	}
 	return list
 }

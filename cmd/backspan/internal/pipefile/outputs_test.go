@@ -59,6 +59,41 @@ func TestMentions(t *testing.T) {
 	}
 }
 
+// What puts a name together is refused where it stands: nobody could say whether the output is there.
+func TestComputedNames(t *testing.T) {
+	for text, computed := range map[string]bool{
+		`eval "x=\$BACKSPAN_OUTPUT_${p}_B"`:     true,
+		`printenv BACKSPAN_OUTPUT_$p`:           true,
+		`printenv "BACKSPAN_OUTPUT_A_"$p`:       true,
+		`printenv BACKSPAN_OUTPUT_A_B$p`:        true,
+		`eval "echo \$BACKSPAN_OUTPUT_A_B$p"`:   true,
+		`eval 'x=$BACKSPAN_OUTPUT_'$p`:          true,
+		`x=BACKSPAN_OUTPUT_$(echo A_B)`:         true,
+		"x=BACKSPAN_OUTPUT_`echo A_B`":          true,
+		`printenv BACKSPAN_OUTPUT_{A,C}_B`:      true,
+		`printf 'BACKSPAN_OUTPUT_%s' "$p"`:      true,
+		`f"BACKSPAN_OUTPUT_{p}_B"`:              true,
+		`os.environ["BACKSPAN_OUTPUT_" + p]`:    true,
+		`echo "$BACKSPAN_OUTPUT_A_B$p"`:         false,
+		`echo "${BACKSPAN_OUTPUT_A_B}$p"`:       false,
+		`echo \\$BACKSPAN_OUTPUT_A_B$p`:         false,
+		`echo "$BACKSPAN_OUTPUT_A_B"{a,b}`:      false,
+		`env | grep '^BACKSPAN_OUTPUT_' >$f`:    false,
+		`echo ${!BACKSPAN_OUTPUT_@}`:            false,
+		`env | grep "BACKSPAN_OUTPUT_" "$file"`: false,
+	} {
+		const form = "name: n\nphases:\n  - name: a\n    steps:\n      - {name: b, run: x, output: text}\n" +
+			"      - name: c\n        run: |\n          p=A\n          %s\n"
+		_, err := Parse("f.yaml", fmt.Appendf(nil, form, text))
+		if got := err != nil; got != computed {
+			t.Errorf("%s: %v, want it refused: %v", text, err, computed)
+		} else if got && !strings.HasPrefix(err.Error(), "f.yaml:9:") || got &&
+			!strings.HasSuffix(err.Error(), "; want the whole name, such as BACKSPAN_OUTPUT_A_B") {
+			t.Errorf("%s: the error is %v", text, err)
+		}
+	}
+}
+
 // Of a graph and of a sequence, also when Select has left out what was between.
 func TestUpstream(t *testing.T) {
 	graph := head + one("d", "needs: [b, c]") + one("b", "needs: [a]") + one("c", "needs: [a]") +

@@ -47,6 +47,8 @@ type outputReader struct {
 	phase *Phase
 	after []Step // the steps of the phase that come before it
 	step  string // its step; empty for a fallback and the like
+
+	dryRun bool // it runs in dry runs
 }
 
 func (c *references) checkPhase(at string, phase *Phase) {
@@ -64,7 +66,7 @@ func (c *references) checkPhase(at string, phase *Phase) {
 		c.checkEnv(key+".env", step.Env, here)
 	}
 	c.checkCommand(at+".fallback", phase.Fallback, last)
-	c.checkCommand(at+".dry_run", phase.DryRun, &outputReader{phase: phase})
+	c.checkCommand(at+".dry_run", phase.DryRun, &outputReader{phase: phase, dryRun: true})
 }
 
 func (c *references) checkEnv(at string, env []Variable[string], by *outputReader) {
@@ -94,16 +96,23 @@ func (c *references) check(key, text string, by *outputReader) {
 			continue
 		}
 		told[m.name] = true
-		if problem := c.problem(m.name, by); problem != "" {
-			c.complainInText(key, m.name, "%s", problem)
+		if problem := c.problem(m, by); problem != "" {
+			c.problems = append(c.problems, c.problemInText(key, m.name, problem))
+		} else if by != nil && by.dryRun && !m.handled {
+			c.hints = append(c.hints, c.problemInText(key, m.name, fmt.Sprintf("names %s, which a dry run does not have, "+
+				"unless --from or --only takes it from another run; write ${%[1]s-default}", m.name)))
 		}
 	}
 }
 
 // problem says why an output cannot be there when by starts; empty when it can.
-func (c *references) problem(name string, by *outputReader) string {
+func (c *references) problem(m mention, by *outputReader) string {
+	name := m.name
 	output, declared := c.outputs[name]
 	switch {
+	case m.computed:
+		return fmt.Sprintf("puts the name of an output together from %s and more, and nobody can say whether that output "+
+			"is there; want the whole name%s", name, c.example())
 	case !declared:
 		return c.undeclared(name)
 	case by == nil || slices.Contains(c.upstream[by.phase.Name], output.Phase):
@@ -118,6 +127,14 @@ func (c *references) problem(name string, by *outputReader) string {
 	default:
 		return fmt.Sprintf("names %s, the output of step %q, which does not come before it", name, output.Step)
 	}
+}
+
+// example is an output that could have been meant.
+func (c *references) example() string {
+	for _, name := range slices.Sorted(maps.Keys(c.outputs)) {
+		return ", such as " + name
+	}
+	return ""
 }
 
 func (c *references) undeclared(name string) string {
@@ -142,15 +159,15 @@ func (c *references) undeclared(name string) string {
 	return fmt.Sprintf("names %s, which is no output, want one of %s", name, strings.Join(known, ", "))
 }
 
-// complainInText adds a problem with a word in the text of a key, where that word stands.
-func (r *reader) complainInText(key, word, format string, args ...any) {
+// problemInText is a problem with a word in the text of a key, where that word stands.
+func (r *reader) problemInText(key, word, message string) Problem {
+	p := Problem{Key: key, Message: message}
 	n := r.nodes[key]
 	if n == nil {
-		r.complain(n, key, format, args...)
-		return
+		return p
 	}
 	n = target(n)
-	p := Problem{Line: n.Line, Column: n.Column, Key: key, Message: fmt.Sprintf(format, args...)}
+	p.Line, p.Column = n.Line, n.Column
 	from := offset(r.text, n.Line, n.Column)
 	for _, at := range identifier().FindAllIndex(r.text[from:], -1) {
 		if string(r.text[from+at[0]:from+at[1]]) == word {
@@ -158,7 +175,7 @@ func (r *reader) complainInText(key, word, format string, args ...any) {
 			break
 		}
 	}
-	r.problems = append(r.problems, p)
+	return p
 }
 
 // offset is the reverse of position.

@@ -28,7 +28,7 @@ type Outputs struct {
 	From    string   `json:"from,omitempty"`   // from which run, for people
 	Session string   `json:"session_id,omitempty"`
 	Lacking []string `json:"lacking,omitempty"` // those that were not taken, each with why, when others were
-	Why     string   `json:"none,omitempty"` // why none were taken, although phases that are left out have outputs
+	Why     string   `json:"none,omitempty"`    // why none were taken, although phases that are left out have outputs
 }
 
 // A Phase is what a run would do with a phase.

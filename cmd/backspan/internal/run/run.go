@@ -72,8 +72,9 @@ BACKSPAN_TRACE_FILE), and with a trace file it stands in the same waterfall, bel
 The outputs of steps that succeeded reach if: failure, if: always and the phase's own fallback, also when their
 phase failed or was cancelled, and stand in the report. A command whose text, words, dir or variables name an
 output that is not there is not started, and the error says why. A text may say what is to happen without:
-${NAME-default}, ${NAME:-default}, ${NAME+word}, ${NAME:+word}, ${NAME?message} and ${NAME:?message} are left to
-the shell. A script in a file of its own finds the variable unset, never empty. An output: text that is blank
+${NAME-default}, ${NAME=default}, ${NAME+word} and ${NAME?message}, also with : before the sign, are left to the
+shell, which has an empty text where the default or word is empty. The name stands whole: a text that puts one
+together, as in eval or BACKSPAN_OUTPUT_${p}_DIR, is refused. A script in a file of its own finds the variable unset, never empty. An output: text that is blank
 fails its step; output: text_or_empty may be blank.
 
 --only and --from take the outputs of phases that they leave out from the last run of the file, when that had the
@@ -96,7 +97,9 @@ if_began: PHASE skips a phase when that one did not begin: with if: always, to c
 Commands of phases with if: failure or always, and fallbacks, find in BACKSPAN_RUN_STATUS how the run has gone so far
 (success, failed or cancelled) and, when something failed, BACKSPAN_FAILED_PHASE, BACKSPAN_FAILED_STEP,
 BACKSPAN_FAILED_ERROR and BACKSPAN_FAILED_EXIT_CODE: of several failures the first one that the phase waits for, else
-the first one; in a fallback its own phase's. What is not known is not set. Failures that are allowed do not count.
+the first one; in a fallback its own phase's, and the status there is failed, or cancelled. When nothing failed, and
+where something is not known, they are not set: with set -u write ${BACKSPAN_FAILED_PHASE-}. Failures that are
+allowed do not count.
 
 --junit writes a test suite for each phase, with a test case for the phase and one for each step: failed attempts are
 flakyFailure of what recovered, failure and rerunFailure of what was given up. Under GitHub Actions a warning for what
