@@ -32,8 +32,8 @@ type Input struct {
 	//
 	// RunStatus is how the run has gone so far: Success, Failed or Cancelled. FailedPhase names the phase that failed or
 	// was cancelled first, and FailedError is its last error, at most 1,024 bytes of it. Of several such phases those
-	// that this one waits for come first. Failures that are allowed do not count. In a fallback its own phase has failed, so
-	// that RunStatus is never Success there, although the run may still succeed.
+	// that this one waits for come first. Failures that are allowed do not count. In a fallback its own phase has
+	// failed, so that RunStatus is never Success there, although the run may still succeed.
 	RunStatus                Status
 	FailedPhase, FailedError string
 

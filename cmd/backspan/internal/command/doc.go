@@ -8,7 +8,8 @@
 //		env.SetAttempt(ctx, session, phase)
 //		process := child.Command{Args: args, Env: env.List(), Stdout: os.Stdout, Stderr: os.Stderr}
 //		command.HoldStderr(&process, false)
-//		return command.Run(ctx, process, policy.AttemptTimeout)
+//		_, err := command.Run(ctx, process, policy.AttemptTimeout)
+//		return err
 //	})
 //
 // Package child below it knows the process, and nothing of retries and spans.

@@ -26,6 +26,7 @@ type Error struct {
 	Result  child.Result
 	Timeout time.Duration // the attempt's own time limit; 0 when it had none, or an earlier one held
 	Cause   error         // the error of the context that ended the command; nil when the command ended by itself
+	Codes   string        // the exit codes of success, when 0 is none of them and the command ended with it
 	Hook    string        // the flag or key of the command that failed before the attempt's own; empty: it was that
 }
 
@@ -47,6 +48,9 @@ func (e *Error) Ending() string {
 		own := *e
 		own.Hook = ""
 		return e.Hook + ": " + own.Ending()
+	}
+	if e.Codes != "" {
+		return e.Result.String() + ", want one of success_codes: " + e.Codes
 	}
 	if !e.timedOut() {
 		return e.Result.String()

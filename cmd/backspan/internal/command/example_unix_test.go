@@ -28,7 +28,8 @@ func Example() {
 		const script = `echo "attempt $BACKSPAN_ATTEMPT"; echo no such table >&2; exit 3`
 		process := child.Command{Args: []string{"sh", "-c", script}, Env: env.List(), Stdout: os.Stdout}
 		command.HoldStderr(&process, false)
-		return command.Run(ctx, process, resolved.AttemptTimeout)
+		_, err := command.Run(ctx, process, resolved.AttemptTimeout)
+		return err
 	})
 	fmt.Println(err)
 	// Output:

@@ -13,18 +13,18 @@ import (
 	"github.com/backspan/backspan/internal/semconv"
 )
 
-// Run makes one attempt: it runs c until ctx ends and records on ctx's span what the process was. The error is nil or
-// an *Error, with the ends of stderr and stdout as far as c keeps them: see HoldStderr and HoldStdout.
+// Run makes one attempt: it runs c until ctx ends and records on ctx's span what the process was. The result has the
+// ends of stderr and stdout as far as c keeps them: see HoldStderr and HoldStdout. The error is nil or an *Error.
 // timeout is the attempt's own time limit, or 0. Run does not enforce it, ctx does; the error names it.
-func Run(ctx context.Context, c child.Command, timeout time.Duration) error {
+func Run(ctx context.Context, c child.Command, timeout time.Duration) (child.Result, error) {
 	result, err := run(ctx, c, timeout)
 	if span := trace.SpanFromContext(ctx); span.IsRecording() {
 		record(span, Name(c.Args), result)
 	}
 	if err != nil {
-		return err
+		return result, err
 	}
-	return nil
+	return result, nil
 }
 
 // BeforeRetry runs c, a command that is to run before the command of an attempt that is a retry. It is part of the

@@ -51,7 +51,7 @@ func TestRun(t *testing.T) {
 			}
 			process := child.Command{Args: []string{"/bin/sh", "-c", c.run}, Grace: 10 * second}
 			HoldStderr(&process, false)
-			err := Run(ctx, process, c.timeout)
+			_, err := Run(ctx, process, c.timeout)
 			check(t, err, c.text, c.kind)
 			if got := attributes(); got != c.attributes {
 				t.Errorf("attributes = %q, want %q", got, c.attributes)
@@ -64,7 +64,7 @@ func TestRun(t *testing.T) {
 func TestEarlierLimit(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	err := Run(ctx, child.Command{Args: []string{"sleep", "1000"}, Grace: time.Minute}, time.Minute)
+	_, err := Run(ctx, child.Command{Args: []string{"sleep", "1000"}, Grace: time.Minute}, time.Minute)
 	text := err.Error()
 	took, parseErr := time.ParseDuration(strings.TrimPrefix(text, "timed out after "))
 	if parseErr != nil || took < 20*time.Millisecond || took >= time.Minute || !errors.Is(err, context.DeadlineExceeded) {
@@ -75,7 +75,7 @@ func TestEarlierLimit(t *testing.T) {
 func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := Run(ctx, child.Command{Args: []string{"true"}}, time.Minute)
+	_, err := Run(ctx, child.Command{Args: []string{"true"}}, time.Minute)
 	check(t, err, "stopped after 0s", "cancelled")
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("errors.Is(%v, context.Canceled) is false", err)
@@ -84,7 +84,7 @@ func TestCancelled(t *testing.T) {
 
 func TestNotFound(t *testing.T) {
 	ctx, attributes := recorded(t)
-	err := Run(ctx, child.Command{Args: []string{"no-such-command"}}, 0)
+	_, err := Run(ctx, child.Command{Args: []string{"no-such-command"}}, 0)
 	check(t, err, "no-such-command: command not found", "not_found")
 	if _, ok := errors.AsType[*child.StartError](err); !ok {
 		t.Errorf("%v is no *child.StartError", err)

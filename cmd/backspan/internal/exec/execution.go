@@ -117,7 +117,7 @@ func (x *execution) attempt(ctx context.Context) error {
 	if x.paging = process.Tail == 0; x.paging {
 		x.tracing.messages.hold() // the command may have drawn the whole screen
 	}
-	err = command.Run(own, process, *x.policy.AttemptTimeout)
+	_, err = command.Run(own, process, *x.policy.AttemptTimeout)
 	x.made++
 	x.tracing.messages.release()
 	failure, failed := errors.AsType[*command.Error](err)

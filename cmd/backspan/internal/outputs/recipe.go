@@ -69,7 +69,8 @@ func (r *Run) Changed(now map[string][]Recipe, upstream []string, phase, step st
 				}
 			}
 			if changed != nil {
-				return fmt.Sprintf("ran step %q of phase %q with another %s", recipe.Step, name, strings.Join(changed, " and "))
+				return fmt.Sprintf("ran step %q of phase %q with another %s",
+					recipe.Step, name, strings.Join(changed, " and "))
 			}
 		}
 	}

@@ -34,8 +34,8 @@ func (r *reader) hintAtShell(c *Command, key string) {
 		if part := shellOnly(c.Args, i); part != "" {
 			at := fmt.Sprintf("%s[%d]", key, i)
 			r.hints = append(r.hints, problemOf(r.nodes[at], at,
-				"is %q, and no shell reads the words of a list: %s stays as it is; write the whole command as one text, "+
-					"without [ and ], and a shell runs it", word, part))
+				"is %q, and no shell reads the words of a list: %s stays as it is; write the whole command as one "+
+					"text, without [ and ], and a shell runs it", word, part))
 		}
 	}
 }
@@ -74,8 +74,8 @@ var (
 	}
 	// takeFiles are programs whose arguments are names of files, never patterns.
 	takeFiles = []string{
-		"bzip2", "cat", "chgrp", "chmod", "chown", "cp", "diff", "gunzip", "gzip", "head", "less", "ln", "md5sum", "mkdir",
-		"mv", "rm", "rmdir", "sha256sum", "shred", "sort", "stat", "tail", "touch", "wc", "xz", "zcat", "zstd",
+		"bzip2", "cat", "chgrp", "chmod", "chown", "cp", "diff", "gunzip", "gzip", "head", "less", "ln", "md5sum",
+		"mkdir", "mv", "rm", "rmdir", "sha256sum", "shred", "sort", "stat", "tail", "touch", "wc", "xz", "zcat", "zstd",
 	}
 )
 

@@ -99,8 +99,9 @@ func (c *references) check(key, text string, by *outputReader) {
 		if problem := c.problem(m, by); problem != "" {
 			c.problems = append(c.problems, c.problemInText(key, m.name, problem))
 		} else if by != nil && by.dryRun && !m.handled {
-			c.hints = append(c.hints, c.problemInText(key, m.name, fmt.Sprintf("names %s, which a dry run does not have, "+
-				"unless --from or --only takes it from another run; write ${%[1]s-default}", m.name)))
+			hint := fmt.Sprintf("names %s, which a dry run does not have, unless --from or --only takes it from "+
+				"another run; write ${%[1]s-default}", m.name)
+			c.hints = append(c.hints, c.problemInText(key, m.name, hint))
 		}
 	}
 }
@@ -111,8 +112,8 @@ func (c *references) problem(m mention, by *outputReader) string {
 	output, declared := c.outputs[name]
 	switch {
 	case m.computed:
-		return fmt.Sprintf("puts the name of an output together from %s and more, and nobody can say whether that output "+
-			"is there; want the whole name%s", name, c.example())
+		return fmt.Sprintf("puts the name of an output together from %s and more, and nobody can say whether that "+
+			"output is there; want the whole name%s", name, c.example())
 	case !declared:
 		return c.undeclared(name)
 	case by == nil || slices.Contains(c.upstream[by.phase.Name], output.Phase):

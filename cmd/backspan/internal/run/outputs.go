@@ -120,7 +120,8 @@ func (o *Options) output(s *selection, output pipefile.StepOutput, from string) 
 	}
 	upstream := s.whole.Upstream()[output.Phase]
 	if changed := s.source.Changed(outputs.Recipes(s.whole), upstream, output.Phase, output.Step); changed != "" {
-		return nil, fmt.Sprintf("%s, %s; --outputs %s takes its outputs all the same", from, changed, s.source.SessionID)
+		const form = "%s, %s; --outputs %s takes its outputs all the same"
+		return nil, fmt.Sprintf(form, from, changed, s.source.SessionID)
 	}
 	return value, ""
 }

@@ -74,15 +74,15 @@ phase failed or was cancelled, and stand in the report. A command whose text, wo
 output that is not there is not started, and the error says why. A text may say what is to happen without:
 ${NAME-default}, ${NAME=default}, ${NAME+word} and ${NAME?message}, also with : before the sign, are left to the
 shell, which has an empty text where the default or word is empty. The name stands whole: a text that puts one
-together, as in eval or BACKSPAN_OUTPUT_${p}_DIR, is refused. A script in a file of its own finds the variable unset, never empty. An output: text that is blank
-fails its step; output: text_or_empty may be blank.
+together, as in eval or BACKSPAN_OUTPUT_${p}_DIR, is refused. A script in a file of its own finds the variable
+unset, never empty. An output: text that is blank fails its step; output: text_or_empty may be blank.
 
 --only and --from take the outputs of phases that they leave out from the last run of the file, when that had the
-same phases, outputs and vars, and ran the output's step, and those before it, with the same command, shell, dir, env
-and before_retry; or from --outputs, whatever they were made with: the JSON of an earlier run's --report-file, or a
-session. What was taken, and what was not, is said; when a command names one that is not there, nothing starts. For that, outputs are kept beside
-the event log, in outputs/, which only its owner can read: of the last 100 runs, not with events off, and none that
-looks like a secret.
+same phases, outputs and vars, and ran the output's step, and those before it, with the same command, shell, dir,
+env and before_retry; or from --outputs, whatever they were made with: the JSON of an earlier run's --report-file,
+or a session. What was taken, and what was not, is said; when a command names one that is not there, nothing
+starts. For that, outputs are kept beside the event log, in outputs/, which only its owner can read: of the last
+100 runs, not with events off, and none that looks like a secret.
 
 When a phase has failed, no other begins, except for those with if: failure or always; with continue_on_error: true
 or --keep-going those that do not need it do. allow_failure: true lets a phase fail without failing the run and what
@@ -94,12 +94,12 @@ runs before each retry, in its attempt's time; it finds BACKSPAN_ERROR and BACKS
 failed, BACKSPAN_OPERATION, and in BACKSPAN_ATTEMPTS how many were made. Its failure is said and changes nothing.
 if_began: PHASE skips a phase when that one did not begin: with if: always, to clean up after it.
 
-Commands of phases with if: failure or always, and fallbacks, find in BACKSPAN_RUN_STATUS how the run has gone so far
-(success, failed or cancelled) and, when something failed, BACKSPAN_FAILED_PHASE, BACKSPAN_FAILED_STEP,
-BACKSPAN_FAILED_ERROR and BACKSPAN_FAILED_EXIT_CODE: of several failures the first one that the phase waits for, else
-the first one; in a fallback its own phase's, and the status there is failed, or cancelled. When nothing failed, and
-where something is not known, they are not set: with set -u write ${BACKSPAN_FAILED_PHASE-}. Failures that are
-allowed do not count.
+Commands of phases with if: failure or always, and fallbacks, find in BACKSPAN_RUN_STATUS how the run has gone so
+far (success, failed or cancelled) and, when something failed, BACKSPAN_FAILED_PHASE, BACKSPAN_FAILED_STEP,
+BACKSPAN_FAILED_ERROR and BACKSPAN_FAILED_EXIT_CODE: of several failures the first one that the phase waits for,
+else the first one; in a fallback its own phase's, and the status there is failed, or cancelled. When nothing
+failed, and where something is not known, they are not set: with set -u write ${BACKSPAN_FAILED_PHASE-}. Failures
+that are allowed do not count.
 
 --junit writes a test suite for each phase, with a test case for the phase and one for each step: failed attempts are
 flakyFailure of what recovered, failure and rerunFailure of what was given up. Under GitHub Actions a warning for what
@@ -111,11 +111,12 @@ A dry run prints the plan and starts nothing, except that phases with a dry_run 
 case counts every retry and recovery that the policies allow.
 
 On SIGINT, SIGTERM, SIGHUP or SIGQUIT the commands get TERM, and KILL when the file's grace is over; only phases
-with "if: always" go on and still begin, to clean up. A second signal is KILL for all of them at once. The
-report is complete all the same. HUP never is the second signal, nor is one that comes again within a second: a
-terminal that closes sends more than one. A command that runs as another user (sudo, setuid) cannot be told to
-end: run says so and waits for it. When backspan itself is killed (KILL), Linux sends TERM to the commands, but not
-to what they started, nor to those that run as another user; on other systems they live on. Ctrl-Z stops backspan and what it prints, but not the commands that run.
+with "if: always" go on and still begin, to clean up. A second signal is KILL for all of them at once. The report
+is complete all the same. HUP never is the second signal, nor is one that comes again within a second: a terminal
+that closes sends more than one. A command that runs as another user (sudo, setuid) cannot be told to end: run says
+so and waits for it. When backspan itself is killed (KILL), Linux sends TERM to the commands, but not to what they
+started, nor to those that run as another user; on other systems they live on. Ctrl-Z stops backspan and what it
+prints, but not the commands that run.
 
 Exit code: 0 all well, or what failed was allowed to; 1 the pipeline failed; 2 usage or a file that cannot be used;
 129, 130, 131 or 143 ended by a signal.`,

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/pipefile"
+	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/retry"
 )
 
@@ -30,6 +32,22 @@ func (c *capture) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// isBlank reports whether a person would see nothing of s, escape sequences and invisible characters included.
+func isBlank(s string) bool {
+	for s != "" {
+		if n := text.Escape(s); n > 0 {
+			s = s[n:]
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s)
+		if unicode.IsGraphic(r) && !unicode.IsSpace(r) {
+			return false
+		}
+		s = s[size:]
+	}
+	return true
+}
+
 // output makes an output of what was kept. Only an output that is too large is a permanent error: another attempt
 // would hardly bring a much smaller one.
 func (c *capture) output(as pipefile.Output) (*output, error) {
@@ -38,16 +56,16 @@ func (c *capture) output(as pipefile.Output) (*output, error) {
 			"write it to a file, and the file's name to stdout", maxOutput>>10))
 	}
 	if as != pipefile.JSONOutput {
-		text := strings.TrimRight(string(c.data), "\r\n")
-		if as == pipefile.TextOutput && strings.TrimSpace(text) == "" {
+		said := strings.TrimRight(string(c.data), "\r\n")
+		if as == pipefile.TextOutput && isBlank(said) {
 			return nil, errors.New("stdout is blank: it is declared as the step's output, which would be empty; " +
 				"want a text, or output: text_or_empty when that is right")
 		}
-		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+		if !utf8.ValidString(said) || strings.ContainsRune(said, 0) {
 			return nil, errors.New("stdout is no text: it is declared as the step's output, and must be UTF-8 without NULs")
 		}
-		quoted, err := json.Marshal(text)
-		return &output{quoted, text}, err
+		quoted, err := json.Marshal(said)
+		return &output{quoted, said}, err
 	}
 	var compact bytes.Buffer
 	err := json.Compact(&compact, c.data)

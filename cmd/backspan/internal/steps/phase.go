@@ -75,30 +75,32 @@ func (p *phaseRun) single(
 	return func(ctx context.Context, in orchestrator.Input) (any, error) {
 		own, result := outputs()
 		return result, retry.Do(ctx, name, policy, func(ctx context.Context) error {
-			_, err := p.attempt(ctx, in, step, policy, own)
+			_, _, err := p.attempt(ctx, in, step, policy, own)
 			return err
 		})
 	}
 }
 
-// attempt makes one attempt of a step and returns its stdout when that is an output. own are the outputs of the phase's
-// steps before it, by their names.
+// attempt makes one attempt of a step and returns its stdout when that is an output, and how its command ended. own are
+// the outputs of the phase's steps before it, by their names.
 func (p *phaseRun) attempt(
 	ctx context.Context, in orchestrator.Input, step pipefile.Step, policy retry.Policy, own map[string]*output,
-) (*capture, error) {
-	kept := &capture{}
+) (kept *capture, result child.Result, err error) {
+	kept = &capture{}
 	env := p.environ(ctx, in, step)
 	if err := p.tellOutputs(env, step, own, in.DryRun); err != nil {
-		return nil, retry.Permanent(err)
+		return nil, result, retry.Permanent(err)
 	}
-	return kept, p.start(step, env, func(process child.Command) error {
+	err = p.start(step, env, func(process child.Command) error {
 		if step.Output != pipefile.NoOutput {
 			process.Stdout = kept
 		}
 		command.HoldStderr(&process, true)
 		command.HoldStdout(&process)
-		return command.Run(ctx, process, policy.AttemptTimeout)
+		result, err = command.Run(ctx, process, policy.AttemptTimeout)
+		return err
 	})
+	return kept, result, err
 }
 
 // start calls do with the command of a step, which Kill reaches meanwhile.

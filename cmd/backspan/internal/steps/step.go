@@ -3,7 +3,6 @@ package steps
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,11 +48,12 @@ func (s *stepRun) run(ctx context.Context, in orchestrator.Input, own map[string
 // try makes one attempt, with what is to run before it, and decides what its end counts as.
 func (s *stepRun) try(ctx context.Context, in orchestrator.Input, policy retry.Policy, own map[string]*output) error {
 	var stdout *capture
+	var result child.Result
 	err := s.beforeRetry(ctx, in, policy, own)
 	if err == nil {
-		stdout, err = s.attempt(ctx, in, s.step, policy, own)
+		stdout, result, err = s.attempt(ctx, in, s.step, policy, own)
 	}
-	err = s.judge(err)
+	err = s.judge(result, err)
 	if err == nil && s.skipped == "" && s.step.Output != pipefile.NoOutput {
 		s.output, err = stdout.output(s.step.Output)
 	}
@@ -95,14 +95,14 @@ func (s *stepRun) beforeRetry(
 	return nil
 }
 
-// judge decides what the end of a command counts as, whose error is err. It returns the attempt's.
-func (s *stepRun) judge(err error) error {
+// judge decides what result, the end of a command with the error err, counts as. It returns the error of the attempt.
+func (s *stepRun) judge(result child.Result, err error) error {
 	s.attempts++
 	s.last = nil
 	failure, ran := errors.AsType[*command.Error](err)
 	switch {
 	case err == nil:
-		failure = &command.Error{}
+		failure = &command.Error{Result: result}
 	case !ran: // such as an output that cannot be used
 		return err
 	}
@@ -116,8 +116,8 @@ func (s *stepRun) judge(err error) error {
 		return err
 	case s.step.SuccessCodes.Ended(failure.Result):
 	case err == nil:
-		codes := strings.ReplaceAll(s.step.SuccessCodes.String(), ",", ", ")
-		return fmt.Errorf("%w, want one of success_codes: %s", failure, codes)
+		failure.Codes = strings.ReplaceAll(s.step.SuccessCodes.String(), ",", ", ")
+		return failure
 	default:
 		return err
 	}
