@@ -8,17 +8,20 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestExamplePipeline runs the pipeline in examples, as its first lines say.
-func TestExamplePipeline(t *testing.T) {
-	example, err := filepath.Abs("../../examples/pipeline")
-	if err != nil {
-		t.Fatal(err)
+// TestExamplePipelines runs the pipelines in examples, as their first lines say, and has each of them fail.
+func TestExamplePipelines(t *testing.T) {
+	for _, name := range []string{"pipeline", "pipelines"} {
+		example, err := filepath.Abs("../../examples/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		testscript.Run(t, testscript.Params{
+			Files: []string{"testdata/example_" + name + ".txtar"},
+			Setup: func(env *testscript.Env) error {
+				env.Setenv("OTEL_TRACES_EXPORTER", "none")
+				env.Setenv("BACKSPAN_TRACE_FILE", "off")
+				return os.CopyFS(filepath.Join(env.WorkDir, name), os.DirFS(example))
+			},
+		})
 	}
-	testscript.Run(t, testscript.Params{
-		Files: []string{"testdata/example_pipeline.txtar"},
-		Setup: func(env *testscript.Env) error {
-			env.Setenv("OTEL_TRACES_EXPORTER", "none")
-			return os.CopyFS(filepath.Join(env.WorkDir, "pipeline"), os.DirFS(example))
-		},
-	})
 }
