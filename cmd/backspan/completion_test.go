@@ -118,7 +118,7 @@ func TestCompletionsOfEvents(t *testing.T) {
 		{"events --where error|", "error= error_type=", ":6"},
 		{"events --where reco|", "recovery_attempts= recovery_message=", ":6"},
 		{"events count --by attempt|", "attempt_number", ":4"},
-		{"events --since |", "15m 1d 1h 7d", ":4"},
+		{"events --since |", "15m 1d 1h 1w today yesterday", ":4"},
 	} {
 		args := strings.Split(strings.TrimSuffix(c.args, "|"), " ")
 		typed := args[len(args)-1]

@@ -10,7 +10,7 @@ import (
 type Counter struct {
 	budget           *memoryBudget
 	records, dropped int64
-	span             span
+	span             Period
 	operations       map[string]*tally
 	phases           map[string]*tally
 	sessions         map[uint64]struct{} // hashes
@@ -41,7 +41,7 @@ func (c *Counter) Fork() *Counter { return newCounter(c.budget) }
 // Add counts one record.
 func (c *Counter) Add(l *events.Line) {
 	c.records++
-	c.span.add(l.Timestamp())
+	c.span.Add(l)
 	if len(c.sessions) < maxSessions {
 		c.sessions[maphash.Bytes(seed, l.Session())] = struct{}{}
 	}
@@ -84,7 +84,7 @@ func (c *Counter) entry(all map[string]*tally, name events.Value) *tally {
 func (c *Counter) Merge(other *Counter) {
 	c.records += other.records
 	c.dropped += other.dropped
-	c.span.merge(&other.span)
+	c.span.Merge(&other.span)
 	for id := range other.sessions {
 		if len(c.sessions) >= maxSessions {
 			break

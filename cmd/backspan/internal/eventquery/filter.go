@@ -3,11 +3,10 @@ package eventquery
 import (
 	"encoding/hex"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
-	"unicode"
 
 	"github.com/backspan/backspan/events"
 	"github.com/backspan/backspan/internal/nearest"
@@ -21,12 +20,6 @@ type Filter struct {
 	Since, Until time.Time // zero: no bound; Since itself is in, Until is out
 
 	Where []Condition // every one must hold
-}
-
-// A Condition asks for one value of a record.
-type Condition struct {
-	Key   Key
-	Value string
 }
 
 // The types, levels and results that there are.
@@ -61,76 +54,73 @@ func (f *Filter) Check() error {
 	return nil
 }
 
-// topKeys are the members of a record itself, and what reads them.
-var topKeys = map[string]func(*events.Line) events.Value{
-	"timestamp":  (*events.Line).Timestamp,
-	"session_id": (*events.Line).Session,
-	"type":       (*events.Line).Type,
-	"phase":      (*events.Line).Phase,
-	"level":      (*events.Line).Level,
-	"message":    (*events.Line).Message,
-	"trace_id":   (*events.Line).TraceID,
-	"span_id":    (*events.Line).SpanID,
-	"service":    (*events.Line).Service,
-	"host":       (*events.Line).Host,
-	"pid":        (*events.Line).PID,
-}
-
-// detailKeys are the members of details that Backspan writes.
-var detailKeys = []string{
-	events.KeyAttemptNumber, events.KeyReason, events.KeyResult, events.KeyOutcome, events.KeyOperation,
-	events.KeyPipeline, events.KeyDryRun, events.KeyError, events.KeyErrorType, events.KeyDelay, events.KeyNextDelay,
-	events.KeyDuration, events.KeyMaxRetries, events.KeyDepth, events.KeyParentOperation, events.KeyAfter,
-	events.KeyCommand, events.KeyRecoveryMessage, events.KeyRecoveryAttempts, events.KeyFallback, events.KeyAllowed,
-	events.KeyCount, events.KeySeconds, events.KeySuccesses, events.KeyDurations,
-}
-
-// Keys are the keys that a Condition can name, sorted.
-func Keys() []string {
-	keys := slices.Clone(detailKeys)
-	for key := range topKeys {
-		keys = append(keys, key)
+// Splits says which of the fields that are set keeps some records of a call and leaves out others, so that a sum over
+// what is kept is none over calls; empty: none does.
+func (f *Filter) Splits() string {
+	switch {
+	case len(f.Types) > 0:
+		return "type"
+	case len(f.Results) > 0:
+		return "result"
+	case len(f.Levels) > 0:
+		return "level"
 	}
-	slices.Sort(keys)
-	return keys
-}
-
-const detailPrefix = "details."
-
-// ParseCondition reads key=value. The error says which keys there are.
-func ParseCondition(text string) (Condition, error) {
-	name, value, found := strings.Cut(text, "=")
-	if !found || name == "" {
-		return Condition{}, fmt.Errorf("%q is no key=value, want for example %s=timeout", text, events.KeyErrorType)
+	for _, c := range f.Where {
+		if !slices.Contains(callKeys, string(c.key)) {
+			return "where " + string(c.key)
+		}
 	}
-	key, err := ParseKey(name)
-	return Condition{key, value}, err
-}
-
-// A Key names one value of a record: one of Keys, or details. and any key of the details.
-type Key string
-
-// ParseKey reads a key. The error says which there are.
-func ParseKey(text string) (Key, error) {
-	if !strings.HasPrefix(text, detailPrefix) && !slices.Contains(Keys(), text) {
-		return "", fmt.Errorf("key %q is unknown%s, want one of %s, or details. and any other key of the details",
-			text, nearest.Ask(text, Keys()), strings.Join(Keys(), ", "))
-	}
-	return Key(text), nil
-}
-
-// Of is the value of l that k names; nil when l has none.
-func (k Key) Of(l *events.Line) events.Value {
-	if top, ok := topKeys[string(k)]; ok {
-		return top(l)
-	}
-	return l.Detail(strings.TrimPrefix(string(k), detailPrefix))
+	return ""
 }
 
 // A Matcher is a Filter made ready for many records. It can be used from many goroutines.
 type Matcher struct {
 	filter       Filter
 	since, until string // as timestamps are written
+	sessions     []wanted
+}
+
+// wanted is a session that is asked for by its id or by the beginning of one.
+type wanted struct {
+	id     string
+	first  atomic.Pointer[string] // that was found
+	others atomic.Bool            // were found
+}
+
+// A prefix of a session's id has at least minPrefix bytes. Only UUIDs, which nobody chose, are known by a prefix.
+const (
+	minPrefix = 4
+	uuidSize  = len("4786a9a2-c5bf-41ca-a26e-e1ae5d01f41c")
+)
+
+// is says whether id is what is asked for.
+func (s *wanted) is(id events.Value) bool {
+	if id.Is(s.id) {
+		return true
+	}
+	if len(s.id) < minPrefix || len(id) != uuidSize+2 || len(s.id) >= uuidSize || string(id[1:len(s.id)+1]) != s.id {
+		return false
+	}
+	switch first := s.first.Load(); {
+	case first == nil:
+		found := id.Text()
+		if !s.first.CompareAndSwap(nil, &found) {
+			return s.is(id)
+		}
+	case !s.others.Load() && !id.Is(*first):
+		s.others.Store(true)
+	}
+	return true
+}
+
+// Ambiguous are the beginnings of ids that more than one of the matching sessions have.
+func (m *Matcher) Ambiguous() (list []string) {
+	for i := range m.sessions {
+		if m.sessions[i].others.Load() {
+			list = append(list, m.sessions[i].id)
+		}
+	}
+	return list
 }
 
 // timestampLayout is how a Writer writes times. Its texts sort as the times do.
@@ -142,7 +132,10 @@ func (f Filter) Compile() *Matcher {
 	for i, id := range f.Traces {
 		f.Traces[i] = strings.ToLower(id) // as it is written
 	}
-	m := &Matcher{filter: f}
+	m := &Matcher{filter: f, sessions: make([]wanted, len(f.Sessions))}
+	for i, id := range f.Sessions {
+		m.sessions[i].id = id
+	}
 	if !f.Since.IsZero() {
 		m.since = f.Since.UTC().Format(timestampLayout)
 	}
@@ -159,9 +152,31 @@ func (m *Matcher) Since() time.Time { return m.filter.Since }
 func (m *Matcher) Matches(l *events.Line) bool {
 	f := &m.filter
 	return oneOf(f.Types, l.Type) && oneOf(f.Phases, l.Phase) && oneOf(f.Levels, l.Level) &&
-		oneOf(f.Sessions, l.Session) && m.inTime(l) && oneOf(f.Traces, l.TraceID) &&
+		m.inSessions(l) && m.inTime(l) && oneOf(f.Traces, l.TraceID) &&
 		oneOf(f.Operations, detail(l, events.KeyOperation)) && oneOf(f.Results, detail(l, events.KeyResult)) &&
-		!slices.ContainsFunc(f.Where, func(c Condition) bool { return !c.Key.Of(l).Is(c.Value) })
+		m.conditionsHold(l)
+}
+
+func (m *Matcher) inSessions(l *events.Line) bool {
+	if len(m.sessions) == 0 {
+		return true
+	}
+	id := l.Session()
+	for i := range m.sessions {
+		if m.sessions[i].is(id) {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *Matcher) conditionsHold(l *events.Line) bool {
+	for i := range m.filter.Where {
+		if c := &m.filter.Where[i]; !c.holds(c.key.Of(l)) {
+			return false
+		}
+	}
+	return true
 }
 
 // Dropped is how many lines were lost while writing, by the word of l and in the time that matters: whatever else the
@@ -205,45 +220,4 @@ func canonicalTime(l *events.Line) string {
 		return ""
 	}
 	return t.Format(timestampLayout)
-}
-
-// timeLayouts are the spellings of a point in time that ParseTime knows; those without a zone are local.
-var timeLayouts = []string{
-	time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04Z07:00", "2006-01-02T15:04",
-	"2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05", "2006-01-02 15:04Z07:00", "2006-01-02 15:04", "2006-01-02",
-}
-
-// ParseTime reads a point in time: RFC 3339, a local date with or without a time of day, a local time of day of today,
-// or a duration, which is that long before now.
-func ParseTime(text string, now time.Time) (time.Time, error) {
-	for _, layout := range timeLayouts {
-		t, err := time.ParseInLocation(layout, text, now.Location())
-		if year := t.UTC().Year(); err == nil && 0 <= year && year <= 9999 { // times are compared as texts of four digits
-			return t, nil
-		}
-	}
-	for _, layout := range []string{"15:04:05", "15:04"} {
-		if t, err := time.ParseInLocation(layout, text, now.Location()); err == nil {
-			year, month, day := now.Date()
-			return time.Date(year, month, day, t.Hour(), t.Minute(), t.Second(), 0, now.Location()), nil
-		}
-	}
-	if d, err := parseAgo(text); err == nil && d >= 0 {
-		return now.Add(-d), nil
-	}
-	const examples = `2026-11-23T17:00:00Z, "2026-11-23 17:00", 2026-11-23, 17:00, 90m or 2d (ago)`
-	return time.Time{}, fmt.Errorf("%q is no time, want for example %s", text, examples)
-}
-
-// parseAgo knows days too, which time.ParseDuration leaves out. They stand alone: in 1h5d, h would count as days as
-// well.
-func parseAgo(text string) (time.Duration, error) {
-	if days, found := strings.CutSuffix(text, "d"); found {
-		d, err := time.ParseDuration(days + "h")
-		if strings.ContainsFunc(days, unicode.IsLetter) || d < 0 || d > math.MaxInt64/24 {
-			return 0, fmt.Errorf("%q is no number of days up to %d", days, math.MaxInt64/24/int64(time.Hour))
-		}
-		return 24 * d, err
-	}
-	return time.ParseDuration(text)
 }

@@ -321,7 +321,7 @@ func TestDescribeNamesThePhase(t *testing.T) {
 	} {
 		r := events.Record{Time: start, Type: c.kind, Phase: "e", Level: events.LevelInfo, Message: c.message}
 		lines(t, log(r), func(l *events.Line) {
-			want := "2026-11-23 10:00:00.000  info     " + c.message + c.want
+			want := "2026-11-23 10:00:00.000Z  info     " + c.message + c.want
 			if got := (eventquery.Style{}).Describe(l); got != want {
 				t.Errorf("%s: got %q, want %q", c.kind, got, want)
 			}
@@ -340,7 +340,7 @@ func TestDescribeCannotCommandATerminal(t *testing.T) {
 				t.Errorf("%q has %q", text, c)
 			}
 		}
-		if !strings.Contains(text, "日本") || !strings.HasPrefix(text, "2026-11-23 10:00:00.000  warn␇") {
+		if !strings.Contains(text, "日本") || !strings.HasPrefix(text, "2026-11-23 10:00:00.000Z  warn␇") {
 			t.Errorf("%q", text)
 		}
 	})

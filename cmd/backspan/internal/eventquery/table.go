@@ -83,12 +83,3 @@ func top(errors []ErrorCount) string {
 	}
 	return strings.Join(list, ", ")
 }
-
-// short is a timestamp to the second in zone.
-func short(timestamp string, zone *time.Location) string {
-	t, err := time.Parse(time.RFC3339Nano, timestamp)
-	if err != nil {
-		return text.Line(timestamp)
-	}
-	return t.In(zone).Format(time.DateTime)
-}

@@ -14,7 +14,7 @@ type tally struct {
 	succeeded                                                   int64            // at the first attempt
 	outcomes                                                    map[string]int64 // of what was given up
 	waited                                                      float64
-	span                                                        span
+	span                                                        Period
 	classes                                                     map[string]*class // of errors
 }
 
@@ -39,7 +39,7 @@ const maxWait = 1e10
 const maxClasses = 1000
 
 func (t *tally) operation(budget *memoryBudget, l *events.Line, kind events.Value) {
-	t.span.add(l.Timestamp())
+	t.span.Add(l)
 	if kind.Is(events.TypeStopped) {
 		t.stopped++
 		if !session.AttemptEnded(l) {
@@ -88,7 +88,7 @@ func (t *tally) givenUp() (n int64) {
 }
 
 func (t *tally) phase(budget *memoryBudget, l *events.Line, kind events.Value) {
-	t.span.add(l.Timestamp())
+	t.span.Add(l)
 	succeeded := l.Detail(events.KeyResult).Is("success")
 	switch {
 	case kind.Is(events.TypePhaseFailed):
@@ -110,7 +110,7 @@ func (t *tally) phase(budget *memoryBudget, l *events.Line, kind events.Value) {
 // phaseGaveUp counts a phase that did not end well. No try of it says so: a fallback may save the phase after the last
 // one, and a wait for the next one may be interrupted.
 func (t *tally) phaseGaveUp(l *events.Line) {
-	t.span.add(l.Timestamp())
+	t.span.Add(l)
 	t.giveUp(l)
 }
 
@@ -172,7 +172,7 @@ func (t *tally) merge(budget *memoryBudget, o *tally) {
 	t.stopped += o.stopped
 	t.tries += o.tries
 	t.waited += o.waited
-	t.span.merge(&o.span)
+	t.span.Merge(&o.span)
 	for kind, e := range o.classes {
 		if known := t.classes[kind]; known != nil {
 			known.merge(e)
@@ -188,29 +188,4 @@ func shortened(text string) string {
 		return text
 	}
 	return strings.ToValidUTF8(text[:maxExample], "") + "…"
-}
-
-// span is the time from the first record to the last.
-type span struct{ first, last []byte }
-
-func (s *span) add(at events.Value) {
-	if len(at) < 2 {
-		return
-	}
-	text := at[1 : len(at)-1]
-	if len(s.first) == 0 || string(text) < string(s.first) {
-		s.first = append(s.first[:0], text...)
-	}
-	if string(text) > string(s.last) {
-		s.last = append(s.last[:0], text...)
-	}
-}
-
-func (s *span) merge(o *span) {
-	if len(s.first) == 0 || len(o.first) > 0 && string(o.first) < string(s.first) {
-		s.first = o.first
-	}
-	if string(o.last) > string(s.last) {
-		s.last = o.last
-	}
 }

@@ -56,7 +56,7 @@ func (s Style) time(l *events.Line) string {
 	if zone == nil {
 		zone = time.UTC
 	}
-	return t.In(zone).Format("2006-01-02 15:04:05.000")
+	return t.In(zone).Format("2006-01-02 15:04:05.000Z07:00")
 }
 
 func levelStyle(l *events.Line, level string) term.Style {

@@ -22,8 +22,8 @@ func (o *Options) completions(c *cobra.Command) {
 	cli.Complete(c, "type", eventquery.Types)
 	cli.Complete(c, "level", eventquery.Levels)
 	cli.Complete(c, "result", eventquery.Results)
-	cli.Complete(c, "since", []string{"15m", "1h", "1d", "7d"})
-	cli.Complete(c, "until", []string{"15m", "1h", "1d", "7d"})
+	cli.Complete(c, "since", times)
+	cli.Complete(c, "until", times)
 	for flag, read := range map[string]func(*events.Line) events.Value{
 		"phase":     (*events.Line).Phase,
 		"session":   (*events.Line).Session,
@@ -42,6 +42,9 @@ func (o *Options) completions(c *cobra.Command) {
 		return keys, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 	})
 }
+
+// times are what --since and --until are offered.
+var times = []string{"15m", "1h", "1d", "1w", "today", "yesterday"}
 
 // completeFiles leaves what is no flag to the shell, which knows files.
 func completeFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {

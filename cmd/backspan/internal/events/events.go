@@ -33,8 +33,10 @@ NAME.N and NAME-DATE, compressed or not. A file that is named is read alone. Sev
 Without a word more it lists the events for people; --json hands the lines on as they are. A file that cannot be used
 keeps no other from being read: it is named, and the exit code is 2.
 
-Times: 2026-11-23T17:00:00Z, "2026-11-23 17:00", 2026-11-23, 17:00, or how long ago: 90m, 2d.
-Conditions for --where: key=value, where key is a key of the record or of its details.`,
+Times: 2026-11-23T17:00:00Z, "2026-11-23 17:00", 2026-11-23, 17:00 (the last), now, yesterday, seconds since 1970, or
+how long ago: 90m, 1d12h, 1w. What a change of the clock repeats needs its zone: "2026-10-25 02:30+02:00".
+Conditions for --where: a key of the record or of its details, one of = != < <= > >= ~ !~, and a value; ~ asks for a
+regular expression. Write them in quotes: --where 'delay>30'.`,
 		Example: `  backspan events --since 1h --level error
   backspan events stats
   backspan events count --type autocorrect_attempt --result failed
@@ -65,9 +67,9 @@ func (o *Options) register(c *cobra.Command) {
 		{"operation", "only this `operation`", &o.filter.Operations},
 		{"result", "only this `result`: retrying, failed, success, …", &o.filter.Results},
 		{"level", "only this `level`: info, warning or error", &o.filter.Levels},
-		{"session", "only this session `id`", &o.filter.Sessions},
+		{"session", "only this session `id`, or the UUIDs that begin so", &o.filter.Sessions},
 		{"trace", "only this trace `id`", &o.filter.Traces},
-		{"where", "only where `key=value`; several must all hold", &o.where},
+		{"where", "only where this `condition` holds, such as error_type=timeout; several must all hold", &o.where},
 	} {
 		f.StringArrayVar(flag.into, flag.name, nil, flag.help)
 	}

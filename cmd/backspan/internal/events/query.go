@@ -23,20 +23,17 @@ var workers = min(runtime.GOMAXPROCS(0), 4)
 
 // matcher is what the flags ask for.
 func (o *Options) matcher() (*eventquery.Matcher, error) {
-	f := o.filter
-	now := time.Now()
-	for _, bound := range []struct {
-		flag, text string
-		into       *time.Time
-	}{{"since", o.since, &f.Since}, {"until", o.until, &f.Until}} {
-		if !o.flags.Changed(bound.flag) {
-			continue
+	f := &o.filter
+	f.Where = nil
+	for flag, text := range map[string]string{"since": o.since, "until": o.until} {
+		if text == "" && o.flags.Changed(flag) {
+			_, err := eventquery.ParseTime(text, time.Now())
+			return nil, cli.UsageError(fmt.Errorf("--%s: %w", flag, err))
 		}
-		t, err := eventquery.ParseTime(bound.text, now)
-		if err != nil {
-			return nil, cli.UsageError(fmt.Errorf("--%s: %w", bound.flag, err))
-		}
-		*bound.into = t
+	}
+	var err error
+	if f.Since, f.Until, err = eventquery.ParseRange(o.since, o.until, time.Now()); err != nil {
+		return nil, cli.UsageError(err)
 	}
 	for _, text := range o.where {
 		condition, err := eventquery.ParseCondition(text)
@@ -47,10 +44,6 @@ func (o *Options) matcher() (*eventquery.Matcher, error) {
 	}
 	if err := f.Check(); err != nil {
 		return nil, cli.UsageError(fmt.Errorf("--%w", err))
-	}
-	if !f.Since.IsZero() && !f.Until.IsZero() && !f.Since.Before(f.Until) {
-		return nil, cli.UsageError(
-			fmt.Errorf("--until %q is not after --since %q, so nothing is in between", o.until, o.since))
 	}
 	return f.Compile(), nil
 }
@@ -74,25 +67,30 @@ func (o *Options) write(w *bufio.Writer, s eventquery.Style, l *events.Line) err
 }
 
 func (o *Options) list(files []string) error {
+	m, err := o.matcher()
+	if err != nil {
+		return err
+	}
 	out, style := bufio.NewWriterSize(o.Out, 64<<10), o.style()
-	_, err := o.inOrder(files, func(l *events.Line) error { return o.write(out, style, l) }, out.Flush)
+	_, err = o.inOrder(m, files, func(l *events.Line) error { return o.write(out, style, l) }, out.Flush)
 	return err
 }
 
 // inOrder calls do for each record that matters, in the order of time when there are several files, and then ended,
 // before anything is said of the files. some is as of each.
-func (o *Options) inOrder(files []string, do func(*events.Line) error, ended func() error) (some bool, err error) {
-	m, err := o.matcher()
-	if err != nil {
-		return false, err
-	}
+func (o *Options) inOrder(
+	m *eventquery.Matcher, files []string, do func(*events.Line) error, ended func() error,
+) (some bool, err error) {
 	var dropped atomic.Int64
+	var looked search
 	list := o.opened(files, m.Since())
 	order, err := logfiles.Merge(list, func(l *events.Line) bool {
 		if n := m.Dropped(l); n > 0 {
 			dropped.Add(n)
 		}
-		return m.Matches(l)
+		matches := m.Matches(l)
+		looked.at(l, matches)
+		return matches
 	}, do)
 	if err = errors.Join(err, ended()); err != nil {
 		logfiles.CloseAll(list)
@@ -101,7 +99,43 @@ func (o *Options) inOrder(files []string, do func(*events.Line) error, ended fun
 	some, err = o.ended(list)
 	o.late(order)
 	o.dropped(dropped.Load())
+	if some {
+		o.found(m, list, looked.found.Load(), &looked.period)
+	}
 	return some, err
+}
+
+// inAnyOrder calls do for each record that matters, from several goroutines, each of which has a number of its own.
+// some is as of each.
+func (o *Options) inAnyOrder(
+	m *eventquery.Matcher, files []string, do func(worker int, l *events.Line),
+) (dropped int64, some bool, err error) {
+	looked := make([]looking, workers)
+	list := o.opened(files, m.Since())
+	some, err = o.each(list, func(r *events.Reader) {
+		_ = r.Each(workers, func(worker int, l *events.Line) { // whose error r.Err returns as well
+			w := &looked[worker]
+			w.dropped += m.Dropped(l)
+			switch {
+			case m.Matches(l):
+				w.found = true
+				do(worker, l)
+			case !w.found:
+				w.period.Add(l)
+			}
+		})
+	})
+	if !some {
+		return 0, false, err
+	}
+	var all looking
+	for i := range looked {
+		all.found = all.found || looked[i].found
+		all.dropped += looked[i].dropped
+		all.period.Merge(&looked[i].period)
+	}
+	o.found(m, list, all.found, &all.period)
+	return all.dropped, true, err
 }
 
 func (o *Options) count(files []string) error {
@@ -109,36 +143,27 @@ func (o *Options) count(files []string) error {
 	if err != nil {
 		return err
 	}
-	counts := make([]count, workers)
-	some, err := o.each(o.opened(files, m.Since()), func(r *events.Reader) {
-		_ = r.Each(workers, func(worker int, l *events.Line) { // whose error r.Err returns as well
-			c := &counts[worker]
-			c.dropped += m.Dropped(l)
-			if m.Matches(l) {
-				c.n++
-			}
-		})
-	})
+	counts := make([]counter, workers)
+	dropped, some, err := o.inAnyOrder(m, files, func(worker int, _ *events.Line) { counts[worker].n++ })
 	if !some {
 		return err
 	}
-	var total count
+	o.dropped(dropped)
+	total := int64(0)
 	for _, c := range counts {
-		total.n += c.n
-		total.dropped += c.dropped
+		total += c.n
 	}
-	o.dropped(total.dropped)
 	if o.json {
-		return cmp.Or(json.NewEncoder(o.Out).Encode(map[string]int64{"count": total.n}), err)
+		return cmp.Or(json.NewEncoder(o.Out).Encode(map[string]int64{"count": total}), err)
 	}
-	_, failed := fmt.Fprintln(o.Out, total.n)
+	_, failed := fmt.Fprintln(o.Out, total)
 	return cmp.Or(failed, err)
 }
 
-// A count is one goroutine's; it fills a cache line, which would else go to and fro between them.
-type count struct {
-	n, dropped int64
-	_          [48]byte
+// A counter is one goroutine's; it fills a cache line, which would else go to and fro between them.
+type counter struct {
+	n int64
+	_ [56]byte
 }
 
 func (o *Options) countBy(files []string, by string) error {
@@ -146,8 +171,12 @@ func (o *Options) countBy(files []string, by string) error {
 	if err != nil {
 		return cli.UsageError(fmt.Errorf("--by: %w", err))
 	}
+	m, err := o.matcher()
+	if err != nil {
+		return err
+	}
 	values := eventquery.NewValues()
-	some, err := o.inOrder(files, func(l *events.Line) error {
+	some, err := o.inOrder(m, files, func(l *events.Line) error {
 		if v := key.Of(l); v != nil {
 			values.Add(v)
 		}
@@ -164,25 +193,24 @@ func (o *Options) stats(files []string) error {
 	if err != nil {
 		return err
 	}
+	if split := o.filter.Splits(); split != "" {
+		return cli.UsageError(fmt.Errorf("stats sums up whole calls, and --%s keeps some of their events and leaves "+
+			"out others: want --operation, --phase, --session, --trace, --since, --until, or --where with host, "+
+			"service or pid; count and list take every filter", split))
+	}
 	all := eventquery.NewCounter()
-	some, err := o.each(o.opened(files, m.Since()), func(r *events.Reader) {
-		counters := make([]*eventquery.Counter, workers)
-		for i := range counters {
-			counters[i] = all.Fork()
-		}
-		_ = r.Each(workers, func(worker int, l *events.Line) { // whose error r.Err returns as well
-			counters[worker].AddDropped(m.Dropped(l))
-			if m.Matches(l) {
-				counters[worker].Add(l)
-			}
-		})
-		for _, c := range counters {
-			all.Merge(c)
-		}
-	})
+	counters := make([]*eventquery.Counter, workers)
+	for i := range counters {
+		counters[i] = all.Fork()
+	}
+	dropped, some, err := o.inAnyOrder(m, files, func(worker int, l *events.Line) { counters[worker].Add(l) })
 	if !some {
 		return err
 	}
+	for _, c := range counters {
+		all.Merge(c)
+	}
+	all.AddDropped(dropped)
 	if o.json {
 		return cmp.Or(cli.WriteJSON(o.Out, all.Stats()), err)
 	}
