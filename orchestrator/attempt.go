@@ -329,7 +329,7 @@ func (e *timeoutError) Unwrap() error { return context.DeadlineExceeded }
 func withTimeout(ctx context.Context, err error) error {
 	// The cause is asked first: a user's error may wrap itself, and errors.Is then never returns.
 	timeout, ok := errors.AsType[*timeoutError](context.Cause(ctx))
-	if err == nil || !ok || !errors.Is(err, context.DeadlineExceeded) {
+	if err == nil || !ok || !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, timeout) { // or says it already
 		return err
 	}
 	return fmt.Errorf("%w (%w)", err, timeout)

@@ -61,16 +61,12 @@ func (n *liveSpan) endLine(s *session.Span) string {
 	if n.kind == semconv.KindRun && outcome == session.Succeeded {
 		outcome = cmp.Or(n.saved, outcome) // as a session of its spans says
 	}
-	said := cmp.Or(n.said(s), outcome.Word())
-	told := outcome == session.Cancelled && n.kind != semconv.KindOperation && s.StatusText != ""
-	if told {
-		said = n.reason(s) // "cancelled (SIGTERM): …"
-	}
-	line := fmt.Sprintf("%s: %s, took %s", n.title(), said, took)
+	line := fmt.Sprintf("%s: %s, took %s", n.title(), cmp.Or(n.said(s), outcome.Word()), took)
 	if n.waited > 0 {
 		line += ", waited " + text.Duration(n.waited)
 	}
-	if s.Failed() && !told {
+	// What cancelled a whole run is told once, by the command.
+	if s.Failed() && (outcome != session.Cancelled || n.kind == semconv.KindOperation) {
 		line += n.once(s, n.reason(s))
 	}
 	return line
@@ -79,7 +75,8 @@ func (n *liveSpan) endLine(s *session.Span) string {
 // once is a failure as the end of the line of n that ended as s, unless it, or what it wraps, was the end of a line
 // before.
 func (n *liveSpan) once(s *session.Span, failure string) string {
-	told := n.told != "" && strings.Contains(failure, n.told)
+	// What failed in a run was told by its phases, of which the last one to tell may be another.
+	told := n.told != "" && (n.kind == semconv.KindRun || strings.Contains(failure, n.told))
 	switch s.Outcome() {
 	case session.Deadline, session.RetryLater: // it names the limit, too
 		told = false

@@ -216,5 +216,14 @@ func (m missingOutputs) Error() string {
 	return fmt.Sprintf("not started: %s; ${NAME-default} does without", strings.Join(parts, "; "))
 }
 
+// Ending is the error without its reasons, like that of a command.Error.
+func (m missingOutputs) Ending() string {
+	names := make([]string, len(m))
+	for i, missing := range m {
+		names[i] = missing.name
+	}
+	return "not started without " + strings.Join(names, ", ")
+}
+
 // ErrorType is the error.type of the attempt's span.
 func (m missingOutputs) ErrorType() string { return "missing_output" }
