@@ -34,8 +34,8 @@ type Outputs struct {
 // A Phase is what a run would do with a phase.
 type Phase struct {
 	Name    string   `json:"phase"`
-	Needs   []string `json:"needs,omitempty"`
-	If      string   `json:"if"` // success, failure or always
+	Needs   []string `json:"needs,omitzero"` // nil: not said; empty: none
+	If      string   `json:"if"`             // success, failure or always
 	IfBegan string   `json:"if_began,omitempty"`
 	Ends
 	Timeout  seconds           `json:"timeout,omitempty"`

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -62,8 +63,8 @@ func (p Phase) write(b *strings.Builder, number int) {
 	if p.IfBegan != "" {
 		fmt.Fprintf(b, ", if %s began", p.IfBegan)
 	}
-	if len(p.Needs) > 0 {
-		fmt.Fprintf(b, ", needs %s", strings.Join(p.Needs, ", "))
+	if p.Needs != nil {
+		fmt.Fprintf(b, ", needs %s", cmp.Or(strings.Join(p.Needs, ", "), "nothing"))
 	}
 	if p.Timeout > 0 {
 		fmt.Fprintf(b, ", timeout %s", text.Exact(time.Duration(p.Timeout)))
