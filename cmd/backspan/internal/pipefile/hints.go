@@ -53,7 +53,7 @@ var (
 	// expansion is a variable as a shell would see it ($url, ${url}, ${url:-none}), or a command, $(date).
 	expansion = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(
-			"\\$([A-Za-z_][A-Za-z0-9_]*|\\{[A-Za-z_][A-Za-z0-9_]*([^A-Za-z0-9_}][^}]*)?\\}|\\([^)]+\\))")
+			`\$([A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][A-Za-z0-9_]*([^A-Za-z0-9_}][^}]*)?\}|\([^)]+\))`)
 	})
 	// quoted is a command in backquotes. In a text with blanks around it, it is most often Markdown.
 	quoted = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("^[^ `]*(`[^`]+`)[^ `]*$") })
