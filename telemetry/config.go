@@ -3,6 +3,7 @@ package telemetry
 import (
 	"errors"
 	"io"
+	"os"
 
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -42,7 +43,7 @@ type Config struct {
 
 	// Endpoint is where the collector listens: host:port, or a URL with http, https or unix. Without a scheme the
 	// connection is plaintext when host is this machine, TLS otherwise. For HTTP it is a base, to which /v1/traces
-	// is added. Empty: OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT, else localhost.
+	// or /v1/metrics is added. Empty: OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT, else localhost.
 	Endpoint string
 
 	// Insecure says whether an Endpoint without a scheme is plaintext wherever it is, as in new(true), and whether
@@ -77,10 +78,10 @@ type Config struct {
 	// Exporter is otlp, console or none. Empty: otlp if there is an Endpoint, else OTEL_TRACES_EXPORTER, else otlp.
 	Exporter string
 
-	// NoExport turns the export off, whatever the variables say.
+	// NoExport turns the export of spans and metrics off, whatever the variables say. MetricReader is not concerned.
 	NoExport bool
 
-	// Console is where OTEL_TRACES_EXPORTER=console prints. Nil: standard output.
+	// Console is where OTEL_TRACES_EXPORTER=console and OTEL_METRICS_EXPORTER=console print. Nil: standard output.
 	Console io.Writer
 
 	// Redact masks secrets in the texts of Backspan's spans (names, error messages, text attributes, but not ids and
@@ -96,17 +97,29 @@ type Config struct {
 	Processors []sdktrace.SpanProcessor
 
 	// MetricReader collects metrics: Backspan's (see [Metrics]), and those of other instrumentation that measures with
-	// the global MeterProvider. It is a Prometheus exporter, or a PeriodicReader with an exporter of OTLP. Shutdown
-	// shuts it down. Nil: no metrics, whatever OTEL_METRICS_EXPORTER says.
+	// the global MeterProvider. It is a Prometheus exporter, or a PeriodicReader with an exporter of your own. Shutdown
+	// shuts it down. Nil: what OTEL_METRICS_EXPORTER says, which is otlp, console or none. Unless it is set there are
+	// no metrics, unlike in OpenTelemetry's specification: a Jaeger, which many have alone, refuses them. With otlp
+	// Endpoint, Protocol (http/protobuf for http/json), Headers and Insecure hold for metrics too; so do the variables,
+	// with _METRICS_ in place of _TRACES_.
 	MetricReader sdkmetric.Reader
 
 	// IDGenerator makes trace and span ids. Nil: random ones.
 	IDGenerator sdktrace.IDGenerator
 
-	// Local leaves OpenTelemetry's globals alone. Otherwise Start sets the global TracerProvider and propagator.
+	// Local leaves OpenTelemetry's globals alone. Otherwise Start sets the global TracerProvider and propagator, and the
+	// global MeterProvider when there are metrics.
 	Local bool
 
 	discoverAt string // host:port in place of localhost:4317, for tests
+}
+
+// console is where exporters of console print.
+func (cfg Config) console() io.Writer {
+	if cfg.Console != nil {
+		return cfg.Console
+	}
+	return os.Stdout
 }
 
 // program is what cfg says of the settings that also have a variable.
@@ -114,7 +127,7 @@ func (cfg Config) program() otelenv.Program {
 	p := otelenv.Program{
 		Service: cfg.Service, Sampler: cfg.Sampler, SamplerArg: cfg.SamplerArg, Endpoint: cfg.Endpoint,
 		Protocol: cfg.Protocol, Headers: cfg.Headers, Insecure: cfg.Insecure, Exporter: cfg.Exporter,
-		NoExport: cfg.NoExport, Discover: cfg.Discover,
+		NoExport: cfg.NoExport, Discover: cfg.Discover, MetricReader: cfg.MetricReader != nil,
 		Name: func(field string) string { return "Config." + field },
 	}
 	if cfg.NoHeaders {

@@ -66,8 +66,12 @@ type measured struct {
 type attributeSet struct{ record []metric.RecordOption }
 
 // NewMetrics returns a processor whose instruments are of provider. redact changes the names of operations and phases,
-// and is called once for each; nil: redact.Secrets. The error is the provider's.
+// and is called at least once for each; nil: redact.Secrets. The error is the provider's, or a *FieldError when there is
+// no provider.
 func NewMetrics(provider metric.MeterProvider, redact func(string) string) (*Metrics, error) {
+	if provider == nil {
+		return nil, &FieldError{Field: "provider", Value: "nil", Want: "a metric.MeterProvider, such as otel.GetMeterProvider()"}
+	}
 	m := &Metrics{mask: orSecrets(redact), names: map[string]bool{}, errors: map[string]bool{}}
 	m.sets.Store(&map[measured]*attributeSet{})
 	meter := provider.Meter(semconv.ScopeName, metric.WithInstrumentationVersion(semconv.ScopeVersion))
@@ -125,7 +129,7 @@ func (m *Metrics) OnEnd(span sdktrace.ReadOnlySpan) {
 	if s.kind == semconv.KindOperation {
 		key.phase, key.end, key.attempt, key.resend = s.phase, s.outcome, false, false
 	}
-	if s.dryRun || s.operation == "" { // the first try of a phase is an attempt of no operation
+	if s.dryRun || s.skipped != "" || s.operation == "" { // the first try of a phase is an attempt of no operation
 		return
 	}
 	ctx := context.Background()
@@ -223,26 +227,4 @@ func (t *Telemetry) openMetrics(
 		return nil, fmt.Errorf("telemetry: metric %s: %w", semconv.EventsDropped, err)
 	}
 	return NewMetrics(t.meters, mask)
-}
-
-func (t *Telemetry) flushMetrics(ctx context.Context) error {
-	if t.meters == nil {
-		return nil
-	}
-	return wrapMetrics(t.meters.ForceFlush(ctx))
-}
-
-// closeMetrics collects a last time, exports that, and shuts the reader down.
-func (t *Telemetry) closeMetrics(ctx context.Context) error {
-	if t.meters == nil {
-		return nil
-	}
-	return wrapMetrics(t.meters.Shutdown(ctx))
-}
-
-func wrapMetrics(err error) error {
-	if err != nil {
-		return fmt.Errorf("telemetry: metrics: %w", err)
-	}
-	return nil
 }

@@ -43,7 +43,8 @@ type Telemetry struct {
 	traceFile   *TraceFile      // nil: none
 	users       []*guarded      // Config.Processors
 
-	meters *sdkmetric.MeterProvider // nil: no metrics
+	meters         *sdkmetric.MeterProvider // nil: no metrics
+	metricExporter *metricExporter          // nil: Config.MetricReader, or no metrics
 
 	once sync.Once
 	err  error // what the first Shutdown returned
@@ -79,9 +80,12 @@ func Start(ctx context.Context, cfg Config) (*Telemetry, error) {
 			_ = t.Shutdown(ctx) // err says what was wrong; an error of the clean-up would only blur it
 			return nil, err
 		}
-		if env.Withheld != nil && t.export != nil && env.Endpoint.From != "" && !cfg.NoHeaders {
-			handleError(fmt.Errorf("telemetry: %w", env.Withheld))
+		if !cfg.NoHeaders {
+			tellWithheld(env.Collector, t.export != nil)
+			tellWithheld(env.Metrics.Collector, env.Metrics.Exporter.Value == otelenv.ExporterOTLP)
 		}
+	} else if cfg.MetricReader != nil {
+		_ = cfg.MetricReader.Shutdown(ctx) // nobody will measure, and it would complain of that
 	}
 	if !cfg.Local {
 		otel.SetTracerProvider(t.TracerProvider())
@@ -91,6 +95,13 @@ func Start(ctx context.Context, cfg Config) (*Telemetry, error) {
 		}
 	}
 	return t, nil
+}
+
+// tellWithheld tells of headers that a collector does not get to which something is sent.
+func tellWithheld(c otelenv.Collector, sends bool) {
+	if sends && c.Withheld != nil && c.Endpoint.From != "" {
+		handleError(fmt.Errorf("telemetry: %w", c.Withheld))
+	}
 }
 
 func newSession(id string) (string, error) {
@@ -134,8 +145,14 @@ func (t *Telemetry) open(ctx context.Context, cfg Config, env otelenv.Settings) 
 		}
 		direct = guard(t.log)
 	}
-	if cfg.MetricReader != nil {
-		metrics, err := t.openMetrics(cfg.MetricReader, r, mask)
+	reader := cfg.MetricReader
+	if reader == nil {
+		if reader, err = t.newMetricReader(context.WithoutCancel(ctx), cfg, env.Metrics); err != nil {
+			return err
+		}
+	}
+	if reader != nil {
+		metrics, err := t.openMetrics(reader, r, mask)
 		if err != nil {
 			return err
 		}
@@ -188,17 +205,10 @@ func newResource(ctx context.Context, version string, env otelenv.Settings) (*re
 }
 
 func newExporter(ctx context.Context, cfg Config, env otelenv.Settings) (sdktrace.SpanExporter, func(), error) {
-	var dial dialer
-	if cfg.Discover && env.Endpoint.From == "" {
-		dial = dialOwn
-	}
+	dial := dialerFor(cfg, env.Collector)
 	switch {
 	case env.Exporter.Value == otelenv.ExporterConsole:
-		out := cfg.Console
-		if out == nil {
-			out = os.Stdout
-		}
-		exporter, err := stdouttrace.New(stdouttrace.WithWriter(out))
+		exporter, err := stdouttrace.New(stdouttrace.WithWriter(cfg.console()))
 		return exporter, func() {}, err
 	case env.Target.Protocol == otelenv.GRPC:
 		exporter, err := newGRPCExporter(ctx, env, dial)
@@ -224,8 +234,9 @@ func (t *Telemetry) TracerProvider() trace.TracerProvider {
 	return t.provider
 }
 
-// MeterProvider measures with Config.MetricReader, and does nothing without one. Unless Config.Local it is the global
-// one too, so that other instrumentation (otelhttp, the runtime's) measures with the same reader.
+// MeterProvider measures with Config.MetricReader, or with what OTEL_METRICS_EXPORTER names, and does nothing without
+// either. Unless Config.Local it is the global one too, so that other instrumentation (otelhttp, the runtime's) measures
+// with the same reader.
 func (t *Telemetry) MeterProvider() metric.MeterProvider {
 	if t == nil || t.meters == nil {
 		return metricnoop.NewMeterProvider()
@@ -286,9 +297,8 @@ func (t *Telemetry) TraceFilePath() string {
 	return t.traceFile.path
 }
 
-// Flush exports the spans that have ended, within ctx, and flushes Config.Processors and the metrics. It returns
-// an *ExportError when
-// spans were lost meanwhile, or ctx's error when the time was up.
+// Flush exports the spans that have ended, within ctx, and flushes Config.Processors and the metrics. It returns an
+// *ExportError when spans were lost meanwhile, or ctx's error when the time was up.
 func (t *Telemetry) Flush(ctx context.Context) error {
 	if t == nil || t.provider == nil {
 		return nil

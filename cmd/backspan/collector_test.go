@@ -11,11 +11,12 @@ import (
 	"testing"
 )
 
-// A traceReceiver takes spans over HTTP, and keeps the headers of each request.
+// A traceReceiver takes spans over HTTP, and keeps the headers of each request. It takes metrics too.
 type traceReceiver struct {
 	*httptest.Server
-	mu   sync.Mutex
-	seen []http.Header
+	mu      sync.Mutex
+	seen    []http.Header // with spans
+	metrics []http.Header
 }
 
 func newTraceReceiver(t *testing.T) *traceReceiver {
@@ -24,7 +25,11 @@ func newTraceReceiver(t *testing.T) *traceReceiver {
 	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.seen = append(r.seen, request.Header)
+		if strings.HasSuffix(request.URL.Path, "/v1/metrics") {
+			r.metrics = append(r.metrics, request.Header)
+		} else {
+			r.seen = append(r.seen, request.Header)
+		}
 		w.Header().Set("Content-Type", "application/x-protobuf")
 	}))
 	t.Cleanup(r.Close)
@@ -205,5 +210,79 @@ func TestBadHeadersAreRefusedWithoutTellingThem(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// Metrics are exported only when a variable says so, with the headers that are meant for their collector.
+func TestMetricsOfCommands(t *testing.T) {
+	const (
+		on, endpoint  = "OTEL_METRICS_EXPORTER=otlp", "OTEL_EXPORTER_OTLP_ENDPOINT=URL"
+		header        = "OTEL_EXPORTER_OTLP_METRICS_HEADERS=authorization=Bearer%20abc"
+		ofMetrics     = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=URL/v1/metrics"
+		typed         = "--otlp-endpoint=URL"
+		headerInAFile = "otlp_header: {authorization: Bearer abc}\n"
+	)
+	for _, c := range []struct {
+		name, flag, file string
+		env              []string
+		metrics          bool
+		key              string
+		withheld         bool // it is told that the header is not sent
+	}{
+		{"not unless it is said", "", "", []string{endpoint, header}, false, "", false},
+		{"said", "", "", []string{on, endpoint}, true, "", false},
+		{"with a header", "", "", []string{on, endpoint, header}, true, "Bearer abc", false},
+		{"to the endpoint of a flag", typed, "", []string{on}, true, "", false},
+		{"a variable's header with a flag's endpoint", typed, "", []string{on, header}, true, "", true},
+		{"a file's header with a variable's endpoint", "", headerInAFile, []string{on, ofMetrics}, true, "", true},
+		{"no export", "--no-export", "", []string{on, endpoint}, false, "", false},
+		{"no spans", "", "", []string{on, ofMetrics, "OTEL_TRACES_EXPORTER=none"}, true, "", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r := newTraceReceiver(t)
+			with := func(text string) string { return strings.ReplaceAll(text, "URL", r.URL) }
+			path := filepath.Join(t.TempDir(), "config.yaml")
+			if err := os.WriteFile(path, []byte(c.file), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			env, args := []string{"BACKSPAN_CONFIG=" + path}, []string{"exec"}
+			for _, entry := range c.env {
+				env = append(env, with(entry))
+			}
+			if c.flag != "" {
+				args = append(args, with(c.flag))
+			}
+			output, code := backspanIn(t, append(env, "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"),
+				append(args, "--", "go", "version")...)
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			if code != 0 || (len(r.metrics) > 0) != c.metrics {
+				t.Fatalf("exit code %d, %d requests of metrics, want 0 and some: %v\n%s", code, len(r.metrics), c.metrics, output)
+			}
+			if c.metrics && r.metrics[0].Get("Authorization") != c.key {
+				t.Errorf("the header is %q, want %q", r.metrics[0].Get("Authorization"), c.key)
+			}
+			if told := strings.Contains(output, "header authorization is not sent"); told != c.withheld {
+				t.Errorf("that it is not sent is told: %v, want %v\n%s", told, c.withheld, output)
+			}
+		})
+	}
+}
+
+func TestAnExporterOfMetricsThatIsNotKnown(t *testing.T) {
+	output, code := backspanIn(t, []string{"OTEL_METRICS_EXPORTER=prometheus"}, "demo")
+	if code != 2 || !strings.Contains(output, `OTEL_METRICS_EXPORTER is "prometheus", want otlp, console or none`) {
+		t.Errorf("exit code %d\n%s", code, output)
+	}
+}
+
+// A collector of metrics that is away is told of, and changes no exit code.
+func TestACollectorOfMetricsThatIsAway(t *testing.T) {
+	output, code := backspanIn(t, []string{
+		"OTEL_METRICS_EXPORTER=otlp", "OTEL_TRACES_EXPORTER=none", "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1",
+	}, "exec", "--", "go", "version")
+	if code != 0 || strings.Count(output, "metrics were not exported to http://127.0.0.1:1") != 1 {
+		t.Errorf("exit code %d\n%s", code, output)
 	}
 }

@@ -69,3 +69,28 @@ func TestDoctorFindsNothingWrong(t *testing.T) {
 		t.Errorf("it left %v, %v", left, err)
 	}
 }
+
+// What is wrong with the export of metrics is found, and where they go is said.
+func TestDoctorTellsOfMetrics(t *testing.T) {
+	for _, c := range []struct {
+		env  []string
+		want string // empty: nothing is said
+	}{
+		{nil, ""},
+		{[]string{"OTEL_METRICS_EXPORTER=prometheus"}, `OTEL_METRICS_EXPORTER is "prometheus"`},
+		{
+			[]string{"OTEL_METRICS_EXPORTER=otlp", "OTEL_METRIC_EXPORT_INTERVAL=1m"},
+			`OTEL_METRIC_EXPORT_INTERVAL is "1m"`,
+		},
+		{
+			[]string{"OTEL_METRICS_EXPORTER=otlp", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=http://localhost:1"},
+			"metrics go to http://localhost:1 (OTEL_EXPORTER_OTLP_METRICS_ENDPOINT), grpc, every 1m0s (OTEL_METRICS_EXPORTER)",
+		},
+		{[]string{"OTEL_METRICS_EXPORTER=console"}, "metrics are printed, every 1m0s (OTEL_METRICS_EXPORTER)"},
+	} {
+		output, _ := backspanIn(t, append(c.env, "OTEL_TRACES_EXPORTER=none"), "doctor")
+		if c.want == "" && strings.Contains(output, "metrics") || !strings.Contains(output, c.want) {
+			t.Errorf("%v: want %q in\n%s", c.env, c.want, output)
+		}
+	}
+}

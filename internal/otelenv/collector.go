@@ -18,55 +18,95 @@ import (
 
 const defaultTimeout = 10 * time.Second
 
-// otlpVariables returns the names of a variable, the one for traces alone first.
-func otlpVariables(suffix string) (perSignal, general string) {
-	return "OTEL_EXPORTER_OTLP_TRACES_" + suffix, "OTEL_EXPORTER_OTLP_" + suffix
+// A signal is what is sent to a collector: spans or metrics.
+type signal struct {
+	name      string   // in the names of its variables
+	path      string   // of HTTP
+	protocols []string // in which it can be sent
 }
 
-func otlpVariable(suffix string) value { return fromEnv(otlpVariables(suffix)) }
+var (
+	traces  = signal{"TRACES", "/v1/traces", []string{GRPC, HTTPProtobuf, HTTPJSON}}
+	metrics = signal{"METRICS", "/v1/metrics", []string{GRPC, HTTPProtobuf}}
+)
 
-// readCollector reads how spans are sent with OTLP.
-func (s *Settings) readCollector(p Program) {
-	perSignal, general := otlpVariables("PROTOCOL")
+// variables returns the names of a variable, the one for the signal alone first.
+func (s signal) variables(suffix string) (perSignal, general string) {
+	return "OTEL_EXPORTER_OTLP_" + s.name + "_" + suffix, "OTEL_EXPORTER_OTLP_" + suffix
+}
+
+func (s signal) variable(suffix string) value { return fromEnv(s.variables(suffix)) }
+
+// A Collector is how a signal is sent with OTLP.
+type Collector struct {
+	Endpoint     Setting           // where it is sent to, as Target.String writes it
+	Target       Target            // the same, understood; the zero Target when Endpoint has an Err
+	Stated       Stated            // which parts of Target the endpoint has itself
+	Proxy        string            // host:port that HTTP_PROXY, HTTPS_PROXY and NO_PROXY put in front; may be empty
+	Certificates *tls.Config       // authority and client certificate that are configured; nil: the system's, none
+	Headers      map[string]string // what is sent of them
+	Withheld     *Withheld         // nil: they are sent
+	Gzip         bool
+	Timeout      time.Duration // of one export; 0: no bound
+
+	// Schemeless has an Error for each endpoint variable that OpenTelemetry's own exporters misread because it has no
+	// scheme, whether or not Endpoint comes from it. Want is the URL that everybody reads alike.
+	Schemeless []*Error
+
+	OTLPErrs []error // *Error of protocol, certificates, headers, compression and timeout
+
+	signal signal
+	agreed bool // somebody said that plaintext will do
+}
+
+// readCollector reads how a signal is sent with OTLP.
+func readCollector(p Program, of signal) (c Collector) {
+	c.signal = of
+	perSignal, general := of.variables("PROTOCOL")
 	protocol := p.said("Protocol", p.Protocol, perSignal, general)
 	var errs [5]error
-	if protocol.isSet() && !slices.Contains([]string{GRPC, HTTPProtobuf, HTTPJSON}, protocol.text) {
-		errs[0] = protocol.bad("grpc, http/protobuf or http/json", nil)
+	if protocol.text == HTTPJSON && protocol.name != perSignal && !slices.Contains(of.protocols, HTTPJSON) {
+		protocol.text = HTTPProtobuf // it is meant for what can be JSON; collectors of HTTP take both
+	}
+	if protocol.isSet() && !slices.Contains(of.protocols, protocol.text) {
+		last := len(of.protocols) - 1
+		errs[0] = protocol.bad(strings.Join(of.protocols[:last], ", ")+" or "+of.protocols[last], nil)
 		protocol.text = "" // the endpoint is read as if nobody had said it
 	}
-	s.Certificates, errs[1] = readCertificates()
-	headers, by, headersErr := readHeaders(p)
+	c.Certificates, errs[1] = of.readCertificates()
+	headers, by, headersErr := of.readHeaders(p)
 	errs[2] = headersErr
-	s.Gzip, errs[3] = readCompression()
-	s.Timeout, errs[4] = readTimeout()
-	s.OTLPErrs = slices.DeleteFunc(errs[:], func(err error) bool { return err == nil })
-	s.readEndpoint(p, protocol.text)
-	s.Headers = headers
-	if why := s.withhold(p); why != "" && len(headers) > 0 {
-		s.Headers, s.Withheld = nil, &Withheld{Names: slices.Sorted(maps.Keys(headers)), From: by, Why: why}
+	c.Gzip, errs[3] = of.readCompression()
+	c.Timeout, errs[4] = of.readTimeout()
+	c.OTLPErrs = slices.DeleteFunc(errs[:], func(err error) bool { return err == nil })
+	c.readEndpoint(p, protocol.text)
+	c.Headers = headers
+	if why := c.withhold(p); why != "" && len(headers) > 0 {
+		c.Headers, c.Withheld = nil, &Withheld{Names: slices.Sorted(maps.Keys(headers)), From: by, Why: why}
 	}
+	return c
 }
 
 // readHeaders returns the headers that are configured, and who says so. It checks both variables, also when p has
 // headers: OpenTelemetry's exporters read both in any case, and log the text of what they cannot read, which may be a
 // secret.
-func readHeaders(p Program) (_ map[string]string, by string, _ error) {
+func (s signal) readHeaders(p Program) (_ map[string]string, by string, _ error) {
 	for name, text := range p.Headers {
 		if !validHeader(name, text) {
 			const want = "header names of letters, digits and dashes, with printable values"
 			return nil, "", value{p.Name("Headers"), name}.bad(want, nil) // the header's value may be a secret
 		}
 	}
-	perSignal, general := otlpVariables("HEADERS")
-	ofTraces, traceErr := headersIn(fromEnv(perSignal))
+	perSignal, general := s.variables("HEADERS")
+	ofSignal, signalErr := headersIn(fromEnv(perSignal))
 	ofAll, err := headersIn(fromEnv(general))
-	switch err := cmp.Or(traceErr, err); {
+	switch err := cmp.Or(signalErr, err); {
 	case err != nil:
 		return nil, "", err
 	case len(p.Headers) > 0:
 		return p.Headers, p.Name("Headers"), nil
 	case fromEnv(perSignal).isSet():
-		return ofTraces, perSignal, nil
+		return ofSignal, perSignal, nil
 	}
 	return ofAll, general, nil
 }
@@ -89,14 +129,14 @@ func (w *Withheld) Error() string {
 
 // withhold says why no header is sent; empty: nothing keeps them back. Any of them may be a credential: services take
 // keys under names of their own.
-func (s *Settings) withhold(p Program) string {
+func (c *Collector) withhold(p Program) string {
 	switch {
 	case p.Withhold != "":
 		return p.Withhold
-	case p.Discover && s.Endpoint.From == "":
+	case p.Discover && c.Endpoint.From == "":
 		return "a collector that was only found on this machine gets none; name its endpoint"
-	case s.Target.readable() && !s.agreed:
-		return s.Target.String() + " is another host, and the way there is plaintext; want https, or " +
+	case c.Target.readable() && !c.agreed:
+		return c.Target.String() + " is another host, and the way there is plaintext; want https, or " +
 			p.Name("Insecure") + " if the way is safe"
 	}
 	return ""
@@ -123,8 +163,8 @@ func validHeader(name, text string) bool {
 	return httpguts.ValidHeaderFieldName(name) && !strings.ContainsFunc(text, hidden)
 }
 
-func readCompression() (bool, error) {
-	switch v := otlpVariable("COMPRESSION"); strings.ToLower(v.text) {
+func (s signal) readCompression() (bool, error) {
+	switch v := s.variable("COMPRESSION"); strings.ToLower(v.text) {
 	case "", "none":
 		return false, nil
 	case "gzip":
@@ -134,8 +174,8 @@ func readCompression() (bool, error) {
 	}
 }
 
-func readTimeout() (time.Duration, error) {
-	v := otlpVariable("TIMEOUT")
+func (s signal) readTimeout() (time.Duration, error) {
+	v := s.variable("TIMEOUT")
 	if !v.isSet() {
 		return defaultTimeout, nil
 	}
@@ -148,9 +188,9 @@ func readTimeout() (time.Duration, error) {
 
 // readCertificates reads the collector's certificate authority and the client's certificate; nil when neither is
 // configured.
-func readCertificates() (*tls.Config, error) {
-	authority := otlpVariable("CERTIFICATE")
-	certificate, key := otlpVariable("CLIENT_CERTIFICATE"), otlpVariable("CLIENT_KEY")
+func (s signal) readCertificates() (*tls.Config, error) {
+	authority := s.variable("CERTIFICATE")
+	certificate, key := s.variable("CLIENT_CERTIFICATE"), s.variable("CLIENT_KEY")
 	if !authority.isSet() && !certificate.isSet() && !key.isSet() {
 		return nil, nil
 	}

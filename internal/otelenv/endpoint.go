@@ -19,9 +19,8 @@ const (
 )
 
 const (
-	grpcPort   = "4317"
-	httpPort   = "4318"
-	tracesPath = "/v1/traces"
+	grpcPort = "4317"
+	httpPort = "4318"
 )
 
 // A Target is where a collector listens: an endpoint, understood.
@@ -36,10 +35,10 @@ type Target struct {
 // Stated says which parts of an endpoint were written down. What was not has a default.
 type Stated struct{ Scheme, Port, Path bool }
 
-// AsIs reports whether the endpoint is the complete URL, to which no /v1/traces is added.
-func (s Settings) AsIs() bool {
-	perSignal, _ := otlpVariables("ENDPOINT")
-	return s.Endpoint.From == perSignal
+// AsIs reports whether the endpoint is the complete URL, to which no path is added.
+func (c Collector) AsIs() bool {
+	perSignal, _ := c.signal.variables("ENDPOINT")
+	return c.Endpoint.From == perSignal
 }
 
 // String is the target as a URL.
@@ -102,11 +101,11 @@ func (t Target) proxy() string {
 	return proxy.Host
 }
 
-func (s *Settings) readEndpoint(p Program, protocol string) {
-	perSignal, general := otlpVariables("ENDPOINT")
+func (c *Collector) readEndpoint(p Program, protocol string) {
+	perSignal, general := c.signal.variables("ENDPOINT")
 	v := p.said("Endpoint", p.Endpoint, perSignal, general)
-	s.Endpoint = v.or("")
-	rules := endpointRules{protocol: protocol, perSignal: v.name == perSignal, hasCerts: s.Certificates != nil}
+	c.Endpoint = v.or("")
+	rules := endpointRules{signal: c.signal, protocol: protocol, perSignal: v.name == perSignal, hasCerts: c.Certificates != nil}
 	if !v.isSet() {
 		v.text = "localhost:" + grpcPort
 		if protocol == HTTPProtobuf || protocol == HTTPJSON {
@@ -114,33 +113,33 @@ func (s *Settings) readEndpoint(p Program, protocol string) {
 		}
 	}
 	var t Target
-	insecure, err := readInsecure(p)
-	s.agreed = insecure != nil && *insecure
+	insecure, err := c.signal.readInsecure(p)
+	c.agreed = insecure != nil && *insecure
 	if rules.insecure = insecure; err == nil {
-		t, s.Stated, err = parseEndpoint(v, rules)
+		t, c.Stated, err = parseEndpoint(v, rules)
 	}
 	if err == nil && p.Insecure != nil && *p.Insecure && t.TLS {
 		err = v.bad("no https while "+p.Name("Insecure")+" is true", nil)
 	}
-	if s.Endpoint.Err = err; err != nil {
+	if c.Endpoint.Err = err; err != nil {
 		// The text may hold a password; the error shows what can be shown.
 		if bad, ok := errors.AsType[*Error](err); ok {
-			s.Endpoint.Value = bad.Value
+			c.Endpoint.Value = bad.Value
 		}
 		return
 	}
-	s.Endpoint.Value, s.Target, s.Proxy = t.String(), t, t.proxy()
-	s.readSchemeless(rules, perSignal, general)
+	c.Endpoint.Value, c.Target, c.Proxy = t.String(), t, t.proxy()
+	c.readSchemeless(rules, perSignal, general)
 }
 
-func readInsecure(p Program) (*bool, error) {
+func (s signal) readInsecure(p Program) (*bool, error) {
 	if p.Insecure != nil {
 		if *p.Insecure {
 			return p.Insecure, nil
 		}
 		return nil, nil
 	}
-	v := otlpVariable("INSECURE")
+	v := s.variable("INSECURE")
 	if !v.isSet() {
 		return nil, nil
 	}
@@ -150,7 +149,7 @@ func readInsecure(p Program) (*bool, error) {
 
 // readSchemeless finds the variables that OpenTelemetry's exporters misread: they look for the host where a URL has it.
 // They read the variables even when they are told the endpoint otherwise.
-func (s *Settings) readSchemeless(rules endpointRules, variables ...string) {
+func (c *Collector) readSchemeless(rules endpointRules, variables ...string) {
 	for _, name := range variables {
 		v := fromEnv(name)
 		u, parseErr := url.Parse(v.text)
@@ -160,7 +159,7 @@ func (s *Settings) readSchemeless(rules endpointRules, variables ...string) {
 		t, _, err := parseEndpoint(v, rules)
 		if err != nil { // it is not used, or it is an error already
 			if parseErr != nil && strings.ContainsAny(v.text, "@?#") { // the exporters would log it with its secrets
-				s.OTLPErrs = append(s.OTLPErrs, err)
+				c.OTLPErrs = append(c.OTLPErrs, err)
 			}
 			continue
 		}
@@ -168,12 +167,13 @@ func (s *Settings) readSchemeless(rules endpointRules, variables ...string) {
 		if _, path, found := strings.Cut(v.text, "/"); found {
 			right += "/" + path
 		}
-		s.Schemeless = append(s.Schemeless, &Error{Field: v.name, Value: v.text, Want: right, Err: parseErr})
+		c.Schemeless = append(c.Schemeless, &Error{Field: v.name, Value: v.text, Want: right, Err: parseErr})
 	}
 }
 
 // endpointRules are what bears on an endpoint's meaning beside its text.
 type endpointRules struct {
+	signal    signal
 	protocol  string // empty: the port and the path tell
 	perSignal bool   // OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, which is the complete URL and no base
 	insecure  *bool  // nil: not said
@@ -207,7 +207,7 @@ func parseEndpoint(v value, rules endpointRules) (t Target, stated Stated, err e
 		return Target{}, stated, v.bad(wantEndpoint, err)
 	}
 	if t.Protocol != GRPC {
-		t.Path = httpPath(u.EscapedPath(), rules.perSignal, bare)
+		t.Path = rules.httpPath(u.EscapedPath(), bare)
 	} else if stated.Path {
 		return Target{}, stated, v.bad("no path with protocol grpc, or protocol http/protobuf, whose port is "+httpPort, nil)
 	}
@@ -326,19 +326,19 @@ func validHost(host string) bool {
 	return strings.Trim(host, allowed) == "" && strings.Trim(host, ".") != ""
 }
 
-// httpPath is where spans are posted. OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is taken as it stands, an empty path being
-// the root, as the specification demands. Every other endpoint is a base, to which /v1/traces is added unless it ends
-// with it. (The specification would add it twice.)
-func httpPath(path string, perSignal, bare bool) string {
+// httpPath is where the signal is posted. OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is taken as it stands, an empty path being
+// the root, as the specification demands. Every other endpoint is a base, to which /v1/traces is added, or what else the
+// signal's path is. A base that ends with such a path already loses it. (The specification would have both.)
+func (r endpointRules) httpPath(path string, bare bool) string {
 	switch {
-	case perSignal && path != "":
+	case r.perSignal && path != "":
 		return path
-	case perSignal && !bare:
+	case r.perSignal && !bare:
 		return "/"
 	}
 	base := strings.TrimRight(path, "/")
-	if strings.HasSuffix(base, tracesPath) {
-		return base
+	for _, s := range []signal{traces, metrics} {
+		base = strings.TrimSuffix(base, s.path)
 	}
-	return base + tracesPath
+	return base + r.signal.path
 }

@@ -59,6 +59,7 @@ func TestEndpointsMeanWhatAPersonExpects(t *testing.T) {
 		{"http://localhost:4317", endpointRules{perSignal: true}, "http://localhost:4317", "grpc"},
 		{"http://[fe80::1%25eth0]:4318/a%20b", endpointRules{}, "http://[fe80::1%25eth0]:4318/a%20b/v1/traces", "http/protobuf"},
 	} {
+		c.rules.signal = traces
 		e, _, err := parseEndpoint(value{"Config.Endpoint", c.text}, c.rules)
 		if err != nil {
 			t.Errorf("%s %+v: %v", c.text, c.rules, err)

@@ -2,14 +2,12 @@ package otelenv
 
 import (
 	"cmp"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 )
 
 // A Program is what the program itself says, in code or with flags. A field that is set wins over its variable.
@@ -23,7 +21,8 @@ type Program struct {
 	Discover            bool              // where nobody names an endpoint, one is looked for on this machine
 	Withhold            string            // why no header is sent; empty: nothing keeps them back
 	Exporter            string            // OTEL_TRACES_EXPORTER
-	NoExport            bool              // OTEL_TRACES_EXPORTER=none
+	NoExport            bool              // OTEL_TRACES_EXPORTER=none, OTEL_METRICS_EXPORTER=none
+	MetricReader        bool              // the program has one, so OTEL_METRICS_EXPORTER=none
 
 	// Name returns what the user calls a field, for example --otlp-endpoint for Endpoint. Nil: the field's name.
 	Name func(field string) string
@@ -36,7 +35,7 @@ type Setting struct {
 	Err   error  // an *Error when the value cannot be used
 }
 
-// The exporters that OTEL_TRACES_EXPORTER names.
+// The exporters that OTEL_TRACES_EXPORTER and OTEL_METRICS_EXPORTER name.
 const (
 	ExporterOTLP    = "otlp"
 	ExporterConsole = "console"
@@ -58,26 +57,12 @@ type Settings struct {
 	RootSampler   string  // what decides for spans without a parent: always_on, always_off or traceidratio
 	ParentDecides bool    // RootSampler and Share hold only for spans without a parent
 
-	Endpoint     Setting           // where spans are sent to, as Target.String writes it
-	Target       Target            // the same, understood; the zero Target when Endpoint has an Err
-	Stated       Stated            // which parts of Target the endpoint has itself
-	Proxy        string            // host:port that HTTP_PROXY, HTTPS_PROXY and NO_PROXY put in front; may be empty
-	Certificates *tls.Config       // authority and client certificate that are configured; nil: the system's, none
-	Headers      map[string]string // what is sent of them
-	Withheld     *Withheld         // nil: they are sent
-	Gzip         bool
-	Timeout      time.Duration // of one export; 0: no bound
+	Collector         // of spans
+	Metrics   Metrics // how they are exported
 
 	QueueSize, BatchSize int // how many spans wait in the batch processor, and how many it exports at once
 
-	// Schemeless has an Error for each endpoint variable that OpenTelemetry's own exporters misread because it has no
-	// scheme, whether or not Endpoint comes from it. Want is the URL that everybody reads alike.
-	Schemeless []*Error
-
-	agreed bool // somebody said that plaintext will do
-
-	SDKErrs  []error // *Error of limits, batch processor and resource attributes
-	OTLPErrs []error // *Error of protocol, certificates, headers, compression and timeout
+	SDKErrs []error // *Error of limits, batch processor and resource attributes
 }
 
 // Read reads the environment and p.
@@ -92,12 +77,13 @@ func Read(p Program) Settings {
 	s.readService(p)
 	s.readSampler(p)
 	s.readLimits()
-	s.readCollector(p)
+	s.Collector = readCollector(p, traces)
+	s.Metrics = readMetrics(p)
 	return s
 }
 
 // Err returns the first error about something that is used: nothing is while OTEL_SDK_DISABLED is true, and what
-// concerns the collector only while the exporter is otlp. It leaves out Propagators.Err: a program may have registered
+// concerns a collector only while the exporter of its signal is otlp. It leaves out Propagators.Err: a program may have registered
 // a propagator of that name.
 func (s Settings) Err() error {
 	errs := []error{s.Disabled.Err}
@@ -106,6 +92,7 @@ func (s Settings) Err() error {
 		if s.Exporter.Value == ExporterOTLP {
 			errs = append(append(errs, s.OTLPErrs...), s.Endpoint.Err)
 		}
+		errs = append(errs, s.Metrics.Errors()...)
 	}
 	return cmp.Or(errs...)
 }
@@ -134,16 +121,24 @@ func (s *Settings) readPropagators() {
 // readExporter takes an Endpoint in the program for a wish to export there.
 func (s *Settings) readExporter(p Program) {
 	v := p.said("Exporter", p.Exporter, "OTEL_TRACES_EXPORTER")
-	s.Exporter = v.or(ExporterOTLP)
-	s.Exporter.Value = strings.ToLower(s.Exporter.Value)
+	s.Exporter = v.exporter(ExporterOTLP, "otlp, console or none")
 	switch {
-	case !slices.Contains([]string{ExporterOTLP, ExporterConsole, ExporterNone}, s.Exporter.Value):
-		s.Exporter.Err = v.bad("otlp, console or none", nil)
+	case s.Exporter.Err != nil:
 	case p.NoExport:
 		s.Exporter = Setting{Value: ExporterNone, From: p.Name("NoExport")}
 	case p.Endpoint != "" && p.Exporter == "":
 		s.Exporter = Setting{Value: ExporterOTLP, From: p.Name("Endpoint")}
 	}
+}
+
+// exporter reads the name of an exporter.
+func (v value) exporter(otherwise, want string) Setting {
+	s := v.or(otherwise)
+	s.Value = strings.ToLower(s.Value)
+	if !slices.Contains([]string{ExporterOTLP, ExporterConsole, ExporterNone}, s.Value) {
+		s.Err = v.bad(want, nil)
+	}
+	return s
 }
 
 // ServiceName is the resource attribute that names the service.

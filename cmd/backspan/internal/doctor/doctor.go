@@ -60,6 +60,7 @@ func Examine(ctx context.Context, p Setup) Report {
 		e.testSpan(ctx)
 		e.jaeger(ctx)
 	}
+	e.metrics()
 	e.events()
 	e.traceFile()
 	e.redaction()

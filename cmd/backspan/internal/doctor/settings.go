@@ -197,6 +197,26 @@ func (e *exam) endpoint() bool {
 	return true
 }
 
+// metrics reports where metrics are sent, where a variable says that they are.
+func (e *exam) metrics() {
+	m := e.seen.Metrics
+	errs := m.Errors()
+	for _, err := range errs {
+		e.bad("metrics", err)
+	}
+	if len(errs) > 0 || m.Exporter.Value == otelenv.ExporterNone {
+		return
+	}
+	to := "are printed"
+	if m.Exporter.Value == otelenv.ExporterOTLP {
+		to = "go to " + m.Endpoint.Value + by(m.Endpoint, " (default)") + ", " + m.Target.Protocol
+		if m.Withheld != nil {
+			e.found("metrics", Note, "", "%v", m.Withheld)
+		}
+	}
+	e.found("metrics", OK, "", "metrics %s, every %v%s", to, m.Interval, by(m.Exporter, ""))
+}
+
 // discovers reports whether a collector is looked for on this machine, as nobody named one.
 func (e *exam) discovers() bool { return e.Config.Discover && e.seen.Endpoint.From == "" }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -53,6 +54,7 @@ func (e *exam) send(ctx context.Context) error {
 	cfg.Events, cfg.TraceFile, cfg.Processors = telemetry.Off, "", nil
 	cfg.Sampler, cfg.SamplerArg = "always_on", ""
 	cfg.Local = true
+	cfg.MetricReader = sdkmetric.NewManualReader() // no metrics are exported
 	t, err := telemetry.Start(ctx, cfg)
 	if err == nil && t.Destination().State == telemetry.ExportNotFound { // the export says why
 		cfg.Discover = false

@@ -18,6 +18,7 @@ type Flags struct {
 	maskAll   bool             // what is to be masked could not be found out
 	values    map[string]given // by flag; nil before resolve
 	withheld  *otelenv.Withheld
+	metrics   bool // they are sent to a collector
 }
 
 // Help is for the Long of the commands that have the flags.

@@ -10,10 +10,16 @@ import (
 
 // secureExport says which headers are sent, and whether plaintext will do. Both are meant for the collector of whoever
 // gave them. So they count only with an endpoint that the same one named, or one who is less specific: a key in the
-// configuration file must not go where a variable of somebody else points.
+// configuration file must not go where a variable of somebody else points. It is so with the collector of metrics, where
+// they are exported; what is kept back for its sake would be kept back from that of spans, too.
 func (t *Flags) secureExport(c *telemetry.Config) {
-	endpoint := t.giver("otlp-endpoint", otelEndpoint)
-	if by := t.giver("otlp-insecure", otelInsecure); by != "" && rank(by) < rank(endpoint) {
+	endpoints, insecures, headers := otelEndpoint, otelInsecure, otelHeaders
+	if t.metrics = otelenv.Read(Program(*c, nil)).Metrics.Exporter.Value == otelenv.ExporterOTLP; t.metrics {
+		endpoints, insecures = with(endpoints, metricsEndpoint), with(insecures, metricsInsecure)
+		headers = with(headers, metricsHeaders)
+	}
+	endpoint := t.giver("otlp-endpoint", endpoints)
+	if by := t.giver("otlp-insecure", insecures); by != "" && rank(by) < rank(endpoint) {
 		c.Insecure = new(false)
 	} else if t.values["otlp-insecure"].by != "" {
 		c.Insecure = new(t.yes("otlp-insecure"))
@@ -31,10 +37,14 @@ func (t *Flags) secureExport(c *telemetry.Config) {
 		}
 		return "--otlp-insecure" // nobody has given it yet
 	})
-	if rank(t.giver("otlp-header", otelHeaders)) < rank(endpoint) {
+	foreign := rank(t.giver("otlp-header", headers)) < rank(endpoint)
+	if foreign {
 		program.Withhold = endpoint + " names the collector; want the headers from the same place"
 	}
-	t.withheld = otelenv.Read(program).Withheld
+	env := otelenv.Read(program)
+	if t.withheld = env.Withheld; t.withheld == nil && t.metrics && foreign {
+		t.withheld = env.Metrics.Withheld
+	}
 	if t.withheld != nil {
 		c.Headers, c.NoHeaders = nil, true
 	}
@@ -43,9 +53,12 @@ func (t *Flags) secureExport(c *telemetry.Config) {
 // Withheld are the headers that are configured and not sent; nil: there are none. Settings comes first.
 func (t *Flags) Withheld() *otelenv.Withheld { return t.withheld }
 
-// TellWithheld tells of headers that a collector which gets spans does not get.
+func with(list []string, name string) []string { return append(list[:len(list):len(list)], name) }
+
+// TellWithheld tells of headers that a collector which gets spans or metrics does not get.
 func (t *Flags) TellWithheld(d telemetry.Destination, tell func(format string, args ...any)) {
-	if t.withheld != nil && d.State == telemetry.ExportOn && d.Protocol != otelenv.ExporterConsole {
+	spans := d.State == telemetry.ExportOn && d.Protocol != otelenv.ExporterConsole
+	if t.withheld != nil && (spans || t.metrics) {
 		tell("%v", t.withheld)
 	}
 }

@@ -37,6 +37,13 @@ var (
 	otelHeaders  = []string{"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"}
 )
 
+// Those of the collector of metrics alone. They have no part in where spans go.
+const (
+	metricsEndpoint = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"
+	metricsInsecure = "OTEL_EXPORTER_OTLP_METRICS_INSECURE"
+	metricsHeaders  = "OTEL_EXPORTER_OTLP_METRICS_HEADERS"
+)
+
 func isSet(variable string) bool { return strings.TrimSpace(os.Getenv(variable)) != "" }
 
 var all = []setting{
