@@ -107,8 +107,8 @@ type Config struct {
 	// IDGenerator makes trace and span ids. Nil: random ones.
 	IDGenerator sdktrace.IDGenerator
 
-	// Local leaves OpenTelemetry's globals alone. Otherwise Start sets the global TracerProvider and propagator, and the
-	// global MeterProvider when there are metrics.
+	// Local leaves OpenTelemetry's globals alone. Otherwise Start sets the global TracerProvider and propagator, and
+	// the global MeterProvider when there are metrics.
 	Local bool
 
 	discoverAt string // host:port in place of localhost:4317, for tests

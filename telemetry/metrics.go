@@ -66,11 +66,12 @@ type measured struct {
 type attributeSet struct{ record []metric.RecordOption }
 
 // NewMetrics returns a processor whose instruments are of provider. redact changes the names of operations and phases,
-// and is called at least once for each; nil: redact.Secrets. The error is the provider's, or a *FieldError when there is
-// no provider.
+// and is called at least once for each; nil: redact.Secrets. The error is the provider's, or a *FieldError when there
+// is no provider.
 func NewMetrics(provider metric.MeterProvider, redact func(string) string) (*Metrics, error) {
 	if provider == nil {
-		return nil, &FieldError{Field: "provider", Value: "nil", Want: "a metric.MeterProvider, such as otel.GetMeterProvider()"}
+		const want = "a metric.MeterProvider, such as otel.GetMeterProvider()"
+		return nil, &FieldError{Field: "provider", Value: "nil", Want: want}
 	}
 	m := &Metrics{mask: orSecrets(redact), names: map[string]bool{}, errors: map[string]bool{}}
 	m.sets.Store(&map[measured]*attributeSet{})

@@ -39,7 +39,9 @@ type metricCollector struct {
 	calls   int
 }
 
-func (c *metricCollector) receive(r *colmetricspb.ExportMetricsServiceRequest, headers map[string][]string, path string) {
+func (c *metricCollector) receive(
+	r *colmetricspb.ExportMetricsServiceRequest, headers map[string][]string, path string,
+) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.calls++
@@ -185,7 +187,8 @@ func TestACollectorWithoutMetricsIsToldOfOnce(t *testing.T) {
 			for range 4 {
 				<-c.called
 			}
-			if got := told.list(); len(got) != 1 || !strings.Contains(got[0].Error(), "metrics were not exported to http") {
+			const want = "metrics were not exported to http"
+			if got := told.list(); len(got) != 1 || !strings.Contains(got[0].Error(), want) {
 				t.Errorf("told %q, want one error", got)
 			}
 			err := tel.Shutdown(t.Context())

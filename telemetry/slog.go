@@ -24,8 +24,8 @@ import (
 // run; what is given up within it is DEBUG, as it may yet be recovered. What succeeded at once is not logged. Each has
 // trace_id and span_id, and its context the span's, so that handlers which look there (otelslog's) find it.
 //
-// The handler is called on the goroutine that ends the span. Its panics are caught. OpenTelemetry's error handler is told
-// of the first panic or error.
+// The handler is called on the goroutine that ends the span. Its panics are caught. OpenTelemetry's error handler is
+// told of the first panic or error.
 type Slog struct {
 	handler slog.Handler
 	mask    func(string) string
@@ -34,8 +34,8 @@ type Slog struct {
 
 var _ sdktrace.SpanProcessor = (*Slog)(nil)
 
-// NewSlog returns a processor that logs to handler; nil: that of slog.Default. redact changes names and error texts; nil: redact.Secrets. Texts of
-// spans that come by Config.Processors are masked before, which does no harm.
+// NewSlog returns a processor that logs to handler; nil: that of slog.Default. redact changes names and error texts;
+// nil: redact.Secrets. Texts of spans that come by Config.Processors are masked before, which does no harm.
 func NewSlog(handler slog.Handler, redact func(string) string) *Slog {
 	if handler == nil {
 		handler = slog.Default().Handler()

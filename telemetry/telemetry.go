@@ -235,8 +235,8 @@ func (t *Telemetry) TracerProvider() trace.TracerProvider {
 }
 
 // MeterProvider measures with Config.MetricReader, or with what OTEL_METRICS_EXPORTER names, and does nothing without
-// either. Unless Config.Local it is the global one too, so that other instrumentation (otelhttp, the runtime's) measures
-// with the same reader.
+// either. Unless Config.Local it is the global one too, so that other instrumentation (otelhttp, the runtime's)
+// measures with the same reader.
 func (t *Telemetry) MeterProvider() metric.MeterProvider {
 	if t == nil || t.meters == nil {
 		return metricnoop.NewMeterProvider()

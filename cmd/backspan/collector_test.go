@@ -258,7 +258,8 @@ func TestMetricsOfCommands(t *testing.T) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			if code != 0 || (len(r.metrics) > 0) != c.metrics {
-				t.Fatalf("exit code %d, %d requests of metrics, want 0 and some: %v\n%s", code, len(r.metrics), c.metrics, output)
+				t.Fatalf("exit code %d, %d requests of metrics, want 0 and some: %v\n%s",
+					code, len(r.metrics), c.metrics, output)
 			}
 			if c.metrics && r.metrics[0].Get("Authorization") != c.key {
 				t.Errorf("the header is %q, want %q", r.metrics[0].Get("Authorization"), c.key)

@@ -84,7 +84,8 @@ func TestDoctorTellsOfMetrics(t *testing.T) {
 		},
 		{
 			[]string{"OTEL_METRICS_EXPORTER=otlp", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=http://localhost:1"},
-			"metrics go to http://localhost:1 (OTEL_EXPORTER_OTLP_METRICS_ENDPOINT), grpc, every 1m0s (OTEL_METRICS_EXPORTER)",
+			"metrics go to http://localhost:1 (OTEL_EXPORTER_OTLP_METRICS_ENDPOINT), grpc, every 1m0s " +
+				"(OTEL_METRICS_EXPORTER)",
 		},
 		{[]string{"OTEL_METRICS_EXPORTER=console"}, "metrics are printed, every 1m0s (OTEL_METRICS_EXPORTER)"},
 	} {

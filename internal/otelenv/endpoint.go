@@ -105,7 +105,9 @@ func (c *Collector) readEndpoint(p Program, protocol string) {
 	perSignal, general := c.signal.variables("ENDPOINT")
 	v := p.said("Endpoint", p.Endpoint, perSignal, general)
 	c.Endpoint = v.or("")
-	rules := endpointRules{signal: c.signal, protocol: protocol, perSignal: v.name == perSignal, hasCerts: c.Certificates != nil}
+	rules := endpointRules{
+		signal: c.signal, protocol: protocol, perSignal: v.name == perSignal, hasCerts: c.Certificates != nil,
+	}
 	if !v.isSet() {
 		v.text = "localhost:" + grpcPort
 		if protocol == HTTPProtobuf || protocol == HTTPJSON {
@@ -327,8 +329,8 @@ func validHost(host string) bool {
 }
 
 // httpPath is where the signal is posted. OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is taken as it stands, an empty path being
-// the root, as the specification demands. Every other endpoint is a base, to which /v1/traces is added, or what else the
-// signal's path is. A base that ends with such a path already loses it. (The specification would have both.)
+// the root, as the specification demands. Every other endpoint is a base, to which /v1/traces or /v1/metrics is added.
+// A base that ends with such a path already loses it. (The specification would have both.)
 func (r endpointRules) httpPath(path string, bare bool) string {
 	switch {
 	case r.perSignal && path != "":

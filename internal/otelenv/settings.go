@@ -83,8 +83,8 @@ func Read(p Program) Settings {
 }
 
 // Err returns the first error about something that is used: nothing is while OTEL_SDK_DISABLED is true, and what
-// concerns a collector only while the exporter of its signal is otlp. It leaves out Propagators.Err: a program may have registered
-// a propagator of that name.
+// concerns a collector only while the exporter of its signal is otlp. It leaves out Propagators.Err: a program may have
+// registered a propagator of that name.
 func (s Settings) Err() error {
 	errs := []error{s.Disabled.Err}
 	if s.Disabled.Value != "true" {

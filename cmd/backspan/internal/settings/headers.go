@@ -10,8 +10,8 @@ import (
 
 // secureExport says which headers are sent, and whether plaintext will do. Both are meant for the collector of whoever
 // gave them. So they count only with an endpoint that the same one named, or one who is less specific: a key in the
-// configuration file must not go where a variable of somebody else points. It is so with the collector of metrics, where
-// they are exported; what is kept back for its sake would be kept back from that of spans, too.
+// configuration file must not go where a variable of somebody else points. It is so with the collector of metrics,
+// where they are exported; what is kept back for its sake would be kept back from that of spans, too.
 func (t *Flags) secureExport(c *telemetry.Config) {
 	endpoints, insecures, headers := otelEndpoint, otelInsecure, otelHeaders
 	if t.metrics = otelenv.Read(Program(*c, nil)).Metrics.Exporter.Value == otelenv.ExporterOTLP; t.metrics {
