@@ -60,12 +60,19 @@ func TestBadInput(t *testing.T) {
 	err := orchestrator.Pipeline{Phases: []orchestrator.Phase{phase("a")}}.Validate()
 	equal(t, "no name", fmt.Sprint(err), `orchestrator: Pipeline.Name is "", want a name, for example nightly`)
 	bad := pipeline(phase("a"))
+	budget, err := retry.NewBudget(retry.BudgetOptions{Name: "billing"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	bad.Recovery.MaxRetries = -7
 	equal(t, "policy", fmt.Sprint(bad.Validate()), `orchestrator: Pipeline.Recovery.MaxRetries is -7, want 0 or more, retry.Never or retry.Unlimited`)
 	for want, policy := range map[string]retry.Policy{
 		"orchestrator: Pipeline.Recovery.BaseDelay is 1h, want at most 30s unless Pipeline.Recovery.MaxDelay is set too": {BaseDelay: time.Hour},
-		"orchestrator: Pipeline.Recovery.BaseDelay is 1h, want at most Pipeline.Recovery.MaxDelay, which is 1m":          {BaseDelay: time.Hour, MaxDelay: time.Minute},
-		"orchestrator: Pipeline.Recovery.MaxDelay is -1h, want 0 or more":                                                {MaxDelay: -time.Hour},
+		`orchestrator: Pipeline.Recovery.Budget is "billing", want nil; operations in the phases have budgets`: {
+			Budget: budget,
+		},
+		"orchestrator: Pipeline.Recovery.BaseDelay is 1h, want at most Pipeline.Recovery.MaxDelay, which is 1m": {BaseDelay: time.Hour, MaxDelay: time.Minute},
+		"orchestrator: Pipeline.Recovery.MaxDelay is -1h, want 0 or more":                                       {MaxDelay: -time.Hour},
 	} {
 		bad.Recovery = policy
 		equal(t, "policy", fmt.Sprint(bad.Validate()), want)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/backspan/backspan/internal/decide"
@@ -17,6 +18,12 @@ func init() {
 	}
 	decide.Check = func(policy any, name string) *fielderror.Error {
 		p := policy.(Policy)
+		if p.Budget != nil { // an engine that replays its decisions could not take the same token twice
+			return &fielderror.Error{
+				Field: name + ".Budget", Value: strconv.Quote(p.Budget.name),
+				Want: "nil; operations in the phases have budgets",
+			}
+		}
 		return p.check(name)
 	}
 	decide.Describe = func(stopped any, limit int) string { return stopped.(*Error).bounded(limit) }

@@ -16,6 +16,7 @@ var (
 	ErrPermanent    = errors.New("permanent error")     // the error was marked with Permanent
 	ErrNotRetryable = errors.New("not retryable")       // Policy.Retryable said no
 	ErrRetryLater   = errors.New("told to retry later") // the server asked for a wait beyond Policy.MaxAfter
+	ErrBudget       = errors.New("retry budget spent")  // Policy.Budget has too little for another attempt
 	ErrCancelled    = errors.New("operation cancelled") // the context was cancelled
 	ErrDeadline     = errors.New("deadline reached")    // the next wait would pass the deadline or MaxElapsed
 	ErrPanic        = errors.New("panic")               // Attempt.Stop only: a panic or runtime.Goexit
@@ -45,13 +46,13 @@ type Error struct {
 	After     time.Duration // what the server asked for with Err, as given to After; 0 when it asked for nothing
 
 	// Cause is context.Cause when the context ended the operation. For an ErrDeadline or ErrRetryLater without that, it
-	// tells which wait did not fit into which limit.
+	// tells which wait did not fit into which limit, for an ErrBudget what the budget had.
 	Cause error
 }
 
 // Error reads like "data_load: gave up after 4 attempts: 503 (first: connection refused)", without the name when
-// Operation is empty. For ErrDeadline, ErrRetryLater and ErrCancelled it tells the cause: "out of time after 1
-// attempt (waiting 30m would pass MaxElapsed 15m): 503".
+// Operation is empty. For ErrDeadline, ErrRetryLater, ErrBudget and ErrCancelled it tells the cause: "out of time
+// after 1 attempt (waiting 30m would pass MaxElapsed 15m): 503".
 func (e *Error) Error() string {
 	if e == nil {
 		return nilError
@@ -74,6 +75,8 @@ func (e *Error) word() string {
 		return "not retryable"
 	case ErrRetryLater:
 		return "told to retry later"
+	case ErrBudget:
+		return "out of retry budget"
 	case ErrCancelled:
 		return "cancelled"
 	case ErrDeadline:

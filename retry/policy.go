@@ -58,6 +58,9 @@ type Policy struct {
 	// not retried, whatever Retryable answers. It must be safe for concurrent use.
 	Retryable func(error) bool
 
+	// Budget bounds the retries of all operations that share it, so that they do not become a storm. nil: no bound.
+	Budget *Budget
+
 	// AfterAttempt is called after every attempt, the last one included, with the context given to Do plus the
 	// operation's span: for logs and metrics of your own. The attempt's span has ended, and the wait before the next
 	// attempt begins when it returns. It is called after a panic too, and not again for an operation that stops
@@ -199,6 +202,8 @@ func (p *Policy) check(name string) *fielderror.Error {
 		return bad("MaxElapsed", brief(p.MaxElapsed), "0 or more")
 	case p.MaxAfter < 0:
 		return bad("MaxAfter", brief(p.MaxAfter), "0 or more")
+	case p.Budget != nil && p.Budget.capacity == 0:
+		return bad("Budget", "a zero Budget", "one of retry.NewBudget, or nil")
 	case p.Spans > FromFirstFailure:
 		return bad("Spans", p.Spans, "one of the Spans constants")
 	}
@@ -256,6 +261,9 @@ func (p Policy) String() string {
 	}
 	if p.MaxElapsed > 0 {
 		fmt.Fprintf(&b, ", %s in all", brief(p.MaxElapsed))
+	}
+	if p.Budget != nil {
+		fmt.Fprintf(&b, ", budget %s", strconv.Quote(p.Budget.name))
 	}
 	if p.Spans != EveryAttempt {
 		fmt.Fprintf(&b, ", spans %v", p.Spans)

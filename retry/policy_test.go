@@ -57,7 +57,7 @@ func TestPolicyPrints(t *testing.T) {
 		"no retries": {MaxRetries: retry.Never},
 		"3 retries, 1s ×2 up to 30s, spans from the first failure":            {Spans: retry.FromFirstFailure},
 		"unlimited retries, no delay":                                         {MaxRetries: retry.Unlimited, BaseDelay: retry.NoDelay},
-		"1 retry, 5ms ×1.5 up to 1s, full jitter, 2s per attempt, 10s in all": {1, 5 * time.Millisecond, time.Second, 1.5, retry.FullJitter, 2 * time.Second, 10 * time.Second, 0, nil, nil, 0},
+		"1 retry, 5ms ×1.5 up to 1s, full jitter, 2s per attempt, 10s in all": {1, 5 * time.Millisecond, time.Second, 1.5, retry.FullJitter, 2 * time.Second, 10 * time.Second, 0, nil, nil, nil, 0},
 	} {
 		if got := fmt.Sprint(p); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)

@@ -32,6 +32,7 @@ func Do(ctx context.Context, name string, p Policy, op func(context.Context) err
 		}
 		o.wait(ctx)
 	}
+	o.refund() // the retry that was waited for is not made
 	o.next.Reason, o.next.Cause = contextReason(ctx.Err()), context.Cause(ctx)
 	return o.end()
 }
@@ -74,8 +75,9 @@ type operation struct {
 	began   time.Duration   // when, on clock; only known when somebody asks
 	bounded *attemptContext // its context; nil without an AttemptTimeout
 
-	next  decide.Decision // what follows the attempt that ended last
-	first error           // what the first attempt returned
+	next    decide.Decision // what follows the attempt that ended last
+	first   error           // what the first attempt returned
+	payment payment
 }
 
 func (o *operation) begin(ctx context.Context, name string, p *Policy) context.Context {
@@ -97,8 +99,12 @@ func (o *operation) attempt(ctx context.Context, op func(context.Context) error)
 	switch {
 	case o.current.Err != nil:
 		o.next = o.policy.decide(o.ended(ctx))
+		o.pay()
 	case o.current.Number > 1: // else it is zero
 		o.next = decide.Decision{}
+		o.earn()
+	default:
+		o.earn()
 	}
 	o.running = false
 	o.endAttempt(ctx)
@@ -236,6 +242,7 @@ func (o *operation) endPanic(ctx context.Context) {
 func (o *operation) abandon(ctx context.Context, err abandonedError) {
 	if !o.running {
 		err.after = o.current.Number
+		o.refund()
 	}
 	defer o.abandonSpan(err)
 	if o.running {

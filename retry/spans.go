@@ -146,6 +146,10 @@ func (o *operation) addFailure(set *attributeSet) {
 	if o.next.Asked > 0 {
 		set.add(semconv.AfterKey.Float64(o.next.Asked.Seconds()))
 	}
+	if o.payment.asked {
+		set.add(semconv.BudgetNameKey.String(boundtext.Name(o.policy.Budget.name)))
+		set.add(semconv.BudgetTokensKey.Float64(float64(o.payment.left) / tenths))
+	}
 	o.addPolicy(set)
 	if parent := o.spans.common.parent; parent != "" {
 		set.add(semconv.ParentOpKey.String(boundtext.Name(parent)))
@@ -171,6 +175,9 @@ func (o *operation) describe() {
 	set := attributes()
 	o.addDescription(set)
 	o.addPolicy(set)
+	if b := o.policy.Budget; b != nil {
+		set.add(semconv.BudgetNameKey.String(boundtext.Name(b.name)))
+	}
 	set.on(o.spans.whole)
 	o.spans.described = true
 }
@@ -235,6 +242,7 @@ var outcomes = map[error]string{
 	ErrPermanent:    semconv.OutcomePermanent,
 	ErrNotRetryable: semconv.OutcomeNotRetryable,
 	ErrRetryLater:   semconv.OutcomeRetryLater,
+	ErrBudget:       semconv.OutcomeBudget,
 	ErrCancelled:    semconv.OutcomeCancelled,
 	ErrDeadline:     semconv.OutcomeDeadline,
 	ErrPanic:        semconv.OutcomePanic,

@@ -21,6 +21,9 @@ type seen struct {
 	parent, pipeline, why, command                                      string
 	attempt, attempts, maxRetries, depth                                int64
 	delay, nextDelay, totalDelay, after                                 float64
+	budget                                                              string
+	tokens                                                              float64
+	hasTokens                                                           bool
 	hasNext, limited                                                    bool // nextDelay and maxRetries are known
 	dryRun                                                              bool
 	allowed                                                             bool   // it may fail
@@ -100,6 +103,10 @@ func (s *seen) attribute(kv *attribute.KeyValue) {
 		s.command = kv.Value.AsString()
 	case semconv.AfterKey:
 		s.after = kv.Value.AsFloat64()
+	case semconv.BudgetNameKey:
+		s.budget = kv.Value.AsString()
+	case semconv.BudgetTokensKey:
+		s.tokens, s.hasTokens = kv.Value.AsFloat64(), true
 	case semconv.AttemptKey:
 		s.attempt = kv.Value.AsInt64()
 	case semconv.TotalDelayKey:

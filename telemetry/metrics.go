@@ -45,6 +45,8 @@ type Metrics struct {
 
 	duration, delay, attempt metric.Float64Histogram
 	attempts                 metric.Int64Histogram
+	tokens                   metric.Float64Gauge
+	refused                  metric.Int64Counter
 
 	nested nested
 	sets   atomic.Pointer[map[measured]*attributeSet] // replaced when one is added
@@ -102,6 +104,16 @@ func NewMetrics(provider metric.MeterProvider, redact func(string) string) (*Met
 	if err != nil {
 		return nil, fmt.Errorf("telemetry: metric %s: %w", semconv.OperationAttempts, err)
 	}
+	m.tokens, err = meter.Float64Gauge(semconv.BudgetTokens, metric.WithUnit("{token}"),
+		metric.WithDescription("What a retry budget had left when it was asked last."))
+	if err != nil {
+		return nil, fmt.Errorf("telemetry: metric %s: %w", semconv.BudgetTokens, err)
+	}
+	m.refused, err = meter.Int64Counter(semconv.BudgetRefused, metric.WithUnit("{retry}"),
+		metric.WithDescription("Retries that a budget had too little for."))
+	if err != nil {
+		return nil, fmt.Errorf("telemetry: metric %s: %w", semconv.BudgetRefused, err)
+	}
 	return m, nil
 }
 
@@ -141,12 +153,27 @@ func (m *Metrics) OnEnd(span sdktrace.ReadOnlySpan) {
 	record := m.attributes(key).record
 	if key.attempt {
 		m.attempt.Record(ctx, took, record...)
+		m.budget(ctx, &s)
 		return
 	}
 	m.duration.Record(ctx, took, record...)
 	m.attempts.Record(ctx, s.attempts, record...)
 	if s.totalDelay > 0 {
 		m.delay.Record(ctx, s.totalDelay, record...)
+	}
+}
+
+// budget measures what a failed attempt says of its budget.
+func (m *Metrics) budget(ctx context.Context, s *seen) {
+	if !s.hasTokens {
+		return
+	}
+	m.mu.Lock()
+	name := metric.WithAttributeSet(attribute.NewSet(semconv.BudgetNameKey.String(m.name(s.budget))))
+	m.mu.Unlock()
+	m.tokens.Record(ctx, s.tokens, name)
+	if s.outcome == semconv.OutcomeBudget {
+		m.refused.Add(ctx, 1, name)
 	}
 }
 

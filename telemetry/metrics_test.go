@@ -262,3 +262,30 @@ func TestMeasuringAllocatesLittle(t *testing.T) {
 		t.Errorf("%v allocations for an operation that is not sampled, want 1 at most", n)
 	}
 }
+
+func TestBudgetsAreMeasured(t *testing.T) {
+	tp, reader := measuring(t, sdktrace.NeverSample(), nil)
+	for i, outcome := range []string{"", semconv.OutcomeBudget, semconv.OutcomeBudget} {
+		_, span := begin(t.Context(), tp, semconv.KindAttempt, "attempt 1")
+		end(span, semconv.KindAttempt, "busy", semconv.OperationKey.String("load"), semconv.AttemptKey.Int(1),
+			semconv.ResultKey.String(semconv.ResultFailed), semconv.OutcomeKey.String(outcome),
+			semconv.BudgetNameKey.String("billing"), semconv.BudgetTokensKey.Float64(1.5-0.5*float64(i)))
+	}
+	for _, m := range metricsOf(t, reader) {
+		switch data := m.Data.(type) {
+		case metricdata.Gauge[float64]:
+			if p := data.DataPoints[0]; m.Name != "retry.budget.tokens" || m.Unit != "{token}" || p.Value != 0.5 ||
+				p.Attributes != attribute.NewSet(attribute.String("retry.budget.name", "billing")) {
+				t.Errorf("%s: %+v", m.Name, data)
+			}
+			reader = nil
+		case metricdata.Sum[int64]:
+			if p := data.DataPoints[0]; m.Name != "retry.budget.refused" || p.Value != 2 {
+				t.Errorf("%s: %+v", m.Name, data)
+			}
+		}
+	}
+	if reader != nil {
+		t.Error("no gauge was collected")
+	}
+}

@@ -69,6 +69,12 @@ const (
 	DepthKey      = attribute.Key("retry.depth")               // failed attempt, operation: int, only when nested
 )
 
+// Attributes of operations with a budget.
+const (
+	BudgetNameKey   = attribute.Key("retry.budget.name")   // operation that failed once, attempt that asked its budget
+	BudgetTokensKey = attribute.Key("retry.budget.tokens") // attempt that asked its budget: float, what was left
+)
+
 // Attributes of attempts that are processes. Those that begin with process are OpenTelemetry's own names.
 const (
 	ProcessPIDKey        = attribute.Key("process.pid")
@@ -88,6 +94,8 @@ const (
 	OperationDelay    = "retry.operation.delay"
 	AttemptDuration   = "retry.attempt.duration"
 	EventsDropped     = "retry.events.dropped"
+	BudgetTokens      = string(BudgetTokensKey)
+	BudgetRefused     = "retry.budget.refused"
 
 	NestedKey = attribute.Key("retry.nested") // bool: within an operation, whose measurements have its time too
 	ResendKey = attribute.Key("retry.resend") // attempts, bool: not the first one

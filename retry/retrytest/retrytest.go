@@ -62,7 +62,7 @@ func (r *Recorder) Attempts(operation string) int {
 }
 
 // Outcomes returns the retry.outcome of each ended call of the named operation, in the order in which they ended:
-// success, recovered, exhausted, permanent, not_retryable, retry_later, cancelled, deadline, or panic.
+// success, recovered, exhausted, permanent, not_retryable, retry_later, budget, cancelled, deadline, or panic.
 func (r *Recorder) Outcomes(operation string) []string {
 	var outcomes []string
 	for _, span := range r.Spans() {
