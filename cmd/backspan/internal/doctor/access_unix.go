@@ -13,5 +13,5 @@ func mayMakeIn(dir string) error {
 	if err := unix.Faccessat(unix.AT_FDCWD, dir, unix.W_OK|unix.X_OK, unix.AT_EACCESS); err != nil {
 		return &os.PathError{Op: "access", Path: dir, Err: err}
 	}
-	return nil
+	return kernelsOwn(dir)
 }

@@ -331,6 +331,24 @@ func TestWhatJaegerSays(t *testing.T) {
 	}
 }
 
+// A Jaeger that was named is looked for also when no collector took the test span.
+func TestANamedJaegerIsAskedWithoutATestSpan(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, c := range []struct {
+		url    string
+		status Status
+		text   string
+	}{
+		{"http://" + serveHTTP(t, hasNoTrace), OK, "answers; there is no test span"},
+		{"http://" + serveHTTP(t, http.NotFound), Problem, "is no Jaeger"},
+		{"http://" + closedPort(t), Problem, "does not answer"},
+	} {
+		config := telemetry.Config{Endpoint: closedPort(t)}
+		r := examine(t, Setup{Config: config, JaegerURL: c.url, Timeout: 3 * time.Second})
+		has(t, r, "jaeger", c.status, c.text)
+	}
+}
+
 // hasTrace and hasNoTrace answer as Jaeger does.
 func hasTrace(w http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(w, `{"result":{"resourceSpans":[]}}`)

@@ -25,6 +25,7 @@ const (
 // jaeger asks Jaeger for the test span. A collector may take a span and not send it on.
 func (e *exam) jaeger(ctx context.Context) {
 	if e.report.TraceID == "" {
+		e.namedJaeger(ctx)
 		return
 	}
 	base := e.JaegerURL
@@ -60,6 +61,25 @@ func (e *exam) jaeger(ctx context.Context) {
 			"exporters of its traces pipeline",
 			"%s does not have the test span yet, though the collector took it", shown)
 		return
+	}
+}
+
+// namedJaeger checks that a Jaeger is where the settings say, when there is no test span to ask it for.
+func (e *exam) namedJaeger(ctx context.Context) {
+	if e.JaegerURL == "" {
+		return
+	}
+	shown := settings.PublicURL(e.JaegerURL)
+	ctx, cancel := context.WithTimeout(ctx, min(e.Timeout, jaegerPatience))
+	defer cancel()
+	const anyTrace = "00000000000000000000000000000001" // which it need not have
+	switch reply, err := ask(ctx, nil, e.JaegerURL+"/api/v3/traces/"+anyTrace); {
+	case err != nil:
+		e.noAnswerOf(shown, err)
+	case !reply.fromJaeger():
+		e.notJaeger(shown, reply)
+	default:
+		e.found("jaeger", OK, "", "%s answers; there is no test span to ask it for", shown)
 	}
 }
 
