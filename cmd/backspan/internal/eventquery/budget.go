@@ -1,10 +1,6 @@
 package eventquery
 
-import (
-	"sync/atomic"
-
-	"github.com/backspan/backspan/events"
-)
+import "sync/atomic"
 
 // A memoryBudget is how many bytes one query may still keep of what has no limit in a log, names above all. It can be
 // used from many goroutines.
@@ -20,19 +16,29 @@ func newBudget(bytes int64) *memoryBudget {
 	return b
 }
 
+// take takes n bytes, if there are so many.
+func (b *memoryBudget) take(n int) bool {
+	if b.left.Add(int64(-n)) >= 0 {
+		return true
+	}
+	b.give(n)
+	return false
+}
+
+// give gives back what take took.
+func (b *memoryBudget) give(n int) { b.left.Add(int64(n)) }
+
 // name returns the key for an entry of size bytes beside its name: Others if there is no budget.
-func (b *memoryBudget) name(name events.Value, size int) string {
-	n := int64(size + len(name))
-	if b.left.Add(-n) >= 0 {
+func (b *memoryBudget) name(name []byte, size int) string {
+	if b.take(size + len(name)) {
 		return string(name)
 	}
-	b.left.Add(n)
 	return Others
 }
 
 // leave gives back what name took.
 func (b *memoryBudget) leave(name string, size int) {
 	if name != Others {
-		b.left.Add(int64(size + len(name)))
+		b.give(size + len(name))
 	}
 }

@@ -3,17 +3,21 @@ package eventquery
 import (
 	"hash/maphash"
 
+	"github.com/backspan/backspan/cmd/backspan/internal/session"
 	"github.com/backspan/backspan/events"
 )
 
 // A Counter makes Stats. One is for one goroutine; Fork makes those of the others, and Merge puts them together again.
 type Counter struct {
+	by               string // ByOperation or one of Groups
+	name             []byte // of a group, while it is looked up
 	budget           *memoryBudget
 	records, dropped int64
 	span             Period
 	operations       map[string]*tally
 	phases           map[string]*tally
 	sessions         map[uint64]struct{} // hashes
+	classifier       classifier
 }
 
 const (
@@ -26,17 +30,24 @@ const (
 // seed is one for all Counters, as their hashes are merged.
 var seed = maphash.MakeSeed()
 
-// NewCounter returns a Counter that has seen nothing.
-func NewCounter() *Counter { return newCounter(newBudget(statsBudget)) }
+// ByOperation groups calls by their operation, and phases by their name.
+const ByOperation = events.KeyOperation
 
-func newCounter(budget *memoryBudget) *Counter {
+// Groups are the keys by which a Counter can group. A process is told by its host and its id.
+var Groups = []string{ByOperation, "host", "service", "pid", "session_id", "phase"}
+
+// NewCounter returns a Counter that has seen nothing and groups by one of Groups.
+func NewCounter(by string) *Counter { return newCounter(newBudget(statsBudget), by) }
+
+func newCounter(budget *memoryBudget, by string) *Counter {
 	return &Counter{
-		budget: budget, operations: map[string]*tally{}, phases: map[string]*tally{}, sessions: map[uint64]struct{}{},
+		by: by, budget: budget,
+		operations: map[string]*tally{}, phases: map[string]*tally{}, sessions: map[uint64]struct{}{},
 	}
 }
 
 // Fork returns a Counter that has seen nothing and shares the memory budget of c.
-func (c *Counter) Fork() *Counter { return newCounter(c.budget) }
+func (c *Counter) Fork() *Counter { return newCounter(c.budget, c.by) }
 
 // Add counts one record.
 func (c *Counter) Add(l *events.Line) {
@@ -50,18 +61,34 @@ func (c *Counter) Add(l *events.Line) {
 	}
 	switch kind := l.Type(); {
 	case kind.Is(events.TypeAttempt), kind.Is(events.TypeRecovered), kind.Is(events.TypeStopped):
-		c.entry(c.operations, l.Detail(events.KeyOperation)).operation(c.budget, l, kind)
+		c.entry(c.operations, c.group(l, l.Detail(events.KeyOperation))).operation(c, l, kind)
 	case kind.Is(events.TypeTally):
 		if n, ok := l.Detail(events.KeySuccesses).Float(); ok && n > 0 && n < maxSuccesses {
-			c.entry(c.operations, l.Detail(events.KeyOperation)).succeeded += int64(n)
+			c.entry(c.operations, c.group(l, l.Detail(events.KeyOperation))).succeeded += int64(n)
 		}
 	case kind.Is(events.TypePhaseFailed), kind.Is(events.TypeRecovery), kind.Is(events.TypeFallback):
-		c.entry(c.phases, l.Phase()).phase(c.budget, l, kind)
+		c.entry(c.phases, c.group(l, l.Phase())).phase(c, l, kind)
 	case kind.Is(events.TypePhaseEnd):
 		if result := l.Detail(events.KeyResult); result.Is("failed") || result.Is("cancelled") {
-			c.entry(c.phases, l.Phase()).phaseGaveUp(l)
+			c.entry(c.phases, c.group(l, l.Phase())).phaseGaveUp(l)
 		}
 	}
+}
+
+// group is the name of the group of l, which has a name of its own.
+func (c *Counter) group(l *events.Line, own events.Value) events.Value {
+	switch c.by {
+	case ByOperation:
+		return own
+	case "pid":
+		c.name = append(c.name[:0], '"')
+		if host := l.Host(); len(host) > 1 {
+			c.name = append(append(c.name, host[1:len(host)-1]...), ' ')
+		}
+		c.name = append(append(c.name, l.PID()...), '"')
+		return c.name
+	}
+	return Key(c.by).Of(l)
 }
 
 // AddDropped counts n lines that were lost while writing; see Matcher.Dropped.
@@ -74,7 +101,7 @@ func (c *Counter) entry(all map[string]*tally, name events.Value) *tally {
 	key := c.budget.name(name, tallySize)
 	t := all[key]
 	if t == nil {
-		t = &tally{classes: map[string]*class{}, outcomes: map[string]int64{}}
+		t = &tally{classes: map[session.ErrorClass]*class{}, outcomes: map[string]int64{}}
 		all[key] = t
 	}
 	return t

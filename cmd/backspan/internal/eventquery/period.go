@@ -37,10 +37,15 @@ func (p *Period) Merge(o *Period) {
 
 // In says it to a person, with times in zone: "from … to …".
 func (p *Period) In(zone *time.Location) string {
-	if string(p.first) == string(p.last) {
-		return "of " + short(string(p.first), zone)
+	return betweenTimes(string(p.first), string(p.last), zone)
+}
+
+// betweenTimes says from when to when something was, with times in zone.
+func betweenTimes(first, last string, zone *time.Location) string {
+	if first == last {
+		return "of " + short(first, zone)
 	}
-	return "from " + short(string(p.first), zone) + " to " + short(string(p.last), zone)
+	return "from " + short(first, zone) + " to " + short(last, zone)
 }
 
 // secondLayout is a time to the second, as --since reads it.

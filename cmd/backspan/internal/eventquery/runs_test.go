@@ -45,7 +45,7 @@ func statsOf(t *testing.T, do func(context.Context)) eventquery.Stats {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := eventquery.NewCounter()
+	c := eventquery.NewCounter(eventquery.ByOperation)
 	lines(t, text, c.Add)
 	return c.Stats()
 }

@@ -5,12 +5,14 @@ import (
 	"math"
 	"slices"
 
+	"github.com/backspan/backspan/cmd/backspan/internal/session"
 	"github.com/backspan/backspan/events"
 )
 
 // Stats counts what retries cost, over the records that were added. Calls that succeeded at their first attempt are in
 // Succeeded and SuccessRate, as far as the log has tallies of them, and in no other number.
 type Stats struct {
+	By         string      `json:"by"` // what the groups are: ByOperation, or a key
 	Records    int64       `json:"records"`
 	First      string      `json:"first,omitempty"` // the earliest timestamp
 	Last       string      `json:"last,omitempty"`  // the latest
@@ -22,7 +24,8 @@ type Stats struct {
 
 // An Operation sums up the calls of one operation that had at least one failed attempt.
 type Operation struct {
-	Name          string       `json:"operation"`
+	Name          string       `json:"operation,omitempty"`
+	Group         string       `json:"group,omitempty"`        // the value of Stats.By, when that is no operation
 	Asked         int64        `json:"asked"`                  // calls of retry.Do
 	Attempts      int64        `json:"attempts"`               // calls of the operation itself
 	Failed        int64        `json:"failed"`                 // of the attempts
@@ -42,7 +45,8 @@ type Operation struct {
 
 // A Phase sums up the tries of one phase that failed.
 type Phase struct {
-	Name       string       `json:"phase"`
+	Name       string       `json:"phase,omitempty"`
+	Group      string       `json:"group,omitempty"`
 	Failed     int64        `json:"failed"`     // first tries that failed
 	Recoveries int64        `json:"recoveries"` // recovery attempts
 	Recovered  int64        `json:"recovered"`  // saved by one of them
@@ -58,9 +62,10 @@ type Phase struct {
 // Outcomes count what was given up by its outcome.
 type Outcomes map[string]int64
 
-// An ErrorCount is how often a class of error was seen, with the earliest of them. The classes beyond the hundred
-// commonest are one, "(others)", which stands last.
+// An ErrorCount is how often a class of errors was seen, with the earliest of them. The classes beyond the hundred
+// commonest are one, of the type "(others)", which stands last.
 type ErrorCount struct {
+	Error   string `json:"error"` // what their texts have in common, with … in place of numbers, ids and quoted parts
 	Type    string `json:"error_type"`
 	Count   int64  `json:"count"`
 	Example string `json:"example"`
@@ -69,15 +74,21 @@ type ErrorCount struct {
 // Stats returns what was counted, what hurts most first: what was given up, then the time spent waiting.
 func (c *Counter) Stats() Stats {
 	s := Stats{
-		Records: c.records, First: string(c.span.first), Last: string(c.span.last), Sessions: len(c.sessions), Dropped: c.dropped,
+		By: c.by, Records: c.records, Sessions: len(c.sessions), Dropped: c.dropped,
+		First: string(c.span.first), Last: string(c.span.last),
 		Operations: []Operation{}, Phases: []Phase{},
+	}
+	own, group := func(name string) string { return events.Value(name).Text() }, func(string) string { return "" }
+	if c.by != ByOperation {
+		own, group = group, own
 	}
 	for name, t := range c.operations {
 		if t.tries+t.stopped == 0 { // no attempt of it failed
 			continue
 		}
 		o := Operation{
-			Name: events.Value(name).Text(), Asked: t.asked, Attempts: t.tries, Failed: t.failed, Retried: t.retried,
+			Name: own(name), Group: group(name),
+			Asked: t.asked, Attempts: t.tries, Failed: t.failed, Retried: t.retried,
 			Recovered: t.recovered, GivenUp: t.givenUp(), Outcomes: t.outcomes,
 			Stopped: t.stopped, Waited: micros(t.waited),
 			Errors: commonest(t.classes), First: string(t.span.first), Last: string(t.span.last),
@@ -94,17 +105,19 @@ func (c *Counter) Stats() Stats {
 	}
 	for name, t := range c.phases {
 		s.Phases = append(s.Phases, Phase{
-			Name: events.Value(name).Text(), Failed: t.asked, Recoveries: t.tries, Recovered: t.recovered, FellBack: t.fellBack,
+			Name: own(name), Group: group(name),
+			Failed: t.asked, Recoveries: t.tries, Recovered: t.recovered, FellBack: t.fellBack,
 			GivenUp: t.givenUp(), Outcomes: t.outcomes,
 			Waited: micros(t.waited), Errors: commonest(t.classes), First: string(t.span.first), Last: string(t.span.last),
 		})
 	}
 	slices.SortFunc(s.Operations, func(a, b Operation) int {
 		return cmp.Or(cmp.Compare(b.GivenUp, a.GivenUp), cmp.Compare(b.Waited, a.Waited),
-			cmp.Compare(b.Failed, a.Failed), cmp.Compare(a.Name, b.Name))
+			cmp.Compare(b.Failed, a.Failed), cmp.Compare(a.Name+a.Group, b.Name+b.Group))
 	})
 	slices.SortFunc(s.Phases, func(a, b Phase) int {
-		return cmp.Or(cmp.Compare(b.GivenUp, a.GivenUp), cmp.Compare(b.Waited, a.Waited), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(b.GivenUp, a.GivenUp), cmp.Compare(b.Waited, a.Waited),
+			cmp.Compare(a.Name+a.Group, b.Name+b.Group))
 	})
 	return s
 }
@@ -116,29 +129,30 @@ func micros(seconds float64) float64 { return math.Round(seconds*1e6) / 1e6 }
 const maxErrors = 100
 
 // commonest lists the classes, the commonest first, and the rest as one.
-func commonest(classes map[string]*class) []ErrorCount {
+func commonest(classes map[session.ErrorClass]*class) []ErrorCount {
 	rest := class{}
-	kinds := make([]string, 0, len(classes))
+	kinds := make([]session.ErrorClass, 0, len(classes))
 	for kind, e := range classes {
-		if kind == Others {
+		if kind == otherErrors {
 			rest = *e
 			continue
 		}
 		kinds = append(kinds, kind)
 	}
-	slices.SortFunc(kinds, func(a, b string) int {
-		return cmp.Or(cmp.Compare(classes[b].count, classes[a].count), cmp.Compare(a, b))
+	slices.SortFunc(kinds, func(a, b session.ErrorClass) int {
+		return cmp.Or(cmp.Compare(classes[b].count, classes[a].count), cmp.Compare(a.Reason, b.Reason),
+			cmp.Compare(a.Type, b.Type))
 	})
 	list := make([]ErrorCount, 0, min(len(kinds), maxErrors)+1)
 	for i, kind := range kinds {
 		if e := classes[kind]; i < maxErrors {
-			list = append(list, ErrorCount{events.Value(kind).Text(), e.count, e.example})
+			list = append(list, ErrorCount{kind.Reason, kind.Type, e.count, e.example})
 		} else {
 			rest.merge(e)
 		}
 	}
 	if rest.count > 0 {
-		list = append(list, ErrorCount{Others, rest.count, rest.example})
+		list = append(list, ErrorCount{"", Others, rest.count, rest.example})
 	}
 	return list
 }

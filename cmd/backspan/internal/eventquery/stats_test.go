@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,7 +39,7 @@ func call(operation string, failed int, end string) (records []events.Record) {
 
 func stats(t *testing.T, records ...events.Record) eventquery.Stats {
 	t.Helper()
-	c := eventquery.NewCounter()
+	c := eventquery.NewCounter(eventquery.ByOperation)
 	lines(t, log(records...), c.Add)
 	return c.Stats()
 }
@@ -99,7 +100,8 @@ func TestStatsOfOperations(t *testing.T) {
 			t.Errorf("got  %+v\nwant %+v", g, w)
 		}
 	}
-	if e := got.Operations[0].Errors; len(e) != 2 || e[0] != (eventquery.ErrorCount{"503", 3, "why: and how"}) || e[1].Count != 3 {
+	want503 := eventquery.ErrorCount{Error: "and how", Type: "503", Count: 3, Example: "why: and how"}
+	if e := got.Operations[0].Errors; len(e) != 2 || e[0] != want503 || e[1].Count != 3 {
 		t.Errorf("errors %+v", e)
 	}
 	if o := got.Operations[0]; o.First != "2026-11-23T10:00:00.000000Z" || o.Last != "2026-11-23T10:00:03.000000Z" {
@@ -134,13 +136,15 @@ func TestStatsOfPhases(t *testing.T) {
 		saved.Waited != 6 || saved.Errors[0].Count != 2 {
 		t.Errorf("%+v", saved)
 	}
-	c := eventquery.NewCounter()
+	c := eventquery.NewCounter(eventquery.ByOperation)
 	c.AddDropped(3)
 	other := c.Fork()
 	other.AddDropped(4)
 	c.Merge(other)
 	var text strings.Builder
-	if err := c.Stats().Write(&text, time.UTC); err != nil || !strings.Contains(text.String(), "7 events lost while writing") {
+	counted := c.Stats()
+	err := counted.Write(&text, eventquery.Style{})
+	if err != nil || !strings.Contains(text.String(), "7 events lost while writing") {
 		t.Errorf("%v\n%s", err, text.String())
 	}
 }
@@ -159,7 +163,7 @@ func TestMergeIsTheSameAsOne(t *testing.T) {
 			*reason = events.String(reason.Key, fmt.Sprintf("reason %d", i))
 		}
 		whole := stats(t, records...)
-		sum := eventquery.NewCounter()
+		sum := eventquery.NewCounter(eventquery.ByOperation)
 		parts := []*eventquery.Counter{sum.Fork(), sum.Fork(), sum.Fork()}
 		lines(t, log(records...), func(l *events.Line) { parts[random.IntN(3)].Add(l) })
 		for _, p := range parts {
@@ -179,11 +183,12 @@ func TestTheExampleIsTheEarliest(t *testing.T) {
 		return r
 	}
 	for _, order := range [][]events.Record{
-		{reason(2, "late"), reason(1, "early"), reason(3, "last")},
-		{reason(1, "early"), reason(2, "late")},
-		{reason(1, "early, too"), reason(1, "early")},
+		{reason(2, "shard 2"), reason(1, "shard 1"), reason(3, "shard 3")},
+		{reason(1, "shard 1"), reason(2, "shard 2")},
+		{reason(1, "shard 10"), reason(1, "shard 1")},
 	} {
-		if got := stats(t, order...).Operations[0].Errors; len(got) != 1 || got[0].Example != "early" || got[0].Count != int64(len(order)) {
+		got := stats(t, order...).Operations[0].Errors
+		if len(got) != 1 || got[0].Example != "shard 1" || got[0].Count != int64(len(order)) {
 			t.Errorf("got %+v", got)
 		}
 	}
@@ -223,7 +228,7 @@ func asJSON(t *testing.T, v any) string {
 
 // A log with endlessly many names must not fill the memory, and everything in it counts all the same.
 func TestNamesAreBounded(t *testing.T) {
-	sum := eventquery.NewCounter()
+	sum := eventquery.NewCounter(eventquery.ByOperation)
 	const rounds, each = 40, 1000
 	for round := range rounds { // as files with workers of their own
 		part := sum.Fork()
@@ -259,7 +264,7 @@ func TestNamesAreBounded(t *testing.T) {
 
 // What many files have in common takes room once, and no operation takes that of all others.
 func TestRoomIsForAll(t *testing.T) {
-	sum := eventquery.NewCounter()
+	sum := eventquery.NewCounter(eventquery.ByOperation)
 	for range 10 {
 		part := sum.Fork()
 		var records []events.Record
@@ -286,11 +291,17 @@ func TestRoomIsForAll(t *testing.T) {
 
 func TestValuesAreBounded(t *testing.T) {
 	v := eventquery.NewValues()
+	var text []byte
 	for i := range 200_000 {
-		v.Add(events.Value(fmt.Sprintf(`"%032d"`, i)))
-		v.Add(events.Value(`"of\u0074en"`))
-		v.Add(events.Value(`7`))
+		for _, key := range []events.Field{
+			events.String("k", fmt.Sprintf("%032d", i)), events.String("k", "often\x01"), events.Int("k", 7),
+		} {
+			r := events.Record{Time: start, Details: []events.Field{key}}
+			text = r.Append(text)
+		}
 	}
+	lines(t, text, func(l *events.Line) { v.Add(l, "details.k") })
+	text = nil
 	runtime.GC()
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
@@ -299,7 +310,8 @@ func TestValuesAreBounded(t *testing.T) {
 	for _, c := range list {
 		total += c.Count
 	}
-	if total != 600_000 || others == 0 || list[0] != (eventquery.ValueCount{"7", 200_000}) || list[1] != (eventquery.ValueCount{"often", 200_000}) {
+	if total != 600_000 || others == 0 || list[0] != (eventquery.ValueCount{Value: "7", Count: 200_000}) ||
+		list[1] != (eventquery.ValueCount{Value: "often\x01", Count: 200_000}) {
 		t.Errorf("%d in all, %d others, first %+v", total, others, list[:2])
 	}
 	if n := len(list); n < 60_000 || n > 120_000 {
@@ -357,7 +369,7 @@ func TestStatsKnowSuccessRates(t *testing.T) {
 	records = append(records, call("check", 1, "exhausted")...)
 	records = append(records, tally("load", 90), tally("load", 8), tally("fine", 7), tally("check", -5))
 	// Many goroutines count, as events stats does.
-	all, text := eventquery.NewCounter(), log(records...)
+	all, text := eventquery.NewCounter(eventquery.ByOperation), log(records...)
 	other := all.Fork()
 	add := []*eventquery.Counter{all, other}
 	n := 0
@@ -379,10 +391,12 @@ func TestStatsKnowSuccessRates(t *testing.T) {
 		t.Errorf("%s, %v: want successes of load and none of check, of which they are not known", encoded, err)
 	}
 	var table strings.Builder
-	if err := got.Write(&table, time.UTC); err != nil {
+	if err := got.Write(&table, eventquery.Style{}); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(table.String(), "  load: 99.00% of 100\n") || strings.Contains(table.String(), "check: ") {
+	if rows := strings.Split(table.String(), "\n"); !slices.ContainsFunc(rows, func(r string) bool {
+		return strings.HasPrefix(r, "load ") && strings.Contains(r, "  99.00%  ")
+	}) || strings.Count(table.String(), "%") != 1 {
 		t.Errorf("%s", table.String())
 	}
 }

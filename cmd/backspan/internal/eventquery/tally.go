@@ -2,7 +2,6 @@ package eventquery
 
 import (
 	"cmp"
-	"strings"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/session"
 	"github.com/backspan/backspan/events"
@@ -15,10 +14,10 @@ type tally struct {
 	outcomes                                                    map[string]int64 // of what was given up
 	waited                                                      float64
 	span                                                        Period
-	classes                                                     map[string]*class // of errors
+	classes                                                     map[session.ErrorClass]*class
 }
 
-// A class is the errors of one type.
+// A class is the errors of one class.
 type class struct {
 	count   int64
 	at      string // of the example: the earliest
@@ -27,9 +26,8 @@ type class struct {
 
 // What one of them takes of the budget, about, beside its name.
 const (
-	tallySize  = 800
-	classSize  = 200 + maxExample
-	maxExample = 300 // bytes
+	tallySize = 800
+	classSize = 200 + maxExample
 )
 
 // maxWait is in seconds. Longer delays are ignored, so that one absurd number does not spoil a sum.
@@ -38,7 +36,7 @@ const maxWait = 1e10
 // maxClasses bounds the classes of one operation, so that it leaves something to the others.
 const maxClasses = 1000
 
-func (t *tally) operation(budget *memoryBudget, l *events.Line, kind events.Value) {
+func (t *tally) operation(c *Counter, l *events.Line, kind events.Value) {
 	t.span.Add(l)
 	if kind.Is(events.TypeStopped) {
 		t.stopped++
@@ -57,7 +55,7 @@ func (t *tally) operation(budget *memoryBudget, l *events.Line, kind events.Valu
 		t.recovered++
 		return
 	}
-	t.failure(budget, l)
+	t.failure(c, l)
 	if number == "1" {
 		t.asked++
 	}
@@ -87,7 +85,7 @@ func (t *tally) givenUp() (n int64) {
 	return n
 }
 
-func (t *tally) phase(budget *memoryBudget, l *events.Line, kind events.Value) {
+func (t *tally) phase(c *Counter, l *events.Line, kind events.Value) {
 	t.span.Add(l)
 	succeeded := l.Detail(events.KeyResult).Is("success")
 	switch {
@@ -103,7 +101,7 @@ func (t *tally) phase(budget *memoryBudget, l *events.Line, kind events.Value) {
 		t.fellBack++
 	}
 	if !succeeded {
-		t.failure(budget, l)
+		t.failure(c, l)
 	}
 }
 
@@ -120,14 +118,13 @@ func (t *tally) wait(l *events.Line) {
 	}
 }
 
-func (t *tally) failure(budget *memoryBudget, l *events.Line) {
+func (t *tally) failure(c *Counter, l *events.Line) {
 	t.failed++
-	kind := l.Detail(events.KeyErrorType)
-	e := t.classes[string(kind)]
+	key := c.classifier.of(l)
+	e := t.classes[key]
 	if e == nil {
-		key := Others
-		if len(t.classes) < maxClasses {
-			key = budget.name(kind, classSize)
+		if len(t.classes) >= maxClasses || !c.budget.take(sizeOf(key)) {
+			key = otherErrors
 		}
 		if e = t.classes[key]; e == nil {
 			e = new(class)
@@ -137,13 +134,19 @@ func (t *tally) failure(budget *memoryBudget, l *events.Line) {
 	e.add(l)
 }
 
+// sizeOf is what a class takes of the budget, about.
+func sizeOf(of session.ErrorClass) int { return classSize + len(of.Type) + len(of.Reason) }
+
+// otherErrors is the class of all errors that found no budget.
+var otherErrors = session.ErrorClass{Type: Others}
+
 func (c *class) add(l *events.Line) {
 	c.count++
 	at := l.Timestamp()
 	if c.count > 1 && string(at) > c.at {
 		return
 	}
-	text := shortened(cmp.Or(l.Detail(events.KeyError).Text(), l.Detail(events.KeyReason).Text()))
+	text := shortened(errorText(l).Text())
 	c.earliest(string(at), text, c.count == 1)
 }
 
@@ -176,16 +179,11 @@ func (t *tally) merge(budget *memoryBudget, o *tally) {
 	for kind, e := range o.classes {
 		if known := t.classes[kind]; known != nil {
 			known.merge(e)
-			budget.leave(kind, classSize)
+			if kind != otherErrors {
+				budget.give(sizeOf(kind))
+			}
 		} else {
 			t.classes[kind] = e
 		}
 	}
-}
-
-func shortened(text string) string {
-	if len(text) <= maxExample {
-		return text
-	}
-	return strings.ToValidUTF8(text[:maxExample], "") + "…"
 }

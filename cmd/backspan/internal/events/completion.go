@@ -22,6 +22,7 @@ func (o *Options) completions(c *cobra.Command) {
 	cli.Complete(c, "type", eventquery.Types)
 	cli.Complete(c, "level", eventquery.Levels)
 	cli.Complete(c, "result", eventquery.Results)
+	cli.Complete(c, "format", formats)
 	cli.Complete(c, "since", times)
 	cli.Complete(c, "until", times)
 	for flag, read := range map[string]func(*events.Line) events.Value{

@@ -16,7 +16,8 @@ type Options struct {
 	filter       eventquery.Filter
 	since, until string
 	where        []string
-	json         bool
+	format       string
+	json         bool // for --format json
 	utc          bool
 }
 
@@ -75,7 +76,8 @@ func (o *Options) register(c *cobra.Command) {
 	}
 	f.StringVar(&o.since, "since", "", "from this `time` on")
 	f.StringVar(&o.until, "until", "", "before this `time`")
-	f.BoolVar(&o.json, "json", false, "JSON instead of text for people")
+	f.StringVar(&o.format, "format", formatText, "the `format` of the answer: text, json or csv")
+	f.BoolVar(&o.json, "json", false, "the same as --format json")
 	f.BoolVar(&o.utc, "utc", false, "times in UTC instead of local time")
 	o.completions(c)
 }
@@ -93,7 +95,8 @@ func (o *Options) newCount() *cobra.Command {
 	c := &cobra.Command{
 		Use: "count [FILE...]", Short: "Count events", Args: cobra.ArbitraryArgs,
 		Example: `  backspan events count --type autocorrect_attempt
-  backspan events count --by error_type`,
+  backspan events count --by error_type
+  backspan events count --by error --since 1h   # the errors by what they have in common`,
 		RunE: func(c *cobra.Command, files []string) error {
 			if c.Flags().Changed("by") {
 				return o.countBy(files, by)
@@ -101,26 +104,9 @@ func (o *Options) newCount() *cobra.Command {
 			return o.count(files)
 		},
 	}
-	c.Flags().StringVar(&by, "by", "", "one number for each value of this `key`")
+	c.Flags().StringVar(&by, "by", "", "one number for each value of this `key`; error: for each kind of error")
 	cli.Complete(c, "by", eventquery.Keys())
 	return c
-}
-
-func (o *Options) newStats() *cobra.Command {
-	return &cobra.Command{
-		Use: "stats [FILE...]", Args: cobra.ArbitraryArgs,
-		Short: "Sum up each operation: attempts, recoveries, waits, errors",
-		Long: `Stats sums up each operation that had a failed attempt, what hurts most first: how often it was
-asked for and how many calls that became (retry amplification), how many were retried, recovered and given up,
-the time spent waiting, and the commonest errors. The waits are those planned before the retries that were made;
-one that was cut short is not among them: show tells how long that was. Calls that succeed at once are counted by
-the log's tallies: they are in the success rates and in no other number. The log tells some operations only
-together, as (other): those have no rate. Then each phase that failed, if only at first: whether a recovery or its fallback
-saved it, or it was lost.`,
-		Example: `  backspan events stats --since 1d
-  backspan events stats --json | jq .`,
-		RunE: func(_ *cobra.Command, files []string) error { return o.stats(files) },
-	}
 }
 
 func (o *Options) newFollow() *cobra.Command {

@@ -34,6 +34,8 @@ func (o *Options) follow(ctx context.Context, files []string, fromStart bool) er
 	}
 	path := logsMeant(files)[0]
 	switch {
+	case o.format == formatCSV:
+		return cli.UsageError(errors.New("follow prints text or json; for --format csv use list"))
 	case path == "-":
 		return cli.UsageError(errors.New("follow reads a file; for standard input use list"))
 	case strings.HasSuffix(path, ".gz"):

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/cmd/backspan/internal/eventquery"
 	"github.com/backspan/backspan/cmd/backspan/internal/logfiles"
+	"github.com/backspan/backspan/cmd/backspan/internal/term"
 	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/events"
 )
@@ -23,6 +25,9 @@ var workers = min(runtime.GOMAXPROCS(0), 4)
 
 // matcher is what the flags ask for.
 func (o *Options) matcher() (*eventquery.Matcher, error) {
+	if err := o.checkFormat(); err != nil {
+		return nil, err
+	}
 	f := &o.filter
 	f.Where = nil
 	for flag, text := range map[string]string{"since": o.since, "until": o.until} {
@@ -49,16 +54,21 @@ func (o *Options) matcher() (*eventquery.Matcher, error) {
 }
 
 func (o *Options) style() eventquery.Style {
-	s := eventquery.Style{Color: o.Terminal(o.Out).Color, Zone: time.Local}
+	terminal := o.Terminal(o.Out)
+	s := eventquery.Style{Color: terminal.Color, Zone: time.Local}
 	if o.utc {
 		s.Zone = time.UTC
+	}
+	if file, ok := o.Out.(*os.File); ok && term.IsTerminal(file) {
+		s.Width, _ = terminal.Size()
+		s.ASCII = terminal.ASCII
 	}
 	return s
 }
 
 // write writes one record to w.
 func (o *Options) write(w *bufio.Writer, s eventquery.Style, l *events.Line) error {
-	if o.json {
+	if o.format == formatJSON {
 		_, err := w.Write(text.JSON(l.Raw()))
 		return errors.Join(err, w.WriteByte('\n'))
 	}
@@ -72,7 +82,12 @@ func (o *Options) list(files []string) error {
 		return err
 	}
 	out, style := bufio.NewWriterSize(o.Out, 64<<10), o.style()
-	_, err = o.inOrder(m, files, func(l *events.Line) error { return o.write(out, style, l) }, out.Flush)
+	write, flush := func(l *events.Line) error { return o.write(out, style, l) }, out.Flush
+	if o.format == formatCSV {
+		list := eventquery.NewListCSV(out)
+		write, flush = list.Write, func() error { return errors.Join(list.Flush(), out.Flush()) }
+	}
+	_, err = o.inOrder(m, files, write, flush)
 	return err
 }
 
@@ -153,8 +168,11 @@ func (o *Options) count(files []string) error {
 	for _, c := range counts {
 		total += c.n
 	}
-	if o.json {
+	switch o.format {
+	case formatJSON:
 		return cmp.Or(json.NewEncoder(o.Out).Encode(map[string]int64{"count": total}), err)
+	case formatCSV:
+		cli.Print(o.Out, "count\n")
 	}
 	_, failed := fmt.Fprintln(o.Out, total)
 	return cmp.Or(failed, err)
@@ -177,67 +195,11 @@ func (o *Options) countBy(files []string, by string) error {
 	}
 	values := eventquery.NewValues()
 	some, err := o.inOrder(m, files, func(l *events.Line) error {
-		if v := key.Of(l); v != nil {
-			values.Add(v)
-		}
+		values.Add(l, key)
 		return nil
 	}, func() error { return nil })
 	if !some {
 		return err
 	}
 	return cmp.Or(o.printCounts(values.Sorted()), err)
-}
-
-func (o *Options) stats(files []string) error {
-	m, err := o.matcher()
-	if err != nil {
-		return err
-	}
-	if split := o.filter.Splits(); split != "" {
-		return cli.UsageError(fmt.Errorf("stats sums up whole calls, and --%s keeps some of their events and leaves "+
-			"out others: want --operation, --phase, --session, --trace, --since, --until, or --where with host, "+
-			"service or pid; count and list take every filter", split))
-	}
-	all := eventquery.NewCounter()
-	counters := make([]*eventquery.Counter, workers)
-	for i := range counters {
-		counters[i] = all.Fork()
-	}
-	dropped, some, err := o.inAnyOrder(m, files, func(worker int, l *events.Line) { counters[worker].Add(l) })
-	if !some {
-		return err
-	}
-	for _, c := range counters {
-		all.Merge(c)
-	}
-	all.AddDropped(dropped)
-	if o.json {
-		return cmp.Or(cli.WriteJSON(o.Out, all.Stats()), err)
-	}
-	return cmp.Or(all.Stats().Write(o.Out, o.style().Zone), err)
-}
-
-// printCounts prints how often each value was seen, the commonest first, and others as one. Records without the key
-// are not counted.
-func (o *Options) printCounts(list []eventquery.ValueCount, others int64) error {
-	if others > 0 {
-		cli.Printf(o.Err, "backspan: more than %d different values: those that came last are counted together as %s; "+
-			"a filter makes them fewer\n",
-			len(list), eventquery.Others)
-		list = append(list, eventquery.ValueCount{Value: eventquery.Others, Count: others})
-	}
-	out := bufio.NewWriter(o.Out)
-	lines := json.NewEncoder(cli.SafeJSON{W: out})
-	for _, c := range list {
-		var err error
-		if o.json {
-			err = lines.Encode(c)
-		} else {
-			_, err = fmt.Fprintf(out, "%8d  %s\n", c.Count, text.Line(c.Value))
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return out.Flush()
 }

@@ -13,7 +13,7 @@ import (
 // line.
 type ErrorClass struct {
 	Type   string // error.type
-	Reason string // the text.Pattern of the text.Reason
+	Reason string // the text.ErrorPattern
 }
 
 // Class is the class of the failure of n, which is that of its only try.
@@ -24,10 +24,11 @@ func (n *Node) Class() (c ErrorClass, ok bool) {
 	if only := n.Only(); only != nil && only.Failed() {
 		n = only
 	}
-	c.Type = n.Text(semconv.ErrorTypeKey)
-	c.Reason = text.Pattern(text.Reason(n.Failure()))
-	return c, true
+	return ClassOf(n.Text(semconv.ErrorTypeKey), n.Failure()), true
 }
+
+// ClassOf is the class of an error by its type and its text.
+func ClassOf(kind, said string) ErrorClass { return ErrorClass{kind, text.ErrorPattern(said)} }
 
 // Errors are the failed attempts of one class. An attempt that failed because an operation within it did counts there
 // and not here.

@@ -3,6 +3,7 @@ package text
 import (
 	"regexp"
 	"strings"
+	"unicode/utf8"
 )
 
 // Varying stands in a Pattern for what differs from one error to the next.
@@ -10,17 +11,26 @@ const Varying = "…"
 
 var (
 	patternWord = regexp.MustCompile(
-		`[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}|[0-9A-Za-z]+`)
-	manyVarying = regexp.MustCompile(Varying + `(?:[.:,]?` + Varying + `)+`)
+		`[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}|\[[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(?:%[0-9A-Za-z]+)?\]|` +
+			`\b(?:[0-9A-Fa-f]{1,4}:+){3,7}[0-9A-Fa-f]{1,4}\b|[0-9A-Za-z]+`)
+	quotedPart  = regexp.MustCompile("(^|[ (\\[{=:,])(?:\"[^\"]+\"|'[^' ][^']*'|`[^`]+`|“[^”]+”|«[^»]+»)")
+	manyVarying = regexp.MustCompile(Varying + `(?:[.:,/T-]?` + Varying + `)+`)
 	hexadecimal = regexp.MustCompile(`^(?:0x[0-9A-Fa-f]+|[0-9A-Fa-f]{8,})$`)
-	quantity    = regexp.MustCompile(`^[0-9]+([A-Za-zµ]*)$`)
+	quantity    = regexp.MustCompile(`^[0-9]+([A-Za-zµ]{0,4})$`)
+	madeUp      = regexp.MustCompile(`^[A-Za-uw-z][A-Za-z]*[0-9]+[A-Za-z]+[0-9]`) // x2x9k, but not x509 or v1beta1
 	httpStatus  = regexp.MustCompile(`^[45][0-9]{2}$`)
 	codeBefore  = regexp.MustCompile(`(?i)\b(?:code|status|signal|exit|errno|error)[ =]$`)
 )
 
-// Pattern is a line with Varying in place of its numbers and ids, so that errors that differ only in those are counted
-// as one. What tells errors apart stays: exit codes, HTTP statuses, and digits that are part of a name, as in x509.
+// ErrorPattern is the Pattern of what happened by the text of an error: what errors have in common that are counted as
+// one.
+func ErrorPattern(s string) string { return Pattern(Reason(s)) }
+
+// Pattern is a line with Varying in place of its numbers, ids, addresses and quoted parts, so that errors that differ
+// only in those are counted as one. What tells errors apart stays: exit codes, HTTP statuses, and digits that are part
+// of a name, as in x509.
 func Pattern(s string) string {
+	s = quotedPart.ReplaceAllStringFunc(s, quoted)
 	if !strings.ContainsAny(s, "0123456789") {
 		return s
 	}
@@ -35,13 +45,28 @@ func Pattern(s string) string {
 	return manyVarying.ReplaceAllString(b.String(), Varying)
 }
 
+// quoted is a quoted part, with what stands before it, without what is quoted.
+func quoted(s string) string {
+	last, size := utf8.DecodeLastRuneInString(s)
+	first := last
+	switch last {
+	case '”':
+		first = '“'
+	case '»':
+		first = '«'
+	}
+	return s[:strings.IndexRune(s, first)] + string(first) + Varying + s[len(s)-size:]
+}
+
 // patternOf is what becomes of the word s[from:to] in a Pattern.
 func patternOf(s string, from, to int) string {
 	word := s[from:to]
 	switch {
 	case !strings.ContainsAny(word, "0123456789"):
 		return word
-	case strings.Contains(word, "-"), hexadecimal.MatchString(word):
+	case strings.HasPrefix(word, "["):
+		return "[" + Varying + "]"
+	case strings.ContainsAny(word, "-:"), hexadecimal.MatchString(word), madeUp.MatchString(word):
 		return Varying
 	case word[0] < '0' || word[0] > '9':
 		return word
