@@ -50,28 +50,40 @@ func TestModulesAsPublished(t *testing.T) {
 	})
 
 	t.Run("an importing program", func(t *testing.T) {
-		dir := t.TempDir()
-		source := readFile(t, filepath.Join("testdata", "user", "main.go"))
-		if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(source), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		for _, args := range [][]string{
-			{"mod", "init", "example.com/user"},
-			{
-				"get", "github.com/backspan/backspan/retry@latest", "github.com/backspan/backspan/orchestrator@latest",
-				"github.com/backspan/backspan/telemetry@latest",
-			},
-			{"vet", "."},
-			{"build", "-o", "user", "."},
-		} {
-			must(t, program.Command{Path: "go", Args: args, Dir: dir, Env: env})
-		}
-		got := must(t, program.Command{Path: filepath.Join(dir, "user"), Dir: dir})
-		if want := "success after 3 calls\n"; got.Stdout != want {
-			t.Errorf("it printed %q, want %q", got.Stdout, want)
+		dir, printed := useModules(t, env, "user", "retry", "orchestrator", "telemetry")
+		if want := "success after 3 calls\n"; printed != want {
+			t.Errorf("it printed %q, want %q", printed, want)
 		}
 		readEvents(t, filepath.Join(dir, eventsFile))
 	})
+
+	t.Run("a gRPC client", func(t *testing.T) {
+		_, printed := useModules(t, env, "usergrpc", "retry/retrygrpc")
+		if want := "SERVING after 3 calls\n"; printed != want {
+			t.Errorf("it printed %q, want %q", printed, want)
+		}
+	})
+}
+
+// useModules builds the program in testdata/name, in a folder and a module of its own, with the packages of ours that
+// it imports. It runs it there and returns the folder and what it printed.
+func useModules(t *testing.T, env map[string]string, name string, packages ...string) (dir, printed string) {
+	t.Helper()
+	dir = t.TempDir()
+	source := readFile(t, filepath.Join("testdata", name, "main.go"))
+	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(source), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	get := []string{"get"}
+	for _, p := range packages {
+		get = append(get, "github.com/backspan/backspan/"+p+"@latest")
+	}
+	for _, args := range [][]string{
+		{"mod", "init", "example.com/user"}, get, {"vet", "."}, {"build", "-o", "user", "."},
+	} {
+		must(t, program.Command{Path: "go", Args: args, Dir: dir, Env: env})
+	}
+	return dir, must(t, program.Command{Path: filepath.Join(dir, "user"), Dir: dir}).Stdout
 }
 
 // A replace would make `go install …@latest` refuse, and an exclude would be ignored by those who import.

@@ -102,7 +102,7 @@ func (e emptyBudget) Error() string {
 	if e.name != "" {
 		name = " " + strconv.Quote(e.name)
 	}
-	return fmt.Sprintf("budget%s has %v tokens and a retry takes %v; a nil Policy.Budget turns it off",
+	return fmt.Sprintf("budget%s has %v tokens and a retry takes %v; a nil Policy.Budget or NoBudget turns it off",
 		name, float64(e.left)/tenths, float64(e.cost)/tenths)
 }
 

@@ -81,7 +81,7 @@ func TestAnEmptyBudgetSaysSo(t *testing.T) {
 		return errors.New("busy")
 	})
 	const want = `call: out of retry budget after 2 attempts (budget "billing" has 0 tokens and a retry takes 1; ` +
-		`a nil Policy.Budget turns it off): busy`
+		`a nil Policy.Budget or NoBudget turns it off): busy`
 	e, ok := errors.AsType[*retry.Error](err)
 	if !ok || e.Reason != retry.ErrBudget || err.Error() != want || calls != 2 {
 		t.Errorf("after %d calls: %v\nwant %s", calls, err, want)

@@ -35,13 +35,17 @@ const previousAttemptsKey = "grpc-previous-rpc-attempts"
 // A call is one call of the user: all its attempts.
 type call struct {
 	*caller
+	policy   retry.Policy // the caller's, with the budget of the target
 	method   string
 	opts     []grpc.CallOption // the user's, but for those in onFinish
 	onFinish []func(error)     // called once for the call, not for each attempt
 }
 
-func newCall(c *caller, method string, opts []grpc.CallOption) *call {
-	k := &call{caller: c, method: method, opts: opts}
+func newCall(c *caller, cc *grpc.ClientConn, method string, opts []grpc.CallOption) *call {
+	k := &call{caller: c, policy: c.policy, method: method, opts: opts}
+	if c.budgets != nil {
+		k.policy.Budget = c.budgets.of(cc)
+	}
 	if slices.ContainsFunc(opts, isOnFinish) {
 		k.opts = slices.DeleteFunc(slices.Clone(opts), isOnFinish)
 		for _, o := range opts {
@@ -85,10 +89,10 @@ func (k *call) finished(err error) {
 	}
 }
 
-// do makes attempts by p until one succeeds or p gives up, and returns what the user gets.
-func (k *call) do(ctx context.Context, p retry.Policy, try func(context.Context, *attempt) error) error {
+// do makes attempts until one succeeds or the policy gives up, and returns what the user gets.
+func (k *call) do(ctx context.Context, try func(context.Context, *attempt) error) error {
 	var over bool // the context had ended when the last attempt did
-	err := retry.Do(ctx, k.name(k.method), p, func(below context.Context) error {
+	err := retry.Do(ctx, k.name(k.method), k.policy, func(below context.Context) error {
 		below, a := k.begin(below)
 		err := k.end(below, a, try(below, a))
 		over = ctx.Err() != nil

@@ -14,6 +14,8 @@
 // is known to be idempotent (see Resend), or no request of the attempt left this process, or the server itself asked
 // for another attempt. A call that may not be sent again ends as not retryable, and its error says why.
 //
+// All calls to one target share a retry.Budget, which ends retry storms; Options.NoBudget leaves it out.
+//
 // A server asks for a wait with the trailer grpc-retry-pushback-ms or the detail google.rpc.RetryInfo; the longer one
 // counts, as with retry.After. A pushback that is negative, no number, or sent twice means: no further attempt.
 //

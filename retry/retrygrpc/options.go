@@ -30,6 +30,11 @@ type Options struct {
 
 	// Resend says whether the server may get a call of this method twice. nil means the function Resend.
 	Resend func(fullMethod string) bool
+
+	// NoBudget leaves out the retry.Budget that all calls to one target share, unless Policy.Budget is one for all
+	// targets. A program that makes few calls, such as a command line, should set it: its successes do not pay for
+	// retries, and after 10 that failed there are no more.
+	NoBudget bool
 }
 
 // DefaultPolicy returns the policy of the zero Options: 2 retries, 100ms × 2 with full jitter.
@@ -63,6 +68,7 @@ type caller struct {
 	name      func(string) string
 	retryable func(error) bool
 	resend    func(string) bool
+	budgets   *budgets // nil: none of its own
 }
 
 func newCaller(o Options) *caller {
@@ -82,6 +88,9 @@ func newCaller(o Options) *caller {
 	if c.resend == nil {
 		c.resend = Resend
 	}
+	if c.policy.Budget == nil && !o.NoBudget {
+		c.budgets = new(budgets)
+	}
 	also := c.policy.Retryable
 	c.policy.Retryable = func(err error) bool {
 		f := failureIn(err)
@@ -97,8 +106,8 @@ func (c *caller) unary(ctx context.Context, method string, req, reply any, cc *g
 	if c.invalid != nil {
 		return c.invalid
 	}
-	call := newCall(c, method, opts)
-	err := call.do(ctx, c.policy, func(ctx context.Context, a *attempt) error {
+	call := newCall(c, cc, method, opts)
+	err := call.do(ctx, func(ctx context.Context, a *attempt) error {
 		call.clearOutputs(a.number)
 		err := invoker(ctx, method, req, reply, cc, call.with(grpc.Trailer(&a.trailer))...)
 		if deadline, ok := ctx.Deadline(); ok && c.policy.AttemptTimeout > 0 {
@@ -117,7 +126,8 @@ func (c *caller) stream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.Cli
 	if c.invalid != nil {
 		return nil, c.invalid
 	}
-	o := &opener{call: newCall(c, method, opts), timeout: c.policy.AttemptTimeout}
+	o := &opener{call: newCall(c, cc, method, opts), timeout: c.policy.AttemptTimeout}
+	o.policy.AttemptTimeout = 0 // as a deadline it would be the stream's
 	o.open = func(ctx context.Context, opts []grpc.CallOption) (grpc.ClientStream, error) {
 		return streamer(ctx, desc, cc, method, opts...)
 	}

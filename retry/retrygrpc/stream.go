@@ -37,9 +37,7 @@ func (o *opener) opened(ctx context.Context) (grpc.ClientStream, error) {
 // until makes attempts until one succeeds or is the last one. When it succeeded, its stream is the caller's: the
 // timeout holds no longer.
 func (o *opener) until(ctx context.Context, what string, try func(context.Context, *attempt) error) error {
-	p := o.policy
-	p.AttemptTimeout = 0 // as a deadline it would be the stream's
-	err := o.do(ctx, p, func(ctx context.Context, a *attempt) error {
+	err := o.do(ctx, func(ctx context.Context, a *attempt) error {
 		trace.SpanFromContext(ctx).SetAttributes(untilKey.String(what))
 		ctx, cancel := context.WithCancelCause(ctx)
 		o.last = newLifetime(o.timeout, cancel)

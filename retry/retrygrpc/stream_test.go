@@ -171,7 +171,7 @@ func TestServerStreamsHeaderAndTrailer(t *testing.T) {
 func TestServerStreamIsThereAtOnce(t *testing.T) {
 	s := &server{answer: failing(0, nil)}
 	addr := nobody(t)
-	conn := dial(t, addr, retrygrpc.Options{Policy: patient()})
+	conn := dial(t, addr, retrygrpc.Options{Policy: patient(), NoBudget: true})
 	stream, err := open(t.Context(), conn, "Watch", "x")
 	if err != nil {
 		t.Fatal(err)
@@ -224,7 +224,7 @@ func TestServerStreamEndsAtAnyMoment(t *testing.T) {
 		return errors.Join(r.reply("1"), r.reply("2"))
 	})
 	policy := &retry.Policy{BaseDelay: 100 * time.Microsecond, Jitter: retry.FullJitter}
-	conn := dial(t, s.addr, retrygrpc.Options{Policy: policy})
+	conn := dial(t, s.addr, retrygrpc.Options{Policy: policy, NoBudget: true})
 	var done sync.WaitGroup
 	for i := range 200 {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -380,7 +380,7 @@ func TestClientStreamThatRecovers(t *testing.T) {
 			s.listen(t, addr)
 		}
 	}
-	stream, err := dial(t, addr, retrygrpc.Options{Policy: policy}).NewStream(t.Context(),
+	stream, err := dial(t, addr, retrygrpc.Options{Policy: policy, NoBudget: true}).NewStream(t.Context(),
 		&grpc.StreamDesc{ClientStreams: true}, service+"Collect")
 	if err != nil {
 		t.Fatal(err)

@@ -188,7 +188,7 @@ func TestWhatMayBeSentAgain(t *testing.T) {
 		conn := dial(t, s.addr, retrygrpc.Options{Policy: quick(), Resend: c.resend})
 		_, err := call(t.Context(), conn, c.method, "x")
 		if got := len(s.got()); got != map[bool]int{true: 2, false: 1}[c.again] || c.again != (err == nil) {
-			t.Errorf("%s, own Resend %v: %d requests, error %v; again: %v", c.method, c.resend != nil, got, err, c.again)
+			t.Errorf("%s, own Resend %v: %d requests, error %v", c.method, c.resend != nil, got, err)
 		}
 		if !c.again {
 			if e, ok := errors.AsType[*retry.Error](err); !ok || e.Reason != retry.ErrNotRetryable ||
@@ -373,7 +373,7 @@ func TestContextEndsAtAnyMoment(t *testing.T) {
 		return r.reply("done")
 	})
 	policy := &retry.Policy{BaseDelay: 100 * time.Microsecond, Jitter: retry.FullJitter}
-	conn := dial(t, s.addr, retrygrpc.Options{Policy: policy})
+	conn := dial(t, s.addr, retrygrpc.Options{Policy: policy, NoBudget: true})
 	seen := map[codes.Code]int{}
 	for i := range 300 {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -566,7 +566,8 @@ func TestServerGoesAndComesBack(t *testing.T) {
 			back.listen(t, s.addr)
 		}
 	}
-	reply, err := call(t.Context(), dial(t, s.addr, retrygrpc.Options{Policy: policy}), "GetThing", "x")
+	conn := dial(t, s.addr, retrygrpc.Options{Policy: policy, NoBudget: true})
+	reply, err := call(t.Context(), conn, "GetThing", "x")
 	if err != nil || reply != "back" || len(s.got()) != 1 || len(back.got()) != 1 {
 		t.Errorf("reply %q, error %v, requests %d and %d", reply, err, len(s.got()), len(back.got()))
 	}
