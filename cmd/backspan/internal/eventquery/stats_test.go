@@ -301,7 +301,6 @@ func TestValuesAreBounded(t *testing.T) {
 		}
 	}
 	lines(t, text, func(l *events.Line) { v.Add(l, "details.k") })
-	text = nil
 	runtime.GC()
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)

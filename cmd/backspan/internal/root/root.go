@@ -45,13 +45,37 @@ func Execute(args []string, in io.Reader, out, errOut io.Writer) int {
 	default: // cobra refused the command line before any command ran
 		exit = &cli.ExitError{Code: cli.ExitUsage, Err: meant(root, args, err), Usage: true}
 	}
-	if exit.Err != nil {
-		cli.Printf(errOut, "backspan: %v\n", exit.Err)
+	for _, one := range apart(err) {
+		if e, ok := errors.AsType[*cli.ExitError](one); ok {
+			one = e.Err
+		} else if !running {
+			one = exit.Err
+		}
+		if one != nil {
+			cli.Printf(errOut, "backspan: %v\n", one)
+		}
 	}
 	if exit.Usage {
 		cli.Printf(errOut, "See '%s --help'.\n", command.CommandPath())
 	}
 	return exit.Code
+}
+
+// apart returns the errors that errors.Join has put together, in order.
+func apart(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // what wraps it has words of its own
+	if !ok {
+		return []error{err}
+	}
+	list := joined.Unwrap()
+	if err.Error() != errors.Join(list...).Error() { // it has words of its own
+		return []error{err}
+	}
+	var all []error
+	for _, one := range list {
+		all = append(all, apart(one)...)
+	}
+	return all
 }
 
 // quietLibraries keeps the lines that net/http, gRPC and OpenTelemetry log by themselves off stderr, which is for

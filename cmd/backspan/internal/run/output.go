@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"unicode/utf8"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/cmd/backspan/internal/live"
@@ -87,6 +88,12 @@ func redraws(w io.Writer) bool {
 	return file != nil && term.Of(file, os.Getenv).Redraw
 }
 
+// controls reports whether a terminal may take a rune, whose first byte is given too, for a command: C0 and C1 but for
+// tabs, and bytes of C1 that are in no rune.
+func controls(r rune, first byte) bool {
+	return r < ' ' && r != '\t' || 0x7f <= r && r <= 0x9f || r == utf8.RuneError && 0x80 <= first && first <= 0x9f
+}
+
 // printable returns line without what moves the cursor of a terminal. Of a progress bar, which rewrites its line after
 // carriage returns, the last state stays. Colours stay.
 func printable(line string) string {
@@ -96,14 +103,15 @@ func printable(line string) string {
 	reset := ""
 	for line != "" {
 		n := text.Escape(line)
-		switch c := line[0]; {
+		r, size := utf8.DecodeRuneInString(line)
+		switch {
 		case n > 0 && line[1] == '[' && line[n-1] == 'm':
 			out.WriteString(line[:n])
 			reset = "\x1b[0m"
-		case n == 0 && (c >= ' ' && c != 0x7f || c == '\t'):
-			out.WriteByte(c)
+		case n == 0 && !controls(r, line[0]):
+			out.WriteString(line[:size])
 		}
-		line = line[max(1, n):]
+		line = line[max(size, n):]
 	}
 	return out.String() + reset
 }
