@@ -118,6 +118,10 @@ func TestCompletionsOfEvents(t *testing.T) {
 		{"events --where error|", "error= error_type=", ":6"},
 		{"events --where reco|", "recovery_attempts= recovery_message=", ":6"},
 		{"events count --by attempt|", "attempt_number", ":4"},
+		{"events stats --by |", "error host operation phase pid service session_id", ":4"},
+		{"events stats --per |", "10m 1d 1h 1m", ":4"},
+		{"events stats --compare-to 1|", "1d 1h 1w", ":4"},
+		{"events --format |", "csv json text", ":4"},
 		{"events --since |", "15m 1d 1h 1w today yesterday", ":4"},
 	} {
 		args := strings.Split(strings.TrimSuffix(c.args, "|"), " ")

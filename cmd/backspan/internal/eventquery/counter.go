@@ -2,6 +2,7 @@ package eventquery
 
 import (
 	"hash/maphash"
+	"time"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/session"
 	"github.com/backspan/backspan/events"
@@ -14,6 +15,7 @@ type Counter struct {
 	budget           *memoryBudget
 	records, dropped int64
 	span             Period
+	tallies          time.Time // when the first of them begins; zero: there is none
 	operations       map[string]*tally
 	phases           map[string]*tally
 	sessions         map[uint64]struct{} // hashes
@@ -56,8 +58,8 @@ func (c *Counter) Add(l *events.Line) {
 	if len(c.sessions) < maxSessions {
 		c.sessions[maphash.Bytes(seed, l.Session())] = struct{}{}
 	}
-	if l.Detail(events.KeyDryRun).Is("true") {
-		return // nothing was done
+	if dryRun(l) {
+		return
 	}
 	switch kind := l.Type(); {
 	case kind.Is(events.TypeAttempt), kind.Is(events.TypeRecovered), kind.Is(events.TypeStopped):
@@ -65,6 +67,7 @@ func (c *Counter) Add(l *events.Line) {
 	case kind.Is(events.TypeTally):
 		if n, ok := l.Detail(events.KeySuccesses).Float(); ok && n > 0 && n < maxSuccesses {
 			c.entry(c.operations, c.group(l, l.Detail(events.KeyOperation))).succeeded += int64(n)
+			c.tallied(l)
 		}
 	case kind.Is(events.TypePhaseFailed), kind.Is(events.TypeRecovery), kind.Is(events.TypeFallback):
 		c.entry(c.phases, c.group(l, l.Phase())).phase(c, l, kind)
@@ -91,6 +94,18 @@ func (c *Counter) group(l *events.Line, own events.Value) events.Value {
 	return Key(c.by).Of(l)
 }
 
+// tallied notes when a tally begins.
+func (c *Counter) tallied(l *events.Line) {
+	end, ok := l.Time()
+	length, _ := l.Detail(events.KeySeconds).Float()
+	if begin := end.Add(-span(length)); ok && (c.tallies.IsZero() || begin.Before(c.tallies)) {
+		c.tallies = begin
+	}
+}
+
+// Dropped is how many lines were lost, by AddDropped.
+func (c *Counter) Dropped() int64 { return c.dropped }
+
 // AddDropped counts n lines that were lost while writing; see Matcher.Dropped.
 func (c *Counter) AddDropped(n int64) { c.dropped += n }
 
@@ -112,6 +127,9 @@ func (c *Counter) Merge(other *Counter) {
 	c.records += other.records
 	c.dropped += other.dropped
 	c.span.Merge(&other.span)
+	if c.tallies.IsZero() || !other.tallies.IsZero() && other.tallies.Before(c.tallies) {
+		c.tallies = other.tallies
+	}
 	for id := range other.sessions {
 		if len(c.sessions) >= maxSessions {
 			break

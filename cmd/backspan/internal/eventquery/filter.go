@@ -148,11 +148,14 @@ func (f Filter) Compile() *Matcher {
 // Since is the time that records have to be of or after; zero: any.
 func (m *Matcher) Since() time.Time { return m.filter.Since }
 
+// Until is the time that records have to be before; zero: any.
+func (m *Matcher) Until() time.Time { return m.filter.Until }
+
 // Matches says whether l matters.
 func (m *Matcher) Matches(l *events.Line) bool {
 	f := &m.filter
 	return oneOf(f.Types, l.Type) && oneOf(f.Phases, l.Phase) && oneOf(f.Levels, l.Level) &&
-		m.inSessions(l) && m.inTime(l) && oneOf(f.Traces, l.TraceID) &&
+		m.inSessions(l) && m.InTime(l) && oneOf(f.Traces, l.TraceID) &&
 		oneOf(f.Operations, detail(l, events.KeyOperation)) && oneOf(f.Results, detail(l, events.KeyResult)) &&
 		m.conditionsHold(l)
 }
@@ -182,7 +185,7 @@ func (m *Matcher) conditionsHold(l *events.Line) bool {
 // Dropped is how many lines were lost while writing, by the word of l and in the time that matters: whatever else the
 // filter asks for, they might have been it. It is 0 when l speaks of something else.
 func (m *Matcher) Dropped(l *events.Line) int64 {
-	if !l.Type().Is(events.TypeEventsDropped) || !m.inTime(l) {
+	if !l.Type().Is(events.TypeEventsDropped) || !m.InTime(l) {
 		return 0
 	}
 	n, _ := l.Detail(events.KeyCount).Float()
@@ -202,7 +205,8 @@ func oneOf(values []string, read func() events.Value) bool {
 	return slices.ContainsFunc(values, v.Is)
 }
 
-func (m *Matcher) inTime(l *events.Line) bool {
+// InTime says whether l is of the time that matters.
+func (m *Matcher) InTime(l *events.Line) bool {
 	if m.since == "" && m.until == "" {
 		return true
 	}

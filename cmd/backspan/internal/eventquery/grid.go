@@ -45,6 +45,13 @@ const gap = 2
 // write writes g for people. What does not fit into s.Width columns is left out: spare columns, then the ends of the
 // texts in the first one.
 func (g *grid) write(w *strings.Builder, s Style) {
+	if s.ASCII {
+		for _, r := range g.rows {
+			for i := range r {
+				r[i].shown = text.ASCII(r[i].shown)
+			}
+		}
+	}
 	widths := make([]int, len(g.columns))
 	shown := make([]bool, len(g.columns))
 	total := -gap
@@ -143,11 +150,17 @@ func (s Style) glyphs() *term.Glyphs { return term.GlyphsFor(s.ASCII, max(s.Widt
 
 // cut is a line that fits, and that the terminal can show.
 func (s Style) cut(line string) string {
+	line = s.plain(line)
 	if s.Width > 0 {
 		line = text.Cut(line, s.Width, s.glyphs().Ellipsis)
 	}
+	return line
+}
+
+// plain is s as the terminal can show it.
+func (s Style) plain(line string) string {
 	if s.ASCII {
-		line = text.ASCII(line)
+		return text.ASCII(line)
 	}
 	return line
 }

@@ -197,3 +197,28 @@ func TestStatsOfRealOperations(t *testing.T) {
 		})
 	}
 }
+
+// Calls of one operation in one trace are told apart by when their waits end.
+func TestCallsOfOneTraceAreToldApart(t *testing.T) {
+	at := func(seconds float64, kind string, number int64, delay, took float64) events.Record {
+		return events.Record{
+			Time:    start.Add(time.Duration(seconds * float64(time.Second))),
+			Session: "s", Type: kind, TraceID: [16]byte{1},
+			Details: []events.Field{
+				events.Int(events.KeyAttemptNumber, number), events.String(events.KeyResult, "retrying"),
+				events.String(events.KeyOperation, "load"), events.Float(events.KeyDelay, delay),
+				events.Float(events.KeyDuration, took),
+			},
+		}
+	}
+	c := eventquery.NewCallCounter()
+	lines(t, log(
+		at(1, events.TypeAttempt, 1, 0, 1), at(1.5, events.TypeAttempt, 1, 0, 0.1),
+		at(3, events.TypeRecovered, 2, 1, 0.5),  // began at 2.5: the second call, which began at 1.4
+		at(12, events.TypeRecovered, 2, 1, 9.9), // the first
+	), c.Add)
+	got := c.Times().Operations
+	if len(got) != 1 || got[0].Recovery == nil || got[0].Recovery.P50 != 1.6 || got[0].Recovery.P99 != 12 {
+		t.Errorf("%+v", got)
+	}
+}

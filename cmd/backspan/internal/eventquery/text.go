@@ -36,8 +36,8 @@ const minSaid = 20
 // cut.
 func (s Style) fitted(l *events.Line, w int) (message, more string) {
 	ellipsis := s.glyphs().Ellipsis
-	begin, failure := "", l.Detail(events.KeyError).Text()
-	message = text.Line(l.Message().Text())
+	begin, failure := "", s.plain(l.Detail(events.KeyError).Text())
+	message = s.plain(text.Line(l.Message().Text()))
 	if failure != "" {
 		begin = s.attempt(l)
 	}
@@ -162,10 +162,7 @@ func (s Style) paint(style term.Style, piece string) string {
 
 // shown is paint of a piece that the terminal can show.
 func (s Style) shown(style term.Style, piece string) string {
-	if s.ASCII {
-		piece = text.ASCII(piece)
-	}
-	if piece == "" {
+	if piece = s.plain(piece); piece == "" {
 		return ""
 	}
 	return s.paint(style, piece)

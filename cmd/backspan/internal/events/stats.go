@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,7 +20,8 @@ import (
 
 // A view is what the flags of stats ask for.
 type view struct {
-	by string
+	by, per, compareTo string
+	times, loops       bool
 }
 
 func (o *Options) newStats() *cobra.Command {
@@ -39,13 +41,26 @@ addresses and what is in quotes. A terminal shows what fits; into a pipe goes ev
 		RunE:    func(_ *cobra.Command, files []string) error { return o.stats(files, &v) },
 	}
 	c.Flags().StringVar(&v.by, "by", eventquery.ByOperation, "sum up by this `key` instead")
+	c.Flags().StringVar(&v.per, "per", "", "failures and waits in each piece of this `length`, such as 1h, with a bar")
+	c.Flags().StringVar(&v.compareTo, "compare-to", "",
+		"what is worse than in this `time` before --since; or TIME..TIME")
+	c.Flags().BoolVar(&v.times, "times", false, "how long attempts, waits and recoveries took: p50, p95, p99")
+	c.Flags().BoolVar(&v.loops, "loops", false, "loops within loops: what they multiply to, and what they wasted")
+	c.MarkFlagsMutuallyExclusive("by", "per", "compare-to", "times", "loops")
 	cli.Complete(c, "by", statsKeys())
+	cli.Complete(c, "per", []string{"1m", "10m", "1h", "1d"})
+	cli.Complete(c, "compare-to", []string{"1h", "1d", "1w", "yesterday..today"})
 	return c
 }
 
 const statsExamples = `  backspan events stats --since 1h                      # what failed most in the last hour
+  backspan events stats --since 1h --compare-to 1d      # whose retries are worse than in the day before
+  backspan events list --session 4786a9a2               # one session's story in order
+  backspan events stats --per 1h --since 1d             # time lost waiting, hour by hour
   backspan events stats --by host                       # which host, service or pid wrote this
   backspan events stats --by error                      # the errors by what they have in common
+  backspan events stats --times                         # p50, p95, p99 of attempts, waits, recoveries
+  backspan events stats --loops                         # loops within loops, and the work that was thrown away
   backspan events stats --since 1d --format csv         # for a spreadsheet; --format json for jq`
 
 func statsKeys() []string { return append(slices.Clone(eventquery.Groups), string(eventquery.ByError)) }
@@ -73,21 +88,116 @@ func (o *Options) stats(files []string, v *view) error {
 			"out others: want --operation, --phase, --session, --trace, --since, --until, or --where with host, "+
 			"service or pid; count and list take every filter", split))
 	}
-	all := eventquery.NewCounter(v.by)
-	counters := make([]*eventquery.Counter, workers)
-	for i := range counters {
-		counters[i] = all.Fork()
+	switch {
+	case v.per != "":
+		return o.timeline(m, files, v.per)
+	case v.compareTo != "":
+		return o.compare(m, files, v.compareTo)
+	case v.times || v.loops:
+		return o.followCalls(m, files, v)
 	}
-	dropped, some, err := o.inAnyOrder(m, files, func(worker int, l *events.Line) { counters[worker].Add(l) })
+	all, some, err := o.counted(m, files, func(*events.Line) int { return 0 }, eventquery.NewCounter(v.by))
 	if !some {
 		return err
 	}
-	for _, c := range counters {
-		all.Merge(c)
-	}
-	all.AddDropped(dropped)
-	s := all.Stats()
+	s := all[0].Stats()
 	return cmp.Or(o.answer(&s), err)
+}
+
+// counted counts the records that matter, each with that of the counters whose number which returns.
+func (o *Options) counted(
+	m *eventquery.Matcher, files []string, which func(*events.Line) int, counters ...*eventquery.Counter,
+) (all []*eventquery.Counter, some bool, err error) {
+	forks := make([][]*eventquery.Counter, workers)
+	for i := range forks {
+		for _, c := range counters {
+			forks[i] = append(forks[i], c.Fork())
+		}
+	}
+	dropped, some, err := o.inAnyOrder(m, files, func(worker int, l *events.Line) {
+		if i := which(l); i >= 0 {
+			forks[worker][i].Add(l)
+		}
+	})
+	for i, c := range counters {
+		for _, fork := range forks {
+			c.Merge(fork[i])
+		}
+	}
+	counters[0].AddDropped(dropped)
+	return counters, some, err
+}
+
+func (o *Options) timeline(m *eventquery.Matcher, files []string, per string) error {
+	step, err := eventquery.ParseStep(per)
+	if err != nil {
+		return cli.UsageError(fmt.Errorf("--per: %w", err))
+	}
+	all := eventquery.NewTimeline(step, o.style().Zone)
+	forks := make([]*eventquery.Timeline, workers)
+	for i := range forks {
+		forks[i] = all.Fork()
+	}
+	dropped, some, err := o.inAnyOrder(m, files, func(worker int, l *events.Line) { forks[worker].Add(l) })
+	if !some {
+		return err
+	}
+	for _, fork := range forks {
+		all.Merge(fork)
+	}
+	o.dropped(dropped)
+	pieces, tooMany := all.Pieces()
+	if tooMany != nil {
+		return cli.UsageError(fmt.Errorf("--per %s makes more than %d rows of this log: want a longer time, or --since",
+			per, eventquery.MaxPieces))
+	}
+	return cmp.Or(o.answer(pieces), err)
+}
+
+func (o *Options) compare(m *eventquery.Matcher, files []string, to string) error {
+	nowSide, beforeSide, err := eventquery.ParseComparison(m.Since(), m.Until(), to, time.Now())
+	if err != nil {
+		return cli.UsageError(err)
+	}
+	both := o.filter
+	both.Since, both.Until = beforeSide.From, nowSide.Until
+	if nowSide.From.Before(both.Since) {
+		both.Since = nowSide.From
+	}
+	if beforeSide.Until.After(both.Until) {
+		both.Until = beforeSide.Until
+	}
+	before := eventquery.Filter{Since: beforeSide.From, Until: beforeSide.Until}.Compile()
+	now := eventquery.Filter{Since: nowSide.From, Until: nowSide.Until}.Compile()
+	sides, some, err := o.counted(both.Compile(), files, func(l *events.Line) int {
+		switch {
+		case now.InTime(l):
+			return 1
+		case before.InTime(l):
+			return 0
+		}
+		return -1
+	}, eventquery.NewCounter(eventquery.ByOperation), eventquery.NewCounter(eventquery.ByOperation))
+	if !some {
+		return err
+	}
+	o.dropped(sides[0].Dropped())
+	return cmp.Or(o.answer(eventquery.Compare(sides[0], sides[1], beforeSide, nowSide)), err)
+}
+
+func (o *Options) followCalls(m *eventquery.Matcher, files []string, v *view) error {
+	all := eventquery.NewCallCounter()
+	some, err := o.inOrder(m, files, func(l *events.Line) error {
+		all.Add(l)
+		return nil
+	}, func() error { return nil })
+	if !some {
+		return err
+	}
+	if v.times {
+		return cmp.Or(o.answer(all.Times()), err)
+	}
+	return cmp.Or(o.answer(all.Loops()), err)
 }
 
 // answer writes a in the format that was asked for.

@@ -35,6 +35,10 @@ func ASCII(s string) string {
 			b.WriteRune(r)
 		case r == '…':
 			b.WriteString("...")
+		case r == '×':
+			b.WriteByte('x')
+		case r == '≈':
+			b.WriteByte('~')
 		default:
 			b.WriteString(strings.Repeat("?", runeWidth(r)))
 		}

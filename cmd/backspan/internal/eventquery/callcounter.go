@@ -1,0 +1,142 @@
+package eventquery
+
+import (
+	"github.com/backspan/backspan/events"
+)
+
+// A CallCounter follows each call through its records: how long its attempts, its waits and its recovery took, and
+// which loop it was in. Its records have to come in their order. It is for one goroutine.
+type CallCounter struct {
+	budget *memoryBudget
+	calls  calls
+	nodes  map[nodeKey]*node
+	first  map[nodeKey]*node // of an operation at a depth, whatever is around it: parent is empty
+	wastes wastes
+	others int64 // records of operations that found no budget
+}
+
+// A nodeKey is an operation in the loop around it.
+type nodeKey struct {
+	operation, parent string
+	depth             int64
+}
+
+// A node is the calls of one operation in one loop.
+type node struct {
+	nodeKey
+	asked, attempts, failed, succeeded, maxRetries int64
+	wasted                                         float64 // seconds of failed attempts
+	took, waited, recovered                        histogram
+}
+
+const (
+	callsBudget = 12 << 20 // bytes
+	nodeSize    = 700
+	maxLoops    = 64 // loops around an operation; more is damage
+)
+
+// NewCallCounter returns a CallCounter that has seen nothing.
+func NewCallCounter() *CallCounter {
+	return &CallCounter{budget: newBudget(callsBudget), nodes: map[nodeKey]*node{}, first: map[nodeKey]*node{}}
+}
+
+// Add counts one record.
+func (c *CallCounter) Add(l *events.Line) {
+	kind := l.Type()
+	if !kind.Is(events.TypeAttempt) && !kind.Is(events.TypeRecovered) && !kind.Is(events.TypeStopped) &&
+		!kind.Is(events.TypeTally) || dryRun(l) {
+		return
+	}
+	switch a, ok := attemptOf(l); {
+	case kind.Is(events.TypeTally):
+		if n, ok := l.Detail(events.KeySuccesses).Float(); ok && n > 0 && n < maxSuccesses {
+			if node := c.node(l); node != nil {
+				node.succeeded += int64(n)
+			}
+		}
+	case !ok:
+	case kind.Is(events.TypeAttempt):
+		c.failed(l, a)
+	case kind.Is(events.TypeRecovered):
+		c.recovered(l, a)
+	default: // it stopped in the wait after its last attempt
+		a.number++
+		if known := c.calls.of(l, a); known != nil {
+			c.calls.end(known)
+		}
+	}
+}
+
+// node is that of a failed attempt or a tally; nil when there is no budget for it.
+func (c *CallCounter) node(l *events.Line) *node {
+	depth, _ := l.Detail(events.KeyDepth).Float()
+	key := nodeKey{
+		shortened(l.Detail(events.KeyOperation).Text()), shortened(l.Detail(events.KeyParentOperation).Text()),
+		int64(max(0, min(depth, maxLoops))),
+	}
+	n := c.nodes[key]
+	if n == nil {
+		if !c.budget.take(nodeSize + len(key.operation) + len(key.parent)) {
+			c.others++
+			return nil
+		}
+		n = &node{nodeKey: key}
+		c.nodes[key] = n
+		if any := (nodeKey{operation: key.operation, depth: key.depth}); c.first[any] == nil {
+			c.first[any] = n
+		}
+	}
+	return n
+}
+
+func (c *CallCounter) failed(l *events.Line, a attempt) {
+	n := c.node(l)
+	if n == nil {
+		return
+	}
+	n.attempts++
+	n.failed++
+	n.wasted += a.end.Sub(a.begin).Seconds()
+	if most, ok := l.Detail(events.KeyMaxRetries).Float(); ok && n.maxRetries >= 0 && most < 1e6 {
+		if n.maxRetries = max(n.maxRetries, int64(most)); most < 0 {
+			n.maxRetries = -1 // without limit
+		}
+	}
+	c.lengths(n, l, a)
+	c.wastes.add(c, l, n, a)
+	retried := l.Detail(events.KeyResult).Is("retrying")
+	if a.number == 1 {
+		n.asked++
+		if retried {
+			c.calls.begin(l, n, a)
+		}
+		return
+	}
+	switch known := c.calls.of(l, a); {
+	case known == nil:
+	case retried:
+		known.last = a
+	default:
+		c.calls.end(known)
+	}
+}
+
+func (c *CallCounter) recovered(l *events.Line, a attempt) {
+	known := c.calls.of(l, a)
+	if known == nil { // its beginning is not in what is read
+		return
+	}
+	known.node.attempts++
+	c.lengths(known.node, l, a)
+	known.node.recovered.add(c.budget, a.end.Sub(known.begin).Seconds())
+	c.calls.end(known)
+}
+
+func (c *CallCounter) lengths(n *node, l *events.Line, a attempt) {
+	if took, ok := l.Detail(events.KeyDuration).Float(); ok {
+		n.took.add(c.budget, took)
+	}
+	if a.delay > 0 {
+		n.waited.add(c.budget, a.delay)
+	}
+}

@@ -1,0 +1,99 @@
+package eventquery
+
+import (
+	"hash/maphash"
+	"slices"
+
+	"github.com/backspan/backspan/events"
+)
+
+// A waste is a failed attempt within another loop. Whether the attempt around it fails too is not known yet.
+type waste struct {
+	node *node
+	attempt
+}
+
+// wastes is how much time failed attempts took, each moment once: what failed within an attempt that failed itself is
+// part of that.
+type wastes struct {
+	seconds float64
+	within  map[uint64][]waste // by trace
+	order   []uint64           // of the traces, the oldest first
+	count   int
+	cut     bool // too many to tell what was within what
+}
+
+// maxWastes is how many attempts within other loops are kept.
+const maxWastes = 50_000
+
+func (w *wastes) add(c *CallCounter, l *events.Line, n *node, a attempt) {
+	w.seconds += a.end.Sub(a.begin).Seconds()
+	trace := traceOf(l)
+	w.dropWithin(c, trace, n, a)
+	if n.depth == 0 {
+		return
+	}
+	if w.within == nil {
+		w.within = map[uint64][]waste{}
+	}
+	if _, known := w.within[trace]; !known {
+		w.order = append(w.order, trace)
+	}
+	w.within[trace] = append(w.within[trace], waste{n, a})
+	for w.count++; w.count > maxWastes || len(w.order) > maxWastes; {
+		w.cut = w.cut || len(w.within[w.order[0]]) > 0
+		w.count -= len(w.within[w.order[0]])
+		delete(w.within, w.order[0])
+		w.order = w.order[1:]
+	}
+}
+
+// dropWithin takes back what failed within a, which failed itself. The wastes of a trace are in the order of their
+// ends.
+func (w *wastes) dropWithin(c *CallCounter, trace uint64, n *node, a attempt) {
+	list := w.within[trace]
+	from := len(list)
+	for from > 0 && !list[from-1].end.Before(a.begin) {
+		from--
+	}
+	kept := slices.DeleteFunc(list[from:], func(i waste) bool {
+		if i.begin.Before(a.begin) || i.end.After(a.end) || !c.isWithin(i.node, n) {
+			return false
+		}
+		w.seconds -= i.end.Sub(i.begin).Seconds()
+		return true
+	})
+	if dropped := len(list) - from - len(kept); dropped > 0 {
+		w.count -= dropped
+		w.within[trace] = list[:from+len(kept)]
+	}
+}
+
+// isWithin says whether the loop of outer is one around inner. Where the log does not know a loop in between, as
+// nothing failed in it, the depth decides.
+func (c *CallCounter) isWithin(inner, outer *node) bool {
+	if inner.depth <= outer.depth {
+		return false
+	}
+	for inner.depth-1 > outer.depth {
+		parent := c.around(inner)
+		if parent == nil {
+			return true
+		}
+		inner = parent
+	}
+	return inner.parent == outer.operation
+}
+
+// around is a node of the loop around n, the first that was found; nil when the log knows none.
+func (c *CallCounter) around(n *node) *node {
+	return c.first[nodeKey{operation: n.parent, depth: n.depth - 1}]
+}
+
+// traceOf is a hash of the trace that l belongs to, or of its session where it has none.
+func traceOf(l *events.Line) uint64 {
+	if id := l.TraceID(); id != nil {
+		return maphash.Bytes(seed, id)
+	}
+	return maphash.Bytes(seed, l.Session())
+}
