@@ -157,6 +157,14 @@ func (s Style) cut(line string) string {
 	return line
 }
 
+// joined is a line of two pieces, or two lines where the terminal is too narrow for one.
+func (s Style) joined(first, second string) string {
+	if s.Width > 0 && text.Width(first)+1+text.Width(second) > s.Width {
+		return s.cut(first) + "\n" + s.cut(second) + "\n"
+	}
+	return first + " " + second + "\n"
+}
+
 // plain is s as the terminal can show it.
 func (s Style) plain(line string) string {
 	if s.ASCII {

@@ -8,7 +8,7 @@ import (
 // A histogram counts lengths in buckets that are 1/128 of a power of two wide, so that the mean of what is in a bucket
 // is within 0.8 % of each, and exact where all are the same.
 type histogram struct {
-	buckets map[uint32]bucket
+	buckets map[uint32]*bucket
 	n       int64
 	lost    bool // there was no budget for a bucket: nothing can be said
 }
@@ -22,7 +22,7 @@ type bucket struct {
 }
 
 // bucketSize is what a bucket takes of the budget, about.
-const bucketSize = 60
+const bucketSize = 70
 
 // maxLength is in seconds. Longer ones, and negative ones, are damage.
 const maxLength = 1e9
@@ -31,18 +31,21 @@ func (h *histogram) add(budget *memoryBudget, seconds float64) {
 	if !(seconds >= 0 && seconds <= maxLength) {
 		return
 	}
-	i := uint32(math.Float64bits(seconds) >> bucketBits)
-	if _, known := h.buckets[i]; !known {
+	i := uint32(math.Float64bits(math.Abs(seconds)) >> bucketBits) // -0 is 0
+	b := h.buckets[i]
+	if b == nil {
 		if !budget.take(bucketSize) {
 			h.lost = true
 			return
 		}
 		if h.buckets == nil {
-			h.buckets = map[uint32]bucket{}
+			h.buckets = map[uint32]*bucket{}
 		}
+		b = new(bucket)
+		h.buckets[i] = b
 	}
-	b := h.buckets[i]
-	h.buckets[i] = bucket{b.n + 1, b.sum + seconds}
+	b.n++
+	b.sum += seconds
 	h.n++
 }
 
@@ -80,11 +83,13 @@ func (h *histogram) quantiles() *Quantiles {
 // merge adds what o counted.
 func (h *histogram) merge(o *histogram) {
 	if h.buckets == nil && len(o.buckets) > 0 {
-		h.buckets = make(map[uint32]bucket, len(o.buckets))
+		h.buckets = make(map[uint32]*bucket, len(o.buckets))
 	}
 	for i, b := range o.buckets {
-		known := h.buckets[i]
-		h.buckets[i] = bucket{known.n + b.n, known.sum + b.sum}
+		if known := h.buckets[i]; known != nil {
+			b = &bucket{known.n + b.n, known.sum + b.sum}
+		}
+		h.buckets[i] = b
 	}
 	h.n += o.n
 	h.lost = h.lost || o.lost

@@ -15,8 +15,8 @@ func (s *Stats) Write(w io.Writer, style Style) error {
 	if len(s.Operations)+len(s.Phases) == 0 {
 		fmt.Fprintf(&b, "%s, and no retry among them\n", text.Plural(s.Records, "event", "events"))
 	} else {
-		b.WriteString(style.cut(fmt.Sprintf("%s of %s, %s", text.Plural(s.Records, "event", "events"),
-			text.Plural(s.Sessions, "session", "sessions"), betweenTimes(s.First, s.Last, style.zone()))) + "\n")
+		b.WriteString(style.joined(fmt.Sprintf("%s of %s,", text.Plural(s.Records, "event", "events"),
+			text.Plural(s.Sessions, "session", "sessions")), betweenTimes(s.First, s.Last, style.zone())))
 	}
 	if s.Dropped > 0 {
 		fmt.Fprintf(&b, "%s lost while writing: the numbers are too low\n", text.Plural(s.Dropped, "event", "events"))

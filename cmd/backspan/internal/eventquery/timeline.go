@@ -174,7 +174,7 @@ func (p *Pieces) Write(w io.Writer, style Style) error {
 	if style.Width > 0 && len(p.Pieces) > 0 {
 		const numbers = 54 // columns of the others
 		longest := slices.MaxFunc(p.Pieces, func(a, b Piece) int { return cmp.Compare(a.Waited, b.Waited) }).Waited
-		g.columns = append(g.columns, column{title: "WAITED"})
+		g.columns = append(g.columns, column{title: " "}) // of the bars
 		for i := range p.Pieces {
 			bar := style.bar(p.Pieces[i].Waited, longest, max(10, style.Width-numbers))
 			g.rows[i] = append(g.rows[i], cell{shown: bar})
