@@ -24,7 +24,8 @@ import (
 // A rawServer speaks just enough of HTTP/2 to do what a gRPC server does only by chance: to refuse streams, and to go
 // away with a stream that it has not looked at.
 type rawServer struct {
-	addr   string
+	addr string
+	net.Listener
 	answer func(n int) action // for the n-th stream over all connections, from 1
 
 	requests atomic.Int64
@@ -37,6 +38,7 @@ const (
 	refuse               // RST_STREAM with REFUSED_STREAM
 	goAway               // GOAWAY that says that the stream was not looked at, and the end of the connection
 	hangUp               // the end of the connection
+	vanish               // as goAway, and no further connection is accepted
 )
 
 func serveRaw(t *testing.T, answer func(n int) action) *rawServer {
@@ -45,7 +47,7 @@ func serveRaw(t *testing.T, answer func(n int) action) *rawServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &rawServer{addr: listener.Addr().String(), answer: answer}
+	s := &rawServer{Listener: listener, addr: listener.Addr().String(), answer: answer}
 	var all sync.WaitGroup
 	all.Go(func() {
 		for {
@@ -62,7 +64,7 @@ func serveRaw(t *testing.T, answer func(n int) action) *rawServer {
 		}
 	})
 	t.Cleanup(func() {
-		if err := listener.Close(); err != nil {
+		if err := listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			t.Error(err)
 		}
 		all.Wait() // the client was dialled later, so it is closed
@@ -108,6 +110,8 @@ func (s *rawServer) act(framer *http2.Framer, stream uint32) error {
 		return framer.WriteRSTStream(stream, http2.ErrCodeRefusedStream)
 	case goAway:
 		return errors.Join(framer.WriteGoAway(stream-1, http2.ErrCodeNo, nil), io.EOF)
+	case vanish:
+		return errors.Join(s.Close(), framer.WriteGoAway(stream-1, http2.ErrCodeNo, nil), io.EOF)
 	case hangUp:
 		return io.EOF
 	default:
@@ -142,6 +146,7 @@ func TestHiddenResends(t *testing.T) {
 	}{
 		{"refused once", "Create", []action{refuse, reply}, codes.OK, []int64{1}, 2},
 		{"gone away", "Create", []action{goAway, reply}, codes.OK, []int64{1}, 2},
+		{"gone away for good", "Create", []action{vanish}, codes.Unavailable, []int64{1, 0, 0}, 1},
 		{"nothing hidden", "GetThing", []action{hangUp, reply}, codes.OK, []int64{0, 0}, 2},
 		{"hung up", "Create", []action{hangUp, reply}, codes.Unavailable, []int64{0}, 1},
 		{"refused twice", "GetThing", []action{refuse, refuse, reply}, codes.OK, []int64{1, 0}, 3},

@@ -391,3 +391,122 @@ func TestClientStreamThatRecovers(t *testing.T) {
 		t.Errorf("%q, error %v", m.GetValue(), err)
 	}
 }
+
+// A watchedStream tells when its Header is asked for. What it sends arrives, but it says that the stream is over.
+type watchedStream struct {
+	grpc.ClientStream
+	waits chan<- struct{}
+}
+
+func (w watchedStream) Header() (metadata.MD, error) {
+	w.waits <- struct{}{}
+	return w.ClientStream.Header()
+}
+
+func (w watchedStream) SendMsg(m any) error {
+	if err := w.ClientStream.SendMsg(m); err != nil {
+		return err
+	}
+	return io.EOF
+}
+
+// watch returns an option that sends on the channel when an attempt waits for the headers of a response.
+func watch() (<-chan struct{}, grpc.DialOption) {
+	waits := make(chan struct{}, 10)
+	return waits, grpc.WithChainStreamInterceptor(func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn,
+		method string, streamer grpc.Streamer, opts ...grpc.CallOption,
+	) (grpc.ClientStream, error) {
+		stream, err := streamer(ctx, desc, cc, method, opts...)
+		return watchedStream{stream, waits}, err
+	})
+}
+
+// The request may come before the stream is open or after; an attempt that is over already is no error of the caller's.
+func TestServerStreamGetsItsRequestLate(t *testing.T) {
+	s := serve(t, failing(1, unavailable))
+	waits, option := watch()
+	conn := dial(t, s.addr, retrygrpc.Options{Policy: quick()}, option)
+	stream, err := conn.NewStream(t.Context(), &grpc.StreamDesc{ServerStreams: true}, service+"ListThings")
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-waits
+	var m wrapperspb.StringValue
+	err = errors.Join(stream.SendMsg(wrapperspb.String("x")), stream.CloseSend(), stream.RecvMsg(&m))
+	if err != nil || m.GetValue() != "answer to x" || len(s.got()) != 2 {
+		t.Errorf("%q, error %v, %d requests", m.GetValue(), err, len(s.got()))
+	}
+	if err := stream.RecvMsg(&m); !errors.Is(err, io.EOF) {
+		t.Error(err)
+	}
+}
+
+// The caller may end his side without a request.
+func TestServerStreamWithoutARequest(t *testing.T) {
+	for _, early := range []bool{true, false} {
+		s := &server{stream: true, answer: func(r request) error {
+			if err := r.RecvMsg(new(wrapperspb.StringValue)); !errors.Is(err, io.EOF) {
+				return err
+			}
+			return r.reply("nothing to say")
+		}}
+		addr := nobody(t)
+		if !early {
+			s.listen(t, addr)
+		}
+		waits, option := watch()
+		conn := dial(t, addr, retrygrpc.Options{Policy: patient(), NoBudget: true}, option)
+		stream, err := conn.NewStream(t.Context(), &grpc.StreamDesc{ServerStreams: true}, service+"Watch")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !early {
+			<-waits
+		}
+		err = stream.CloseSend()
+		if early {
+			s.listen(t, addr)
+		}
+		var m wrapperspb.StringValue
+		if err := errors.Join(err, stream.RecvMsg(&m)); err != nil || m.GetValue() != "nothing to say" {
+			t.Errorf("before there is a stream: %v: %q, error %v", early, m.GetValue(), err)
+		}
+		if err := stream.RecvMsg(&m); !errors.Is(err, io.EOF) {
+			t.Error(err)
+		}
+	}
+}
+
+// immortal is a context that never ends, of a type that package context does not know: for each context below it that
+// is not cancelled there is a goroutine, which goleak finds.
+type immortal struct {
+	context.Context
+	done chan struct{}
+}
+
+func (i immortal) Done() <-chan struct{} { return i.done }
+
+// When a stream is over, nothing of it hangs on the context of its caller.
+func TestStreamsLeaveNothingBehind(t *testing.T) {
+	ctx := immortal{context.Background(), make(chan struct{})}
+	s := serve(t, failing(1, unavailable))
+	policy := quick()
+	policy.AttemptTimeout = time.Minute
+	if texts, err := list(ctx, dial(t, s.addr, retrygrpc.Options{Policy: policy}), "ListThings", "x"); err != nil {
+		t.Errorf("%q, error %v", texts, err)
+	}
+	refuses := func(context.Context, *grpc.StreamDesc, *grpc.ClientConn, string, grpc.Streamer, ...grpc.CallOption,
+	) (grpc.ClientStream, error) {
+		return nil, unavailable // gRPC never hears of it
+	}
+	conn := dial(t, s.addr, retrygrpc.Options{Policy: policy}, grpc.WithChainStreamInterceptor(refuses))
+	for _, desc := range []*grpc.StreamDesc{{ServerStreams: true}, {ClientStreams: true}} {
+		stream, err := conn.NewStream(ctx, desc, service+"ListThings")
+		if err == nil {
+			err = stream.RecvMsg(nil)
+		}
+		if !errors.Is(err, retry.ErrExhausted) && !errors.Is(err, retry.ErrNotRetryable) {
+			t.Error(err)
+		}
+	}
+}

@@ -365,6 +365,20 @@ func TestContextEndsInTheAttempt(t *testing.T) {
 	}
 }
 
+// An attempt that came to an answer just when the context ended: the answer is the caller's.
+func TestContextEndsWithTheAttempt(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	answers := func(context.Context, string, any, any, *grpc.ClientConn, ...grpc.CallOption) error {
+		cancel()
+		return status.Error(codes.NotFound, "")
+	}
+	intercept := retrygrpc.UnaryClientInterceptor(retrygrpc.Options{})
+	err := intercept(ctx, service+"GetThing", nil, nil, nil, answers)
+	if status.Code(err) != codes.NotFound || !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v with code %v, want NotFound", err, status.Code(err))
+	}
+}
+
 func TestContextEndsAtAnyMoment(t *testing.T) {
 	s := serve(t, func(r request) error {
 		if r.n%5 != 0 {
