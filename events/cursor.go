@@ -45,6 +45,10 @@ func (c *cursor) next(l *Line) bool {
 		if len(c.glued) > 0 && c.salvage(l) {
 			return true
 		}
+		if c.quick(l) {
+			c.tally.Records++
+			return true
+		}
 		if c.skipShort(); len(c.block.data) == 0 {
 			return false
 		}
@@ -83,6 +87,23 @@ func (c *cursor) skipShort() {
 	}
 	c.block.offset += int64(len(c.block.data) - len(data))
 	c.block.data = data
+}
+
+// quick takes one line out of the block if it is as a Writer spells it. That is take without the search for the end of
+// the line, which cost a seventh of the time of reading.
+func (c *cursor) quick(l *Line) bool {
+	data := c.block.data
+	if len(data) < shortest || data[0] != '{' || c.block.joined {
+		return false
+	}
+	end := l.quick(data)
+	if end < 0 || end == len(data) { // what ends without a newline may not be whole
+		return false
+	}
+	l.raw, l.offset = data[:end], c.block.offset
+	c.block.data = data[end+1:]
+	c.block.offset += int64(end) + 1
+	return true
 }
 
 // take takes one line out of the block. It says whether that is a record; otherwise what there is to salvage is

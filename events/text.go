@@ -38,7 +38,7 @@ func appendText(out []byte, s string, limit int) ([]byte, bool) {
 	}
 }
 
-// plainRun is how many bytes at the beginning of s stand for themselves. The arithmetic is that of scanner.str.
+// plainRun is how many bytes at the beginning of s stand for themselves. The arithmetic is that of str.
 func plainRun(s string) int {
 	run := 0
 	for run+8 <= len(s) {
