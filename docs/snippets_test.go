@@ -29,6 +29,8 @@ var known = map[string]string{
 	"orchestrator": "github.com/backspan/backspan/orchestrator",
 	"redact":       "github.com/backspan/backspan/redact",
 	"retry":        "github.com/backspan/backspan/retry",
+	"http":         "net/http",
+	"retryhttp":    "github.com/backspan/backspan/retry/retryhttp",
 	"flaky":        "github.com/backspan/backspan/retry/retrytest/flaky",
 	"retrytest":    "github.com/backspan/backspan/retry/retrytest",
 	"telemetry":    "github.com/backspan/backspan/telemetry",

@@ -36,7 +36,7 @@ func (p *Policy) decide(e decide.Ended) decide.Decision {
 	if e.Err == nil {
 		return decide.Decision{}
 	}
-	permanent, asked := marks(e.Err)
+	permanent, throttled, asked := marks(e.Err)
 	d := decide.Decision{Asked: asked}
 	switch {
 	// The context comes first, and by its own word: an operation's error may look like a cancellation and be
@@ -50,13 +50,18 @@ func (p *Policy) decide(e decide.Ended) decide.Decision {
 	case e.Attempt > p.MaxRetries:
 		d.Reason = ErrExhausted
 	default:
-		p.fit(&d, e)
+		p.fit(&d, e, throttled)
 	}
 	return d
 }
 
 // fit decides for another attempt if the wait before it fits into every limit.
-func (p *Policy) fit(d *decide.Decision, e decide.Ended) {
+func (p *Policy) fit(d *decide.Decision, e decide.Ended, throttled bool) {
+	if throttled && p.BaseDelay != NoDelay {
+		patient := *p
+		patient.BaseDelay = max(p.BaseDelay, min(throttledBase, p.MaxDelay))
+		p = &patient
+	}
 	backoff := p.jitteredDelay(e.Attempt, e.Previous, e.Random)
 	wait := max(backoff, d.Asked)
 	if p.Jitter != NoJitter && d.Asked > 0 {

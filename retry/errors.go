@@ -162,6 +162,8 @@ func loopAt(err error) *Error {
 			err = e.err
 		case *afterError:
 			err = e.err
+		case *throttledError:
+			err = e.err
 		default:
 			return nil
 		}
@@ -278,10 +280,29 @@ func (e *afterError) Error() string    { return e.err.Error() }
 func (e *afterError) Unwrap() error    { return e.err }
 func (e *afterError) BackspanWrapper() {}
 
-// marks finds what Permanent and After said of err: whether it is permanent, also as the stop of an inner loop for that
-// reason, and the longest wait that was asked for, also from an inner loop that gave up on that server: the outer loop
+// throttledBase is the least BaseDelay after an error marked with Throttled.
+const throttledBase = time.Second
+
+// Throttled marks err as the word of a server that has too much to do and does not say for how long. The wait before
+// the next attempt grows from a BaseDelay of at least 1 s, or MaxDelay if that is less; NoDelay stays. Throttled(nil)
+// is nil.
+func Throttled(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &throttledError{err}
+}
+
+type throttledError struct{ err error }
+
+func (e *throttledError) Error() string    { return e.err.Error() }
+func (e *throttledError) Unwrap() error    { return e.err }
+func (e *throttledError) BackspanWrapper() {}
+
+// marks finds what Permanent, Throttled and After said of err: whether it is permanent, also as the stop of an inner loop
+// for that reason, whether a server has too much to do, and the longest wait that was asked for, also from an inner loop that gave up on that server: the outer loop
 // should not come back earlier either.
-func marks(err error) (permanent bool, asked time.Duration) {
+func marks(err error) (permanent, throttled bool, asked time.Duration) {
 	// Is, As and Unwrap of a nil pointer in an interface may panic (those of *url.Error do), and a failure must not
 	// bring its host down for being looked at. What was found before counts.
 	defer func() { _ = recover() }()
@@ -289,10 +310,13 @@ func marks(err error) (permanent bool, asked time.Duration) {
 		if hint, ok := semconv.As[*afterError](err); ok {
 			asked = max(asked, hint.delay)
 		}
+		if _, ok := semconv.As[*throttledError](err); ok {
+			throttled = true
+		}
 		alike, _ := err.(interface{ Is(error) bool })
 		permanent = permanent || err == ErrPermanent || //nolint:errorlint // Walk unwraps
 			alike != nil && alike.Is(ErrPermanent)
 		return false
 	})
-	return permanent, asked
+	return permanent, throttled, asked
 }

@@ -247,6 +247,7 @@ func (o *operation) abandon(ctx context.Context, err abandonedError) {
 	defer o.abandonSpan(err)
 	if o.running {
 		o.running = false
+		o.payment.asked = false // that was after the attempt before
 		o.startLate(ctx)
 		addException(o.spans.attempt, err)
 		o.current.Err, o.next = err, decide.Decision{Reason: ErrPanic}

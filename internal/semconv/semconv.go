@@ -104,6 +104,7 @@ const (
 // OpenTelemetry's names on the spans of HTTP clients, which other instrumentation makes.
 const (
 	RequestMethodKey = attribute.Key("http.request.method")       // by it they are told from other clients
+	HiddenResendsKey = attribute.Key("http.hidden_resends")       // attempt of retryhttp: int, what net/http resent
 	ResendCountKey   = attribute.Key("http.request.resend_count") // int, the retries of the loops around; from 1
 )
 

@@ -1,0 +1,148 @@
+package retryhttp
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptrace"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/backspan/backspan/internal/semconv"
+	"github.com/backspan/backspan/retry"
+)
+
+// The headers that tell a server of the retries of its caller; see Handler.
+const (
+	attemptHeader = "X-Retry-Attempt"
+	timeoutHeader = "X-Request-Timeout-Ms"
+)
+
+// attempt is the operation of the loop: it sends the request once and keeps the response.
+func (s *send) attempt(ctx context.Context) error {
+	made, _ := retry.AttemptFromContext(ctx)
+	s.again = false
+	bounded, timer := s.bound(ctx)
+	req, err := s.prepare(bounded, made.Number)
+	if err != nil {
+		s.release()
+		return err
+	}
+	s.sent = true
+	resp, err := s.transport.base().RoundTrip(req)
+	late := timer != nil && !timer.Stop()
+	if hidden := s.wire.got.Load() - 1; hidden > 0 && (s.everySpan || made.Number > 1) {
+		trace.SpanFromContext(ctx).SetAttributes(semconv.HiddenResendsKey.Int(int(hidden)))
+	}
+	switch {
+	case err != nil || resp == nil || late && ctx.Err() == nil:
+		if resp != nil && resp.Body != nil {
+			_ = resp.Body.Close() // the attempt has failed already
+		}
+		if errors.Is(context.Cause(bounded), errTimeout) {
+			err = errTimeout
+		} else if err == nil {
+			err = errNothing
+		}
+		s.release()
+		return s.failed(err)
+	}
+	resp.Request = s.req
+	s.resp = resp
+	if s.end != nil && resp.StatusCode != http.StatusSwitchingProtocols {
+		resp.Body = &endingBody{resp.Body, s.end}
+	}
+	return s.answered(resp)
+}
+
+// bound returns the context of an attempt, and the timer that ends it.
+func (s *send) bound(ctx context.Context) (context.Context, *time.Timer) {
+	if s.timeout <= 0 {
+		return ctx, nil
+	}
+	bounded, cancel := context.WithCancelCause(ctx)
+	s.end = func() { cancel(nil) }
+	return bounded, time.AfterFunc(s.timeout, func() { cancel(errTimeout) })
+}
+
+// release ends the context of an attempt that left no response.
+func (s *send) release() {
+	if s.end != nil {
+		s.end()
+	}
+}
+
+// prepare returns a copy of the request for one attempt, with a body that was not read yet.
+func (s *send) prepare(ctx context.Context, attempt int) (*http.Request, error) {
+	next, err := s.nextBody(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.wire.get.Store(0)
+	s.wire.got.Store(0)
+	if s.wire.hooks.GetConn == nil {
+		s.wire.hooks.GetConn = func(string) { s.wire.get.Add(1) }
+		s.wire.hooks.GotConn = func(httptrace.GotConnInfo) { s.wire.got.Add(1) }
+	}
+	// WithContext, because Clone loses a Trailer that is filled while the body is read.
+	req := s.req.WithContext(httptrace.WithClientTrace(ctx, &s.wire.hooks))
+	if next != nil {
+		req.Body = next
+	}
+	if s.transport.SendAttempt || s.transport.SendDeadline {
+		req.Header = s.req.Header.Clone()
+		if req.Header == nil {
+			req.Header = http.Header{}
+		}
+		s.addHeaders(ctx, req.Header, attempt)
+	}
+	return req, nil
+}
+
+func (s *send) addHeaders(ctx context.Context, h http.Header, attempt int) {
+	if s.transport.SendAttempt {
+		h.Set(attemptHeader, strconv.Itoa(attempt))
+	}
+	if !s.transport.SendDeadline {
+		return
+	}
+	left := s.timeout
+	if deadline, ok := ctx.Deadline(); ok {
+		if until := time.Until(deadline); left <= 0 || until < left {
+			left = until
+		}
+	}
+	if left > 0 {
+		h.Set(timeoutHeader, strconv.FormatInt(max(1, left.Milliseconds()), 10))
+	}
+}
+
+// wire counts what net/http does for one attempt. It resends a request itself when a connection turns out to be stale
+// or going away.
+type wire struct {
+	hooks    httptrace.ClientTrace
+	get, got atomic.Int32 // connections that were asked for, and that were there
+}
+
+// watch returns the context of the loop. It ends with that of the request, and when its Cancel is closed.
+func watch(req *http.Request) (ctx context.Context, stop func()) {
+	ctx = req.Context()
+	//nolint:staticcheck // deprecated, and set by http.Client for its Timeout
+	closed := req.Cancel
+	if closed == nil {
+		return ctx, func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		select {
+		case <-closed:
+			cancel()
+		case <-done: // a response whose body is still read has this context
+		}
+	}()
+	return ctx, func() { close(done) }
+}

@@ -1,0 +1,135 @@
+package retryhttp_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/backspan/backspan/internal/semconv"
+	"github.com/backspan/backspan/retry"
+	"github.com/backspan/backspan/retry/retryhttp"
+	"github.com/backspan/backspan/retry/retrytest"
+	"github.com/backspan/backspan/retry/retrytest/flaky"
+)
+
+// atOnce is a policy without waits.
+func atOnce(retries int) *retry.Policy {
+	return &retry.Policy{MaxRetries: retries, BaseDelay: retry.NoDelay}
+}
+
+// own gives t a Base of the test's own, whose connections end with the test.
+func own(t *testing.T, transport *retryhttp.Transport) *retryhttp.Transport {
+	t.Helper()
+	base := &http.Transport{}
+	transport.Base = base
+	t.Cleanup(base.CloseIdleConnections)
+	return transport
+}
+
+// get sends a GET and returns the status and the body.
+func get(t *testing.T, transport http.RoundTripper, url string) (status int, body string, err error) {
+	t.Helper()
+	return do(t, transport, request(t, t.Context(), http.MethodGet, url, nil))
+}
+
+//nolint:revive // t comes first, as in every test helper
+func request(t *testing.T, ctx context.Context, method, url string, body io.Reader) *http.Request {
+	t.Helper()
+	req, err := http.NewRequestWithContext(ctx, method, url, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return req
+}
+
+func do(t *testing.T, transport http.RoundTripper, req *http.Request) (status int, body string, err error) {
+	t.Helper()
+	resp, err := (&http.Client{Transport: transport}).Do(req)
+	if err != nil {
+		return 0, "", err
+	}
+	defer func() {
+		if err := resp.Body.Close(); err != nil {
+			t.Errorf("closing the body: %v", err)
+		}
+	}()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Errorf("reading the body: %v", err)
+	}
+	return resp.StatusCode, string(text), nil
+}
+
+// source is a request's body that counts how often it is closed, and knows when it is read after that.
+type source struct {
+	io.Reader
+	closed atomic.Int32
+}
+
+func newSource(text string) *source { return &source{Reader: strings.NewReader(text)} }
+
+func (s *source) Close() error {
+	s.closed.Add(1)
+	return nil
+}
+
+func (s *source) expectClosedOnce(t *testing.T) {
+	t.Helper()
+	if got := s.closed.Load(); got != 1 {
+		t.Errorf("the body was closed %d times, want once", got)
+	}
+}
+
+// overHTTP2 serves a script over TLS and HTTP/2, and returns a Base that trusts the server.
+func overHTTP2(t *testing.T, script string) (*flaky.Server, string, *http.Transport) {
+	t.Helper()
+	handler, err := flaky.NewHandler(flaky.Config{Script: script})
+	if err != nil {
+		t.Fatal(err)
+	}
+	url, base := serveHTTP2(t, handler)
+	t.Cleanup(func() {
+		if err := handler.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return handler, url, base
+}
+
+func serveHTTP2(t *testing.T, handler http.Handler) (url string, base *http.Transport) {
+	t.Helper()
+	server := httptest.NewUnstartedServer(handler)
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	base = server.Client().Transport.(*http.Transport)
+	t.Cleanup(base.CloseIdleConnections)
+	return server.URL, base
+}
+
+// attempts are the descriptions of the recorded attempts that failed.
+func attempts(recorder *retrytest.Recorder) (failed []string) {
+	for _, span := range recorder.Spans() {
+		for _, kv := range span.Attributes() {
+			if kv.Key == semconv.KindKey && kv.Value.AsString() == semconv.KindAttempt && span.Status().Description != "" {
+				failed = append(failed, span.Status().Description)
+			}
+		}
+	}
+	return failed
+}
+
+// within fails the test when f takes longer than limit.
+func within(t *testing.T, limit time.Duration, f func()) {
+	t.Helper()
+	began := time.Now()
+	f()
+	if took := time.Since(began); took > limit {
+		t.Errorf("it took %v, want at most %v", took, limit)
+	}
+}

@@ -1,0 +1,96 @@
+package retryhttp_test
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+
+	"github.com/backspan/backspan/internal/semconv"
+	"github.com/backspan/backspan/retry"
+	"github.com/backspan/backspan/retry/retryhttp"
+	"github.com/backspan/backspan/retry/retrytest"
+	"github.com/backspan/backspan/retry/retrytest/flaky"
+)
+
+func TestEachHostHasABudget(t *testing.T) {
+	down, well := flaky.New(t, "500"), flaky.New(t, "500, 200")
+	transport := own(t, &retryhttp.Transport{Policy: atOnce(1)})
+	for range 50 {
+		if status, _, err := get(t, transport, down.URL()); status != 500 || err != nil {
+			t.Fatalf("%d, %v", status, err)
+		}
+	}
+	down.ExpectRequests(t, 60)
+	if status, _, err := get(t, transport, well.URL()); status != 200 || err != nil {
+		t.Errorf("another host: %d, %v", status, err)
+	}
+}
+
+func TestNoBudget(t *testing.T) {
+	down := flaky.New(t, "500")
+	transport := own(t, &retryhttp.Transport{Policy: atOnce(1), NoBudget: true})
+	for range 50 {
+		if _, _, err := get(t, transport, down.URL()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	down.ExpectRequests(t, 100)
+}
+
+func TestABudgetForAllHosts(t *testing.T) {
+	budget, err := retry.NewBudget(retry.BudgetOptions{Name: "all", Capacity: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy := atOnce(1)
+	policy.Budget = budget
+	one, two := flaky.New(t, "500"), flaky.New(t, "500")
+	transport := own(t, &retryhttp.Transport{Policy: policy})
+	for range 3 {
+		for _, server := range []*flaky.Server{one, two} {
+			if _, _, err := get(t, transport, server.URL()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	one.ExpectRequests(t, 3+2)
+	two.ExpectRequests(t, 3+1)
+}
+
+// What is remembered of hosts is bounded. Spellings of one host are one.
+func TestManyHosts(t *testing.T) {
+	status := 200
+	transport := &retryhttp.Transport{Policy: atOnce(1), Base: roundTripper(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: status, Body: http.NoBody}, nil
+	})}
+	name := func(url string) (name, budget string) {
+		ctx, recorder := retrytest.Record(t, t.Context())
+		if _, _, err := do(t, transport, request(t, ctx, "GET", url, nil)); err != nil {
+			t.Fatal(err)
+		}
+		spans := recorder.Spans()
+		last := spans[len(spans)-1]
+		for _, kv := range last.Attributes() {
+			if kv.Key == semconv.BudgetNameKey {
+				budget = kv.Value.AsString()
+			}
+		}
+		return last.Name(), budget
+	}
+	if got, _ := name("http://EXAMPLE.com:80/x?y"); got != "GET example.com" {
+		t.Errorf("%q", got)
+	}
+	for i := range 999 { // hosts whose budgets are full
+		name(fmt.Sprintf("http://%d.example.com", i))
+	}
+	status = 500
+	if got, budget := name("https://new.example.com:8443"); got != "GET" || budget != "https://new.example.com:8443" {
+		t.Errorf("host 1001 is %q with the budget %q", got, budget)
+	}
+	for i := range 1_000 { // none can be forgotten any more
+		name(fmt.Sprintf("http://%d.example.net", i))
+	}
+	if got, budget := name("http://late.example.org"); got != "GET" || budget != "other hosts" {
+		t.Errorf("a host beyond all budgets is %q with the budget %q", got, budget)
+	}
+}

@@ -1,0 +1,301 @@
+package retryhttp_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/backspan/backspan/retry"
+	"github.com/backspan/backspan/retry/retryhttp"
+	"github.com/backspan/backspan/retry/retrytest"
+	"github.com/backspan/backspan/retry/retrytest/flaky"
+)
+
+func TestRetryableStatuses(t *testing.T) {
+	for status := 200; status < 600; status++ {
+		want := slices.Contains([]int{408, 425, 429, 500, 502, 503, 504, 529}, status)
+		if got := retryhttp.Retryable(&http.Response{StatusCode: status}, nil); got != want {
+			t.Errorf("%d: %v", status, got)
+		}
+	}
+	if retryhttp.Retryable(nil, nil) {
+		t.Error("nothing is retryable")
+	}
+}
+
+func TestResendableMethods(t *testing.T) {
+	for method, want := range map[string]bool{
+		"": true, "GET": true, "HEAD": true, "OPTIONS": true, "TRACE": true, "PUT": true, "DELETE": true, "QUERY": true,
+		"POST": false, "PATCH": false, "CONNECT": false, "BREW": false,
+	} {
+		req := &http.Request{Method: method}
+		if got := retryhttp.Resend(req); got != want {
+			t.Errorf("%q: %v", method, got)
+		}
+		for _, key := range []string{"Idempotency-Key", "X-Idempotency-Key"} {
+			req.Header = http.Header{key: nil}
+			if !retryhttp.Resend(req) {
+				t.Errorf("%q with %s is not sent again", method, key)
+			}
+		}
+	}
+}
+
+// What a POST meets decides whether it is sent again.
+func TestAPostIsSentAgainOnlyWhereNothingWasDone(t *testing.T) {
+	for script, want := range map[string]struct {
+		sent, status int
+		outcome      string
+	}{
+		"503 {busy}, 200":          {1, 503, "not_retryable"},
+		"429, 200":                 {2, 200, "recovered"},
+		"503 x-should-retry=true":  {1, 503, "not_retryable"},
+		"404, 200":                 {1, 404, "success"},
+		"reset, 200":               {1, 0, "not_retryable"},
+		"429 x-should-retry=false": {1, 429, "success"},
+	} {
+		t.Run(script, func(t *testing.T) {
+			server := flaky.New(t, script)
+			ctx, recorder := retrytest.Record(t, t.Context())
+			transport := own(t, &retryhttp.Transport{Policy: atOnce(1), Name: func(*http.Request) string { return "post" }})
+			status, _, err := do(t, transport, request(t, ctx, "POST", server.URL(), strings.NewReader("body")))
+			if status != want.status || (err != nil) != (want.status == 0) {
+				t.Errorf("%d, %v", status, err)
+			}
+			if got := recorder.Outcomes("post"); len(got) != 1 || got[0] != want.outcome {
+				t.Errorf("outcomes %q", got)
+			}
+			server.ExpectRequests(t, want.sent)
+		})
+	}
+}
+
+func TestShouldRetryWins(t *testing.T) {
+	for script, want := range map[string]int{
+		"404 x-should-retry=true, 200": 2, "503 x-should-retry=false, 200": 1, "503 x-should-retry=maybe, 200": 2,
+	} {
+		server := flaky.New(t, script)
+		if _, _, err := get(t, own(t, &retryhttp.Transport{Policy: atOnce(1)}), server.URL()); err != nil {
+			t.Error(err)
+		}
+		server.ExpectRequests(t, want)
+	}
+}
+
+// refused is an address where nobody listens.
+func refused(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return "http://" + listener.Addr().String()
+}
+
+// A POST that found no connection is sent again: refused, without DNS, through a proxy that is down, with TLS that
+// fails.
+func TestAPostWithoutAConnectionIsSentAgain(t *testing.T) {
+	hangsUp, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := hangsUp.Accept()
+			if err != nil {
+				return
+			}
+			_ = conn.Close() // before TLS has begun
+		}
+	}()
+	defer func() {
+		_ = hangsUp.Close()
+		<-done
+	}()
+	proxy := request(t, t.Context(), "GET", refused(t), nil).URL
+	for name, c := range map[string]struct {
+		url  string
+		base *http.Transport
+	}{
+		"refused": {refused(t), &http.Transport{}},
+		"DNS": {"http://backspan.invalid", &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+			return nil, &net.DNSError{Err: "no such host", Name: "backspan.invalid", IsNotFound: true}
+		}}},
+		"proxy": {"http://backspan.invalid", &http.Transport{Proxy: http.ProxyURL(proxy)}},
+		"TLS":   {"https://" + hangsUp.Addr().String(), &http.Transport{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer c.base.CloseIdleConnections()
+			ctx, recorder := retrytest.Record(t, t.Context())
+			transport := &retryhttp.Transport{Base: c.base, Policy: atOnce(2), Name: func(*http.Request) string { return "post" }}
+			_, _, err := do(t, transport, request(t, ctx, "POST", c.url, strings.NewReader("body")))
+			if e, ok := errors.AsType[*retry.Error](err); !ok || e.Reason != retry.ErrExhausted || e.Attempts != 3 {
+				t.Errorf("%v\n%s", err, recorder.Tree())
+			}
+		})
+	}
+}
+
+// roundTripper is a Base that calls no hooks of httptrace.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+func TestABaseWithoutHooksProvesNothing(t *testing.T) {
+	for name, c := range map[string]struct {
+		err  error
+		sent int
+	}{
+		"dial":    {&net.OpError{Op: "dial", Err: errors.New("refused")}, 2},
+		"DNS":     {&net.DNSError{Err: "no such host"}, 2},
+		"read":    {&net.OpError{Op: "read", Err: errors.New("reset")}, 1},
+		"another": {errors.New("broken"), 1},
+		"nothing": {nil, 1},
+	} {
+		sent := 0
+		base := roundTripper(func(*http.Request) (*http.Response, error) {
+			sent++
+			return nil, c.err
+		})
+		transport := &retryhttp.Transport{Base: base, Policy: atOnce(1)}
+		if _, _, err := do(t, transport, request(t, t.Context(), "POST", "http://127.0.0.1", nil)); err == nil ||
+			c.err != nil && !errors.Is(err, c.err) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if sent != c.sent {
+			t.Errorf("%s: sent %d times, want %d", name, sent, c.sent)
+		}
+	}
+}
+
+func TestCertificateErrorsAreFinal(t *testing.T) {
+	server := httptest.NewTLSServer(http.NotFoundHandler())
+	defer server.Close()
+	server.Config.ErrorLog = nil
+	for name, base := range map[string]*http.Transport{
+		"unknown authority": {},
+		"wrong name": {TLSClientConfig: &tls.Config{
+			RootCAs: server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs, ServerName: "other.invalid",
+		}},
+	} {
+		dials := 0
+		base.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			dials++
+			return (&net.Dialer{}).DialContext(ctx, network, addr)
+		}
+		_, _, err := get(t, &retryhttp.Transport{Base: base, Policy: atOnce(2)}, server.URL)
+		if e, ok := errors.AsType[*retry.Error](err); !ok || e.Reason != retry.ErrNotRetryable || dials != 1 {
+			t.Errorf("%s: %v after %d connections", name, err, dials)
+		}
+		base.CloseIdleConnections()
+	}
+}
+
+// A 429 about the rate of requests is worth a wait; one about a quota is not.
+func TestPeekTellsAQuotaFromARate(t *testing.T) {
+	const quota = `{"error":{"type":"insufficient_quota"}}`
+	transport := own(t, &retryhttp.Transport{Policy: atOnce(2), Retryable: func(resp *http.Response, err error) bool {
+		if err == nil && resp.StatusCode == http.StatusTooManyRequests {
+			if body, err := retryhttp.Peek(resp, 1<<10); err == nil && strings.Contains(string(body), "quota") {
+				return false
+			}
+		}
+		return retryhttp.Retryable(resp, err)
+	}})
+	server := flaky.New(t, "429 {slow down}, 529, 429 {"+quota+"}, 200")
+	status, body, err := get(t, transport, server.URL())
+	if status != 429 || body != quota || err != nil {
+		t.Errorf("%d %q, %v", status, body, err)
+	}
+	server.ExpectRequests(t, 3)
+}
+
+func TestPeekPutsBack(t *testing.T) {
+	for limit, want := range map[int64]string{0: "", 3: "abc", 100: "abcdef"} {
+		body := newSource("abcdef")
+		resp := &http.Response{Body: body}
+		if got, err := retryhttp.Peek(resp, limit); string(got) != want || err != nil {
+			t.Errorf("Peek(%d) = %q, %v", limit, got, err)
+		}
+		if all, err := io.ReadAll(resp.Body); string(all) != "abcdef" || err != nil {
+			t.Errorf("after Peek(%d) the body is %q, %v", limit, all, err)
+		}
+		if err := resp.Body.Close(); err != nil {
+			t.Error(err)
+		}
+		body.expectClosedOnce(t)
+	}
+	for name, peek := range map[string]func() ([]byte, error){
+		"limit is -1": func() ([]byte, error) { return retryhttp.Peek(&http.Response{Body: http.NoBody}, -1) },
+		"no response": func() ([]byte, error) { return retryhttp.Peek(nil, 1) },
+		"101":         func() ([]byte, error) { return retryhttp.Peek(&http.Response{StatusCode: 101, Body: http.NoBody}, 1) },
+	} {
+		if _, err := peek(); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// The body of a 101 is the connection itself, and can be written to.
+func TestSwitchingProtocolsIsNotWrapped(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		conn, rw, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer func() { _ = conn.Close() }()
+		_, _ = rw.WriteString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+		_ = rw.Flush()
+		line, _ := rw.ReadString('\n') // an error shows at the client
+		_, _ = rw.WriteString(line)
+		_ = rw.Flush()
+	}))
+	defer server.Close()
+	req := request(t, t.Context(), "GET", server.URL, nil)
+	req.Header.Set("Connection", "Upgrade")
+	req.Header.Set("Upgrade", "echo")
+	policy := atOnce(1)
+	policy.AttemptTimeout = 30e9
+	resp, err := own(t, &retryhttp.Transport{Policy: policy}).RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }() // the server has closed it
+	conn, ok := resp.Body.(io.ReadWriteCloser)
+	if !ok {
+		t.Fatalf("the body is a %T", resp.Body)
+	}
+	if _, err := io.WriteString(conn, "hello\n"); err != nil {
+		t.Error(err)
+	}
+	if line, err := bufio.NewReader(conn).ReadString('\n'); line != "hello\n" {
+		t.Errorf("%q, %v", line, err)
+	}
+}
+
+func TestCloseIdleConnectionsIsForwarded(t *testing.T) {
+	server := flaky.New(t, "200")
+	client := &http.Client{Transport: own(t, &retryhttp.Transport{})}
+	for range 2 {
+		if _, _, err := get(t, client.Transport, server.URL()); err != nil {
+			t.Fatal(err)
+		}
+		client.CloseIdleConnections()
+	}
+	server.ExpectConnections(t, 2)
+	(&retryhttp.Transport{Base: roundTripper(nil)}).CloseIdleConnections() // it can do nothing, and does not fail
+}
