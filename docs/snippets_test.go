@@ -42,6 +42,7 @@ func fetch(url string) error { return nil }
 var (
 	ctx               context.Context
 	policy            retry.Policy
+	mux               http.Handler
 	errConfiguration  = errors.New("unknown key")
 )
 func fetchMarketData(context.Context) (string, error)            { return "", nil }

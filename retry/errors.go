@@ -299,9 +299,9 @@ func (e *throttledError) Error() string    { return e.err.Error() }
 func (e *throttledError) Unwrap() error    { return e.err }
 func (e *throttledError) BackspanWrapper() {}
 
-// marks finds what Permanent, Throttled and After said of err: whether it is permanent, also as the stop of an inner loop
-// for that reason, whether a server has too much to do, and the longest wait that was asked for, also from an inner loop that gave up on that server: the outer loop
-// should not come back earlier either.
+// marks finds what Permanent, Throttled and After said of err: whether it is permanent, also as the stop of an
+// inner loop for that reason, whether a server has too much to do, and the longest wait that was asked for, also
+// from an inner loop that gave up on that server: the outer loop should not come back earlier either.
 func marks(err error) (permanent, throttled bool, asked time.Duration) {
 	// Is, As and Unwrap of a nil pointer in an interface may panic (those of *url.Error do), and a failure must not
 	// bring its host down for being looked at. What was found before counts.

@@ -98,7 +98,7 @@ const (
 	BudgetRefused     = "retry.budget.refused"
 
 	NestedKey = attribute.Key("retry.nested") // bool: within an operation, whose measurements have its time too
-	ResendKey = attribute.Key("retry.resend") // attempts, bool: not the first one
+	ResendKey = attribute.Key("retry.resend") // attempts, spans of retryhttp.Handler, bool: not the first one
 )
 
 // OpenTelemetry's names on the spans of HTTP clients, which other instrumentation makes.

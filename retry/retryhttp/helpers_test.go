@@ -69,17 +69,27 @@ func do(t *testing.T, transport http.RoundTripper, req *http.Request) (status in
 type source struct {
 	io.Reader
 	closed atomic.Int32
+	first  chan struct{} // ends when it is closed
 }
 
-func newSource(text string) *source { return &source{Reader: strings.NewReader(text)} }
+func newSource(text string) *source {
+	return &source{Reader: strings.NewReader(text), first: make(chan struct{})}
+}
 
 func (s *source) Close() error {
-	s.closed.Add(1)
+	if s.closed.Add(1) == 1 {
+		close(s.first)
+	}
 	return nil
 }
 
+// expectClosedOnce waits, because net/http may close a body a little later than it returns.
 func (s *source) expectClosedOnce(t *testing.T) {
 	t.Helper()
+	select {
+	case <-s.first:
+	case <-time.After(10 * time.Second):
+	}
 	if got := s.closed.Load(); got != 1 {
 		t.Errorf("the body was closed %d times, want once", got)
 	}
@@ -116,8 +126,9 @@ func serveHTTP2(t *testing.T, handler http.Handler) (url string, base *http.Tran
 func attempts(recorder *retrytest.Recorder) (failed []string) {
 	for _, span := range recorder.Spans() {
 		for _, kv := range span.Attributes() {
-			if kv.Key == semconv.KindKey && kv.Value.AsString() == semconv.KindAttempt && span.Status().Description != "" {
-				failed = append(failed, span.Status().Description)
+			text := span.Status().Description
+			if kv.Key == semconv.KindKey && kv.Value.AsString() == semconv.KindAttempt && text != "" {
+				failed = append(failed, text)
 			}
 		}
 	}

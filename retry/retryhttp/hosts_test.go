@@ -60,9 +60,10 @@ func TestABudgetForAllHosts(t *testing.T) {
 // What is remembered of hosts is bounded. Spellings of one host are one.
 func TestManyHosts(t *testing.T) {
 	status := 200
-	transport := &retryhttp.Transport{Policy: atOnce(1), Base: roundTripper(func(*http.Request) (*http.Response, error) {
+	base := roundTripper(func(*http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: status, Body: http.NoBody}, nil
-	})}
+	})
+	transport := &retryhttp.Transport{Policy: atOnce(1), Base: base}
 	name := func(url string) (name, budget string) {
 		ctx, recorder := retrytest.Record(t, t.Context())
 		if _, _, err := do(t, transport, request(t, ctx, "GET", url, nil)); err != nil {

@@ -160,7 +160,8 @@ func TestRedirectKeepsTheBody(t *testing.T) {
 		}
 	}()
 	ctx, recorder := retrytest.Record(t, t.Context())
-	transport := own(t, &retryhttp.Transport{Policy: atOnce(1), Name: func(r *http.Request) string { return r.URL.Path }})
+	path := func(r *http.Request) string { return r.URL.Path }
+	transport := own(t, &retryhttp.Transport{Policy: atOnce(1), Name: path})
 	req := request(t, ctx, "PUT", server.URL()+"/from", strings.NewReader("body"))
 	if status, _, err := do(t, transport, req); status != 200 || err != nil {
 		t.Errorf("%d, %v", status, err)
@@ -216,8 +217,10 @@ func TestBadInput(t *testing.T) {
 		"the Transport is nil": func() (*http.Response, error) {
 			return none.RoundTrip(request(t, t.Context(), "PUT", "http://127.0.0.1", body))
 		},
-		"the request is nil":       func() (*http.Response, error) { return (&retryhttp.Transport{}).RoundTrip(nil) },
-		"the request's URL is nil": func() (*http.Response, error) { return (&retryhttp.Transport{}).RoundTrip(&http.Request{}) },
+		"the request is nil": func() (*http.Response, error) { return (&retryhttp.Transport{}).RoundTrip(nil) },
+		"the request's URL is nil": func() (*http.Response, error) {
+			return (&retryhttp.Transport{}).RoundTrip(&http.Request{})
+		},
 		"Policy.AttemptTimeout is -1s": func() (*http.Response, error) {
 			transport := &retryhttp.Transport{Policy: &retry.Policy{AttemptTimeout: -time.Second}}
 			return transport.RoundTrip(request(t, t.Context(), "GET", "http://127.0.0.1", nil))

@@ -49,10 +49,10 @@ func TestTheLastResponseComesBackUnread(t *testing.T) {
 	const size = 10 << 20
 	for name, policy := range map[string]*retry.Policy{
 		"plain":           atOnce(2),
-		"attempt timeout": {MaxRetries: 2, BaseDelay: retry.NoDelay, AttemptTimeout: 150 * time.Millisecond},
+		"attempt timeout": {MaxRetries: 2, BaseDelay: retry.NoDelay, AttemptTimeout: 2 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server := flaky.New(t, "503 size=1KiB, 503, 503 size=10MiB slow=400ms")
+			server := flaky.New(t, "503 size=1KiB, 503, 503 size=10MiB slow=2500ms")
 			req := request(t, t.Context(), "GET", server.URL(), nil)
 			resp, err := own(t, &retryhttp.Transport{Policy: policy}).RoundTrip(req)
 			if err != nil {

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -49,6 +50,9 @@ func TestResendableMethods(t *testing.T) {
 	}
 }
 
+// post is the name of the operations in these tests.
+func post(*http.Request) string { return "post" }
+
 // What a POST meets decides whether it is sent again.
 func TestAPostIsSentAgainOnlyWhereNothingWasDone(t *testing.T) {
 	for script, want := range map[string]struct {
@@ -65,7 +69,7 @@ func TestAPostIsSentAgainOnlyWhereNothingWasDone(t *testing.T) {
 		t.Run(script, func(t *testing.T) {
 			server := flaky.New(t, script)
 			ctx, recorder := retrytest.Record(t, t.Context())
-			transport := own(t, &retryhttp.Transport{Policy: atOnce(1), Name: func(*http.Request) string { return "post" }})
+			transport := own(t, &retryhttp.Transport{Policy: atOnce(1), Name: post})
 			status, _, err := do(t, transport, request(t, ctx, "POST", server.URL(), strings.NewReader("body")))
 			if status != want.status || (err != nil) != (want.status == 0) {
 				t.Errorf("%d, %v", status, err)
@@ -126,21 +130,22 @@ func TestAPostWithoutAConnectionIsSentAgain(t *testing.T) {
 		<-done
 	}()
 	proxy := request(t, t.Context(), "GET", refused(t), nil).URL
+	unknown := func(context.Context, string, string) (net.Conn, error) {
+		return nil, &net.DNSError{Err: "no such host", Name: "backspan.invalid", IsNotFound: true}
+	}
 	for name, c := range map[string]struct {
 		url  string
 		base *http.Transport
 	}{
 		"refused": {refused(t), &http.Transport{}},
-		"DNS": {"http://backspan.invalid", &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
-			return nil, &net.DNSError{Err: "no such host", Name: "backspan.invalid", IsNotFound: true}
-		}}},
-		"proxy": {"http://backspan.invalid", &http.Transport{Proxy: http.ProxyURL(proxy)}},
-		"TLS":   {"https://" + hangsUp.Addr().String(), &http.Transport{}},
+		"DNS":     {"http://backspan.invalid", &http.Transport{DialContext: unknown}},
+		"proxy":   {"http://backspan.invalid", &http.Transport{Proxy: http.ProxyURL(proxy)}},
+		"TLS":     {"https://" + hangsUp.Addr().String(), &http.Transport{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer c.base.CloseIdleConnections()
 			ctx, recorder := retrytest.Record(t, t.Context())
-			transport := &retryhttp.Transport{Base: c.base, Policy: atOnce(2), Name: func(*http.Request) string { return "post" }}
+			transport := &retryhttp.Transport{Base: c.base, Policy: atOnce(2), Name: post}
 			_, _, err := do(t, transport, request(t, ctx, "POST", c.url, strings.NewReader("body")))
 			if e, ok := errors.AsType[*retry.Error](err); !ok || e.Reason != retry.ErrExhausted || e.Attempts != 3 {
 				t.Errorf("%v\n%s", err, recorder.Tree())
@@ -182,9 +187,10 @@ func TestABaseWithoutHooksProvesNothing(t *testing.T) {
 }
 
 func TestCertificateErrorsAreFinal(t *testing.T) {
-	server := httptest.NewTLSServer(http.NotFoundHandler())
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // the handshakes that this test makes fail
+	server.StartTLS()
 	defer server.Close()
-	server.Config.ErrorLog = nil
 	for name, base := range map[string]*http.Transport{
 		"unknown authority": {},
 		"wrong name": {TLSClientConfig: &tls.Config{
@@ -241,7 +247,9 @@ func TestPeekPutsBack(t *testing.T) {
 	for name, peek := range map[string]func() ([]byte, error){
 		"limit is -1": func() ([]byte, error) { return retryhttp.Peek(&http.Response{Body: http.NoBody}, -1) },
 		"no response": func() ([]byte, error) { return retryhttp.Peek(nil, 1) },
-		"101":         func() ([]byte, error) { return retryhttp.Peek(&http.Response{StatusCode: 101, Body: http.NoBody}, 1) },
+		"101": func() ([]byte, error) {
+			return retryhttp.Peek(&http.Response{StatusCode: 101, Body: http.NoBody}, 1)
+		},
 	} {
 		if _, err := peek(); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
