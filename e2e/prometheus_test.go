@@ -117,11 +117,8 @@ func startPrometheus(t *testing.T, target string) prometheus {
 			t.Fatalf("it exited: %s%s", running.Stdout(), running.Stderr())
 		default:
 		}
-		response, err := client.Get("http://" + p.address + "/-/ready")
-		if err != nil {
-			return false
-		}
-		return response.Body.Close() == nil && response.StatusCode == http.StatusOK
+		_, err := p.body(t, "/-/ready")
+		return err == nil
 	})
 	return p
 }
@@ -129,24 +126,35 @@ func startPrometheus(t *testing.T, target string) prometheus {
 // client closes its connections, so that no goroutine is left behind.
 var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
 
-// get asks Prometheus's API, and reads the data of the answer.
-func (p prometheus) get(t *testing.T, path string, values url.Values, data any) {
+// body is the answer of Prometheus to a GET.
+func (p prometheus) body(t *testing.T, path string) ([]byte, error) {
 	t.Helper()
-	response, err := client.Get("http://" + p.address + path + "?" + values.Encode())
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+p.address+path, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, err
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s: %s", path, response.Status, body)
+	}
+	return body, err
+}
+
+// get asks Prometheus's API, and reads the data of the answer.
+func (p prometheus) get(t *testing.T, path string, values url.Values, data any) {
+	t.Helper()
+	body, err := p.body(t, path+"?"+values.Encode())
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer := struct {
-		Status, Error string
-		Data          any
-	}{Data: data}
-	if err := json.Unmarshal(body, &answer); err != nil || answer.Status != "success" {
-		t.Fatalf("%s %v: %v %s", path, values, err, body)
+	answer := struct{ Data any }{data}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		t.Fatalf("%s: %v", path, err)
 	}
 }
 
