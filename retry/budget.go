@@ -16,8 +16,9 @@ import (
 // ErrBudget.
 //
 // Share one between the operations that call the same service, by putting it into their policies. Steady failures of
-// one request in five are all retried; in a stall the load grows by a quarter instead of fourfold. A program that makes
-// few calls has few successes to pay with: command lines and batches should have none.
+// one request in five are all retried, and a fleet recovers from a stall that would last for ever without a bound
+// (docs/scale.md has the figures). A program that makes few calls has few successes to pay with: command lines and
+// batches should have none.
 //
 // Its methods may be called from many goroutines at once.
 type Budget struct {
