@@ -22,8 +22,8 @@ import (
 	"github.com/backspan/backspan/telemetry"
 )
 
-// Each send of a retryhttp.Transport above otelhttp is a client's span below its attempt. It ends before the next attempt
-// begins, also when the body stalls, and so does the connection's use.
+// Each send of a retryhttp.Transport above otelhttp is a client's span below its attempt. It ends before the next
+// attempt begins, also when the body stalls, and so does the connection's use.
 func TestRetryhttpAboveOtelhttp(t *testing.T) {
 	w, err := events.Open(filepath.Join(t.TempDir(), "events.jsonl"), events.Options{})
 	if err != nil {
@@ -84,7 +84,7 @@ func TestRetryhttpAboveOtelhttp(t *testing.T) {
 		case trace.SpanKindClient:
 			attempt := attempts[span.Parent().SpanID()]
 			if attempt == nil || attempt.StartTime().Before(last) {
-				t.Errorf("the client's span %d began before the one before had ended, or is below no attempt", len(clients)+1)
+				t.Errorf("the client's span %d is below no attempt, or began too early", len(clients)+1)
 			}
 			last = span.EndTime()
 			clients = append(clients, value(span, "http.request.resend_count").String())

@@ -50,6 +50,9 @@ func (s *send) attempt(ctx context.Context) error {
 		s.release()
 		return s.failed(err)
 	}
+	if resp.Body == nil { // a Base that is no http.Transport
+		resp.Body = http.NoBody
+	}
 	resp.Request = s.req
 	s.resp = resp
 	if s.end != nil && resp.StatusCode != http.StatusSwitchingProtocols {
@@ -81,12 +84,7 @@ func (s *send) prepare(ctx context.Context, attempt int) (*http.Request, error) 
 	if err != nil {
 		return nil, err
 	}
-	s.wire.get.Store(0)
-	s.wire.got.Store(0)
-	if s.wire.hooks.GetConn == nil {
-		s.wire.hooks.GetConn = func(string) { s.wire.get.Add(1) }
-		s.wire.hooks.GotConn = func(httptrace.GotConnInfo) { s.wire.got.Add(1) }
-	}
+	s.wire = newWire()
 	// WithContext, because Clone loses a Trailer that is filled while the body is read.
 	req := s.req.WithContext(httptrace.WithClientTrace(ctx, &s.wire.hooks))
 	if next != nil {
@@ -125,6 +123,14 @@ func (s *send) addHeaders(ctx context.Context, h http.Header, attempt int) {
 type wire struct {
 	hooks    httptrace.ClientTrace
 	get, got atomic.Int32 // connections that were asked for, and that were there
+}
+
+// newWire is made for each attempt: WithClientTrace changes the hooks when the caller has some of his own.
+func newWire() *wire {
+	w := &wire{}
+	w.hooks.GetConn = func(string) { w.get.Add(1) }
+	w.hooks.GotConn = func(httptrace.GotConnInfo) { w.got.Add(1) }
+	return w
 }
 
 // watch returns the context of the loop. It ends with that of the request, and when its Cancel is closed.

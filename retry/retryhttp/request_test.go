@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"reflect"
 	"strings"
 	"testing"
@@ -236,4 +237,29 @@ func TestBadInput(t *testing.T) {
 		}
 	}
 	body.expectClosedOnce(t)
+}
+
+// The hooks of the caller are called once for each attempt.
+func TestHooksOfTheCaller(t *testing.T) {
+	server := flaky.New(t, "503 x2, 200")
+	got := 0
+	hooks := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { got++ }}
+	ctx := httptrace.WithClientTrace(t.Context(), hooks)
+	req := request(t, ctx, "GET", server.URL(), nil)
+	if status, _, err := do(t, own(t, &retryhttp.Transport{Policy: atOnce(2)}), req); status != 200 || err != nil {
+		t.Errorf("%d, %v", status, err)
+	}
+	if got != 3 {
+		t.Errorf("GotConn was called %d times, want 3", got)
+	}
+}
+
+// A Base may leave out the body, as http.Client allows.
+func TestABaseWithoutBodies(t *testing.T) {
+	base := roundTripper(func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: 503}, nil })
+	policy := &retry.Policy{BaseDelay: retry.NoDelay, AttemptTimeout: time.Minute}
+	status, body, err := get(t, &retryhttp.Transport{Base: base, Policy: policy}, "http://127.0.0.1")
+	if status != 503 || body != "" || err != nil {
+		t.Errorf("%d %q, %v", status, body, err)
+	}
 }

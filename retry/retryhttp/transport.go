@@ -110,7 +110,7 @@ type send struct {
 	timeout   time.Duration // of an attempt, to the headers of its response; 0: none
 	everySpan bool          // each attempt has a span
 
-	wire wire
+	wire *wire
 	body *body              // that of the attempt that was sent last; nil without one
 	end  context.CancelFunc // of the context of the last attempt; may be nil
 
