@@ -263,3 +263,34 @@ func TestABaseWithoutBodies(t *testing.T) {
 		t.Errorf("%d %q, %v", status, body, err)
 	}
 }
+
+// GetBody may rewind what the transport still reads, so it is called when the old body was closed; but a Base that never
+// closes it holds up the retry for a second only.
+func TestTheOldBodyIsWaitedFor(t *testing.T) {
+	for name, late := range map[string]time.Duration{"closed late": 50 * time.Millisecond, "never closed": -1} {
+		base := roundTripper(func(req *http.Request) (*http.Response, error) {
+			if late > 0 {
+				time.AfterFunc(late, func() { _ = req.Body.Close() })
+			}
+			return &http.Response{StatusCode: 503}, nil
+		})
+		body := newSource("body")
+		req := request(t, t.Context(), "PUT", "http://127.0.0.1", body)
+		calls := 0
+		req.GetBody = func() (io.ReadCloser, error) {
+			calls++
+			if got := body.closed.Load(); late > 0 && got != 1 {
+				t.Errorf("%s: the old body was closed %d times", name, got)
+			}
+			return newSource("body"), nil
+		}
+		within(t, 10*time.Second, func() {
+			if _, _, err := do(t, &retryhttp.Transport{Base: base, Policy: atOnce(1)}, req); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
+		if calls != 1 {
+			t.Errorf("%s: GetBody was called %d times", name, calls)
+		}
+	}
+}
