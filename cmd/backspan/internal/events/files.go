@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
@@ -24,9 +25,14 @@ func logsMeant(files []string) []string {
 	return files
 }
 
+// memoryLimit is what the memory of a query should stay below, in bytes. What a Merge keeps is bounded, but the garbage
+// of describing lines was as much again: 84 MiB for a list of four files.
+const memoryLimit = 44 << 20
+
 // opened are the files that are named, and no other; when none is, the log that is meant then and its rotated files,
 // but for those that end before since.
 func (o *Options) opened(files []string, since time.Time) (list []*logfiles.File) {
+	debug.SetMemoryLimit(min(memoryLimit, debug.SetMemoryLimit(-1))) // GOMEMLIMIT may ask for less
 	for _, path := range files {
 		if path == "-" {
 			list = append(list, logfiles.Of(o.In))

@@ -163,3 +163,19 @@ func FuzzLine(f *testing.F) {
 		}
 	})
 }
+
+// Eight bytes are looked at at once. Every byte at every place must count as it does alone.
+func TestPlainLooksAtEveryByte(t *testing.T) {
+	for c := range 256 {
+		want := c == '\n' || c == '\t' || c >= ' ' && c < 0x7f
+		for at := range 20 {
+			s := strings.Repeat("x", at) + string([]byte{byte(c)}) + strings.Repeat("y", 19-at)
+			if got := plain(s); got != want {
+				t.Errorf("byte %#x at %d: plain is %t, want %t", c, at, got, want)
+			}
+			if got := plain([]byte(s)); got != want {
+				t.Errorf("byte %#x at %d, in a slice: plain is %t, want %t", c, at, got, want)
+			}
+		}
+	}
+}
