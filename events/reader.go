@@ -48,12 +48,13 @@ func OpenFile(path string) (*Reader, error) {
 
 // Next moves to the next record. It returns false at the end; Err then says whether something went wrong.
 func (r *Reader) Next() bool {
-	if r.buf == nil {
-		r.buf = make([]byte, blockSize)
-	}
 	for !r.cur.next(&r.line) {
+		if r.buf == nil {
+			r.buf = make([]byte, blockSize)
+		}
 		next, ok := r.src.next(r.buf)
 		if !ok {
+			r.buf = nil // who reads many files may keep the Readers for their Tally
 			return false
 		}
 		r.cur.block = next

@@ -102,6 +102,7 @@ func (m *merging) earliest(keep func(*events.Line) bool) *source {
 			return first
 		}
 		s := m.waiting[0]
+		m.waiting[0] = nil // its window is a megabyte, which must not outlive it
 		m.waiting = m.waiting[1:]
 		m.begin(s, keep)
 	}

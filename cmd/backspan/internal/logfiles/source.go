@@ -72,6 +72,7 @@ func newSource(index int, f *File) (*source, bool) {
 	}
 	s.floor = floor
 	f.unpacked()
+	f.reader = nil // it holds half a megabyte, and begin makes another
 	return s, true
 }
 
