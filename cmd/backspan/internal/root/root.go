@@ -63,7 +63,7 @@ func Execute(args []string, in io.Reader, out, errOut io.Writer) int {
 
 // apart returns the errors that errors.Join has put together, in order.
 func apart(err error) []error {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // what wraps it has words of its own
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return []error{err}
 	}
