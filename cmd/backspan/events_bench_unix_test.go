@@ -22,8 +22,9 @@ import (
 //
 //	go test -run '^$' -bench Events -benchtime 5x ./cmd/backspan
 //
-// What it shows: x-grep-count (want at most 2), x-grep-stats (at most 6), x-jq (at most 1/6), MiB-* (under 64), and
-// x-tenfold: how many times longer ten times the lines take (10 is linear; grep's shows what the larger file alone costs).
+// What it shows: x-grep-count (want at most 1.3), x-grep-stats (at most 2.5), x-jq (at most 1/6), MiB-* (under 64), and
+// x-tenfold: how many times longer ten times the lines take (10 is linear; grep's shows what the larger file alone
+// costs).
 func BenchmarkEvents(b *testing.B) {
 	lines := 1_000_000
 	if text := os.Getenv("BACKSPAN_BENCH_LINES"); text != "" {
