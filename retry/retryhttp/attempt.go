@@ -42,7 +42,8 @@ func (s *send) attempt(ctx context.Context) error {
 		if resp != nil && resp.Body != nil {
 			_ = resp.Body.Close() // the attempt has failed already
 		}
-		if errors.Is(context.Cause(bounded), errTimeout) {
+		// The timer that ran out may not have told its cause yet.
+		if late && ctx.Err() == nil || errors.Is(context.Cause(bounded), errTimeout) {
 			err = errTimeout
 		} else if err == nil {
 			err = errNothing

@@ -28,8 +28,9 @@ const (
 
 // Handler is the server's half of a Transport that has SendDeadline and SendAttempt: it ends work that nobody waits for
 // any more, which in a storm is most of the work. The context of a request ends when the time that X-Request-Timeout-Ms
-// leaves is over. A request whose time was over when it came (0), or whose client has left, is answered with 503 and
-// x-should-retry: false, and does not reach next. Values that are no number from 0 to an hour are ignored.
+// leaves is over. A request whose time was over when it came (0), or when its body was read ahead, or whose client has
+// left, is answered with 503 and x-should-retry: false, and does not reach next. Values that are no number from 0 to an
+// hour are ignored.
 //
 // The span in a request's context, which is the server's, gets retry.resend=true when X-Retry-Attempt is 2 or more. So
 // the Handler goes inside instrumentation: otelhttp.NewHandler(retryhttp.Handler(next, …), …).
@@ -46,8 +47,7 @@ func Handler(next http.Handler, options HandlerOptions) http.Handler {
 		}
 		left, known := timeLeft(r.Header)
 		if ctx.Err() != nil || known && left == 0 {
-			w.Header().Set("X-Should-Retry", "false")
-			http.Error(w, "the time of the caller is over", http.StatusServiceUnavailable)
+			refuse(w)
 			return
 		}
 		if known {
@@ -58,10 +58,19 @@ func Handler(next http.Handler, options HandlerOptions) http.Handler {
 		}
 		if !options.NoReadAhead && r.ProtoMajor == 1 && r.Header.Get("Expect") == "" &&
 			r.ContentLength > 0 && r.ContentLength <= readAhead {
-			r = withBodyRead(r)
+			if r = withBodyRead(r); ctx.Err() != nil {
+				refuse(w)
+				return
+			}
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// refuse answers a request that nobody waits for any more.
+func refuse(w http.ResponseWriter) {
+	w.Header().Set("X-Should-Retry", "false")
+	http.Error(w, "the time of the caller is over", http.StatusServiceUnavailable)
 }
 
 // timeLeft is what the caller's header leaves. known is false without one, and for what a caller cannot mean.

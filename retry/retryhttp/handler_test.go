@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.opentelemetry.io/otel/propagation"
@@ -215,4 +216,28 @@ func TestWorkOfACallerWhoHasLeftIsNotBegun(t *testing.T) {
 	if w.Code != 503 {
 		t.Errorf("%d", w.Code)
 	}
+}
+
+// The time that the reading of a body takes is the caller's too.
+func TestTheCallersTimeEndsWhileTheBodyIsRead(t *testing.T) {
+	handler := retryhttp.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("next was called")
+	}), retryhttp.HandlerOptions{})
+	synctest.Test(t, func(t *testing.T) {
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", slowReader{})
+		req.ContentLength = 4
+		req.Header.Set("X-Request-Timeout-Ms", "50")
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, req)
+		if w.Code != http.StatusServiceUnavailable || w.Header().Get("X-Should-Retry") != "false" {
+			t.Errorf("%d %v, want 503 and x-should-retry: false", w.Code, w.Header())
+		}
+	})
+}
+
+type slowReader struct{}
+
+func (slowReader) Read([]byte) (int, error) {
+	time.Sleep(time.Second)
+	return 0, io.EOF
 }

@@ -96,7 +96,7 @@ func (s *send) answered(resp *http.Response) error {
 
 // failed decides about an error.
 func (s *send) failed(err error) error {
-	if !s.retryable(nil, err) {
+	if !s.retryable(nil, err) || s.unusable(err) {
 		return err
 	}
 	if why := s.whyOnce(s.wire.unsent(err)); why != "" {
@@ -104,6 +104,13 @@ func (s *send) failed(err error) error {
 	}
 	s.again = true
 	return err
+}
+
+// unusable reports whether err is about the request itself, such as a scheme that is not known or a header that is
+// none: net/http's Transport says so before it asks for a connection.
+func (s *send) unusable(err error) bool {
+	_, known := s.transport.base().(*http.Transport)
+	return known && s.wire.get.Load() == 0 && err != errTimeout //nolint:errorlint // our own, as it is
 }
 
 func (s *send) retryable(resp *http.Response, err error) bool {

@@ -294,3 +294,37 @@ func TestTheOldBodyIsWaitedFor(t *testing.T) {
 		}
 	}
 }
+
+// What net/http refuses before it looks for a connection is not tried again: the next attempt would be the same.
+func TestARequestThatCannotBeSentIsTriedOnce(t *testing.T) {
+	withHeader := request(t, t.Context(), http.MethodGet, "http://127.0.0.1:1", nil)
+	withHeader.Header.Set("X-Team", "a\nb")
+	for name, req := range map[string]*http.Request{
+		"scheme": request(t, t.Context(), http.MethodGet, "gopher://127.0.0.1:1", nil),
+		"host":   request(t, t.Context(), http.MethodGet, "http:///path", nil),
+		"header": withHeader,
+	} {
+		ctx, rec := retrytest.Record(t, retrytest.NoWait(t.Context()))
+		resp, err := own(t, &retryhttp.Transport{}).RoundTrip(req.WithContext(ctx)) //nolint:bodyclose // there is none
+		if n := len(attempts(rec)); resp != nil || err == nil || n != 1 {
+			t.Errorf("%s: %v, %v after %d attempts, want an error after 1", name, resp, err, n)
+		}
+	}
+}
+
+// A body is closed also when a function of the caller's panics before anything is sent.
+func TestABodyIsClosedAfterAPanic(t *testing.T) {
+	body := newSource("x")
+	transport := own(t, &retryhttp.Transport{Name: func(*http.Request) string { panic("name") }})
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the panic did not reach the caller")
+			}
+		}()
+		_, _ = transport.RoundTrip(request(t, t.Context(), http.MethodPut, "http://127.0.0.1:1", body)) //nolint:bodyclose // none
+	}()
+	if n := body.closed.Load(); n != 1 {
+		t.Errorf("the body was closed %d times, want once", n)
+	}
+}

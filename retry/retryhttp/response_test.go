@@ -1,11 +1,13 @@
 package retryhttp_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/backspan/backspan/retry"
@@ -179,4 +181,23 @@ func TestClientTimeoutBoundsTheLoop(t *testing.T) {
 		t.Errorf("%v is no timeout", err)
 	}
 	hanging.ExpectRequests(t, 2)
+}
+
+// A response that comes in the moment in which the time is up is a timeout, and not a Base that did nothing.
+func TestAResponseAtTheTimeout(t *testing.T) {
+	for range 200 {
+		synctest.Test(t, func(t *testing.T) {
+			transport := &retryhttp.Transport{
+				Policy: &retry.Policy{MaxRetries: retry.Never, AttemptTimeout: time.Second},
+				Base: roundTripper(func(*http.Request) (*http.Response, error) {
+					time.Sleep(time.Second)
+					return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
+				}),
+			}
+			resp, err := transport.RoundTrip(request(t, t.Context(), http.MethodGet, "http://127.0.0.1", nil))
+			if resp == nil && !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("error %v, want the timeout", err)
+			}
+		})
+	}
 }

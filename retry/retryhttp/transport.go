@@ -120,6 +120,11 @@ type send struct {
 }
 
 func (s *send) run() (*http.Response, error) {
+	defer func() { // also after a panic of a function of the caller's
+		if !s.sent {
+			closeBody(s.req)
+		}
+	}()
 	name, policy := s.transport.settings(s.req)
 	if policy.AttemptTimeout > 0 { // a negative one is an error of the loop
 		s.timeout, policy.AttemptTimeout = policy.AttemptTimeout, 0
@@ -149,9 +154,6 @@ func (s *send) run() (*http.Response, error) {
 	}()
 	err := retry.Do(ctx, name, policy, s.attempt)
 	finished = true
-	if !s.sent {
-		closeBody(s.req)
-	}
 	if s.resp != nil {
 		return s.resp, nil
 	}
