@@ -245,16 +245,35 @@ func (p *Path) lookAt(dir int) (*unix.Stat_t, error) {
 	return &st, err
 }
 
-// check takes regular files only, and of defaults only those that are nobody else's.
+// check takes regular files only, and of defaults only those that are nobody else's and were put there by nobody else.
 func (p *Path) check(st *unix.Stat_t, dir int) error {
 	err := p.wrong(kindOf(uint32(st.Mode)), func() string {
 		target, _, _ := readLink(dir, p.name)
 		return target
 	})
 	if err == nil && p.origin == Default {
-		err = foreign(st.Uid, st.Gid, uint32(st.Mode))
+		if err = foreign(st.Uid, st.Gid, uint32(st.Mode)); err == nil {
+			err = planted(st, dir)
+		}
 	}
 	return err
+}
+
+// planted says that the file has other names too, and that others may have given it this one: where they may write the
+// directory, sticky or not, they can link any file of ours into it. Linux forbids that by default, other systems do not.
+func planted(st *unix.Stat_t, dir int) error {
+	if st.Nlink < 2 {
+		return nil
+	}
+	var in unix.Stat_t
+	if err := unix.Fstat(dir, &in); err != nil {
+		return os.NewSyscallError("stat", err)
+	}
+	if foreign(in.Uid, in.Gid, uint32(in.Mode)) == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: it is a hard link to a file with another name, in a directory that others may write; "+
+		"remove the link, or chmod go-w the directory", ErrForeign)
 }
 
 // kindOf is the type of a file.

@@ -147,3 +147,57 @@ func TestForeign(t *testing.T) {
 		}
 	}
 }
+
+// A hard link needs no right to the file on some systems. Who may write the directory could link any file of ours to a
+// default path, and have us append to it.
+func TestAHardLinkInADirectoryOfOthers(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		mode   os.FileMode
+		origin safefile.Origin
+		want   error
+	}{
+		{"a directory of ours", 0o755, safefile.Default, nil},
+		{"one that all may write", 0o777, safefile.Default, safefile.ErrForeign},
+		{"a sticky one", 0o777 | os.ModeSticky, safefile.Default, safefile.ErrForeign},
+		{"a path that somebody named", 0o777, safefile.Named, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			victim, dir := filepath.Join(t.TempDir(), "victim"), t.TempDir()
+			link, alone := filepath.Join(dir, "events.jsonl"), filepath.Join(dir, "alone.jsonl")
+			for _, err := range []error{
+				os.WriteFile(victim, []byte("honest"), 0o600), os.Link(victim, link),
+				os.WriteFile(alone, nil, 0o600), os.Chmod(dir, c.mode),
+			} {
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := appendTo(t, link, c.origin); !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
+				t.Errorf("the link: %v, want %v", err, c.want)
+			}
+			if err := appendTo(t, alone, c.origin); err != nil {
+				t.Errorf("a file with one name: %v", err)
+			}
+			content, err := os.ReadFile(victim)
+			if err != nil || c.want != nil && string(content) != "honest" {
+				t.Errorf("the other file has %q (%v)", content, err)
+			}
+		})
+	}
+}
+
+func appendTo(t *testing.T, name string, origin safefile.Origin) error {
+	t.Helper()
+	path, err := safefile.New(name, origin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer path.Close() //nolint:errcheck // a directory's descriptor
+	file, err := path.OpenAppend(0)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString("appended")
+	return errors.Join(err, file.Close())
+}
