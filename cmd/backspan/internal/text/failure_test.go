@@ -123,8 +123,17 @@ func TestReason(t *testing.T) {
 	}
 }
 
-// A text of a megabyte, or of brackets alone, must not take for ever. (With every bracket looked after to the
-// end of the text, this takes minutes.)
+// The end of brackets is looked for nearby only: a text of opening brackets would otherwise be gone over once for each.
+func TestBracketsEndNearby(t *testing.T) {
+	const nearby = 512
+	for _, c := range []struct{ inside, want int }{{0, 2}, {nearby - 2, nearby}, {nearby - 1, 0}, {1 << 20, 0}} {
+		if got := bracketed("(" + strings.Repeat("x", c.inside) + ")"); got != c.want {
+			t.Errorf("%d bytes in brackets: %d, want %d", c.inside, got, c.want)
+		}
+	}
+}
+
+// The reason of a text of a megabyte, or of brackets alone, is bounded.
 func TestReasonOfALongText(t *testing.T) {
 	for _, part := range []string{"(", "a: ", "[{(", "( ", "e"} {
 		long := strings.Repeat(part, 1<<20)
