@@ -27,8 +27,8 @@ type ExportError struct {
 	Err         error  // why the last export failed; matches context.DeadlineExceeded when the time was up
 }
 
-// Error is one line. Of Err it has at most 300 bytes, which may be the collector's own words: a program that prints them
-// to a terminal makes control characters harmless first, as %q does.
+// Error is one line. Of Err it has at most 300 bytes, which may be the collector's own words: a program that prints
+// them to a terminal makes control characters harmless first, as %q does.
 func (e *ExportError) Error() string { return e.Loss() + ": " + oneLine(e.Err) }
 
 // Loss is Error without the reason: how many spans were not exported, and how many others may be missing.

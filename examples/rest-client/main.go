@@ -16,7 +16,7 @@ import (
 func main() {
 	// The service, which is busy at first. A real one is somewhere else.
 	billing, err := flaky.Start(flaky.Config{Paths: map[string]string{
-		"GET /invoices/7": `503 Retry-After=0 {busy}, 503, 200 Content-Type=application/json {{"id": 7, "total": 12.5}}`,
+		"GET /invoices/7": `503 Retry-After=0 {busy}, 503, 200 {{"id": 7, "total": 12.5}}`,
 		"GET /invoices/8": `404`,
 		"POST /invoices":  `503`,
 	}})
@@ -30,7 +30,8 @@ func main() {
 		fmt.Printf("invoice %d: %.2f, error: %v\n", id, total, err)
 	}
 	// What may have been done is not done again, unless the request has an Idempotency-Key.
-	request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, billing.URL()+"/invoices", http.NoBody)
+	url := billing.URL() + "/invoices"
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, url, http.NoBody)
 	if err != nil {
 		log.Fatal(err)
 	}

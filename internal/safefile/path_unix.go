@@ -260,7 +260,8 @@ func (p *Path) check(st *unix.Stat_t, dir int) error {
 }
 
 // planted says that the file has other names too, and that others may have given it this one: where they may write the
-// directory, sticky or not, they can link any file of ours into it. Linux forbids that by default, other systems do not.
+// directory, sticky or not, they can link any file of ours into it. Linux forbids that by default, other systems do
+// not.
 func planted(st *unix.Stat_t, dir int) error {
 	if st.Nlink < 2 {
 		return nil

@@ -77,7 +77,7 @@ func open(path string, files func() []*logfiles.File) (*Log, error) {
 	case info.IsDir():
 		return nil, fmt.Errorf("%s is a directory; name the trace file or the events file in it", path)
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is not a regular file, and is read more than once; save what it holds in a file", path)
+		return nil, fmt.Errorf("%s is not a regular file, and is read more than once; save it in one", path)
 	}
 	l := &Log{Path: path, files: files}
 	if l.Format, err = formatOf(path); err != nil {
