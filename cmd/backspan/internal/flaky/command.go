@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"sync"
 	"time"
 
@@ -108,17 +106,9 @@ func (o *Options) config(args []string) (flaky.Config, error) {
 	case o.script != "":
 		return flaky.Config{}, errors.New("a file and --script: want one of them")
 	}
-	name, input := args[0], o.In
-	if name != "-" {
-		opened, err := os.Open(name)
-		if err != nil {
-			return flaky.Config{}, err
-		}
-		defer func() { _ = opened.Close() }() // it was only read
-		input = opened
-	}
 	const most = 1 << 20
-	content, err := io.ReadAll(io.LimitReader(input, most+1))
+	name := args[0]
+	content, err := cli.ReadInput(name, o.In, most)
 	switch {
 	case err != nil:
 		return flaky.Config{}, err

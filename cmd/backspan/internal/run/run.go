@@ -21,7 +21,6 @@ import (
 	"github.com/backspan/backspan/cmd/backspan/internal/settings"
 	"github.com/backspan/backspan/cmd/backspan/internal/steps"
 	"github.com/backspan/backspan/cmd/backspan/internal/watch"
-	"github.com/backspan/backspan/internal/safefile"
 	"github.com/backspan/backspan/orchestrator"
 )
 
@@ -261,24 +260,17 @@ func nameOf(path string) string {
 
 // parse reads the pipeline file at path, - for stdin.
 func parse(path string, stdin io.Reader) (*pipefile.File, error) {
-	name, dir, from := nameOf(path), "", stdin
+	text, err := cli.ReadInput(path, stdin, pipefile.MaxBytes)
+	if err != nil {
+		return nil, err
+	}
+	file, err := pipefile.Parse(nameOf(path), text)
+	if err != nil {
+		return nil, err
+	}
 	if path != "-" {
-		opened, err := safefile.Open(path)
-		if err != nil {
-			return nil, err
-		}
-		defer opened.Close() //nolint:errcheck // it was only read
-		dir, from = filepath.Dir(path), opened
+		file.Dir = filepath.Dir(path)
 	}
-	text, err := io.ReadAll(io.LimitReader(from, pipefile.MaxBytes+1))
-	if err != nil {
-		return nil, err
-	}
-	file, err := pipefile.Parse(name, text)
-	if err != nil {
-		return nil, err
-	}
-	file.Dir = dir
 	return file, nil
 }
 
