@@ -59,9 +59,6 @@ type phaseSpan struct {
 	waits int        // how many retry.scheduled events it has
 }
 
-// maxScheduled is how many waits of a phase become events, as of an operation in package retry.
-const maxScheduled = 2
-
 // startRun starts the run's span and sets the run's context.
 func (r *runSpans) startRun(ctx context.Context, pipeline string, opts Options, at time.Time) {
 	around := scope.From(ctx)
@@ -119,7 +116,7 @@ func (r *runSpans) startPhase(name string, at time.Time, more ...attribute.KeyVa
 
 // scheduled puts an event on the phase's span at the beginning of a wait.
 func (s *phaseSpan) scheduled(wait engine.Wait, at time.Time) {
-	if s.span == nil || s.waits >= maxScheduled {
+	if s.span == nil || s.waits >= semconv.MaxScheduled {
 		return
 	}
 	s.waits++

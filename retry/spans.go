@@ -40,10 +40,6 @@ type common struct {
 	parent         string // the operation around it; empty when there is none
 }
 
-// maxScheduled is how many waits of an operation become events: with retry.gave_up they are three, as many as Jaeger
-// shows at once. Each attempt's span has its wait anyway.
-const maxScheduled = 2
-
 // startOperation starts the operation's span and returns its context.
 func (o *operation) startOperation(ctx context.Context) context.Context {
 	below, span := tracer.Start(ctx, o.started, semconv.KindOperation, o.current.Operation)
@@ -191,7 +187,7 @@ func (o *operation) addDescription(set *attributeSet) {
 // scheduled puts an event on the operation's span at the beginning of a wait. Like gaveUp it is about the attempt that
 // failed.
 func (o *operation) scheduled() {
-	if !o.spans.recording || o.spans.waits >= maxScheduled {
+	if !o.spans.recording || o.spans.waits >= semconv.MaxScheduled {
 		return
 	}
 	o.spans.waits++

@@ -169,6 +169,7 @@ const (
 // each of the first two waits, with NextDelayKey. GaveUpEvent stands at the end of what was given up, with OutcomeKey.
 const (
 	ScheduledEvent = "retry.scheduled"
+	MaxScheduled   = 2 // of an operation or a phase: with the other event three, as many as Jaeger shows at once
 	GaveUpEvent    = "retry.gave_up"
 	ReasonKey      = attribute.Key("retry.reason")
 )
