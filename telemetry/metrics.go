@@ -49,9 +49,9 @@ type Metrics struct {
 	refused                  metric.Int64Counter
 
 	nested nested
-	sets   atomic.Pointer[map[measured]*attributeSet] // replaced when one is added
-	mu     sync.Mutex                                 // is held while one is made
-	names  map[string]bool                            // those that are not "other"
+	sets   atomic.Pointer[map[measured][]metric.RecordOption] // replaced when one is added
+	mu     sync.Mutex                                         // is held while one is made
+	names  map[string]bool                                    // those that are not "other"
 	errors map[string]bool
 }
 
@@ -64,9 +64,6 @@ type measured struct {
 	attempt, nested, resend     bool
 }
 
-// An attributeSet is made once for each measured, because it is sorted and allocates.
-type attributeSet struct{ record []metric.RecordOption }
-
 // NewMetrics returns a processor whose instruments are of provider. redact changes the names of operations and phases,
 // and is called at least once for each; nil: redact.Secrets. The error is the provider's, or a *FieldError when there
 // is no provider.
@@ -76,7 +73,7 @@ func NewMetrics(provider metric.MeterProvider, redact func(string) string) (*Met
 		return nil, &FieldError{Field: "provider", Value: "nil", Want: want}
 	}
 	m := &Metrics{mask: orSecrets(redact), names: map[string]bool{}, errors: map[string]bool{}}
-	m.sets.Store(&map[measured]*attributeSet{})
+	m.sets.Store(&map[measured][]metric.RecordOption{})
 	meter := provider.Meter(semconv.ScopeName, metric.WithInstrumentationVersion(semconv.ScopeVersion))
 	seconds := func(name, what string) (h metric.Float64Histogram, err error) {
 		h, err = meter.Float64Histogram(name, metric.WithUnit("s"), metric.WithDescription(what),
@@ -150,7 +147,7 @@ func (m *Metrics) OnEnd(span sdktrace.ReadOnlySpan) {
 		ctx = trace.ContextWithSpanContext(ctx, span.SpanContext())
 	}
 	took := span.EndTime().Sub(span.StartTime()).Seconds()
-	record := m.attributes(key).record
+	record := m.attributes(key)
 	if key.attempt {
 		m.attempt.Record(ctx, took, record...)
 		m.budget(ctx, &s)
@@ -183,8 +180,9 @@ func (m *Metrics) ForceFlush(context.Context) error { return nil }
 // Shutdown does nothing: the provider is not the processor's.
 func (m *Metrics) Shutdown(context.Context) error { return nil }
 
-// attributes returns the set of attributes for key. It takes no lock for one that was made before.
-func (m *Metrics) attributes(key measured) *attributeSet {
+// attributes returns the set of attributes for key as Record takes it. It is made once, because it is sorted and
+// allocates, and takes no lock when it was made before.
+func (m *Metrics) attributes(key measured) []metric.RecordOption {
 	if set := (*m.sets.Load())[key]; set != nil {
 		return set
 	}
@@ -203,7 +201,7 @@ func (m *Metrics) attributes(key measured) *attributeSet {
 	return set
 }
 
-func (m *Metrics) newSet(key measured) *attributeSet {
+func (m *Metrics) newSet(key measured) []metric.RecordOption {
 	end := semconv.OutcomeKey
 	if key.attempt {
 		end = semconv.ResultKey
@@ -220,7 +218,7 @@ func (m *Metrics) newSet(key measured) *attributeSet {
 	if key.errorType != "" {
 		list = append(list, semconv.ErrorTypeKey.String(among(m.errors, key.errorType, measuredErrors, otherError)))
 	}
-	return &attributeSet{[]metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(list...))}}
+	return []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(list...))}
 }
 
 // name masks a name, and makes it "other" when there are too many.
