@@ -141,6 +141,16 @@ func closedPort(t *testing.T) string {
 	return l.Addr().String()
 }
 
+// answers reports whether something listens there.
+func answers(t *testing.T, address string) bool {
+	t.Helper()
+	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(t.Context(), "tcp", address)
+	if err == nil {
+		err = conn.Close()
+	}
+	return err == nil
+}
+
 // blackhole is an address that takes connections and never answers.
 func blackhole(t *testing.T) string {
 	t.Helper()

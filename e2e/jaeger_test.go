@@ -15,7 +15,7 @@ func TestJaegerGivesBackWhatItWasSent(t *testing.T) {
 	)
 	start := time.Now().Add(-time.Second)
 	nanos := func(after time.Duration) string { return fmt.Sprint(start.Add(after).UnixNano()) }
-	type m = map[string]any
+
 	span := func(id, parent, name string, after time.Duration, more m) m {
 		s := m{
 			"traceId": traceID, "spanId": id, "parentSpanId": parent, "name": name, "kind": 1,
