@@ -30,6 +30,8 @@ import (
 // with a cause that names it. The function runs on a goroutine of its own, so that a panic or runtime.Goexit ends only
 // the attempt. A function that runs for longer than limits.Grace after its context has ended is abandoned.
 //
+// With a provider that has an engine.IDGenerator the id of the attempt's span comes from the run's id and the task.
+//
 // The error is a *FieldError when ctx has no span context, or task or limits cannot be used; nothing was called then.
 func (p *Plan) Attempt(ctx context.Context, task engine.Task, limits engine.Limits) (engine.Done, error) {
 	if err := checkAttempt(ctx, task, limits); err != nil {
@@ -43,6 +45,7 @@ func (p *Plan) Attempt(ctx context.Context, task engine.Task, limits engine.Limi
 	}
 	done := make(chan *engine.Done, 1)
 	a := p.newAttempt(ctx, task, limits)
+	a.derived = true
 	a.deliver = func(d *engine.Done) { done <- d }
 	go a.run(ctx)
 	return *<-done, nil
@@ -81,6 +84,7 @@ type attempt struct {
 	policy  retry.Policy
 	frame   scope.Frame // the function's
 	limits  engine.Limits
+	derived bool               // its span's id comes from its place in the run
 	skipped time.Duration      // waits of the phase that took no time; see scope.Frame.NoWait
 	deliver func(*engine.Done) // called exactly once
 	stopped func() error       // returns an error when no other attempt may follow; nil: the phase's context decides
@@ -130,7 +134,7 @@ func (p *Plan) newAttempt(ctx context.Context, task engine.Task, limits engine.L
 // runtime.Goexit in the phase's function does not return here.
 func (a *attempt) run(phase context.Context) {
 	a.started = time.Now()
-	ctx := a.startSpan(phase)
+	ctx := a.startSpan(phase, time.Time{})
 	if timeout := a.policy.AttemptTimeout; timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, timeout, &timeoutError{"attempt", timeout})
@@ -312,7 +316,7 @@ func (a *attempt) abandonAfterGrace(phase context.Context, cause error) {
 func (a *attempt) finish(phase context.Context, d *engine.Done, panicked *panicError) {
 	took := time.Since(a.started)
 	defer a.deliver(d) // AfterAttempt may call runtime.Goexit
-	a.endSpan(d, panicked)
+	a.endSpan(d, panicked, time.Time{})
 	a.tell(phase, d, took)
 }
 

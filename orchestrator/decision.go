@@ -81,11 +81,14 @@ func (a *attempt) now(phase context.Context) decide.Ended {
 // Stop does.
 //
 // Lost is deterministic. It takes task.Elapsed for the time since the phase began, to which an engine that knows how
-// long the attempt took adds that. The policy's AfterAttempt is not called, and the attempt has no span.
+// long the attempt took adds that. The policy's AfterAttempt is not called. The Done has NoSpan: WriteSpans writes
+// the attempt's span.
 func (p *Plan) Lost(task engine.Task, why error) engine.Done {
 	a := p.newAttempt(context.Background(), task, engine.Limits{MaxResult: boundtext.MaxAttempt})
 	if !a.known {
-		return *a.done(a.unknown(), nil, false)
+		d := a.done(a.unknown(), nil, false)
+		d.NoSpan = true
+		return *d
 	}
 	e := decide.Ended{Elapsed: task.Elapsed}
 	timeout := p.pipeline.Phases[a.index].Timeout
@@ -96,6 +99,7 @@ func (p *Plan) Lost(task engine.Task, why error) engine.Done {
 		e.HasDeadline, e.Remaining = true, left
 	}
 	d := a.done(&lostError{why}, nil, e.Context != nil)
+	d.NoSpan = true
 	a.decide(d, e)
 	return *d
 }

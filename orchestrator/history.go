@@ -15,9 +15,9 @@ import (
 // engines whose runs outlive a process: spans that are started in one process cannot be ended in another.
 //
 // history is a Driver that plays the run back: its Next returns what happened, its Now when, and it starts neither
-// attempts nor timers. opts are those of the run. The run's span is a child of the span in ctx. For the spans of
-// attempts to be below those of their phases, the provider needs an IDGenerator that gives a phase's span the id that
-// the attempts had as their parent.
+// attempts nor timers. opts are those of the run. The run's span is a child of the span in ctx. An attempt whose Done
+// has NoSpan gets its span too. For the spans of attempts to be below those of their phases, the provider needs an
+// engine.IDGenerator, and the attempts engine.PhaseSpan as their parent.
 //
 // The report and the error are those of Drive. Nothing is written when history fails, because the run has not ended
 // then.
@@ -27,7 +27,8 @@ func (p *Plan) WriteSpans(
 	if ctx == nil {
 		return Report{}, &FieldError{Field: "ctx", Value: "nil", Want: "a context"}
 	}
-	w := &spanWriter{Driver: history, open: map[string]phaseSpan{}}
+	w := &spanWriter{Driver: history, plan: p, open: map[string]*openPhase{}}
+	w.spans.derived = true
 	began := history.Now()
 	report, err := p.Drive(w, opts)
 	if report.Status == "" {
@@ -45,9 +46,20 @@ func (p *Plan) WriteSpans(
 type spanWriter struct {
 	engine.Driver[PhaseResult]
 
+	plan   *Plan
 	spans  runSpans
-	open   map[string]phaseSpan // those that have begun and not ended
+	open   map[string]*openPhase // those that have begun and not ended
 	writes []func()
+}
+
+// An openPhase is a phase that has begun.
+type openPhase struct {
+	task  engine.Task // the attempt under way
+	since time.Time
+
+	// Set by the writes.
+	ctx  context.Context //nolint:containedctx // of the phase's span
+	span phaseSpan
 }
 
 // later notes a write, which gets the time that it is now.
@@ -56,23 +68,56 @@ func (w *spanWriter) later(write func(at time.Time)) {
 	w.writes = append(w.writes, func() { write(at) })
 }
 
-func (w *spanWriter) BeginPhase(phase string) {
-	w.Driver.BeginPhase(phase)
-	w.later(func(at time.Time) { _, w.open[phase] = w.spans.startPhase(phase, at) })
+func (w *spanWriter) BeginPhase(name string) {
+	w.Driver.BeginPhase(name)
+	phase := &openPhase{}
+	w.open[name] = phase
+	w.later(func(at time.Time) { phase.ctx, phase.span = w.spans.startPhase(name, at) })
+}
+
+func (w *spanWriter) StartAttempt(task engine.Task) {
+	w.Driver.StartAttempt(task)
+	phase := w.open[task.Phase]
+	phase.task, phase.since = task, w.Now()
+}
+
+func (w *spanWriter) Next() (engine.Completion, error) {
+	c, err := w.Driver.Next()
+	if err == nil && c.Done != nil && c.Done.NoSpan {
+		w.try(c.Done)
+	}
+	return c, err
+}
+
+// try writes the span of an attempt that nobody wrote it of.
+func (w *spanWriter) try(d *engine.Done) {
+	phase := w.open[d.Phase]
+	if phase == nil { // the loop refuses it
+		return
+	}
+	task, since := phase.task, phase.since
+	w.later(func(at time.Time) {
+		a := w.plan.newAttempt(phase.ctx, task, engine.Limits{})
+		a.derived = true
+		a.startSpan(phase.ctx, since)
+		a.endSpan(d, nil, at)
+	})
 }
 
 func (w *spanWriter) StartTimer(wait engine.Wait) {
 	w.Driver.StartTimer(wait)
-	w.later(func(at time.Time) {
-		span := w.open[wait.Phase]
-		span.scheduled(wait, at)
-		w.open[wait.Phase] = span
-	})
+	phase := w.open[wait.Phase]
+	w.later(func(at time.Time) { phase.span.scheduled(wait, at) })
 }
 
 func (w *spanWriter) EndPhase(result PhaseResult, failure *retry.Error) {
 	w.Driver.EndPhase(result, failure)
-	w.later(func(at time.Time) { w.spans.endPhase(w.open[result.Phase], result, failure, at) })
+	phase := w.open[result.Phase]
+	if phase == nil { // it never began
+		phase = &openPhase{}
+	}
+	delete(w.open, result.Phase)
+	w.later(func(at time.Time) { w.spans.endPhase(phase.span, result, failure, at) })
 }
 
 // Fingerprint is a short text that differs between plans of which one cannot play back a history of the other: when

@@ -328,6 +328,42 @@ func TestSpansFromAHistory(t *testing.T) {
 	}
 }
 
+// An attempt that nobody saw the end of has a span like those that ended.
+func TestSpansOfLostAttempts(t *testing.T) {
+	p := pipeline(orchestrator.Phase{Name: "a", Run: ok(1), Fallback: ok(2), Recovery: &retry.Policy{MaxRetries: 1}})
+	opts := orchestrator.Options{EnableRecovery: true, RunID: "4786a9a2-c5bf-41ca-a26e-e1ae5d01f41c"}
+	e := newEngine(t, p)
+	e.lost = errors.New("killed")
+	e.takes = func(engine.Task) time.Duration { return 5 * time.Second }
+	_, _ = e.plan.Drive(e, opts)
+	ctx, rec := retrytest.Record(t, t.Context())
+	history := newEngine(t, p)
+	history.replay = append(slices.Clone(e.history), "end")
+	if _, err := history.plan.WriteSpans(ctx, history, opts); err == nil {
+		t.Error("the run succeeded")
+	}
+	tries := map[string]sdktrace.ReadOnlySpan{}
+	for _, s := range rec.Spans() {
+		tries[s.Name()] = s
+	}
+	for name, want := range map[string]struct{ from, result string }{
+		"attempt 1":  {"0s", "retrying"},
+		"recovery 1": {"7s", "failed"},
+		"fallback":   {"12s", "failed"},
+	} {
+		s := tries[name]
+		if s == nil {
+			t.Fatalf("no span %q among %d", name, len(tries))
+		}
+		equal(t, name+": start", s.StartTime().Sub(epoch).String(), want.from)
+		equal(t, name+": took", s.EndTime().Sub(s.StartTime()), 5*time.Second)
+		equal(t, name+": parent", s.Parent().SpanID(), tries["a"].SpanContext().SpanID())
+		equal(t, name+": result", attributeOf(s.Attributes(), semconv.ResultKey).AsString(), want.result)
+		equal(t, name+": error", s.Status().Description, "attempt lost: killed")
+		equal(t, name+": type", attributeOf(s.Attributes(), semconv.ErrorTypeKey).AsString(), "lost")
+	}
+}
+
 // withoutTries is the tree of the recorded spans of runs and phases.
 func withoutTries(rec *retrytest.Recorder) string {
 	var list []sdktrace.ReadOnlySpan

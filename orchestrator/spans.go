@@ -30,16 +30,17 @@ func recoverTracing() {
 	}
 }
 
-// start starts a span and returns it with the context for what is below it, whose innermost frame is frame.
+// start starts a span and returns it with the context for what is below it, whose innermost frame is frame. place is
+// where its ids come from; nil for random ones.
 func start(
-	ctx context.Context, frame scope.Frame, kind, name string, options ...trace.SpanStartOption,
+	ctx context.Context, frame scope.Frame, place *scope.SpanPlace, kind, name string, options ...trace.SpanStartOption,
 ) (below context.Context, span trace.Span) {
 	below = scope.With(ctx, frame) // returned when tracing panics
 	defer recoverTracing()
 	tracer, provider := tracer.For(ctx)
 	frame.Provider = provider
 	starting := frame
-	starting.Starting = kind
+	starting.Starting, starting.Place = kind, place
 	started, span := tracer.Start(scope.With(ctx, starting), boundtext.Name(name), options...)
 	return scope.With(started, frame), span
 }
@@ -48,6 +49,7 @@ func start(
 // history: see Plan.WriteSpans. A time that is zero is now.
 type runSpans struct {
 	pipeline string
+	derived  bool            // their ids come from the run's id and their place in it
 	frame    scope.Frame     // the run's
 	ctx      context.Context //nolint:containedctx // the run's: this is a part of a driver, which is a run
 	span     trace.Span      // the run's; nil when it is not recorded
@@ -69,13 +71,21 @@ func (r *runSpans) startRun(ctx context.Context, pipeline string, opts Options, 
 		DryRun: opts.DryRun || around.DryRun, Provider: around.Provider, NoWait: around.NoWait,
 	}
 	attributes := r.attributes(r.frame, semconv.KindRun)
-	below, span := start(ctx, r.frame, semconv.KindRun, pipeline,
+	below, span := start(ctx, r.frame, r.place(semconv.KindRun, ""), semconv.KindRun, pipeline,
 		trace.WithTimestamp(at), trace.WithAttributes(attributes...))
 	r.ctx = below
 	r.frame.Provider = scope.Provider(below)
 	if span != nil && span.IsRecording() {
 		r.span = span
 	}
+}
+
+// place is where the ids of a span come from; nil when they are random.
+func (r *runSpans) place(kind, phase string) *scope.SpanPlace {
+	if !r.derived {
+		return nil
+	}
+	return &scope.SpanPlace{Run: r.frame.Session, Kind: kind, Phase: phase}
 }
 
 // attributes are those of the run's and the phases' spans from their start: who watches a running span, and the event
@@ -109,7 +119,7 @@ func (r *runSpans) startPhase(name string, at time.Time, more ...attribute.KeyVa
 		return scope.With(r.ctx, frame), phaseSpan{}
 	}
 	attributes := append(r.attributes(frame, semconv.KindPhase), more...)
-	ctx, span := start(r.ctx, frame, semconv.KindPhase, name,
+	ctx, span := start(r.ctx, frame, r.place(semconv.KindPhase, name), semconv.KindPhase, name,
 		trace.WithTimestamp(at), trace.WithAttributes(attributes...))
 	return ctx, phaseSpan{span: span}
 }
@@ -191,15 +201,21 @@ func (s *phaseSpan) gaveUp(result PhaseResult, failure *retry.Error, at time.Tim
 	)
 }
 
-// startSpan starts the attempt's span, unless the phase's is not recorded, and returns the function's context.
-func (a *attempt) startSpan(ctx context.Context) context.Context {
+// startSpan starts the attempt's span, unless the phase's is not recorded, and returns the function's context. A time
+// that is zero is now, here and in endSpan.
+func (a *attempt) startSpan(ctx context.Context, at time.Time) context.Context {
 	// A remote span never records here, so it does not say whether this one should be recorded.
 	// Nor does a bare span context, which may be one of another process too.
 	parent := trace.SpanFromContext(ctx)
 	if sc := parent.SpanContext(); !parent.IsRecording() && !sc.IsRemote() && !sc.IsSampled() {
 		return scope.With(ctx, a.frame)
 	}
-	ctx, a.span = start(ctx, a.frame, kindOf(a.task), a.name())
+	var place *scope.SpanPlace
+	kind := kindOf(a.task)
+	if a.derived {
+		place = &scope.SpanPlace{Run: a.task.RunID, Kind: kind, Phase: a.task.Phase, Attempt: a.task.Attempt}
+	}
+	ctx, a.span = start(ctx, a.frame, place, kind, a.name(), trace.WithTimestamp(at))
 	return ctx
 }
 
@@ -229,7 +245,7 @@ func kindOf(t engine.Task) string {
 // numberOf is the retry.attempt of a task.
 func numberOf(t engine.Task) int { return max(1, t.Attempt) }
 
-func (a *attempt) endSpan(d *engine.Done, panicked *panicError) {
+func (a *attempt) endSpan(d *engine.Done, panicked *panicError, at time.Time) {
 	if a.span == nil {
 		return
 	}
@@ -254,7 +270,7 @@ func (a *attempt) endSpan(d *engine.Done, panicked *panicError) {
 		))
 	}
 	a.span.SetAttributes(attributes...)
-	a.span.End()
+	a.span.End(trace.WithTimestamp(at))
 }
 
 // resultOf are the attributes of an attempt's span that say how it ended. They are those of an operation's attempt.

@@ -104,7 +104,8 @@ type Config struct {
 	// with _METRICS_ in place of _TRACES_.
 	MetricReader sdkmetric.Reader
 
-	// IDGenerator makes trace and span ids. Nil: random ones.
+	// IDGenerator makes trace and span ids. Nil: random ones, except in runs that outlive a process, whose ids come
+	// from the run's; see engine.IDGenerator.
 	IDGenerator sdktrace.IDGenerator
 
 	// Local leaves OpenTelemetry's globals alone. Otherwise Start sets the global TracerProvider and propagator, and

@@ -25,6 +25,7 @@ import (
 
 	"github.com/backspan/backspan/events"
 	"github.com/backspan/backspan/internal/otelenv"
+	"github.com/backspan/backspan/internal/spanid"
 	"github.com/backspan/backspan/redact"
 )
 
@@ -167,10 +168,14 @@ func (t *Telemetry) open(ctx context.Context, cfg Config, env otelenv.Settings) 
 		others = append(guard(t.traceFile), others...)
 	}
 	t.mirror = newMirror(t.session, direct, others, mask)
+	ids := cfg.IDGenerator
+	if ids == nil {
+		ids = spanid.Generator{}
+	}
 	options := []sdktrace.TracerProviderOption{
 		sdktrace.WithResource(r),
 		sdktrace.WithSampler(Sampler(newSampler(env))),
-		sdktrace.WithIDGenerator(cfg.IDGenerator),
+		sdktrace.WithIDGenerator(ids),
 		sdktrace.WithSpanProcessor(t.mirror),
 	}
 	if t.destination.State == ExportOn {

@@ -32,7 +32,7 @@ var (
 	}
 	sdk = with(api, "go.opentelemetry.io/otel/sdk", "github.com/google/uuid", "golang.org/x/sys")
 
-	ground   = []string{"internal/semconv", "internal/scope", "internal/boundtext", "internal/tracer", "internal/fielderror"}
+	ground   = []string{"internal/semconv", "internal/scope", "internal/boundtext", "internal/tracer", "internal/fielderror", "internal/spanid"}
 	loop     = with(ground, "internal/decide")
 	anything = []string{"**"}
 )
@@ -46,6 +46,7 @@ var layers = []layer{
 	{"internal/scope", []string{"internal/semconv"}, api},
 	{"internal/boundtext", []string{"internal/semconv"}, api},
 	{"internal/tracer", []string{"internal/semconv", "internal/scope", "internal/boundtext"}, api},
+	{"internal/spanid", []string{"internal/semconv", "internal/scope"}, api},
 	{"internal/fielderror", nil, nil},
 	{"internal/decide", []string{"internal/fielderror"}, nil},
 	{"internal/nearest", nil, nil},

@@ -26,6 +26,10 @@ type Frame struct {
 	// below must not have it, because the user's code runs there.
 	Starting string
 
+	// Place is set, as Starting is, only in the context that Tracer.Start gets: the span's ids come from it. See
+	// package spanid.
+	Place *SpanPlace
+
 	// Provider is the provider of the enclosing Backspan span when that is not the global one. It gets the spans
 	// below a span of the global provider too; see package tracer.
 	Provider trace.TracerProvider
@@ -42,6 +46,14 @@ type Frame struct {
 	Attempt     int
 	RetriesLeft int           // after this attempt; -1 means without limit
 	Delay       time.Duration // what was waited before it
+}
+
+// A SpanPlace says where a span of a run stands.
+type SpanPlace struct {
+	Run     string // its id
+	Kind    string // semconv.Kind…
+	Phase   string // empty for the run's span
+	Attempt int    // of a try of the phase, as in engine.Task
 }
 
 type frameKey struct{}
@@ -200,4 +212,13 @@ func Starting(ctx context.Context) string {
 		return l.f.Starting
 	}
 	return ""
+}
+
+// Place returns the Place of the Backspan span that is started with parent context ctx; nil for most spans. It costs
+// no allocation: it is asked for every span of the process.
+func Place(ctx context.Context) *SpanPlace {
+	if l, ok := ctx.Value(frameKey{}).(*whole); ok {
+		return l.f.Place
+	}
+	return nil
 }
