@@ -60,6 +60,7 @@ const (
 	KeyNextDelay        = "next_delay"       // seconds that are waited before the next one
 	KeyDuration         = "duration"         // what ended: seconds
 	KeyMaxRetries       = "max_retries"      // failed attempts; -1 means without limit
+	KeyMaxElapsed       = "max_elapsed"      // failed attempts: seconds, where there is such a limit
 	KeyDepth            = "depth"            // failed attempts, tallies: loops around the operation; an attempt has none for 0
 	KeyParentOperation  = "parent_operation" // failed attempts, tallies: the operation around, if there is one
 	KeyAfter            = "after"            // failed attempts: seconds that the server asked to wait, if it did

@@ -156,6 +156,9 @@ func (o *operation) addFailure(set *attributeSet) {
 // addPolicy adds what says something about an operation only once it has failed.
 func (o *operation) addPolicy(set *attributeSet) {
 	set.add(semconv.MaxRetriesKey.Int(o.policy.maxRetries()))
+	if o.policy.MaxElapsed > 0 {
+		set.add(semconv.MaxElapsedKey.Float64(o.policy.MaxElapsed.Seconds()))
+	}
 	if o.spans.common.depth > 0 {
 		set.add(semconv.DepthKey.Int(o.spans.common.depth))
 	}

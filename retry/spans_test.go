@@ -173,7 +173,7 @@ func TestSpansOfEachStop(t *testing.T) {
 			retry.Policy{MaxElapsed: time.Second / 2},
 			nil, errRefused,
 			[]string{"failed"},
-			"data_load | Error | out of time after 1 attempt (waiting 1s would pass MaxElapsed 500ms): connection refused | backspan.kind=operation error.type=*errors.errorString retry.attempts=1 retry.max_retries=3 retry.operation=data_load retry.outcome=deadline retry.retried=false retry.total_delay_seconds=0",
+			"data_load | Error | out of time after 1 attempt (waiting 1s would pass MaxElapsed 500ms): connection refused | backspan.kind=operation error.type=*errors.errorString retry.attempts=1 retry.max_elapsed_seconds=0.5 retry.max_retries=3 retry.operation=data_load retry.outcome=deadline retry.retried=false retry.total_delay_seconds=0",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

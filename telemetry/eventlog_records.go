@@ -20,7 +20,7 @@ type seen struct {
 	kind, session, phase, operation, result, outcome, status, errorType string
 	parent, pipeline, why, command                                      string
 	attempt, attempts, maxRetries, depth                                int64
-	delay, nextDelay, totalDelay, after                                 float64
+	delay, nextDelay, totalDelay, after, maxElapsed                     float64
 	budget                                                              string
 	tokens                                                              float64
 	hasTokens                                                           bool
@@ -95,6 +95,8 @@ func (s *seen) attribute(kv *attribute.KeyValue) {
 		s.errorType = kv.Value.AsString()
 	case semconv.MaxRetriesKey:
 		s.maxRetries, s.limited = kv.Value.AsInt64(), true
+	case semconv.MaxElapsedKey:
+		s.maxElapsed = kv.Value.AsFloat64()
 	case semconv.DepthKey:
 		s.depth = kv.Value.AsInt64()
 	case semconv.ParentOpKey:
@@ -189,6 +191,9 @@ func (l *EventLog) attempt(span sdktrace.ReadOnlySpan, s *seen, kind, failed, su
 	d.add(duration(span))
 	if s.limited {
 		d.add(events.Int(events.KeyMaxRetries, s.maxRetries))
+	}
+	if s.maxElapsed > 0 {
+		d.add(events.Float(events.KeyMaxElapsed, s.maxElapsed))
 	}
 	if s.depth > 0 {
 		d.add(events.Int(events.KeyDepth, s.depth))

@@ -61,6 +61,7 @@ const (
 	AfterKey      = attribute.Key("retry.after_seconds")       // attempt: the wait that the server asked for
 	ResultKey     = attribute.Key("retry.result")              // attempt, recovery, fallback: a Result constant
 	MaxRetriesKey = attribute.Key("retry.max_retries")         // failed attempt, operation: int; -1 means without limit
+	MaxElapsedKey = attribute.Key("retry.max_elapsed_seconds") // failed attempt, operation: float; absent without
 	AttemptsKey   = attribute.Key("retry.attempts")            // operation: int, how many were made
 	RetriedKey    = attribute.Key("retry.retried")             // operation: bool, more than one attempt
 	TotalDelayKey = attribute.Key("retry.total_delay_seconds") // operation: float, the sum of the waits

@@ -30,7 +30,8 @@ var topKeys = map[string]func(*events.Line) events.Value{
 var detailKeys = []string{
 	events.KeyAttemptNumber, events.KeyReason, events.KeyResult, events.KeyOutcome, events.KeyOperation,
 	events.KeyPipeline, events.KeyDryRun, events.KeyError, events.KeyErrorType, events.KeyDelay, events.KeyNextDelay,
-	events.KeyDuration, events.KeyMaxRetries, events.KeyDepth, events.KeyParentOperation, events.KeyAfter,
+	events.KeyDuration, events.KeyMaxRetries, events.KeyMaxElapsed, events.KeyDepth, events.KeyParentOperation,
+	events.KeyAfter,
 	events.KeyCommand, events.KeyRecoveryMessage, events.KeyRecoveryAttempts, events.KeyFallback, events.KeyAllowed,
 	events.KeyCount, events.KeySeconds, events.KeySuccesses, events.KeyDurations,
 }
@@ -39,8 +40,8 @@ var detailKeys = []string{
 var (
 	numberKeys = []string{
 		"pid", events.KeyAttemptNumber, events.KeyDelay, events.KeyNextDelay, events.KeyDuration, events.KeyMaxRetries,
-		events.KeyDepth, events.KeyAfter, events.KeyRecoveryAttempts, events.KeyCount, events.KeySeconds,
-		events.KeySuccesses,
+		events.KeyMaxElapsed, events.KeyDepth, events.KeyAfter, events.KeyRecoveryAttempts, events.KeyCount,
+		events.KeySeconds, events.KeySuccesses,
 	}
 	boolKeys = []string{events.KeyDryRun, events.KeyFallback, events.KeyAllowed}
 )

@@ -2,6 +2,7 @@ package page
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -145,14 +146,16 @@ var told = map[attribute.Key]bool{
 	semconv.RecoveryAttemptedKey: true, semconv.RecoverySuccessKey: true, semconv.RecoveryAttemptsKey: true,
 }
 
+// ofOperations is what the operation says, and its failed tries as well.
+var ofOperations = []attribute.Key{semconv.MaxRetriesKey, semconv.MaxElapsedKey, semconv.DepthKey}
+
 // maxMore is how many attributes of a row the page keeps: OpenTelemetry's own limit.
 const maxMore = 128
 
 // more adds what else a span says to list: its other attributes, and a panic's stack.
 func more(s *session.Span, list [][2]string) [][2]string {
 	add := func(kv attribute.KeyValue) {
-		// What the operation says, its failed tries need not repeat.
-		again := s.IsTry() && (kv.Key == semconv.MaxRetriesKey || kv.Key == semconv.DepthKey)
+		again := s.IsTry() && slices.Contains(ofOperations, kv.Key)
 		if len(list) < maxMore && !told[kv.Key] && !again {
 			key, value := text.Safe(string(kv.Key), text.MaxName), text.Safe(kv.Value.String(), text.MaxText)
 			list = append(list, [2]string{key, value})

@@ -29,7 +29,7 @@ type event struct {
 	parent                  string // the operation around
 	number, recoveries      int
 	delay, next, took, lost float64 // NaN: not said
-	retries, depth          float64 // attempts: NaN: not said
+	retries, elapsed, depth float64 // attempts: NaN: not said
 }
 
 func eventOf(l *events.Line) event {
@@ -49,6 +49,7 @@ func eventOf(l *events.Line) event {
 		why: text(events.KeyReason), dryRun: l.Detail(events.KeyDryRun).Is("true"), recovery: text(events.KeyRecoveryMessage),
 		allowed: l.Detail(events.KeyAllowed).Is("true"), fellBack: l.Detail(events.KeyFallback).Is("true"), number: whole(number(events.KeyAttemptNumber)),
 		parent: text(events.KeyParentOperation), retries: number(events.KeyMaxRetries), depth: number(events.KeyDepth),
+		elapsed:    number(events.KeyMaxElapsed),
 		recoveries: whole(number(events.KeyRecoveryAttempts)), delay: number(events.KeyDelay),
 		next: number(events.KeyNextDelay), took: number(events.KeyDuration), lost: number(events.KeyCount),
 	}

@@ -47,7 +47,8 @@ func hostOf(try *Span) (host Span, named bool) {
 	host.Attributes = append(host.Attributes, semconv.KindKey.String(host.Kind))
 	for _, kv := range try.Attributes {
 		switch kv.Key {
-		case semconv.SessionIDKey, semconv.OperationKey, semconv.PhaseNameKey, semconv.MaxRetriesKey, semconv.DepthKey:
+		case semconv.SessionIDKey, semconv.OperationKey, semconv.PhaseNameKey, semconv.MaxRetriesKey,
+			semconv.MaxElapsedKey, semconv.DepthKey:
 			host.Attributes = append(host.Attributes, kv)
 		}
 	}

@@ -251,6 +251,9 @@ func (s *rebuilt) around(r *event) {
 		return
 	}
 	s.set(semconv.MaxRetriesKey.Int(int(r.retries)))
+	if r.elapsed > 0 {
+		s.set(semconv.MaxElapsedKey.Float64(r.elapsed))
+	}
 	if r.depth > 0 {
 		s.set(semconv.DepthKey.Int(whole(r.depth)))
 	}
