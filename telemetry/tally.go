@@ -44,7 +44,7 @@ type tallyKey struct {
 
 // counts are the successes of one operation in its window, by how long they took.
 type counts struct {
-	durations  [durationBuckets]atomic.Int64
+	durations  [semconv.DurationBuckets]atomic.Int64
 	begin, end atomic.Int64 // of the window, in nanoseconds since 1970; end is 0 when none is open
 	failed     atomic.Int64 // when an attempt failed last
 }
@@ -88,7 +88,7 @@ func (t *tally) ended(span sdktrace.ReadOnlySpan, attributes []attribute.KeyValu
 		c = t.add(key)
 	}
 	now := span.EndTime()
-	c.durations[durationBucket(now.Sub(span.StartTime()))].Add(1)
+	c.durations[semconv.DurationBucket(now.Sub(span.StartTime()))].Add(1)
 	if c.end.Load() == 0 {
 		t.open(c, now.UnixNano())
 	}
@@ -207,29 +207,4 @@ func (l *EventLog) writeTallies(at time.Time, all bool) {
 			events.Int(events.KeySuccesses, one.successes), events.String(events.KeyDurations, string(one.durations)))
 		l.write(d)
 	}
-}
-
-// Bucket i of the durations begins at 1ms times the i-th power of √2; what is shorter is in bucket 0, and what takes an
-// hour or longer in the last.
-const durationBuckets = 45
-
-// bucketEnds are where the buckets end; the last has none.
-var bucketEnds = func() (ends [durationBuckets - 1]time.Duration) {
-	for i := range ends {
-		ends[i] = time.Duration(math.Round(float64(time.Millisecond) * math.Pow(2, float64(i+1)/2)))
-	}
-	ends[len(ends)-1] = time.Hour // the last whole power of √2 is a little beyond
-	return ends
-}()
-
-func durationBucket(d time.Duration) int {
-	low, high := 0, durationBuckets-1
-	for low < high {
-		if middle := (low + high) / 2; d < bucketEnds[middle] {
-			high = middle
-		} else {
-			low = middle + 1
-		}
-	}
-	return low
 }

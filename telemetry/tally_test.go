@@ -206,14 +206,3 @@ func TestATallyOfASuccessAllocatesNothing(t *testing.T) {
 		}
 	}
 }
-
-func TestDurationBuckets(t *testing.T) {
-	for d, want := range map[time.Duration]int{
-		-1: 0, 0: 0, time.Millisecond: 0, 1414 * time.Microsecond: 0, 1415 * time.Microsecond: 1, 2 * time.Millisecond: 2,
-		time.Second: 19, 1024 * time.Millisecond: 20, time.Hour - 1: 43, time.Hour: 44, 100 * time.Hour: 44,
-	} {
-		if got := durationBucket(d); got != want {
-			t.Errorf("%v: bucket %d, want %d", d, got, want)
-		}
-	}
-}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/backspan/backspan/internal/semconv"
 )
@@ -163,4 +164,28 @@ func TestWalkStopsWhenItIsEnough(t *testing.T) {
 		t.Errorf("saw %q, want %q", seen, want)
 	}
 	semconv.Walk(nil, func(error) bool { t.Error("nil was visited"); return false })
+}
+
+func TestDurationBuckets(t *testing.T) {
+	for d, want := range map[time.Duration]int{
+		-1: 0, 0: 0, time.Millisecond: 0, 1414 * time.Microsecond: 0, 1415 * time.Microsecond: 1, 2 * time.Millisecond: 2,
+		time.Second: 19, 1024 * time.Millisecond: 20, time.Hour - 1: 43, time.Hour: 44, 100 * time.Hour: 44,
+	} {
+		if got := semconv.DurationBucket(d); got != want {
+			t.Errorf("%v: bucket %d, want %d", d, got, want)
+		}
+	}
+}
+
+// The bounds of a length are those by which it is told.
+func TestDurationBounds(t *testing.T) {
+	for i := range semconv.DurationBuckets {
+		from, to := semconv.DurationBounds(i)
+		if got := semconv.DurationBucket(from); got != i {
+			t.Errorf("%v, where length %d begins, has length %d", from, i, got)
+		}
+		if got := semconv.DurationBucket(to - 1); got != i {
+			t.Errorf("%v, before the end of length %d, has length %d", to-1, i, got)
+		}
+	}
 }

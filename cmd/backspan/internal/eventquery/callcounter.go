@@ -1,6 +1,7 @@
 package eventquery
 
 import (
+	"github.com/backspan/backspan/cmd/backspan/internal/history"
 	"github.com/backspan/backspan/events"
 )
 
@@ -8,7 +9,7 @@ import (
 // which loop it was in. Its records have to come in their order. It is for one goroutine.
 type CallCounter struct {
 	budget *memoryBudget
-	calls  calls
+	calls  history.Open[*node]
 	nodes  map[nodeKey]*node
 	first  map[nodeKey]*node // of an operation at a depth, whatever is around it: parent is empty
 	wastes wastes
@@ -47,7 +48,7 @@ func (c *CallCounter) Add(l *events.Line) {
 		!kind.Is(events.TypeTally) || dryRun(l) {
 		return
 	}
-	switch a, ok := attemptOf(l); {
+	switch a, ok := history.See(l); {
 	case kind.Is(events.TypeTally):
 		if n, ok := l.Detail(events.KeySuccesses).Float(); ok && n > 0 && n < maxSuccesses {
 			if node := c.node(l); node != nil {
@@ -60,9 +61,9 @@ func (c *CallCounter) Add(l *events.Line) {
 	case kind.Is(events.TypeRecovered):
 		c.recovered(l, a)
 	default: // it stopped in the wait after its last attempt
-		a.number++
-		if known := c.calls.of(l, a); known != nil {
-			c.calls.end(known)
+		a.Number++
+		if known := c.calls.Of(l, a); known != nil {
+			c.calls.End(known)
 		}
 	}
 }
@@ -89,14 +90,14 @@ func (c *CallCounter) node(l *events.Line) *node {
 	return n
 }
 
-func (c *CallCounter) failed(l *events.Line, a attempt) {
+func (c *CallCounter) failed(l *events.Line, a history.Sighting) {
 	n := c.node(l)
 	if n == nil {
 		return
 	}
 	n.attempts++
 	n.failed++
-	n.wasted += a.end.Sub(a.begin).Seconds()
+	n.wasted += a.End.Sub(a.Begin).Seconds()
 	if most, ok := l.Detail(events.KeyMaxRetries).Float(); ok && n.maxRetries >= 0 && most < 1e6 {
 		if n.maxRetries = max(n.maxRetries, int64(most)); most < 0 {
 			n.maxRetries = -1 // without limit
@@ -105,38 +106,38 @@ func (c *CallCounter) failed(l *events.Line, a attempt) {
 	c.lengths(n, l, a)
 	c.wastes.add(c, l, n, a)
 	retried := l.Detail(events.KeyResult).Is("retrying")
-	if a.number == 1 {
+	if a.Number == 1 {
 		n.asked++
 		if retried {
-			c.calls.begin(l, n, a)
+			c.calls.Start(l, n, a)
 		}
 		return
 	}
-	switch known := c.calls.of(l, a); {
+	switch known := c.calls.Of(l, a); {
 	case known == nil:
 	case retried:
-		known.last = a
+		known.Last = a
 	default:
-		c.calls.end(known)
+		c.calls.End(known)
 	}
 }
 
-func (c *CallCounter) recovered(l *events.Line, a attempt) {
-	known := c.calls.of(l, a)
+func (c *CallCounter) recovered(l *events.Line, a history.Sighting) {
+	known := c.calls.Of(l, a)
 	if known == nil { // its beginning is not in what is read
 		return
 	}
-	known.node.attempts++
-	c.lengths(known.node, l, a)
-	known.node.recovered.add(c.budget, a.end.Sub(known.begin).Seconds())
-	c.calls.end(known)
+	known.Of.attempts++
+	c.lengths(known.Of, l, a)
+	known.Of.recovered.add(c.budget, a.End.Sub(known.Begin).Seconds())
+	c.calls.End(known)
 }
 
-func (c *CallCounter) lengths(n *node, l *events.Line, a attempt) {
+func (c *CallCounter) lengths(n *node, l *events.Line, a history.Sighting) {
 	if took, ok := l.Detail(events.KeyDuration).Float(); ok {
 		n.took.add(c.budget, took)
 	}
-	if a.delay > 0 {
-		n.waited.add(c.budget, a.delay)
+	if a.Delay > 0 {
+		n.waited.add(c.budget, a.Delay.Seconds())
 	}
 }

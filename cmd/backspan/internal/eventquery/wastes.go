@@ -4,13 +4,14 @@ import (
 	"hash/maphash"
 	"slices"
 
+	"github.com/backspan/backspan/cmd/backspan/internal/history"
 	"github.com/backspan/backspan/events"
 )
 
 // A waste is a failed attempt within another loop. Whether the attempt around it fails too is not known yet.
 type waste struct {
 	node *node
-	attempt
+	history.Sighting
 }
 
 // wastes is how much time failed attempts took, each moment once: what failed within an attempt that failed itself is
@@ -26,8 +27,8 @@ type wastes struct {
 // maxWastes is how many attempts within other loops are kept.
 const maxWastes = 50_000
 
-func (w *wastes) add(c *CallCounter, l *events.Line, n *node, a attempt) {
-	w.seconds += a.end.Sub(a.begin).Seconds()
+func (w *wastes) add(c *CallCounter, l *events.Line, n *node, a history.Sighting) {
+	w.seconds += a.End.Sub(a.Begin).Seconds()
 	trace := traceOf(l)
 	w.dropWithin(c, trace, n, a)
 	if n.depth == 0 {
@@ -50,17 +51,17 @@ func (w *wastes) add(c *CallCounter, l *events.Line, n *node, a attempt) {
 
 // dropWithin takes back what failed within a, which failed itself. The wastes of a trace are in the order of their
 // ends.
-func (w *wastes) dropWithin(c *CallCounter, trace uint64, n *node, a attempt) {
+func (w *wastes) dropWithin(c *CallCounter, trace uint64, n *node, a history.Sighting) {
 	list := w.within[trace]
 	from := len(list)
-	for from > 0 && !list[from-1].end.Before(a.begin) {
+	for from > 0 && !list[from-1].End.Before(a.Begin) {
 		from--
 	}
 	kept := slices.DeleteFunc(list[from:], func(i waste) bool {
-		if i.begin.Before(a.begin) || i.end.After(a.end) || !c.isWithin(i.node, n) {
+		if i.Begin.Before(a.Begin) || i.End.After(a.End) || !c.isWithin(i.node, n) {
 			return false
 		}
-		w.seconds -= i.end.Sub(i.begin).Seconds()
+		w.seconds -= i.End.Sub(i.Begin).Seconds()
 		return true
 	})
 	if dropped := len(list) - from - len(kept); dropped > 0 {

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
+	"github.com/backspan/backspan/cmd/backspan/internal/eventfiles"
 	"github.com/backspan/backspan/cmd/backspan/internal/eventquery"
 )
 
@@ -49,9 +50,9 @@ regular expression. Write them in quotes: --where 'delay>30'.`,
 	}
 	o.register(c)
 	c.AddCommand(o.newList(), o.newCount(), o.newStats(), o.newFollow())
-	c.ValidArgsFunction = completeLogs
+	c.ValidArgsFunction = eventfiles.CompleteLogs
 	for _, below := range c.Commands() {
-		below.ValidArgsFunction = completeFiles
+		below.ValidArgsFunction = eventfiles.CompleteFiles
 	}
 	return c
 }

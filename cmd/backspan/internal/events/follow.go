@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
+	"github.com/backspan/backspan/cmd/backspan/internal/eventfiles"
 	"github.com/backspan/backspan/cmd/backspan/internal/eventquery"
 	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/events"
@@ -32,7 +33,7 @@ func (o *Options) follow(ctx context.Context, files []string, fromStart bool) er
 	if err != nil {
 		return err
 	}
-	path := logsMeant(files)[0]
+	path := eventfiles.Meant(files)[0]
 	switch {
 	case o.format == formatCSV:
 		return cli.UsageError(errors.New("follow prints text or json; for --format csv use list"))
@@ -45,7 +46,7 @@ func (o *Options) follow(ctx context.Context, files []string, fromStart bool) er
 	defer stop()
 	follower, err := events.NewFollower(path, events.FollowOptions{FromEnd: !fromStart})
 	if err != nil {
-		return cli.UsageError(denied(path, err))
+		return cli.UsageError(eventfiles.Denied(path, err))
 	}
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		cli.Printf(o.Err, "backspan: %s is not there yet; waiting for it\n", path)
@@ -88,7 +89,7 @@ func (f *following) run(ctx context.Context) error {
 
 func (f *following) print(l *events.Line) error {
 	if !f.matcher.Matches(l) {
-		f.dropped(f.matcher.Dropped(l))
+		f.query().Dropped(f.matcher.Dropped(l))
 		return nil
 	}
 	return errors.Join(f.write(f.out, f.style, l), f.out.Flush())

@@ -7,21 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
-	"sync/atomic"
 	"time"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
+	"github.com/backspan/backspan/cmd/backspan/internal/eventfiles"
 	"github.com/backspan/backspan/cmd/backspan/internal/eventquery"
-	"github.com/backspan/backspan/cmd/backspan/internal/logfiles"
 	"github.com/backspan/backspan/cmd/backspan/internal/term"
 	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/events"
 )
-
-// workers is how many goroutines read a file whose order does not matter. More than a few would wait for the reading,
-// and each takes memory.
-var workers = min(runtime.GOMAXPROCS(0), 4)
 
 // matcher is what the flags ask for.
 func (o *Options) matcher() (*eventquery.Matcher, error) {
@@ -30,15 +24,9 @@ func (o *Options) matcher() (*eventquery.Matcher, error) {
 	}
 	f := &o.filter
 	f.Where = nil
-	for flag, text := range map[string]string{"since": o.since, "until": o.until} {
-		if text == "" && o.flags.Changed(flag) {
-			_, err := eventquery.ParseTime(text, time.Now())
-			return nil, cli.UsageError(fmt.Errorf("--%s: %w", flag, err))
-		}
-	}
 	var err error
-	if f.Since, f.Until, err = eventquery.ParseRange(o.since, o.until, time.Now()); err != nil {
-		return nil, cli.UsageError(err)
+	if f.Since, f.Until, err = eventfiles.Range(o.flags, o.since, o.until); err != nil {
+		return nil, err
 	}
 	for _, text := range o.where {
 		condition, err := eventquery.ParseCondition(text)
@@ -51,6 +39,11 @@ func (o *Options) matcher() (*eventquery.Matcher, error) {
 		return nil, cli.UsageError(fmt.Errorf("--%w", err))
 	}
 	return f.Compile(), nil
+}
+
+// query is how the files are read.
+func (o *Options) query() eventfiles.Query {
+	return eventfiles.Query{Streams: o.Streams, Zone: o.style().Zone}
 }
 
 func (o *Options) style() eventquery.Style {
@@ -87,70 +80,8 @@ func (o *Options) list(files []string) error {
 		list := eventquery.NewListCSV(out)
 		write, flush = list.Write, func() error { return errors.Join(list.Flush(), out.Flush()) }
 	}
-	_, err = o.inOrder(m, files, write, flush)
+	_, err = o.query().InOrder(m, files, write, flush)
 	return err
-}
-
-// inOrder calls do for each record that matters, in the order of time when there are several files, and then ended,
-// before anything is said of the files. some is as of each.
-func (o *Options) inOrder(
-	m *eventquery.Matcher, files []string, do func(*events.Line) error, ended func() error,
-) (some bool, err error) {
-	var dropped atomic.Int64
-	var looked search
-	list := o.opened(files, m.Since())
-	order, err := logfiles.Merge(list, func(l *events.Line) bool {
-		if n := m.Dropped(l); n > 0 {
-			dropped.Add(n)
-		}
-		matches := m.Matches(l)
-		looked.at(l, matches)
-		return matches
-	}, do)
-	if err = errors.Join(err, ended()); err != nil {
-		logfiles.CloseAll(list)
-		return false, err
-	}
-	some, err = o.ended(list)
-	o.late(order)
-	o.dropped(dropped.Load())
-	if some {
-		o.found(m, list, looked.found.Load(), &looked.period)
-	}
-	return some, err
-}
-
-// inAnyOrder calls do for each record that matters, from several goroutines, each of which has a number of its own.
-// some is as of each.
-func (o *Options) inAnyOrder(
-	m *eventquery.Matcher, files []string, do func(worker int, l *events.Line),
-) (dropped int64, some bool, err error) {
-	looked := make([]looking, workers)
-	list := o.opened(files, m.Since())
-	some, err = o.each(list, func(r *events.Reader) {
-		_ = r.Each(workers, func(worker int, l *events.Line) { // whose error r.Err returns as well
-			w := &looked[worker]
-			w.dropped += m.Dropped(l)
-			switch {
-			case m.Matches(l):
-				w.found = true
-				do(worker, l)
-			case !w.found:
-				w.period.Add(l)
-			}
-		})
-	})
-	if !some {
-		return 0, false, err
-	}
-	var all looking
-	for i := range looked {
-		all.found = all.found || looked[i].found
-		all.dropped += looked[i].dropped
-		all.period.Merge(&looked[i].period)
-	}
-	o.found(m, list, all.found, &all.period)
-	return all.dropped, true, err
 }
 
 func (o *Options) count(files []string) error {
@@ -158,12 +89,12 @@ func (o *Options) count(files []string) error {
 	if err != nil {
 		return err
 	}
-	counts := make([]counter, workers)
-	dropped, some, err := o.inAnyOrder(m, files, func(worker int, _ *events.Line) { counts[worker].n++ })
+	counts := make([]counter, eventfiles.Workers)
+	dropped, some, err := o.query().InAnyOrder(m, files, func(worker int, _ *events.Line) { counts[worker].n++ })
 	if !some {
 		return err
 	}
-	o.dropped(dropped)
+	o.query().Dropped(dropped)
 	total := int64(0)
 	for _, c := range counts {
 		total += c.n
@@ -194,7 +125,7 @@ func (o *Options) countBy(files []string, by string) error {
 		return err
 	}
 	values := eventquery.NewValues()
-	some, err := o.inOrder(m, files, func(l *events.Line) error {
+	some, err := o.query().InOrder(m, files, func(l *events.Line) error {
 		values.Add(l, key)
 		return nil
 	}, func() error { return nil })

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
+	"github.com/backspan/backspan/cmd/backspan/internal/eventfiles"
 	"github.com/backspan/backspan/cmd/backspan/internal/eventquery"
 	"github.com/backspan/backspan/events"
 	"github.com/backspan/backspan/internal/nearest"
@@ -108,13 +109,13 @@ func (o *Options) stats(files []string, v *view) error {
 func (o *Options) counted(
 	m *eventquery.Matcher, files []string, which func(*events.Line) int, counters ...*eventquery.Counter,
 ) (all []*eventquery.Counter, some bool, err error) {
-	forks := make([][]*eventquery.Counter, workers)
+	forks := make([][]*eventquery.Counter, eventfiles.Workers)
 	for i := range forks {
 		for _, c := range counters {
 			forks[i] = append(forks[i], c.Fork())
 		}
 	}
-	dropped, some, err := o.inAnyOrder(m, files, func(worker int, l *events.Line) {
+	dropped, some, err := o.query().InAnyOrder(m, files, func(worker int, l *events.Line) {
 		if i := which(l); i >= 0 {
 			forks[worker][i].Add(l)
 		}
@@ -134,18 +135,18 @@ func (o *Options) timeline(m *eventquery.Matcher, files []string, per string) er
 		return cli.UsageError(fmt.Errorf("--per: %w", err))
 	}
 	all := eventquery.NewTimeline(step, o.style().Zone)
-	forks := make([]*eventquery.Timeline, workers)
+	forks := make([]*eventquery.Timeline, eventfiles.Workers)
 	for i := range forks {
 		forks[i] = all.Fork()
 	}
-	dropped, some, err := o.inAnyOrder(m, files, func(worker int, l *events.Line) { forks[worker].Add(l) })
+	dropped, some, err := o.query().InAnyOrder(m, files, func(worker int, l *events.Line) { forks[worker].Add(l) })
 	if !some {
 		return err
 	}
 	for _, fork := range forks {
 		all.Merge(fork)
 	}
-	o.dropped(dropped)
+	o.query().Dropped(dropped)
 	pieces, tooMany := all.Pieces()
 	if tooMany != nil {
 		return cli.UsageError(fmt.Errorf("--per %s makes more than %d rows of this log: want a longer time, or --since",
@@ -181,13 +182,13 @@ func (o *Options) compare(m *eventquery.Matcher, files []string, to string) erro
 	if !some {
 		return err
 	}
-	o.dropped(sides[0].Dropped())
+	o.query().Dropped(sides[0].Dropped())
 	return cmp.Or(o.answer(eventquery.Compare(sides[0], sides[1], beforeSide, nowSide)), err)
 }
 
 func (o *Options) followCalls(m *eventquery.Matcher, files []string, v *view) error {
 	all := eventquery.NewCallCounter()
-	some, err := o.inOrder(m, files, func(l *events.Line) error {
+	some, err := o.query().InOrder(m, files, func(l *events.Line) error {
 		all.Add(l)
 		return nil
 	}, func() error { return nil })

@@ -1,4 +1,4 @@
-package events
+package eventfiles
 
 import (
 	"sync"
@@ -39,9 +39,9 @@ type looking struct {
 }
 
 // found says on stderr that nothing was found, and what was looked at, and which filter found more than it may mean.
-func (o *Options) found(m *eventquery.Matcher, files []*logfiles.File, some bool, period *eventquery.Period) {
+func (q Query) found(m *eventquery.Matcher, files []*logfiles.File, some bool, period *eventquery.Period) {
 	for _, id := range m.Ambiguous() {
-		cli.Printf(o.Err, "backspan: several sessions begin with %s\n", id)
+		cli.Printf(q.Err, "backspan: several sessions begin with %s\n", id)
 	}
 	records := int64(0)
 	for _, f := range files {
@@ -50,11 +50,11 @@ func (o *Options) found(m *eventquery.Matcher, files []*logfiles.File, some bool
 	switch {
 	case some:
 	case len(files) == 0:
-		cli.Printf(o.Err, "backspan: no events match; all files of the log are older than --since\n")
+		cli.Printf(q.Err, "backspan: no events match; all files of the log are older than --since\n")
 	case records == 0:
-		cli.Printf(o.Err, "backspan: there are no events; the log is empty\n")
+		cli.Printf(q.Err, "backspan: there are no events; the log is empty\n")
 	default:
-		cli.Printf(o.Err, "backspan: no events match; the log has %s %s\n",
-			text.Number(records), period.In(o.style().Zone))
+		cli.Printf(q.Err, "backspan: no events match; the log has %s %s\n",
+			text.Number(records), period.In(q.Zone))
 	}
 }

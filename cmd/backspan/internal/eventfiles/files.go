@@ -1,4 +1,4 @@
-package events
+package eventfiles
 
 import (
 	"cmp"
@@ -17,8 +17,8 @@ import (
 	"github.com/backspan/backspan/internal/nearest"
 )
 
-// logsMeant are the files, or the log that is meant when none is named.
-func logsMeant(files []string) []string {
+// Meant are the files, or the log that is meant when none is named.
+func Meant(files []string) []string {
 	if len(files) == 0 {
 		return []string{settings.EventsFile()}
 	}
@@ -31,11 +31,11 @@ const memoryLimit = 44 << 20
 
 // opened are the files that are named, and no other; when none is, the log that is meant then and its rotated files,
 // but for those that end before since.
-func (o *Options) opened(files []string, since time.Time) (list []*logfiles.File) {
+func (q Query) opened(files []string, since time.Time) (list []*logfiles.File) {
 	debug.SetMemoryLimit(min(memoryLimit, debug.SetMemoryLimit(-1))) // GOMEMLIMIT may ask for less
 	for _, path := range files {
 		if path == "-" {
-			list = append(list, logfiles.Of(o.In))
+			list = append(list, logfiles.Of(q.In))
 		} else {
 			list = append(list, logfiles.Open(path))
 		}
@@ -46,48 +46,48 @@ func (o *Options) opened(files []string, since time.Time) (list []*logfiles.File
 	path := settings.EventsFile()
 	all := logfiles.Find(path)
 	list = logfiles.Since(all, since)
-	if stderr, ok := o.Err.(*os.File); ok && term.IsTerminal(stderr) && len(all) > 1 {
-		cli.Printf(o.Err, "backspan: read %d of %d files: %s and its rotated ones\n", len(list), len(all), path)
+	if stderr, ok := q.Err.(*os.File); ok && term.IsTerminal(stderr) && len(all) > 1 {
+		cli.Printf(q.Err, "backspan: read %d of %d files: %s and its rotated ones\n", len(list), len(all), path)
 	}
 	return list
 }
 
 // each calls do with a reader of each file.
-func (o *Options) each(files []*logfiles.File, do func(*events.Reader)) (some bool, err error) {
+func (q Query) each(files []*logfiles.File, do func(*events.Reader)) (some bool, err error) {
 	for _, f := range files {
 		if r, err := f.Reader(); err == nil {
 			do(r)
 		}
 	}
-	return o.ended(files)
+	return q.ended(files)
 }
 
 // ended closes the files, and says on stderr what is wrong with each. The error is the exit code when one could not be
 // used: that keeps no other from being read. some says whether there is anything to tell of what was read.
-func (o *Options) ended(files []*logfiles.File) (some bool, err error) {
+func (q Query) ended(files []*logfiles.File) (some bool, err error) {
 	some = len(files) == 0 // --since left out all
 	for _, f := range files {
 		closed := f.Close()
-		tally, bad := f.Tally(), o.unusable(f)
+		tally, bad := f.Tally(), q.unusable(f)
 		if bad = cmp.Or(bad, closed); bad != nil {
-			cli.Printf(o.Err, "backspan: %v\n", bad)
+			cli.Printf(q.Err, "backspan: %v\n", bad)
 			err = cli.UsageError(nil)
 		}
-		o.incomplete(f.Path, tally)
+		q.incomplete(f.Path, tally)
 		some = some || bad == nil || tally.Records > 0
 	}
 	return some, err
 }
 
 // unusable is why f is no event log, or could not be read to its end.
-func (o *Options) unusable(f *logfiles.File) error {
+func (q Query) unusable(f *logfiles.File) error {
 	name, tally := f.Path, f.Tally()
 	switch err := f.Err(); {
 	case errors.Is(err, os.ErrNotExist):
 		return fmt.Errorf("%s is not there%s; name the log that telemetry writes, or run backspan demo to make one",
 			cmp.Or(name, `""`), nearest.Ask(f.Path, []string{"list", "count", "stats", "follow"}))
 	case errors.Is(err, os.ErrPermission):
-		return denied(f.Path, err)
+		return Denied(f.Path, err)
 	case err != nil:
 		return fmt.Errorf("%s: %w", name, err)
 	}
@@ -102,8 +102,8 @@ func (o *Options) unusable(f *logfiles.File) error {
 	return nil
 }
 
-// denied is err, but says what helps when it is that path may not be read.
-func denied(path string, err error) error {
+// Denied is err, but says what helps when it is that path may not be read.
+func Denied(path string, err error) error {
 	if errors.Is(err, os.ErrPermission) {
 		return fmt.Errorf("%s: permission denied; a log belongs to who wrote it: ask as that user", path)
 	}
@@ -111,21 +111,21 @@ func denied(path string, err error) error {
 }
 
 // incomplete says on stderr what of a file could not be read.
-func (o *Options) incomplete(path string, t events.Tally) {
+func (q Query) incomplete(path string, t events.Tally) {
 	if t.Unreadable > 0 && t.Records > 0 {
-		cli.Printf(o.Err, "backspan: %s: %s could not be read (%d bytes, the first at byte %d)\n",
+		cli.Printf(q.Err, "backspan: %s: %s could not be read (%d bytes, the first at byte %d)\n",
 			path, text.Plural(t.Unreadable, "line", "lines"), t.UnreadableBytes, t.FirstUnreadable)
 	}
 	if t.Held > 0 && t.Records > 0 {
-		cli.Printf(o.Err, "backspan: %s: the last line is incomplete (%d bytes) and was left out\n", path, t.Held)
+		cli.Printf(q.Err, "backspan: %s: the last line is incomplete (%d bytes) and was left out\n", path, t.Held)
 	}
 	if t.CutShort && t.Records > 0 {
-		cli.Printf(o.Err, "backspan: %s: the compressed file is cut short; what was in the rest is missing here\n", path)
+		cli.Printf(q.Err, "backspan: %s: the compressed file is cut short: what was in the rest is missing\n", path)
 	}
 }
 
 // late says on stderr that not all could be put in the order of time.
-func (o *Options) late(order logfiles.Order) {
+func (q Query) late(order logfiles.Order) {
 	if order.Late == 0 {
 		return
 	}
@@ -133,14 +133,14 @@ func (o *Options) late(order logfiles.Order) {
 	if order.Cut {
 		window = fmt.Sprintf("fewer than %d lines, as long ones fill the memory for it", logfiles.Window)
 	}
-	cli.Printf(o.Err, "backspan: %s out of order: written behind later ones in their file, by %s\n",
+	cli.Printf(q.Err, "backspan: %s out of order: written behind later ones in their file, by %s\n",
 		text.Plural(order.Late, "event stands", "events stand"), window)
 }
 
-// dropped says on stderr that the log owns up to lines that are not in it.
-func (o *Options) dropped(n int64) {
+// Dropped says on stderr that the log owns up to lines that are not in it.
+func (q Query) Dropped(n int64) {
 	if n > 0 {
-		cli.Printf(o.Err, "backspan: %s lost when they were written; --type %s shows when and why\n",
+		cli.Printf(q.Err, "backspan: %s lost when they were written; --type %s shows when and why\n",
 			text.Plural(n, "event", "events"), events.TypeEventsDropped)
 	}
 }
