@@ -120,31 +120,32 @@ func (w *spanWriter) EndPhase(result PhaseResult, failure *retry.Error) {
 	w.later(func(at time.Time) { w.spans.endPhase(phase.span, result, failure, at) })
 }
 
+// Outline is what of the plan can be written down: all but its functions.
+func (p *Plan) Outline() engine.Outline {
+	o := engine.Outline{Pipeline: p.pipeline.Name, Phases: make([]engine.PhaseOutline, len(p.pipeline.Phases))}
+	for i, f := range p.pipeline.Phases {
+		policy := p.policies[i]
+		o.Phases[i] = engine.PhaseOutline{
+			Name: f.Name, Needs: p.names(p.needs[i]), Reads: p.names(p.reads[i]), Uses: p.names(p.uses[i]),
+			If: f.If.String(), IfBegan: f.IfBegan, AllowFailure: f.AllowFailure,
+			DryRun: f.DryRun != nil, Fallback: f.Fallback != nil,
+			Recovery: policy.String(), Timeout: f.Timeout,
+		}
+	}
+	return o
+}
+
 // Fingerprint is a short text that differs between plans of which one cannot play back a history of the other: when
 // their name differs, or the phases' names, order, Needs, Uses, If, IfBegan or AllowFailure, or which of them have a
 // DryRun or a Fallback.
 // Policies, timeouts and the functions themselves may change, because what came of them is in the history; but a
 // MaxRetries below the retries that are in it does not fit. Options are not in it.
 func (p *Plan) Fingerprint() string {
-	type phase struct {
-		Name             string
-		Needs, Reads     []int
-		Uses             []int
-		If               Condition
-		Began            int
-		AllowFailure     bool
-		DryRun, Fallback bool
+	outline := p.Outline()
+	for i := range outline.Phases {
+		outline.Phases[i].Recovery, outline.Phases[i].Timeout = "", 0
 	}
-	phases := make([]phase, len(p.pipeline.Phases))
-	for i, f := range p.pipeline.Phases {
-		phases[i] = phase{
-			f.Name, p.needs[i], p.reads[i], p.uses[i], f.If, p.began[i], f.AllowFailure, f.DryRun != nil, f.Fallback != nil,
-		}
-	}
-	text, err := json.Marshal(struct {
-		Name   string
-		Phases []phase
-	}{p.pipeline.Name, phases})
+	text, err := json.Marshal(outline)
 	if err != nil {
 		panic(err) // unreachable: texts, numbers and booleans
 	}

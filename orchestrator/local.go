@@ -9,8 +9,9 @@ import (
 	"github.com/backspan/backspan/retry"
 )
 
-// local is the Driver of Pipeline.Run: a goroutine for each attempt, timers, and live spans.
-type local struct {
+// A Local is the Driver of Pipeline.Run: a goroutine for each attempt, timers, and live spans. It is for engines that
+// keep a history of a run beside it, so that another process can go on with the run; see Resume.
+type Local struct {
 	plan   *Plan
 	grace  time.Duration
 	spans  runSpans
@@ -32,34 +33,60 @@ type localPhase struct {
 	skipped time.Duration // waits that took no time because of NoWait; they count as elapsed
 }
 
-func newLocal(ctx context.Context, plan *Plan, opts Options) *local {
-	d := &local{
+// Local returns the Driver of one run. It uses opts.RunID, DryRun, Grace and Cleanup. began is when the run began in
+// another process, which did not live to its end; zero means that it begins now. The ids of the spans of the run and
+// its phases are derived from the run's id, given a provider with an engine.IDGenerator.
+//
+// The error is a *FieldError. After Drive, End must be called.
+func (p *Plan) Local(ctx context.Context, opts Options, began time.Time) (*Local, error) {
+	if ctx == nil {
+		return nil, &FieldError{Field: "ctx", Value: "nil", Want: "a context"}
+	}
+	if err := opts.validate(); err != nil {
+		return nil, err
+	}
+	return newLocal(ctx, p, opts, runSpans{derived: true, resumed: !began.IsZero()}, began), nil
+}
+
+func newLocal(ctx context.Context, plan *Plan, opts Options, spans runSpans, began time.Time) *Local {
+	d := &Local{
 		plan:        plan,
 		grace:       opts.Grace,
 		after:       opts.Cleanup,
 		phases:      make([]localPhase, len(plan.order)),
 		completions: make(chan engine.Completion, len(plan.order)),
+		spans:       spans,
 	}
-	d.spans.startRun(ctx, plan.pipeline.Name, opts, time.Time{})
+	d.spans.startRun(ctx, plan.pipeline.Name, opts, began)
 	return d
 }
 
-func (d *local) Now() time.Time { return time.Now() }
+// End ends the run's span with what Drive returned.
+func (d *Local) End(report Report, err error) { d.spans.endRun(report, err, time.Time{}) }
 
-func (d *local) BeginPhase(name string) {
+// Now is part of engine.Driver.
+func (d *Local) Now() time.Time { return time.Now() }
+
+// BeginPhase is part of engine.Driver.
+func (d *Local) BeginPhase(name string) {
 	i := d.plan.index[name]
+	d.phases[i].ctx, d.phases[i].span = d.spans.startPhase(name, time.Time{})
+	d.bound(i, 0)
+}
+
+// bound gives the context of phase i the phase's bounds; used is what is used up of its Timeout.
+func (d *Local) bound(i int, used time.Duration) {
 	phase := &d.phases[i]
-	phase.ctx, phase.span = d.spans.startPhase(name, time.Time{})
 	if d.outlives(i) {
 		phase.ctx = cleanupContext{d.after, context.WithoutCancel(phase.ctx)}
 	}
 	if timeout := d.plan.pipeline.Phases[i].Timeout; timeout > 0 {
-		phase.ctx, phase.cancel = context.WithTimeoutCause(phase.ctx, timeout, &timeoutError{"phase", timeout})
+		phase.ctx, phase.cancel = context.WithTimeoutCause(phase.ctx, timeout-used, &timeoutError{"phase", timeout})
 	}
 }
 
 // outlives reports whether phase i does not end with the run's context.
-func (d *local) outlives(i int) bool { return d.after != nil && d.plan.pipeline.Phases[i].If == Always }
+func (d *Local) outlives(i int) bool { return d.after != nil && d.plan.pipeline.Phases[i].If == Always }
 
 // A cleanupContext ends when its Context does. Its values are first those of values (the span, the run's frame),
 // then its own.
@@ -76,7 +103,8 @@ func (c cleanupContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-func (d *local) StartAttempt(task engine.Task) {
+// StartAttempt is part of engine.Driver.
+func (d *Local) StartAttempt(task engine.Task) {
 	i := d.plan.index[task.Phase]
 	phase := &d.phases[i]
 	a := d.plan.newAttempt(phase.ctx, task, engine.Limits{Grace: d.grace})
@@ -88,22 +116,29 @@ func (d *local) StartAttempt(task engine.Task) {
 	go a.run(phase.ctx)
 }
 
-func (d *local) StartTimer(wait engine.Wait) {
+// StartTimer is part of engine.Driver.
+func (d *Local) StartTimer(wait engine.Wait) {
+	d.phases[d.plan.index[wait.Phase]].span.scheduled(wait, time.Time{})
+	d.ResumeTimer(wait, wait.Delay)
+}
+
+// ResumeTimer is StartTimer for a wait that began in another process, and of which left is left.
+func (d *Local) ResumeTimer(wait engine.Wait, left time.Duration) {
 	phase := &d.phases[d.plan.index[wait.Phase]]
-	phase.span.scheduled(wait, time.Time{})
 	over := func() { d.completions <- engine.Completion{Timer: &wait} }
 	switch {
 	case d.spans.frame.NoWait:
-		phase.skipped += wait.Delay
+		phase.skipped += left
 		over()
-	case wait.Delay <= 0:
+	case left <= 0:
 		over()
 	default:
-		phase.timer = time.AfterFunc(wait.Delay, over)
+		phase.timer = time.AfterFunc(left, over)
 	}
 }
 
-func (d *local) EndPhase(result PhaseResult, failure *retry.Error) {
+// EndPhase is part of engine.Driver.
+func (d *Local) EndPhase(result PhaseResult, failure *retry.Error) {
 	phase := &d.phases[d.plan.index[result.Phase]]
 	if phase.timer != nil {
 		phase.timer.Stop()
@@ -115,16 +150,19 @@ func (d *local) EndPhase(result PhaseResult, failure *retry.Error) {
 	*phase = localPhase{}
 }
 
-func (d *local) Stopped() *engine.Stop {
+// Stopped is part of engine.Driver.
+func (d *Local) Stopped() *engine.Stop {
 	if d.stopped || d.spans.ctx.Err() == nil {
 		return nil
 	}
 	return d.stop()
 }
 
-func (d *local) CleansUp() bool { return d.after != nil && d.after.Err() == nil }
+// CleansUp is part of engine.Driver.
+func (d *Local) CleansUp() bool { return d.after != nil && d.after.Err() == nil }
 
-func (d *local) Next() (engine.Completion, error) {
+// Next is part of engine.Driver.
+func (d *Local) Next() (engine.Completion, error) {
 	if d.held != (engine.Completion{}) {
 		c := d.held
 		d.held = engine.Completion{}
@@ -146,7 +184,7 @@ func (d *local) Next() (engine.Completion, error) {
 	}
 }
 
-func (d *local) stop() *engine.Stop {
+func (d *Local) stop() *engine.Stop {
 	d.stopped = true
 	cause := context.Cause(d.spans.ctx)
 	return &engine.Stop{
@@ -155,5 +193,3 @@ func (d *local) stop() *engine.Stop {
 		Err:      cause,
 	}
 }
-
-var _ engine.Driver[PhaseResult] = (*local)(nil)

@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -99,6 +100,20 @@ const (
 	Always
 )
 
+// String is what pipeline files call it: success, failure or always.
+func (c Condition) String() string {
+	switch c {
+	case OnSuccess:
+		return "success"
+	case OnFailure:
+		return "failure"
+	case Always:
+		return "always"
+	default:
+		return strconv.Itoa(int(c))
+	}
+}
+
 // Options are the settings of one run. The zero Options run the phases without recovery.
 type Options struct {
 	EnableRecovery bool // retry failed phases, and fall back
@@ -154,9 +169,9 @@ func (p Pipeline) Run(ctx context.Context, opts Options) (Report, error) {
 	if ctx == nil {
 		return Report{}, &FieldError{Field: "ctx", Value: "nil", Want: "a context"}
 	}
-	driver := newLocal(ctx, plan, opts)
+	driver := newLocal(ctx, plan, opts, runSpans{}, time.Time{})
 	report, err := plan.Drive(driver, opts)
-	driver.spans.endRun(report, err, time.Time{})
+	driver.End(report, err)
 	return report, err
 }
 

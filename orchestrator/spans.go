@@ -41,6 +41,7 @@ func start(
 	frame.Provider = provider
 	starting := frame
 	starting.Starting, starting.Place = kind, place
+	frame.Resumed = false
 	started, span := tracer.Start(scope.With(ctx, starting), boundtext.Name(name), options...)
 	return scope.With(started, frame), span
 }
@@ -50,6 +51,7 @@ func start(
 type runSpans struct {
 	pipeline string
 	derived  bool            // their ids come from the run's id and their place in it
+	resumed  bool            // another process has started the run's
 	frame    scope.Frame     // the run's
 	ctx      context.Context //nolint:containedctx // the run's: this is a part of a driver, which is a run
 	span     trace.Span      // the run's; nil when it is not recorded
@@ -71,7 +73,9 @@ func (r *runSpans) startRun(ctx context.Context, pipeline string, opts Options, 
 		DryRun: opts.DryRun || around.DryRun, Provider: around.Provider, NoWait: around.NoWait,
 	}
 	attributes := r.attributes(r.frame, semconv.KindRun)
-	below, span := start(ctx, r.frame, r.place(semconv.KindRun, ""), semconv.KindRun, pipeline,
+	starting := r.frame
+	starting.Resumed = r.resumed
+	below, span := start(ctx, starting, r.place(semconv.KindRun, ""), semconv.KindRun, pipeline,
 		trace.WithTimestamp(at), trace.WithAttributes(attributes...))
 	r.ctx = below
 	r.frame.Provider = scope.Provider(below)
@@ -113,8 +117,15 @@ func (r *runSpans) endRun(report Report, err error, at time.Time) {
 
 // startPhase starts the span of a phase, unless the run's is not recorded, and returns the phase's context.
 func (r *runSpans) startPhase(name string, at time.Time, more ...attribute.KeyValue) (context.Context, phaseSpan) {
+	return r.openPhase(name, at, false, more...)
+}
+
+// openPhase is startPhase. resumed says that another process has started the span.
+func (r *runSpans) openPhase(
+	name string, at time.Time, resumed bool, more ...attribute.KeyValue,
+) (context.Context, phaseSpan) {
 	frame := r.frame
-	frame.Phase = name
+	frame.Phase, frame.Resumed = name, resumed
 	if r.span == nil {
 		return scope.With(r.ctx, frame), phaseSpan{}
 	}

@@ -285,7 +285,7 @@ func (l *EventLog) started(frame scope.Frame, span sdktrace.ReadWriteSpan) {
 	var s seen
 	s.read(span.Attributes())
 	s.kind = frame.Starting
-	if s.kind == semconv.KindPhase && s.status != "" { // a phase that was skipped never started
+	if s.kind == semconv.KindPhase && s.status != "" || frame.Resumed { // skipped, or told by the process before
 		return
 	}
 	d := newDraft(span, events.TypeRunStart)

@@ -37,6 +37,9 @@ type Frame struct {
 	// NoWait makes waits pass at once; tests set it (see retrytest.NoWait).
 	NoWait bool
 
+	// Resumed says that the span that is started was started before, in another process, and recorded there.
+	Resumed bool
+
 	// Retries is how many retries of the loops around led here: of an operation in its attempt 3, within a phase in
 	// its second recovery attempt, 2 + 2. It is 0 exactly when no loop has come to what is below before.
 	Retries int
