@@ -16,6 +16,7 @@ import (
 
 	"github.com/backspan/backspan/orchestrator"
 	"github.com/backspan/backspan/orchestrator/engine"
+	"github.com/backspan/backspan/orchestrator/internal/scenario"
 	"github.com/backspan/backspan/retry"
 )
 
@@ -40,9 +41,6 @@ type testEngine struct {
 	history []string // what came out of Next
 	replay  []string // when set, what is to come out of it
 }
-
-// meanwhile is the key of a func() in the context of an attempt: what happens during it, by the engine's clock.
-type meanwhile struct{}
 
 type event struct {
 	at         time.Time
@@ -146,7 +144,7 @@ func (e *testEngine) StartAttempt(task engine.Task) {
 		took = s.at.Sub(e.now)
 		interrupt = func() { cancel(errors.New(s.completion.Stop.Cause)) }
 	}
-	ctx = context.WithValue(ctx, meanwhile{}, interrupt)
+	ctx = context.WithValue(ctx, scenario.Meanwhile{}, interrupt)
 	if e.lost != nil {
 		done := e.plan.Lost(task, e.lost)
 		e.push(took, engine.Completion{Done: &done})

@@ -63,6 +63,12 @@ var layers = []layer{
 	{"retry/retryhttp", with(loop, "retry"), api},
 	{"orchestrator", with(loop, "internal/nearest", "retry", "orchestrator/engine"), with(api, "github.com/google/uuid")},
 	{"orchestrator/engine", with(loop, "retry"), api},
+	{"orchestrator/internal/scenario", with(loop, "internal/nearest", "retry", "orchestrator", "orchestrator/engine"), sdk},
+	{
+		"orchestrator/engine/enginetest",
+		with(loop, "internal/nearest", "retry", "retry/retrytest", "orchestrator", "orchestrator/engine", "orchestrator/internal/scenario"),
+		sdk,
+	},
 
 	// These know the layers above by the spans that they write.
 	{"events", []string{"redact", "internal/safefile"}, []string{"golang.org/x/sys"}},

@@ -1,4 +1,4 @@
-package orchestrator_test
+package scenario
 
 import (
 	"context"
@@ -44,8 +44,8 @@ type wildPhase struct {
 
 // wild gives phase i what only the in-process engine can be asked to do: hanging functions, timeouts, policies with every
 // field, and operations that are retried.
-func (s *scenario) wild(r *rand.Rand, i int, needs []int) {
-	p := &s.pipeline.Phases[i]
+func (s *Scenario) wild(r *rand.Rand, i int, needs []int) {
+	p := &s.Pipeline.Phases[i]
 	w := &s.wilds[i]
 	for range 1 + r.IntN(6) {
 		a := succeeds
@@ -103,10 +103,10 @@ func wildPolicy(r *rand.Rand) retry.Policy {
 }
 
 // wildCall is one call of the function of phase i.
-func (s *scenario) wildCall(ctx context.Context, in orchestrator.Input, i int) (any, error) {
+func (s *Scenario) wildCall(ctx context.Context, in orchestrator.Input, i int) (any, error) {
 	w := &s.wilds[i]
 	does := w.acts[in.Attempt%len(w.acts)]
-	takes := s.takes[in.Phase][in.Attempt%len(s.takes[in.Phase])]
+	takes := s.Takes[in.Phase][in.Attempt%len(s.Takes[in.Phase])]
 	err := fmt.Errorf("failure %d of %s", in.Attempt, in.Phase)
 	if does == hangs || does == lags { // the call may go on after its phase
 		s.begun.Add(-1)
@@ -114,14 +114,14 @@ func (s *scenario) wildCall(ctx context.Context, in orchestrator.Input, i int) (
 			<-time.After(takes)
 			return nil, err
 		}
-		_, _ = work(takes)(ctx, in)
+		_ = work(ctx, takes)
 		if ctx.Err() != nil {
 			<-s.release
 		}
 		return nil, err
 	}
 	defer s.begun.Add(-1)
-	if _, stopped := work(takes)(ctx, in); stopped != nil {
+	if stopped := work(ctx, takes); stopped != nil {
 		return nil, fmt.Errorf("%w: %w", err, stopped)
 	}
 	switch does {
@@ -151,18 +151,18 @@ func (s *scenario) wildCall(ctx context.Context, in orchestrator.Input, i int) (
 	return in.Attempt, nil
 }
 
-// newWildScenario is a run of up to 12 phases with everything that a pipeline can be asked to do.
-func newWildScenario(seed uint64) *scenario {
+// NewWild is a run of up to 12 phases with everything that a pipeline can be asked to do.
+func NewWild(seed uint64) *Scenario {
 	r := rand.New(rand.NewPCG(seed, 11))
 	s := newGraph(r, 1+r.IntN(12))
-	s.opts.RunID = fmt.Sprint("wild run ", seed)
-	s.opts.Grace = pick(r, 0, between(r, 1, 3*time.Second))
+	s.Options.RunID = fmt.Sprint("wild run ", seed)
+	s.Options.Grace = pick(r, 0, between(r, 1, 3*time.Second))
 	s.deadline = r.IntN(2) == 0
-	s.wilds = make([]wildPhase, len(s.pipeline.Phases))
+	s.wilds = make([]wildPhase, len(s.Pipeline.Phases))
 	if r.IntN(2) == 0 {
 		s.cleanup = between(r, 1, 20*time.Second)
 	}
-	upstream := make([][]int, len(s.pipeline.Phases))
+	upstream := make([][]int, len(s.Pipeline.Phases))
 	for _, i := range s.order {
 		needs := slices.Clone(s.needs[i])
 		for _, j := range s.needs[i] {
@@ -171,7 +171,7 @@ func newWildScenario(seed uint64) *scenario {
 		if len(upstream[i]) > 0 && r.IntN(3) == 0 {
 			used := pick(r, upstream[i]...)
 			needs = append(needs, used)
-			s.pipeline.Phases[i].Uses = []string{s.pipeline.Phases[used].Name}
+			s.Pipeline.Phases[i].Uses = []string{s.Pipeline.Phases[used].Name}
 		}
 		s.wild(r, i, needs)
 	}
