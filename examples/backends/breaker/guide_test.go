@@ -48,17 +48,17 @@ func TestRetryWithACircuitBreaker(t *testing.T) {
 
 // The guide shows the code that is tested here.
 func TestTheGuideShowsTheBreaker(t *testing.T) {
-	source, err := os.ReadFile("breaker_test.go")
+	source, err := os.ReadFile("guide_test.go")
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, tested, _ := strings.Cut(string(source), "// begin\n")
 	tested, _, _ = strings.Cut(tested, "\t\t// end\n")
-	guide, err := os.ReadFile("../docs/guide.md")
+	guide, err := os.ReadFile("../../../docs/guide.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, shown, found := strings.Cut(string(guide), "<!-- of: bench/breaker_test.go -->\n```go\n")
+	_, shown, found := strings.Cut(string(guide), "<!-- of: examples/backends/breaker/guide_test.go -->\n```go\n")
 	shown, _, closed := strings.Cut(shown, "```")
 	if got := strings.ReplaceAll("\n"+tested, "\n\t\t", "\n"); !found || !closed || got != "\n"+shown {
 		t.Errorf("tested here:%s\ndocs/guide.md shows:\n%s", got, shown)
