@@ -42,7 +42,7 @@ func Range(flags *pflag.FlagSet, since, until string) (from, to time.Time, err e
 // InOrder calls do for each record that matters, in the order of time when there are several files, and then ended,
 // before anything is said of the files. some is as of each.
 func (q Query) InOrder(
-	m *eventquery.Matcher, files []string, do func(*events.Line) error, ended func() error,
+	m *eventquery.Matcher, files []string, do func(*logfiles.Found) error, ended func() error,
 ) (some bool, err error) {
 	var dropped atomic.Int64
 	var looked search

@@ -289,6 +289,36 @@ func TestRoomIsForAll(t *testing.T) {
 	}
 }
 
+// However the records are dealt out to goroutines, the counts and the examples are those of one that saw all in order.
+func TestValuesOfForksAreThoseOfOne(t *testing.T) {
+	var text []byte
+	for i := range 300 {
+		r := attempt(i/2, "load", "failed", "timeout", 1) // two of each moment
+		for j := range r.Details {
+			if r.Details[j].Key == events.KeyError {
+				r.Details[j] = events.String(events.KeyError, fmt.Sprintf("%s %d is gone", []string{"disk", "shard"}[i%2], 700-i))
+			}
+		}
+		text = r.Append(text)
+	}
+	for _, key := range []eventquery.Key{eventquery.ByError, "timestamp", "details.error"} {
+		one, random := eventquery.NewValues(), rand.New(rand.NewPCG(1, 2))
+		lines(t, text, func(l *events.Line) { one.Add(l, key) })
+		want, _ := one.Sorted()
+		for range 10 {
+			all := eventquery.NewValues()
+			forks := []*eventquery.Values{all.Fork(), all.Fork(), all.Fork()}
+			lines(t, text, func(l *events.Line) { forks[random.IntN(3)].Add(l, key) })
+			for _, fork := range forks {
+				all.Merge(fork)
+			}
+			if got, others := all.Sorted(); others != 0 || !slices.Equal(got, want) {
+				t.Fatalf("--by %s: got %+v and %d others, want %+v", key, got, others, want)
+			}
+		}
+	}
+}
+
 func TestValuesAreBounded(t *testing.T) {
 	v := eventquery.NewValues()
 	var text []byte

@@ -12,6 +12,7 @@ import (
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/cmd/backspan/internal/eventfiles"
 	"github.com/backspan/backspan/cmd/backspan/internal/eventquery"
+	"github.com/backspan/backspan/cmd/backspan/internal/logfiles"
 	"github.com/backspan/backspan/cmd/backspan/internal/term"
 	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/events"
@@ -62,11 +63,15 @@ func (o *Options) style() eventquery.Style {
 // write writes one record to w.
 func (o *Options) write(w *bufio.Writer, s eventquery.Style, l *events.Line) error {
 	if o.format == formatJSON {
-		_, err := w.Write(text.JSON(l.Raw()))
-		return errors.Join(err, w.WriteByte('\n'))
+		return writeJSON(w, l.Raw())
 	}
 	_, err := w.WriteString(s.Describe(l) + "\n")
 	return err
+}
+
+func writeJSON(w *bufio.Writer, raw []byte) error {
+	_, err := w.Write(text.JSON(raw))
+	return errors.Join(err, w.WriteByte('\n'))
 }
 
 func (o *Options) list(files []string) error {
@@ -75,10 +80,14 @@ func (o *Options) list(files []string) error {
 		return err
 	}
 	out, style := bufio.NewWriterSize(o.Out, 64<<10), o.style()
-	write, flush := func(l *events.Line) error { return o.write(out, style, l) }, out.Flush
-	if o.format == formatCSV {
+	write, flush := func(f *logfiles.Found) error { return o.write(out, style, f.Line()) }, out.Flush
+	switch o.format {
+	case formatJSON:
+		write = func(f *logfiles.Found) error { return writeJSON(out, f.Raw()) }
+	case formatCSV:
 		list := eventquery.NewListCSV(out)
-		write, flush = list.Write, func() error { return errors.Join(list.Flush(), out.Flush()) }
+		write = func(f *logfiles.Found) error { return list.Write(f.Line()) }
+		flush = func() error { return errors.Join(list.Flush(), out.Flush()) }
 	}
 	_, err = o.query().InOrder(m, files, write, flush)
 	return err
@@ -125,12 +134,17 @@ func (o *Options) countBy(files []string, by string) error {
 		return err
 	}
 	values := eventquery.NewValues()
-	some, err := o.query().InOrder(m, files, func(l *events.Line) error {
-		values.Add(l, key)
-		return nil
-	}, func() error { return nil })
+	forks := make([]*eventquery.Values, eventfiles.Workers)
+	for i := range forks {
+		forks[i] = values.Fork()
+	}
+	dropped, some, err := o.query().InAnyOrder(m, files, func(worker int, l *events.Line) { forks[worker].Add(l, key) })
 	if !some {
 		return err
 	}
+	for _, fork := range forks {
+		values.Merge(fork)
+	}
+	o.query().Dropped(dropped)
 	return cmp.Or(o.printCounts(values.Sorted()), err)
 }

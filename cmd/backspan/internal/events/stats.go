@@ -15,6 +15,7 @@ import (
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/cmd/backspan/internal/eventfiles"
 	"github.com/backspan/backspan/cmd/backspan/internal/eventquery"
+	"github.com/backspan/backspan/cmd/backspan/internal/logfiles"
 	"github.com/backspan/backspan/events"
 	"github.com/backspan/backspan/internal/nearest"
 )
@@ -188,8 +189,8 @@ func (o *Options) compare(m *eventquery.Matcher, files []string, to string) erro
 
 func (o *Options) followCalls(m *eventquery.Matcher, files []string, v *view) error {
 	all := eventquery.NewCallCounter()
-	some, err := o.query().InOrder(m, files, func(l *events.Line) error {
-		all.Add(l)
+	some, err := o.query().InOrder(m, files, func(f *logfiles.Found) error {
+		all.Add(f.Line())
 		return nil
 	}, func() error { return nil })
 	if !some {

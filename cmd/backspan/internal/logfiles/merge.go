@@ -21,11 +21,31 @@ type Order struct {
 	Cut  bool  // the window was smaller than Window lines at times, as these are long
 }
 
+// A Found is a record that Merge hands out. It holds until the next one.
+type Found struct {
+	raw  []byte
+	line *events.Line // nil: not parsed yet
+	own  events.Line
+}
+
+// Raw is the record as it stands in its file.
+func (f *Found) Raw() []byte { return f.raw }
+
+// Line is the record. Where it was read in one goroutine and is needed in another, it is parsed again: who needs only
+// Raw is a third faster.
+func (f *Found) Line() *events.Line {
+	if f.line == nil {
+		f.own.Parse(f.raw) // which was a record when it was read
+		f.line = &f.own
+	}
+	return f.line
+}
+
 // Merge calls each for the records of files for which keep says true, in the order of their times; equal times in the
 // order of files and lines. A record without a time stays behind the one before it. keep is called from several
 // goroutines. An error of each ends it all. A single file stays in its own order. What is wrong with a file its Err
 // and Tally say.
-func Merge(files []*File, keep func(*events.Line) bool, each func(*events.Line) error) (Order, error) {
+func Merge(files []*File, keep func(*events.Line) bool, each func(*Found) error) (Order, error) {
 	if len(files) == 1 {
 		return Order{}, inOrder(files[0], keep, each)
 	}
@@ -41,14 +61,16 @@ func Merge(files []*File, keep func(*events.Line) bool, each func(*events.Line) 
 	return m.order, err
 }
 
-func inOrder(f *File, keep func(*events.Line) bool, each func(*events.Line) error) error {
+func inOrder(f *File, keep func(*events.Line) bool, each func(*Found) error) error {
 	r, err := f.Reader()
 	if err != nil {
 		return nil //nolint:nilerr // f.Err says it
 	}
+	var found Found
 	for r.Next() {
-		if keep(r.Line()) {
-			if err := each(r.Line()); err != nil {
+		if found.line = r.Line(); keep(found.line) {
+			found.raw = found.line.Raw()
+			if err := each(&found); err != nil {
 				return err
 			}
 		}
@@ -65,8 +87,8 @@ type merging struct {
 	readers sync.WaitGroup
 }
 
-func (m *merging) run(keep func(*events.Line) bool, each func(*events.Line) error) error {
-	var line events.Line
+func (m *merging) run(keep func(*events.Line) bool, each func(*Found) error) error {
+	var found Found
 	last := int64(math.MinInt64)
 	for {
 		s := m.earliest(keep)
@@ -79,10 +101,9 @@ func (m *merging) run(keep func(*events.Line) bool, each func(*events.Line) erro
 		} else {
 			last = e.time
 		}
-		if line.Parse(e.raw()) { // as it did when it was read
-			if err := each(&line); err != nil {
-				return err
-			}
+		found.raw, found.line = e.raw(), nil
+		if err := each(&found); err != nil {
+			return err
 		}
 		e.batch.release(s)
 		m.fill(s)

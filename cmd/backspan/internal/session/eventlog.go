@@ -205,7 +205,7 @@ func (s *story) outcome() Outcome {
 func (l *Log) eachEvent(keep func(*events.Line) bool, each func(*events.Line)) (left LeftOut, err error) {
 	files := l.files()
 	defer logfiles.CloseAll(files) // they are only read
-	_, err = logfiles.Merge(files, keep, func(line *events.Line) error { each(line); return nil })
+	_, err = logfiles.Merge(files, keep, func(f *logfiles.Found) error { each(f.Line()); return nil })
 	records := int64(0)
 	for _, f := range files {
 		tally, failed := f.Tally(), f.Err()
