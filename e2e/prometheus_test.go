@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/backspan/backspan/e2e/internal/jaeger"
 	"github.com/backspan/backspan/e2e/internal/program"
 )
 
@@ -45,12 +46,20 @@ func TestPrometheusAnswersTheDashboard(t *testing.T) {
 	trace := p.exemplar(t, `retry_operation_duration_seconds_bucket{retry_operation="load_prices"}`)
 	waitFor(t, "the trace "+trace+" in Jaeger", func() bool {
 		root, err := collector.Trace(t.Context(), trace)
-		return err == nil && root.Name == "load_prices"
+		return err == nil && exactly([]*jaeger.Span{root}) == priceTrace
 	})
 	if !strings.Contains(read(events), `"trace_id": "`+trace+`"`) {
 		t.Errorf("%s has nothing of the trace %s", events, trace)
 	}
 }
+
+// priceTrace is what the example does again and again.
+const priceTrace = `load_prices: recovered, attempts: 2
+  attempt 1: retrying, connection_reset
+  attempt 2 after 5ms: success
+    read_cache: success, attempts: 1
+      attempt 1: success
+`
 
 // startPriceService runs the example until the test ends, and returns host:port of its metrics and its event log.
 func startPriceService(t *testing.T) (target, events string) {

@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"time"
 
 	"github.com/backspan/backspan/retry"
+	"github.com/backspan/backspan/telemetry"
 )
 
 var calls int
@@ -20,6 +22,17 @@ func fetchMarketData(context.Context) (string, error) {
 }
 
 func main() {
+	ctx := context.Background()
+	tel, err := telemetry.Start(ctx, telemetry.Config{Service: "first-retry", Discover: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() {
+		if err := tel.Shutdown(ctx); err != nil {
+			log.Print(err)
+		}
+	}()
+
 	policy := retry.Policy{
 		MaxRetries: 3,
 		BaseDelay:  10 * time.Millisecond, // the default is 1s
@@ -29,6 +42,6 @@ func main() {
 			}
 		},
 	}
-	data, err := retry.Value(context.Background(), "market_data_fetch", policy, fetchMarketData)
+	data, err := retry.Value(ctx, "market_data_fetch", policy, fetchMarketData)
 	fmt.Println(data, err)
 }

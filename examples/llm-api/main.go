@@ -14,9 +14,21 @@ import (
 	"github.com/backspan/backspan/retry"
 	"github.com/backspan/backspan/retry/retryhttp"
 	"github.com/backspan/backspan/retry/retrytest/flaky"
+	"github.com/backspan/backspan/telemetry"
 )
 
 func main() {
+	ctx := context.Background()
+	tel, err := telemetry.Start(ctx, telemetry.Config{Service: "llm-api", Discover: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() {
+		if err := tel.Shutdown(ctx); err != nil {
+			log.Print(err)
+		}
+	}()
+
 	client := &http.Client{Transport: &retryhttp.Transport{
 		Policy:    &retry.Policy{MaxRetries: 4, Jitter: retry.FullJitter},
 		Retryable: worthAnotherAttempt,
@@ -31,7 +43,7 @@ func main() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		answer, err := ask(client, service.URL()+"/v1/messages", `{"prompt": "What is the capital of France?"}`)
+		answer, err := ask(ctx, client, service.URL()+"/v1/messages", `{"prompt": "What is the capital of France?"}`)
 		fmt.Printf("%q, error: %v, requests: %d\n", answer, err, len(service.Requests()))
 		if err := service.Close(); err != nil {
 			log.Fatal(err)
@@ -49,8 +61,8 @@ func worthAnotherAttempt(resp *http.Response, err error) bool {
 	return retryhttp.Retryable(resp, err)
 }
 
-func ask(client *http.Client, url, prompt string) (answer string, err error) {
-	request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, url, strings.NewReader(prompt))
+func ask(ctx context.Context, client *http.Client, url, prompt string) (answer string, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(prompt))
 	if err != nil {
 		return "", err
 	}

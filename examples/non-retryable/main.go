@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 
 	"github.com/backspan/backspan/retry"
+	"github.com/backspan/backspan/telemetry"
 )
 
 var (
@@ -16,10 +18,19 @@ var (
 
 func main() {
 	ctx := context.Background()
+	tel, err := telemetry.Start(ctx, telemetry.Config{Service: "non-retryable", Discover: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() {
+		if err := tel.Shutdown(ctx); err != nil {
+			log.Print(err)
+		}
+	}()
 	calls := 0
 
 	// 1. The operation says so itself, to this loop and every one around it. The mark survives wrapping.
-	err := retry.Do(ctx, "read_config", retry.Policy{}, func(context.Context) error {
+	err = retry.Do(ctx, "read_config", retry.Policy{}, func(context.Context) error {
 		calls++
 		return fmt.Errorf("config.yaml: %w", retry.Permanent(errConfig))
 	})

@@ -6,11 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
+	"log"
 	"time"
 
 	"github.com/backspan/backspan/orchestrator"
 	"github.com/backspan/backspan/retry"
+	"github.com/backspan/backspan/telemetry"
 )
 
 var calls int
@@ -31,6 +32,17 @@ func analyse(_ context.Context, in orchestrator.Input) (any, error) {
 }
 
 func main() {
+	ctx := context.Background()
+	tel, err := telemetry.Start(ctx, telemetry.Config{Service: "phase-recovery", Discover: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() {
+		if err := tel.Shutdown(ctx); err != nil {
+			log.Print(err)
+		}
+	}()
+
 	pipeline := orchestrator.Pipeline{
 		Name:     "nightly",
 		Recovery: retry.Policy{BaseDelay: 20 * time.Millisecond}, // the default is 2s, 4s, 8s
@@ -39,10 +51,9 @@ func main() {
 			{Name: "analysis", Run: analyse},
 		},
 	}
-	report, err := pipeline.Run(context.Background(), orchestrator.Options{EnableRecovery: true})
+	report, err := pipeline.Run(ctx, orchestrator.Options{EnableRecovery: true})
 	if err != nil {
-		fmt.Println(err)
-		os.Exit(1)
+		log.Fatal(err)
 	}
 	for _, phase := range report.Phases {
 		if phase.Recovery != nil && phase.Recovery.Success {
@@ -51,8 +62,7 @@ func main() {
 	}
 	text, err := json.MarshalIndent(report.Phases, "", "  ")
 	if err != nil {
-		fmt.Println(err)
-		os.Exit(1)
+		log.Fatal(err)
 	}
 	fmt.Println(string(text))
 }

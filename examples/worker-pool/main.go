@@ -11,11 +11,22 @@ import (
 	"sync/atomic"
 
 	"github.com/backspan/backspan/retry"
+	"github.com/backspan/backspan/telemetry"
 )
 
 var errDown = errors.New("service unavailable")
 
 func main() {
+	ctx := context.Background()
+	tel, err := telemetry.Start(ctx, telemetry.Config{Service: "worker-pool", Discover: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() {
+		if err := tel.Shutdown(ctx); err != nil {
+			log.Print(err)
+		}
+	}()
 	budget, err := retry.NewBudget(retry.BudgetOptions{Name: "thumbnails"})
 	if err != nil {
 		log.Fatal(err)
@@ -32,7 +43,7 @@ func main() {
 		for range 8 {
 			workers.Go(func() {
 				for range jobs {
-					err := retry.Do(context.Background(), "make_thumbnail", policy, func(context.Context) error {
+					err := retry.Do(ctx, "make_thumbnail", policy, func(context.Context) error {
 						calls.Add(1)
 						return service.err
 					})

@@ -42,9 +42,10 @@ var classes = []struct {
 	{fs.ErrPermission, "permission_denied"},
 }
 
-// ErrorType classifies err for ErrorTypeKey: the answer of an ErrorType() string method anywhere in its tree,
-// else a short stable name for the common failures of networks and files, else its Go type below the wraps of
-// fmt.Errorf and of this module. It is "" for nil.
+// ErrorType classifies err for ErrorTypeKey: the answer of an ErrorType() string method anywhere in its tree, or of the
+// SQLState() string of a database's error, as the conventions for databases want it; else a short stable name for the
+// common failures of networks and files, else its Go type below the wraps of fmt.Errorf and of this module. It is ""
+// for nil.
 func ErrorType(err error) (name string) {
 	if err == nil {
 		return ""
@@ -73,7 +74,7 @@ func ErrorType(err error) (name string) {
 // findings are collected in one walk through the tree of an error. An errors.Is for each class would walk it twenty
 // times, a tenth of the cost of a failed attempt.
 type findings struct {
-	own     string // the first answer of an ErrorType method
+	own     string // the first answer of an ErrorType or SQLState method
 	class   int    // the most specific of classes
 	dns     bool
 	timeout bool // a Timeout method says so
@@ -82,6 +83,11 @@ type findings struct {
 func (f *findings) look(err error) (enough bool) {
 	if e, ok := As[interface{ ErrorType() string }](err); ok {
 		if f.own = e.ErrorType(); f.own != "" {
+			return true
+		}
+	}
+	if e, ok := As[interface{ SQLState() string }](err); ok {
+		if f.own = e.SQLState(); f.own != "" {
 			return true
 		}
 	}

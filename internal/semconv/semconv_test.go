@@ -46,6 +46,12 @@ type late struct{ error }
 
 func (late) Timeout() bool { return true }
 
+// sqlError is like the errors of drivers for PostgreSQL.
+type sqlError struct{ state string }
+
+func (sqlError) Error() string      { return "sql" }
+func (e sqlError) SQLState() string { return e.state }
+
 type broken struct{}
 
 func (*broken) Error() string     { panic("no message") }
@@ -62,6 +68,7 @@ func TestErrorType(t *testing.T) {
 	for want, err := range map[string]error{
 		"":                     nil,
 		"rate_limited":         fmt.Errorf("call: %w", errors.Join(io.EOF, typed{"rate_limited"})),
+		"40001":                fmt.Errorf("commit: %w", sqlError{"40001"}),
 		"semconv_test.typed":   typed{""},
 		"*semconv_test.broken": (*broken)(nil),
 		"*errors.errorString":  fmt.Errorf("a: %w", wrapper{fmt.Errorf("b: %w", errors.New("c"))}),

@@ -125,7 +125,7 @@ func get(ctx context.Context, client *http.Client, url string) (answer string, e
 	if err != nil {
 		return "", err
 	}
-	defer func() { err = errors.Join(err, response.Body.Close()) }()
+	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
 		return response.Status, fmt.Errorf("the service says %s", response.Status)
 	}

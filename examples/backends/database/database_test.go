@@ -207,7 +207,7 @@ func breakAtCommit(t *testing.T, socket string) (host string) {
 			if err != nil { // it was closed
 				return
 			}
-			server, err := new(net.Dialer).DialContext(t.Context(), "unix", socket)
+			server, err := new(net.Dialer).DialContext(context.WithoutCancel(t.Context()), "unix", socket)
 			if err != nil {
 				t.Error(err)
 				_ = client.Close()

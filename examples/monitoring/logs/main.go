@@ -34,9 +34,9 @@ func run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	logs := sdklog.NewLoggerProvider(sdklog.WithProcessor(sdklog.NewSimpleProcessor(exporter)))
-	handler := otelslog.NewHandler("price-importer", otelslog.WithLoggerProvider(logs))
+	handler := otelslog.NewHandler("price-logger", otelslog.WithLoggerProvider(logs))
 	tel, err := telemetry.Start(ctx, telemetry.Config{
-		Service:    "price-importer",
+		Service:    "price-logger",
 		Events:     os.Getenv("EVENTS"), // empty: data/session/events.jsonl
 		Discover:   true,                // export spans only when a collector listens
 		Processors: []sdktrace.SpanProcessor{telemetry.NewSlog(handler, nil)},

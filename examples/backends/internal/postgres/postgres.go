@@ -31,47 +31,49 @@ type Server struct {
 }
 
 // Start makes a database in a temporary directory and serves it. Close must be called.
-func Start(ctx context.Context) (s *Server, err error) {
+func Start(ctx context.Context) (*Server, error) {
 	dir, err := os.MkdirTemp("", "pg")
 	if err != nil {
 		return nil, err
 	}
-	s = &Server{Socket: filepath.Join(dir, ".s.PGSQL.5432"), dir: dir, ended: make(chan error, 1)}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.Close())
-		}
-	}()
-	as, err := notAsRoot(dir)
-	if err != nil {
-		return nil, err
+	s := &Server{Socket: filepath.Join(dir, ".s.PGSQL.5432"), dir: dir, ended: make(chan error, 1)}
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
-	data := filepath.Join(dir, "data")
+	return s, nil
+}
+
+func (s *Server) start(ctx context.Context) error {
+	as, err := notAsRoot(s.dir)
+	if err != nil {
+		return err
+	}
+	data := filepath.Join(s.dir, "data")
 	initdb, err := command(as, "initdb", "--pgdata="+data, "--username=postgres", "--auth=trust", "--no-sync",
 		"--encoding=UTF8", "--no-locale")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if out, err := initdb.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("initdb: %w\n%s", err, out)
+		return fmt.Errorf("initdb: %w\n%s", err, out)
 	}
 	// No port, so that nobody else has it. Nothing here has to survive a power failure.
-	server, err := command(as, "postgres", "-D", data, "-k", dir, "-c", "listen_addresses=", "-F",
+	server, err := command(as, "postgres", "-D", data, "-k", s.dir, "-c", "listen_addresses=", "-F",
 		"-c", "deadlock_timeout=10ms")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var log bytes.Buffer
 	server.Stdout, server.Stderr = &log, &log
 	if err := server.Start(); err != nil {
-		return nil, err
+		return err
 	}
 	s.process = server
 	go func() { s.ended <- server.Wait() }()
 	if err := s.ready(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("postgres is not ready: %w", err), s.Close(), errors.New(log.String()))
+		return fmt.Errorf("postgres is not ready: %w\n%s", errors.Join(err, s.stop()), log.String())
 	}
-	return s, nil
+	return nil
 }
 
 // URL is where clients find the database.
@@ -101,25 +103,27 @@ func (s *Server) ready(ctx context.Context) error {
 
 // Close stops the server, with whatever its clients are doing, and removes the directory.
 func (s *Server) Close() error {
-	var err error
-	if s.process != nil {
-		err = s.stop()
-		s.process = nil
-	}
-	return errors.Join(err, os.RemoveAll(s.dir))
+	return errors.Join(s.stop(), os.RemoveAll(s.dir))
 }
 
+// stop stops the server, if one was started.
 func (s *Server) stop() error {
+	if s.process == nil {
+		return nil
+	}
 	if err := s.process.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
 	timer := time.AfterFunc(stopTimeout, func() { _ = s.process.Process.Kill() })
 	defer timer.Stop()
-	return <-s.ended
+	err := <-s.ended
+	s.process = nil
+	return err
 }
 
 // notAsRoot returns what to put before a command, because PostgreSQL refuses to run as root, and gives dir to whom it
-// runs as instead.
+// runs as instead. That user may be kept out of directories on the way, such as a root directory that only root enters;
+// the capability opens them, and the secure bit keeps it for access(2).
 func notAsRoot(dir string) (as []string, err error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
@@ -132,8 +136,10 @@ func notAsRoot(dir string) (as []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	as = []string{"setpriv", "--reuid=" + nobody.Uid, "--regid=" + nobody.Gid, "--clear-groups", "--"}
-	return as, os.Chown(dir, uid, -1)
+	return []string{
+		"setpriv", "--reuid=" + nobody.Uid, "--regid=" + nobody.Gid, "--clear-groups",
+		"--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--securebits=+no_setuid_fixup", "--",
+	}, os.Chown(dir, uid, -1)
 }
 
 // command is a command of one of PostgreSQL's programs.
