@@ -26,6 +26,11 @@ func TestEverythingRuns(t *testing.T) {
 			t.Errorf("%d tables for %q, want %d", n, sc.name, len(environments))
 		}
 	}
+	for _, peer := range httpPeers {
+		if n := strings.Count(text, "| "+peer.name+" "); n != 2*len(environments) {
+			t.Errorf("%s is in %d tables, want %d", peer.name, n, 2*len(environments))
+		}
+	}
 	for _, c := range contenders {
 		if !strings.Contains(text, "| "+c.name+" ") {
 			t.Errorf("%q was not measured", c.name)
@@ -41,7 +46,7 @@ func TestEverythingRuns(t *testing.T) {
 }
 
 // promised is the number of budgets.
-const promised = 29
+const promised = 31
 
 func TestAContenderThatDoesNotWorkIsNotMeasured(t *testing.T) {
 	for name, c := range map[string]contender{

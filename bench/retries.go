@@ -31,6 +31,9 @@ func measureRetries(p *page, s sizes) error {
 			all[env.name+", "+sc.name] = found
 			p.results(sc.name, results, base{"backoff v7", found[nameV7]}, base{"by hand, with spans", found[nameByHand]})
 		}
+		if err := measureHTTP(p, s, env); err != nil {
+			return err
+		}
 	}
 	judgeRetries(p, all)
 	return nil
