@@ -124,19 +124,6 @@ func (q Query) incomplete(path string, t events.Tally) {
 	}
 }
 
-// late says on stderr that not all could be put in the order of time.
-func (q Query) late(order logfiles.Order) {
-	if order.Late == 0 {
-		return
-	}
-	window := fmt.Sprintf("more than %d lines", logfiles.Window)
-	if order.Cut {
-		window = fmt.Sprintf("fewer than %d lines, as long ones fill the memory for it", logfiles.Window)
-	}
-	cli.Printf(q.Err, "backspan: %s out of order: written behind later ones in their file, by %s\n",
-		text.Plural(order.Late, "event stands", "events stand"), window)
-}
-
 // Dropped says on stderr that the log owns up to lines that are not in it.
 func (q Query) Dropped(n int64) {
 	if n > 0 {

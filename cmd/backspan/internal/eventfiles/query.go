@@ -60,7 +60,9 @@ func (q Query) InOrder(
 		return false, err
 	}
 	some, err = q.ended(list)
-	q.late(order)
+	if late := order.Fault(); late != "" {
+		cli.Printf(q.Err, "backspan: %s\n", late)
+	}
 	q.Dropped(dropped.Load())
 	if some {
 		q.found(m, list, looked.found.Load(), &looked.period)

@@ -2,10 +2,12 @@ package logfiles
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"slices"
 	"sync"
 
+	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/events"
 )
 
@@ -19,6 +21,19 @@ const memory = 20 << 20
 type Order struct {
 	Late int64 // lines that came after later ones, since they stood too far behind these in their file
 	Cut  bool  // the window was smaller than Window lines at times, as these are long
+}
+
+// Fault says what could not be put in order; empty when all could.
+func (o Order) Fault() string {
+	if o.Late == 0 {
+		return ""
+	}
+	window := fmt.Sprintf("more than %d lines", Window)
+	if o.Cut {
+		window = fmt.Sprintf("fewer than %d lines, as long ones fill the memory for it", Window)
+	}
+	return fmt.Sprintf("%s out of order: written behind later ones in their file, by %s",
+		text.Plural(o.Late, "event stands", "events stand"), window)
 }
 
 // A Found is a record that Merge hands out. It holds until the next one.

@@ -205,7 +205,8 @@ func (s *story) outcome() Outcome {
 func (l *Log) eachEvent(keep func(*events.Line) bool, each func(*events.Line)) (left LeftOut, err error) {
 	files := l.files()
 	defer logfiles.CloseAll(files) // they are only read
-	_, err = logfiles.Merge(files, keep, func(f *logfiles.Found) error { each(f.Line()); return nil })
+	order, err := logfiles.Merge(files, keep, func(f *logfiles.Found) error { each(f.Line()); return nil })
+	left.Order = order.Fault()
 	records := int64(0)
 	for _, f := range files {
 		tally, failed := f.Tally(), f.Err()
@@ -245,7 +246,7 @@ func (l *Log) eventsSession(e Entry) (*Session, error) {
 	s := fromEvents(list.items)
 	s.ID, s.Source = e.ID, l.Path
 	left := l.Left
-	left.Lines, left.Files, left.Events = read.Lines, read.Files, list.dropped
+	left.Lines, left.Files, left.Order, left.Events = read.Lines, read.Files, read.Order, list.dropped
 	s.Notes = append(s.Notes, left.notes()...)
 	return s, nil
 }

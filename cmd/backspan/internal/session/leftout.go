@@ -10,6 +10,7 @@ import (
 type LeftOut struct {
 	Lines    int    // that could not be read
 	Files    string // what kept files of an event log from being read to their end, in sentences
+	Order    string // what of an event log is out of order
 	NoID     int    // spans without a trace id or a span id
 	Details  int    // attributes and events of spans that had more than maxDetails
 	Spans    int    // the first of the file, for which there was no room
@@ -34,6 +35,9 @@ func (l LeftOut) notes() (notes []string) {
 	add(l.Sessions, "session, the oldest, was", "sessions, the oldest, were", room)
 	if l.Files != "" {
 		notes = append(notes, l.Files)
+	}
+	if l.Order != "" {
+		notes = append(notes, l.Order+".")
 	}
 	return notes
 }
