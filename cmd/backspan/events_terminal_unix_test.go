@@ -74,6 +74,10 @@ func TestEventsFitTheTerminal(t *testing.T) {
 	if !strings.HasPrefix(longest, "2026-11-25 16:00:00Z") || strings.Count(longest, "█") < 20 {
 		t.Errorf("the longest bar is\n%s", longest)
 	}
+	narrow := strings.Join(onTerminal(t, 40, "C.UTF-8", append([]string{"stats", "--per", "1h"}, files...)...), "\n")
+	if !strings.Contains(narrow, "\n2026-11-25 16:00:00Z ") || strings.Contains(narrow, "█") {
+		t.Errorf("where a bar does not fit the times are not whole:\n%s", narrow)
+	}
 	if piped := ask(t, append([]string{"stats", "--per", "1h"}, files...)...); strings.Contains(piped, "█") {
 		t.Error("a pipe gets bars")
 	}

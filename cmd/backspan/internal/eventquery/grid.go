@@ -52,18 +52,10 @@ func (g *grid) write(w *strings.Builder, s Style) {
 			}
 		}
 	}
-	widths := make([]int, len(g.columns))
+	widths, total := g.widths()
 	shown := make([]bool, len(g.columns))
-	total := -gap
 	for i, c := range g.columns {
-		if c.title == "" {
-			continue
-		}
-		shown[i], widths[i] = true, text.Width(c.title)
-		for _, r := range g.rows {
-			widths[i] = max(widths[i], text.Width(r[i].shown))
-		}
-		total += widths[i] + gap
+		shown[i] = c.title != ""
 	}
 	for s.Width > 0 && total > s.Width {
 		last := g.mostSpare(shown)
@@ -103,6 +95,22 @@ func (g *grid) write(w *strings.Builder, s Style) {
 			}
 		}
 	}
+}
+
+// widths are those that the columns for people take, and all of them together.
+func (g *grid) widths() (widths []int, total int) {
+	widths, total = make([]int, len(g.columns)), -gap
+	for i, c := range g.columns {
+		if c.title == "" {
+			continue
+		}
+		widths[i] = text.Width(c.title)
+		for _, r := range g.rows {
+			widths[i] = max(widths[i], text.Width(r[i].shown))
+		}
+		total += widths[i] + gap
+	}
+	return widths, total
 }
 
 // minFirst is what the first column keeps however narrow the terminal is.

@@ -171,12 +171,12 @@ type Pieces struct {
 func (p *Pieces) Write(w io.Writer, style Style) error {
 	var b strings.Builder
 	g := p.grid(style)
-	if style.Width > 0 && len(p.Pieces) > 0 {
-		const numbers = 54 // columns of the others
+	const narrowest = 10 // of a bar that says something
+	if _, numbers := g.widths(); len(p.Pieces) > 0 && style.Width >= numbers+gap+narrowest {
 		longest := slices.MaxFunc(p.Pieces, func(a, b Piece) int { return cmp.Compare(a.Waited, b.Waited) }).Waited
 		g.columns = append(g.columns, column{title: " "}) // of the bars
 		for i := range p.Pieces {
-			bar := style.bar(p.Pieces[i].Waited, longest, max(10, style.Width-numbers))
+			bar := style.bar(p.Pieces[i].Waited, longest, style.Width-numbers-gap)
 			g.rows[i] = append(g.rows[i], cell{shown: bar})
 		}
 	}
@@ -193,7 +193,7 @@ func (p *Pieces) grid(style Style) *grid {
 	g := &grid{columns: []column{
 		{name: "begin", title: "FROM"},
 		{"failed", "FAILED", true, 0},
-		{"given_up", "GIVEN UP", true, 0},
+		{"given_up", "GIVEN UP", true, 1},
 		{"waited_seconds", "WAITED", true, 0},
 	}}
 	for i := range p.Pieces {
