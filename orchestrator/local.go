@@ -33,19 +33,20 @@ type localPhase struct {
 	skipped time.Duration // waits that took no time because of NoWait; they count as elapsed
 }
 
-// Local returns the Driver of one run. It uses opts.RunID, DryRun, Grace and Cleanup. began is when the run began in
-// another process, which did not live to its end; zero means that it begins now. The ids of the spans of the run and
-// its phases are derived from the run's id, given a provider with an engine.IDGenerator.
+// Local returns the Driver of one run. It uses opts.RunID, DryRun, Grace and Cleanup. began is when the run's span
+// began in another process, which did not live to end it; zero means that it begins now. With a provider that has an
+// engine.IDGenerator, the ids of the spans of the run and its phases come from the run's id and part: a run that was
+// stopped, whose spans have ended, goes on in another part.
 //
 // The error is a *FieldError. After Drive, End must be called.
-func (p *Plan) Local(ctx context.Context, opts Options, began time.Time) (*Local, error) {
+func (p *Plan) Local(ctx context.Context, opts Options, began time.Time, part int) (*Local, error) {
 	if ctx == nil {
 		return nil, &FieldError{Field: "ctx", Value: "nil", Want: "a context"}
 	}
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
-	return newLocal(ctx, p, opts, runSpans{derived: true, resumed: !began.IsZero()}, began), nil
+	return newLocal(ctx, p, opts, runSpans{derived: true, part: part, resumed: !began.IsZero()}, began), nil
 }
 
 func newLocal(ctx context.Context, plan *Plan, opts Options, spans runSpans, began time.Time) *Local {
@@ -61,6 +62,9 @@ func newLocal(ctx context.Context, plan *Plan, opts Options, spans runSpans, beg
 	return d
 }
 
+// Context is the run's context, with its span.
+func (d *Local) Context() context.Context { return d.spans.ctx }
+
 // End ends the run's span with what Drive returned.
 func (d *Local) End(report Report, err error) { d.spans.endRun(report, err, time.Time{}) }
 
@@ -70,7 +74,8 @@ func (d *Local) Now() time.Time { return time.Now() }
 // BeginPhase is part of engine.Driver.
 func (d *Local) BeginPhase(name string) {
 	i := d.plan.index[name]
-	d.phases[i].ctx, d.phases[i].span = d.spans.startPhase(name, time.Time{})
+	phase := &d.phases[i]
+	phase.ctx, phase.span = d.spans.startPhase(name, time.Time{})
 	d.bound(i, 0)
 }
 

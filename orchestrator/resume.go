@@ -13,6 +13,7 @@ type PastPhase struct {
 	Name  string
 	Began time.Time // zero: it never began
 	Waits []PastWait
+	Again bool // the span that the processes before began has been ended by them: another one begins
 
 	// Used is how much of the phase's Timeout is used up.
 	Used time.Duration
@@ -38,7 +39,7 @@ func (d *Local) Resume(past PastPhase) {
 	var span phaseSpan
 	ctx := context.Context(nil)
 	if !past.Began.IsZero() {
-		ctx, span = d.spans.openPhase(past.Name, past.Began, true)
+		ctx, span = d.spans.openPhase(past.Name, past.Began, !past.Again)
 		for _, wait := range past.Waits {
 			span.scheduled(wait.Wait, wait.At)
 		}
@@ -47,7 +48,8 @@ func (d *Local) Resume(past PastPhase) {
 		d.spans.endPhase(span, past.Result, past.Failure, past.Ended)
 		return
 	}
-	d.phases[i].ctx, d.phases[i].span = ctx, span
+	phase := &d.phases[i]
+	phase.ctx, phase.span = ctx, span
 	d.bound(i, past.Used)
 }
 

@@ -51,6 +51,7 @@ func start(
 type runSpans struct {
 	pipeline string
 	derived  bool            // their ids come from the run's id and their place in it
+	part     int             // how often the run has been stopped and gone on with
 	resumed  bool            // another process has started the run's
 	frame    scope.Frame     // the run's
 	ctx      context.Context //nolint:containedctx // the run's: this is a part of a driver, which is a run
@@ -89,7 +90,7 @@ func (r *runSpans) place(kind, phase string) *scope.SpanPlace {
 	if !r.derived {
 		return nil
 	}
-	return &scope.SpanPlace{Run: r.frame.Session, Kind: kind, Phase: phase}
+	return &scope.SpanPlace{Run: r.frame.Session, Kind: kind, Phase: phase, Attempt: r.part}
 }
 
 // attributes are those of the run's and the phases' spans from their start: who watches a running span, and the event

@@ -69,6 +69,11 @@ var layers = []layer{
 		with(loop, "internal/nearest", "retry", "retry/retrytest", "orchestrator", "orchestrator/engine", "orchestrator/internal/scenario"),
 		sdk,
 	},
+	{
+		"orchestrator/checkpoint",
+		with(loop, "internal/nearest", "internal/safefile", "retry", "orchestrator", "orchestrator/engine"),
+		with(api, "github.com/google/uuid", "golang.org/x/sys"),
+	},
 
 	// These know the layers above by the spans that they write.
 	{"events", []string{"redact", "internal/safefile"}, []string{"golang.org/x/sys"}},

@@ -56,7 +56,7 @@ type SpanPlace struct {
 	Run     string // its id
 	Kind    string // semconv.Kind…
 	Phase   string // empty for the run's span
-	Attempt int    // of a try of the phase, as in engine.Task
+	Attempt int    // of a try of the phase, as in engine.Task; of a run or a phase its part, see Plan.Local
 }
 
 type frameKey struct{}
