@@ -38,6 +38,9 @@ type Options struct {
 	// Note is kept in the journal for the caller; see Info.
 	Note json.RawMessage
 
+	// Notes may be nil.
+	Notes *Notes
+
 	// Force resumes a run whose plan or facts have changed. Of what happened, only the results of phases that succeeded
 	// count then; all other phases begin anew.
 	Force bool
@@ -120,8 +123,8 @@ func unused(journal Journal) error {
 // An attempt that was cut off, because its process died, is made again as if it had not been. But each of these counts
 // as a failure of its phase with orchestrator.ErrLost, which the phase's policy is asked about: when that allows no
 // further retry, the attempt has failed for good, so that a phase that kills its process is given up after as many
-// attempts as one that fails. Once it is made again in any case, unless the policy's Retryable refuses ErrLost. Each is a
-// span. Attempts that end because the run is stopped do not count.
+// attempts as one that fails. Once it is made again in any case, unless the policy's Retryable refuses ErrLost. Each is
+// a span. Attempts that end because the run is stopped do not count.
 //
 // The error is that of Pipeline.Run, or one of these, and nothing has begun: ErrNotFound; ErrLocked; a *ChangedError; a
 // *CorruptError; that of the store.
@@ -140,7 +143,8 @@ func Resume(
 	run.MaxParallel, run.ContinueOnError = d.MaxParallel, d.ContinueOnError
 	parent, err := d.Parent.context()
 	if err != nil {
-		return orchestrator.Report{}, errors.Join(fmt.Errorf("run %q: the span around it: %w", id, err), d.journal.close())
+		err = fmt.Errorf("run %q: the span around it: %w", id, err)
+		return orchestrator.Report{}, errors.Join(err, d.journal.close())
 	}
 	return d.run(below(ctx, parent), run)
 }
@@ -183,7 +187,10 @@ func (d *driver) takeOver(start head, opts Options) error {
 		return &ChangedError{d.RunID, d.finished != nil, changes}
 	}
 	if d.finished != nil {
-		return nil
+		return opts.Notes.tell(d.notes)
+	}
+	if err := opts.Notes.tell(d.notes); err != nil {
+		return err
 	}
 	d.worked, d.alive = d.had.until(d.last), d.last
 	part := d.part
@@ -209,7 +216,8 @@ func (o *Options) check(ctx context.Context, p orchestrator.Pipeline) (*orchestr
 	case ctx == nil:
 		return nil, &orchestrator.FieldError{Field: "ctx", Value: "nil", Want: "a context"}
 	case o.Store == nil:
-		return nil, &orchestrator.FieldError{Field: "Options.Store", Value: "nil", Want: "a store, such as checkpoint.Dir"}
+		const field = "Options.Store"
+		return nil, &orchestrator.FieldError{Field: field, Value: "nil", Want: "a store, such as checkpoint.Dir"}
 	case o.Note != nil && !json.Valid(o.Note):
 		const field = "Options.Note"
 		return nil, &orchestrator.FieldError{Field: field, Value: fmt.Sprintf("%d bytes", len(o.Note)), Want: "JSON"}

@@ -13,8 +13,8 @@
 // telemetry.Start or an engine.IDGenerator, one trace, in which each span of the run and its phases is ended once.
 //
 // Time: a wait before a recovery attempt ends when it would have ended, so that it passes also while no process has the
-// run. Phase.Timeout and Policy.MaxElapsed count only the time in which a process had it, up to the last that is known
-// of that. Report.Started is the beginning of the first process, Report.Ended the end of the last.
+// run. Beside waits, Phase.Timeout and Policy.MaxElapsed count only the time in which a process had it, up to the last
+// that is known of that. Report.Started is the beginning of the first process, Report.Ended the end of the last.
 //
 // Errors of attempts that another process made are known by their texts, at most 8 KiB of each: errors.Is does not find
 // in them what they wrapped.

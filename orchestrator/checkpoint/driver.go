@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -55,7 +56,9 @@ type phase struct {
 }
 
 func newDriver(plan *orchestrator.Plan, h *history, journal *keeper) *driver {
-	return &driver{history: h, plan: plan, journal: journal, past: h.happened, at: h.planned, phases: map[string]*phase{}}
+	return &driver{
+		history: h, plan: plan, journal: journal, past: h.happened, at: h.planned, phases: map[string]*phase{},
+	}
 }
 
 // sinceBegin is how long processes have had the run.
@@ -246,6 +249,10 @@ func pop[T any](list *[]T) (first T, ok bool) {
 	return first, true
 }
 
+// count counts a wait, or the part of it that has passed, as time in which processes had the run: it passes without
+// any. had is how much of it they had.
+func (p *phase) count(passed, had time.Duration) { p.worked -= max(0, passed-had) }
+
 // playBack is the next thing that happened in the past.
 func (d *driver) playBack(r record) engine.Completion {
 	d.at = r.At
@@ -253,7 +260,8 @@ func (d *driver) playBack(r record) engine.Completion {
 		if p := d.phases[r.Done.Phase]; p != nil { // else the loop refuses it
 			p.task = nil
 		}
-	} else if p := d.phases[r.Timer.Phase]; p != nil {
+	} else if p := d.phases[r.Timer.Phase]; p != nil && p.wait != nil {
+		p.count(p.wait.Delay, d.had.until(r.At)-d.had.until(p.wait.At))
 		p.wait = nil
 	}
 	return engine.Completion{Done: r.Done, Timer: r.Timer}
@@ -280,25 +288,34 @@ func (d *driver) catchUp() {
 	for _, past := range d.ends {
 		d.record(past)
 	}
+	for _, name := range d.order { // before anything of them runs
+		if p := d.phases[name]; p != nil {
+			d.takeUp(name, p)
+		}
+	}
 	for _, name := range d.order {
-		p := d.phases[name]
-		if p == nil {
-			continue
-		}
-		past := orchestrator.PastPhase{
-			Name: name, Began: d.spanOfPhase(p, name), Waits: p.waits, Used: d.sinceBegin() - p.worked,
-		}
-		if part, known := d.parts[name]; !known || part != d.part {
-			past.Began, past.Waits, past.Again = now(), nil, true
-		}
-		d.local.Resume(past)
-		switch {
+		switch p := d.phases[name]; {
+		case p == nil:
 		case p.task != nil:
 			d.again(p, *p.task)
 		case p.wait != nil:
 			d.local.ResumeTimer(p.wait.Wait, max(0, p.wait.Delay-now().Sub(p.wait.At)))
 		}
 	}
+}
+
+// takeUp hands a phase of the past to the local driver.
+func (d *driver) takeUp(name string, p *phase) {
+	if p.wait != nil {
+		p.count(min(p.wait.Delay, now().Sub(p.wait.At)), d.sinceBegin()-d.had.until(p.wait.At))
+	}
+	past := orchestrator.PastPhase{
+		Name: name, Began: d.spanOfPhase(p, name), Waits: p.waits, Used: d.sinceBegin() - p.worked,
+	}
+	if part, known := d.parts[name]; !known || part != d.part {
+		past.Began, past.Waits, past.Again = now(), nil, true
+	}
+	d.local.Resume(past)
 }
 
 // again makes an attempt that was under way, or was to be started, when the process before ended.
@@ -331,11 +348,15 @@ func (d *driver) again(p *phase, task engine.Task) {
 	d.failed = append(d.failed, engine.Completion{Done: &done})
 }
 
+func (d *driver) opts() *Options { return d.journal.opts }
+
 // run drives the run to its end.
 func (d *driver) run(ctx context.Context, opts orchestrator.Options) (orchestrator.Report, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	d.journal.begin(cancel)
+	d.opts().Notes.begin(d.journal)
+	defer d.opts().Notes.begin(nil)
 	d.since = time.Now()
 	if d.finished == nil {
 		local, err := d.plan.Local(ctx, opts, d.spanBegan, d.part)
@@ -357,8 +378,8 @@ func (d *driver) run(ctx context.Context, opts orchestrator.Options) (orchestrat
 			d.journal.write(record{Finished: &report.Status})
 		}
 		d.local.End(report, err)
-		if d.journal.lost != nil && !d.ended && d.journal.opts.Required {
-			d.journal.opts.tell(d.journal.lost) // too late to stop the run
+		if lost := d.journal.whyLost(); lost != nil && !d.ended && d.opts().Required {
+			d.opts().tell(lost) // too late to stop the run
 		}
 	}
 	return report, errors.Join(err, d.journal.close())
@@ -366,16 +387,25 @@ func (d *driver) run(ctx context.Context, opts orchestrator.Options) (orchestrat
 
 // A keeper writes the records of a run.
 type keeper struct {
+	mu      sync.Mutex // notes come from other goroutines
 	history *history
 	store   Store
 	opts    *Options
 	journal Journal // nil when there is none any more
 	cancel  context.CancelCauseFunc
 	lost    error // why there is none any more
+
+	failing sync.Mutex
+	failed  bool
 }
 
 // add writes a record and takes it into the history.
 func (k *keeper) add(r record) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.history.finished != nil { // a note of a call that was abandoned
+		return nil
+	}
 	r.At = now()
 	text, err := json.Marshal(r)
 	if err == nil && k.journal != nil {
@@ -404,6 +434,12 @@ func (k *keeper) begin(cancel context.CancelCauseFunc) {
 
 // fail does what was asked for when the journal cannot be written.
 func (k *keeper) fail(err error) {
+	k.failing.Lock()
+	defer k.failing.Unlock()
+	if k.failed {
+		return
+	}
+	k.failed = true
 	err = fmt.Errorf("the journal of run %q cannot be written: %w", k.history.RunID, err)
 	closed := k.close()
 	if k.opts.Required {
@@ -416,7 +452,15 @@ func (k *keeper) fail(err error) {
 	k.opts.tell(errors.Join(fmt.Errorf("%w; the run goes on without, and cannot be resumed", err), closed, removed))
 }
 
+func (k *keeper) whyLost() error {
+	k.failing.Lock()
+	defer k.failing.Unlock()
+	return k.lost
+}
+
 func (k *keeper) close() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	if k.journal == nil {
 		return nil
 	}

@@ -19,7 +19,7 @@ import (
 // A record is a line of a journal: when, and one thing that happened then.
 type record struct {
 	At       time.Time            `json:"at"`
-	Head     *head                `json:"head,omitempty"`     // the first record; a later one when Force changed the plan
+	Head     *head                `json:"head,omitempty"`     // the first record, or that of another plan
 	Resumed  *process             `json:"resumed,omitempty"`  // a process took the run over
 	Started  *attempt             `json:"started,omitempty"`  // an attempt is about to be made
 	Done     *engine.Done         `json:"done,omitempty"`     // it ended, and the run goes by that
@@ -29,6 +29,7 @@ type record struct {
 	Cleaned  string               `json:"cleaned,omitempty"`  // a phase that began after the stop
 	Stopped  *stop                `json:"stopped,omitempty"`  // the run's context ended
 	Recorded *string              `json:"recorded,omitempty"` // the span of a phase is about to end
+	Noted    *note                `json:"noted,omitempty"`    // see Notes
 	Finished *orchestrator.Status `json:"finished,omitempty"` // the run and its span are about to end
 }
 
@@ -116,9 +117,10 @@ type history struct {
 	stopped   *stop    // the run was stopped, and nobody has gone on with it
 	cleaned   []string // phases that began after that
 	finished  *orchestrator.Status
-	places    map[string]Place // by phase: what is under way
-	last      time.Time        // the last record's
-	had       intervals        // when a process had the run
+	notes     map[string]json.RawMessage // see Notes
+	places    map[string]Place           // by phase: what is under way
+	last      time.Time                  // the last record's
+	had       intervals                  // when a process had the run
 }
 
 type intervals []interval
@@ -209,6 +211,8 @@ func (h *history) add(r record) error {
 		h.stopped = r.Stopped
 	case r.Recorded != nil:
 		h.recorded[*r.Recorded] = true
+	case r.Noted != nil:
+		h.notes[r.Noted.Key] = r.Noted.Value
 	case r.Finished != nil:
 		h.finished = r.Finished
 	default:
@@ -223,7 +227,7 @@ func (h *history) plan(r record) {
 	first := h.began.IsZero()
 	h.head, h.kept, h.happened = *r.Head, kept, nil
 	if first {
-		h.began, h.partBegan = r.At, r.At
+		h.began, h.partBegan, h.notes = r.At, r.At, map[string]json.RawMessage{}
 	} else {
 		h.part, h.partBegan, h.Parent = h.part+1, r.At, parent // the spans of its phases are others
 	}

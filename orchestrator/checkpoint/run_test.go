@@ -425,4 +425,41 @@ func TestWhatIsRefused(t *testing.T) {
 	}
 }
 
+// What a function notes is found by the process that makes its attempt again.
+func TestNotes(t *testing.T) {
+	notes := &checkpoint.Notes{}
+	notes.Put("nowhere", json.RawMessage("1"))
+	p := one(orchestrator.Phase{Name: "a", Run: func(ctx context.Context, in orchestrator.Input) (any, error) {
+		notes.Put("cursor", json.RawMessage("1"))
+		notes.Put("cursor", json.RawMessage(`{"row":2}`))
+		notes.Put("begun", json.RawMessage("true"))
+		return does(time.Second, 0)(ctx, in)
+	}})
+	store := newMemory()
+	synctest.Test(t, func(t *testing.T) {
+		if _, err := checkpoint.Run(t.Context(), p, recovering, checkpoint.Options{Store: store, Notes: notes}); err != nil {
+			t.Error(err)
+		}
+	})
+	records := store.records()[:len(store.records())-3] // without the end of a, its span and the end of the run
+	var found []string
+	notes = &checkpoint.Notes{Found: func(key string, value json.RawMessage) error {
+		found = append(found, key+" "+string(value))
+		return nil
+	}}
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Hour)
+		opts := checkpoint.Options{Store: newMemory(records...), Notes: notes}
+		if _, err := checkpoint.Resume(t.Context(), p, runID, orchestrator.Options{}, opts); err != nil {
+			t.Error(err)
+		}
+	})
+	equal(t, "found", strings.Join(found, ", "), `begun true, cursor {"row":2}`)
+	notes.Found = func(string, json.RawMessage) error { return errFull }
+	opts := checkpoint.Options{Store: newMemory(records...), Notes: notes}
+	if _, err := checkpoint.Resume(t.Context(), p, runID, orchestrator.Options{}, opts); !errors.Is(err, errFull) {
+		t.Errorf("notes that cannot be used: %v", err)
+	}
+}
+
 func second[T any](_ T, err error) error { return err }
