@@ -82,6 +82,14 @@ func (b *Budget) take(cost int64) (left int64, ok bool) {
 	}
 }
 
+// costOf is what the retry that was decided on takes.
+func costOf(next decide.Decision) int64 {
+	if next.Asked > 0 {
+		return askedCost
+	}
+	return retryCost
+}
+
 // give adds n, up to the capacity. A full budget is not written to: in a healthy service all processors read it.
 func (b *Budget) give(n int64) {
 	for {
@@ -121,10 +129,7 @@ func (o *operation) pay() {
 	if b == nil || !o.next.Retry {
 		return
 	}
-	cost := int64(retryCost)
-	if o.next.Asked > 0 {
-		cost = askedCost
-	}
+	cost := costOf(o.next)
 	left, ok := b.take(cost)
 	o.payment = payment{left: left, asked: true}
 	if !ok {

@@ -26,6 +26,17 @@ func init() {
 		}
 		return p.check(name)
 	}
+	decide.Take = func(budget any, next decide.Decision) (taken int64, ok bool) {
+		cost := costOf(next)
+		_, ok = budget.(*Budget).take(cost)
+		return cost, ok
+	}
+	decide.Give = func(budget any, taken int64) {
+		if taken == 0 {
+			taken = firstAdds
+		}
+		budget.(*Budget).give(taken)
+	}
 	decide.Describe = func(stopped any, limit int) string { return stopped.(*Error).bounded(limit) }
 }
 

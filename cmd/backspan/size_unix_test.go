@@ -32,7 +32,7 @@ func TestTheBinaryIsSmall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const most = 18_600_000
+	const most = 18_950_000 // 0.2 MB of it are whatif and its model, and advise has room for as much
 	if info.Size() > most {
 		t.Errorf("%s makes %d bytes, want at most %d", build, info.Size(), most)
 	}

@@ -39,6 +39,14 @@ var For func(policy any, e Ended) Decision
 // for example Pipeline.Recovery; the fields in the error begin with it. Package retry sets it, as it sets For.
 var Check func(policy any, name string) *fielderror.Error
 
+// Take takes from a *retry.Budget what the retry costs that was decided on, for whoever makes decisions without
+// retry.Do. ok is false when the budget has too little: the operation ends. Give gives taken back, when that retry
+// succeeded; 0 stands for an operation that succeeded at its first attempt. Package retry sets both, as it sets For.
+var (
+	Take func(budget any, next Decision) (taken int64, ok bool)
+	Give func(budget any, taken int64)
+)
+
 // Describe is the message of a *retry.Error without the operation's name, as spans have it: in at most limit bytes, which
 // must be 384 or more. Package retry sets it, as it sets For.
 var Describe func(stopped any, limit int) string

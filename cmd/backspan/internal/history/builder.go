@@ -125,6 +125,7 @@ func (o *Operation) add(b *Builder, l *events.Line, s Sighting, failed bool) {
 		if most, ok := l.Detail(events.KeyMaxRetries).Float(); ok && most >= -1 && most < 1e9 {
 			o.MaxRetries = int(most)
 		}
+		o.MaxElapsed = seconds(l, events.KeyMaxElapsed)
 		if depth, ok := l.Detail(events.KeyDepth).Float(); ok && depth > 0 && depth < 1e6 {
 			o.Depth, o.Parent = int(depth), b.texts.of(l.Detail(events.KeyParentOperation).Text())
 		}

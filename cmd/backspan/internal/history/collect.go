@@ -13,7 +13,7 @@ import (
 type History struct {
 	Operations []*Operation // by their Start
 	Tallies    []*Tally     // by their End
-	From, To   time.Time    // of the first and the last record that was read; zero: there was none
+	From, To   time.Time    // from the first begin that is known to the last record; zero: there was none
 	Left       Left
 }
 
@@ -40,18 +40,27 @@ func NewCollector() *Collector {
 	c.builder.Operation = func(o *Operation) {
 		c.attempts += len(o.Attempts)
 		c.history.Operations = append(c.history.Operations, o)
+		c.begin(o.Start)
 	}
-	c.builder.Tally = func(t *Tally) { c.history.Tallies = append(c.history.Tallies, t) }
+	c.builder.Tally = func(t *Tally) {
+		c.history.Tallies = append(c.history.Tallies, t)
+		c.begin(t.Begin)
+	}
 	return c
+}
+
+// begin notes that something began.
+func (c *Collector) begin(at time.Time) {
+	if c.history.From.IsZero() || at.Before(c.history.From) {
+		c.history.From = at
+	}
 }
 
 // Add takes one record. The error is ErrTooLarge.
 func (c *Collector) Add(l *events.Line) error {
 	c.builder.Add(l)
 	if at, ok := l.Time(); ok {
-		if c.history.From.IsZero() || at.Before(c.history.From) {
-			c.history.From = at
-		}
+		c.begin(at)
 		if at.After(c.history.To) {
 			c.history.To = at
 		}

@@ -15,7 +15,8 @@
 //     because no record has the operation's own id. Of two operations with the same name in one trace whose attempts
 //     end at the same microsecond, one may get the other's.
 //   - Times are rounded to a microsecond, and are those of the clock of the host that wrote them.
-//   - The policy is known by its max_retries alone. Waits are as planned, before an attempt and after it.
+//   - The policy is known by its max_retries and its max_elapsed alone. Waits are as planned, before an attempt and
+//     after it.
 //   - A recovered attempt does not say depth, error or what a server asked for; the failed ones before it did.
 //   - The log has what its own clients did. What others asked the same server for is in no record.
 package history

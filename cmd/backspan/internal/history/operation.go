@@ -21,6 +21,7 @@ type Operation struct {
 	Took       time.Duration // from Start to its end; to the end of the last attempt that is known, if it is cut
 	Attempts   []Attempt     // at least one, in their order
 	MaxRetries int           // of its policy; -1: no limit, or unknown
+	MaxElapsed time.Duration // of its policy; 0: no limit, or unknown
 	Outcome    string        // a retry.outcome, for example recovered or exhausted; empty: cut, so that nobody knows
 	Begun      bool          // Attempts begins with the first
 }
