@@ -64,6 +64,7 @@ const (
 	KeyDepth            = "depth"            // failed attempts, tallies: loops around the operation; an attempt has none for 0
 	KeyParentOperation  = "parent_operation" // failed attempts, tallies: the operation around, if there is one
 	KeyAfter            = "after"            // failed attempts: seconds that the server asked to wait, if it did
+	KeyBudget           = "budget"           // attempts with the outcome budget: the name of the budget, if it has one
 	KeyCommand          = "command"          // attempts of backspan exec: what was run, masked, at most 128 bytes
 	KeyRecoveryMessage  = "recovery_message"
 	KeyRecoveryAttempts = "recovery_attempts" // phase_end: how many there were, without the fallback

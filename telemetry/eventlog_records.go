@@ -202,6 +202,9 @@ func (l *EventLog) attempt(span sdktrace.ReadOnlySpan, s *seen, kind, failed, su
 	if s.after > 0 {
 		d.add(events.Float(events.KeyAfter, s.after))
 	}
+	if s.outcome == semconv.OutcomeBudget {
+		d.text(events.KeyBudget, s.budget)
+	}
 	d.text(events.KeyCommand, s.command)
 	d.dryRun(s)
 	l.write(d)

@@ -54,8 +54,8 @@ func TestWhatIsKnownIsInTheDetails(t *testing.T) {
 		pass(800 * time.Millisecond)
 		end(span, semconv.KindAttempt, "Connection timeout", semconv.OperationKey.String("inner"), semconv.AttemptKey.Int(4),
 			semconv.DelayKey.Float64(4), semconv.ResultKey.String(semconv.ResultFailed),
-			semconv.OutcomeKey.String(semconv.OutcomeExhausted), semconv.ErrorTypeKey.String("timeout"),
-			semconv.MaxRetriesKey.Int(3), semconv.MaxElapsedKey.Float64(7.5), semconv.DepthKey.Int(2), semconv.ParentOpKey.String("outer"), semconv.AfterKey.Float64(1.5))
+			semconv.OutcomeKey.String(semconv.OutcomeBudget), semconv.ErrorTypeKey.String("timeout"),
+			semconv.BudgetNameKey.String("billing"), semconv.BudgetTokensKey.Float64(0.5), semconv.MaxRetriesKey.Int(3), semconv.MaxElapsedKey.Float64(7.5), semconv.DepthKey.Int(2), semconv.ParentOpKey.String("outer"), semconv.AfterKey.Float64(1.5))
 
 		named := trace.WithAttributes(semconv.RunNameKey.String("nightly"), semconv.RunDryRunKey.Bool(true))
 		_, run := begin(ctx, tp, semconv.KindRun, "nightly", named)
@@ -64,7 +64,7 @@ func TestWhatIsKnownIsInTheDetails(t *testing.T) {
 		end(run, semconv.KindRun, "", semconv.RunStatusKey.String(semconv.StatusSuccess))
 	})
 	checkLines(t, got,
-		`{"type": "autocorrect_attempt", "phase": "", "level": "error", "message": "Autocorrect attempt 4: Error in inner: Connection timeout", "details": {"attempt_number": 4, "reason": "Error in inner: Connection timeout", "result": "failed", "outcome": "exhausted", "operation": "inner", "error": "Connection timeout", "error_type": "timeout", "delay": 4, "duration": 0.8, "max_retries": 3, "max_elapsed": 7.5, "depth": 2, "parent_operation": "outer", "after": 1.5}}`,
+		`{"type": "autocorrect_attempt", "phase": "", "level": "error", "message": "Autocorrect attempt 4: Error in inner: Connection timeout", "details": {"attempt_number": 4, "reason": "Error in inner: Connection timeout", "result": "failed", "outcome": "budget", "operation": "inner", "error": "Connection timeout", "error_type": "timeout", "delay": 4, "duration": 0.8, "max_retries": 3, "max_elapsed": 7.5, "depth": 2, "parent_operation": "outer", "after": 1.5, "budget": "billing"}}`,
 		`{"type": "run_start", "phase": "", "level": "info", "message": "Dry run of nightly started", "details": {"pipeline": "nightly", "dry_run": true}}`,
 		`{"type": "phase_start", "phase": "load", "level": "info", "message": "Phase load started", "details": {"pipeline": "nightly", "dry_run": true}}`,
 		`{"type": "phase_end", "phase": "load", "level": "info", "message": "Phase load ended: skipped: dry run", "details": {"pipeline": "nightly", "dry_run": true, "reason": "dry run", "result": "skipped", "duration": 0}}`,

@@ -48,6 +48,7 @@ func (e *exam) readEvents(path string) {
 	}
 	defer reader.Close() //nolint:errcheck // it was only read
 	last, lost, why := "", 0.0, ""
+	var refusals refusals
 	for reader.Next() {
 		last = reader.Line().Message().Text()
 		if reader.Line().Type().Is(events.TypeEventsDropped) {
@@ -57,6 +58,7 @@ func (e *exam) readEvents(path string) {
 		if at, ok := reader.Line().Time(); ok {
 			e.lastEvent = at
 		}
+		refusals.see(reader.Line(), e.now())
 	}
 	if err := reader.Err(); err != nil {
 		e.found("events", Problem, "mv "+path+" "+path+".old begins a new one", "%s cannot be read: %v", path, err)
@@ -88,6 +90,7 @@ func (e *exam) readEvents(path string) {
 		e.found("events", Note, "", "%s ends within a line (%d bytes): it is being written, or its writer died",
 			path, tally.Held)
 	}
+	e.budgets(path, refusals)
 }
 
 func (e *exam) ago(at time.Time) string {

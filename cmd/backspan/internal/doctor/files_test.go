@@ -29,6 +29,45 @@ func dropped(t *testing.T, n int64, why string) string {
 	return string(r.Append(nil))
 }
 
+// refused is a record of an operation whose budget was empty.
+func refused(t *testing.T, at time.Time, budget string) string {
+	t.Helper()
+	r := events.Record{Time: at, Type: events.TypeAttempt, Level: events.LevelError, Details: []events.Field{
+		events.String(events.KeyOutcome, "budget"), events.String(events.KeyOperation, "load"),
+	}}
+	if budget != "" {
+		r.Details = append(r.Details, events.String(events.KeyBudget, budget))
+	}
+	return string(r.Append(nil))
+}
+
+func TestBudgetsThatWereEmpty(t *testing.T) {
+	long, lately := wroteAt.Add(-25*time.Hour), wroteAt.Add(30*time.Minute)
+	for _, c := range []struct {
+		name, text string
+		want       []string // nil: there is nothing to say
+	}{
+		{"none", record(t, wroteAt), nil},
+		{"long ago", refused(t, long, "billing"), nil},
+		{
+			"two", refused(t, long, "old") + refused(t, wroteAt, "rates") + refused(t, lately, "billing\n"),
+			[]string{"2 operations", "30 minutes ago: load", "its budget is billing", "--where outcome=budget", "NoBudget"},
+		},
+		{"without a name", refused(t, wroteAt, ""), []string{"1 operation in", "its budget has no name"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			write(t, "log.jsonl", c.text, 0o600)
+			report := examineLog(t, "log.jsonl")
+			if c.want == nil {
+				hasNone(t, report, "budgets", Note)
+				return
+			}
+			has(t, report, "budgets", Note, c.want...)
+		})
+	}
+}
+
 func write(t *testing.T, path, text string, mode os.FileMode) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(text), mode); err != nil {

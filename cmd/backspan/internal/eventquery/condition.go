@@ -31,7 +31,7 @@ var detailKeys = []string{
 	events.KeyAttemptNumber, events.KeyReason, events.KeyResult, events.KeyOutcome, events.KeyOperation,
 	events.KeyPipeline, events.KeyDryRun, events.KeyError, events.KeyErrorType, events.KeyDelay, events.KeyNextDelay,
 	events.KeyDuration, events.KeyMaxRetries, events.KeyMaxElapsed, events.KeyDepth, events.KeyParentOperation,
-	events.KeyAfter,
+	events.KeyAfter, events.KeyBudget,
 	events.KeyCommand, events.KeyRecoveryMessage, events.KeyRecoveryAttempts, events.KeyFallback, events.KeyAllowed,
 	events.KeyCount, events.KeySeconds, events.KeySuccesses, events.KeyDurations,
 }

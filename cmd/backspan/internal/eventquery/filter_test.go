@@ -166,7 +166,7 @@ func TestFiltersKnowEveryName(t *testing.T) {
 
 func TestParseConditionNamesWhatThereIs(t *testing.T) {
 	for text, want := range map[string]string{
-		"colour=red": `key "colour" is unknown, want one of after, allowed, attempt_number, command, count,`,
+		"colour=red": `key "colour" is unknown, want one of after, allowed, attempt_number, budget, command, count,`,
 		"colour!=5":  `key "colour" is unknown`,
 		"colour": `"colour" is no condition, want a key, one of = != < <= > >= ~ !~, and a value, ` +
 			`for example error_type=timeout`,
