@@ -32,6 +32,42 @@ func TestComposeFileStartsAJaegerForThisMachineAlone(t *testing.T) {
 	}
 }
 
+// The profile metrics adds Prometheus and Grafana, and nothing that is not on the disk; without it there is Jaeger alone.
+func TestComposeProfileOfMetrics(t *testing.T) {
+	all := loadCompose(t, readFile(t, filepath.Join(root, composeFile)))
+	plain, err := all.WithProfiles(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if names := plain.ServiceNames(); !slices.Equal(names, []string{"jaeger"}) {
+		t.Errorf("without a profile there are %v, want jaeger alone", names)
+	}
+	metrics, err := all.WithProfiles([]string{"metrics"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if names := metrics.ServiceNames(); !slices.Equal(names, []string{"grafana", "jaeger", "prometheus"}) {
+		t.Errorf("the profile has %v", names)
+	}
+	mounted := map[string]string{} // from the path in a container to that on the disk
+	for _, service := range metrics.Services {
+		for _, volume := range service.Volumes {
+			if info, err := os.Stat(volume.Source); err != nil || !info.Mode().IsRegular() || !volume.ReadOnly {
+				t.Errorf("%s mounts %s: %v, read only %v", service.Name, volume.Source, err, volume.ReadOnly)
+			}
+			mounted[volume.Target] = volume.Source
+		}
+	}
+	dashboard := composeService(t, "grafana").Environment["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+	if dashboard == nil || mounted[*dashboard] != filepath.Join(root, "deploy", "grafana.json") {
+		t.Errorf("Grafana begins with %v, which is %v", dashboard, mounted)
+	}
+	scraper := composeService(t, "prometheus")
+	if !slices.Contains(scraper.Command, "--enable-feature=exemplar-storage") || len(scraper.ExtraHosts["host.docker.internal"]) == 0 {
+		t.Errorf("Prometheus keeps no exemplars, or does not find this machine: %v, %v", scraper.Command, scraper.ExtraHosts)
+	}
+}
+
 // composeFaults finds each kind of fault.
 func TestComposeFaultsAreSeen(t *testing.T) {
 	good := readFile(t, filepath.Join(root, composeFile))
@@ -41,9 +77,10 @@ func TestComposeFaultsAreSeen(t *testing.T) {
 		{"newest image", "jaeger:2.20.0", "jaeger:latest", "version"},
 		{"any image", "jaeger:2.20.0", "jaeger", "version"},
 		{"moving minor version", "jaeger:2.20.0", "jaeger:2.20", "version"},
-		{"no digest", "@sha256:", "@", "digest"},
-		{"no health check", "healthcheck:", "x-healthcheck:", "health"},
-		{"health check switched off", "healthcheck:", "healthcheck:\n      disable: true", "health"},
+		{"no digest", "jaeger:2.20.0@sha256:", "jaeger:2.20.0@", "digest"},
+		{"no digest of another", "grafana:12.1.1@sha256:", "grafana:12.1.1@", "digest"},
+		{"no health check", "healthcheck:\n      test: [\"CMD\", \"wget\", \"--quiet\", \"--spider\", \"http://localhost:9090", "x-healthcheck:\n      test: [\"CMD\", \"wget\", \"--quiet\", \"--spider\", \"http://localhost:9090", "health"},
+		{"health check switched off", "retries: 12\n\n  prometheus:", "retries: 12\n      disable: true\n\n  prometheus:", "health"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bad := strings.ReplaceAll(good, c.old, c.replacement)
@@ -97,7 +134,10 @@ func loadCompose(t *testing.T, content string) *types.Project {
 		WorkingDir:  root,
 		ConfigFiles: []types.ConfigFile{{Filename: composeFile, Content: []byte(content)}},
 		Environment: types.Mapping{},
-	}, func(o *loader.Options) { o.SetProjectName("backspan", true) })
+	}, func(o *loader.Options) {
+		o.SetProjectName("backspan", true)
+		o.Profiles = []string{"*"}
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
