@@ -63,6 +63,13 @@ func TestModulesAsPublished(t *testing.T) {
 			t.Errorf("it printed %q, want %q", printed, want)
 		}
 	})
+
+	t.Run("a pipeline on Temporal", func(t *testing.T) {
+		_, printed := useModules(t, env, "usertemporal", "orchestrator/temporal")
+		if want := "registered; unreachable: true\n"; !strings.HasSuffix(printed, want) { // the SDK's log comes first
+			t.Errorf("it printed %q, want %q", printed, want)
+		}
+	})
 }
 
 // useModules builds the program in testdata/name, in a folder and a module of its own, with the packages of ours that

@@ -118,7 +118,7 @@ func (p *Plan) newAttempt(ctx context.Context, task engine.Task, limits engine.L
 	limits.Grace = cmp.Or(limits.Grace, DefaultGrace)
 	frame := scope.From(ctx)
 	depth := frame.Depth
-	frame.Session, frame.Phase = task.RunID, task.Phase
+	frame.Session, frame.Phase, frame.DryRun = task.RunID, task.Phase, frame.DryRun || task.DryRun
 	if task.Recovery && policy.MaxRetries != retry.Never {
 		frame.Depth++ // a level of retrying around whatever the phase retries itself
 	}

@@ -43,7 +43,7 @@ func (p *Plan) Local(ctx context.Context, opts Options, began time.Time, part in
 	if ctx == nil {
 		return nil, &FieldError{Field: "ctx", Value: "nil", Want: "a context"}
 	}
-	if err := opts.validate(); err != nil {
+	if err := opts.Validate(); err != nil {
 		return nil, err
 	}
 	return newLocal(ctx, p, opts, runSpans{derived: true, part: part, resumed: !began.IsZero()}, began), nil

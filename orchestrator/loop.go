@@ -18,7 +18,7 @@ import (
 // The errors are those of Pipeline.Run, and two of drivers that fail, both with an empty report: the error of d.Next,
 // and a *FieldError for a completion that does not fit what is under way.
 func (p *Plan) Drive(d engine.Driver[PhaseResult], opts Options) (Report, error) {
-	if err := opts.validate(); err != nil {
+	if err := opts.Validate(); err != nil {
 		return Report{}, err
 	}
 	l := &loop{plan: p, driver: d, opts: opts, phases: make([]progress, len(p.order))}

@@ -163,7 +163,7 @@ func (p Pipeline) Run(ctx context.Context, opts Options) (Report, error) {
 	if opts.RunID == "" {
 		opts.RunID = uuid.NewString()
 	}
-	if err := opts.validate(); err != nil {
+	if err := opts.Validate(); err != nil {
 		return Report{}, err
 	}
 	if ctx == nil {

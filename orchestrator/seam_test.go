@@ -245,6 +245,22 @@ func TestAttemptsBelowABareSpanContextHaveSpans(t *testing.T) {
 	}
 }
 
+// Whoever reads a span knows that it is of a dry run, in whatever process it was made.
+func TestAttemptsOfADryRunSaySo(t *testing.T) {
+	plan, err := pipeline(orchestrator.Phase{Name: "a", Run: ok(1), DryRun: ok(2)}).Plan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dry := range []bool{true, false} {
+		ctx, rec := retrytest.Record(t, t.Context())
+		ctx = trace.ContextWithRemoteSpanContext(ctx, elsewhere)
+		if _, err := plan.Attempt(ctx, engine.Task{Phase: "a", DryRun: dry}, engine.Limits{}); err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "run.dry_run", attributeOf(rec.Spans()[0].Attributes(), semconv.RunDryRunKey).AsBool(), dry)
+	}
+}
+
 // What is too large for an engine fails the phase for good, and says so.
 func TestAnEngineBoundsResults(t *testing.T) {
 	ctx := trace.ContextWithRemoteSpanContext(t.Context(), elsewhere)

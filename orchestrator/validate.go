@@ -77,7 +77,9 @@ func checkPolicy(name string, policy retry.Policy) error {
 	return nil
 }
 
-func (o Options) validate() error {
+// Validate returns a *FieldError for the first option that cannot be used, or nil; RunID must be set. It is for engines
+// that check the options in another process than the one that drives the run.
+func (o Options) Validate() error {
 	switch {
 	case o.MaxParallel < 0:
 		return &FieldError{Field: "Options.MaxParallel", Value: fmt.Sprint(o.MaxParallel), Want: "0 or more"}
