@@ -12,7 +12,6 @@ import (
 
 	"github.com/backspan/backspan/retry"
 	"github.com/backspan/backspan/retry/retryhttp"
-	"github.com/backspan/backspan/retry/retrytest/flaky"
 )
 
 // Waits are measured on a clock of the test's: a Base answers without a network.
@@ -128,9 +127,11 @@ func TestThrottled(t *testing.T) {
 }
 
 func TestRetryAfterOverTCP(t *testing.T) {
-	server := flaky.New(t, "503 Retry-After=0.2, 429 Retry-After-Ms=100, 200")
-	if status, _, err := get(t, own(t, &retryhttp.Transport{}), server.URL()); status != 200 || err != nil {
-		t.Errorf("%d, %v", status, err)
-	}
-	server.ExpectWaits(t, 200*time.Millisecond, 100*time.Millisecond)
+	overBoth(t, func(t *testing.T, p protocol) {
+		server := p.play(t, "503 Retry-After=0.2, 429 Retry-After-Ms=100, 200")
+		if status, _, err := get(t, server.below(&retryhttp.Transport{}), server.url); status != 200 || err != nil {
+			t.Errorf("%d, %v", status, err)
+		}
+		server.ExpectWaits(t, 200*time.Millisecond, 100*time.Millisecond)
+	})
 }

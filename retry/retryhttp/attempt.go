@@ -56,9 +56,6 @@ func (s *send) attempt(ctx context.Context) error {
 	}
 	resp.Request = s.req
 	s.resp = resp
-	if s.end != nil && resp.StatusCode != http.StatusSwitchingProtocols {
-		resp.Body = &endingBody{resp.Body, s.end}
-	}
 	return s.answered(resp)
 }
 
@@ -72,7 +69,7 @@ func (s *send) bound(ctx context.Context) (context.Context, *time.Timer) {
 	return bounded, time.AfterFunc(s.timeout, func() { cancel(errTimeout) })
 }
 
-// release ends the context of an attempt that left no response.
+// release ends the context of an attempt whose response nobody reads.
 func (s *send) release() {
 	if s.end != nil {
 		s.end()
@@ -134,22 +131,21 @@ func newWire() *wire {
 	return w
 }
 
-// watch returns the context of the loop. It ends with that of the request, and when its Cancel is closed.
-func watch(req *http.Request) (ctx context.Context, stop func()) {
+// watch returns the context of the loop. It ends with that of the request, when its Cancel is closed, and by leave.
+func watch(req *http.Request) (ctx context.Context, leave context.CancelFunc) {
 	ctx = req.Context()
 	//nolint:staticcheck // deprecated, and set by http.Client for its Timeout
 	closed := req.Cancel
 	if closed == nil {
-		return ctx, func() {}
+		return ctx, nil
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{})
+	ctx, leave = context.WithCancel(ctx)
 	go func() {
 		select {
 		case <-closed:
-			cancel()
-		case <-done: // a response whose body is still read has this context
+			leave()
+		case <-ctx.Done():
 		}
 	}()
-	return ctx, func() { close(done) }
+	return ctx, leave
 }

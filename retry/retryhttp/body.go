@@ -67,7 +67,24 @@ func closeBody(req *http.Request) {
 	}
 }
 
-// endingBody is a response's. Its attempt's context ends with it.
+// handOver returns the last response. What the contexts of the request hold on to ends with its body. A 101 is the
+// connection itself, which is the caller's from now on, and needs no context; neither does a response without a body.
+func (s *send) handOver() *http.Response {
+	resp, end := s.resp, s.end
+	if s.leave != nil {
+		end = s.leave // the attempt's context is below it
+	}
+	switch {
+	case end == nil:
+	case resp.StatusCode == http.StatusSwitchingProtocols || resp.Body == http.NoBody:
+		end()
+	default:
+		resp.Body = &endingBody{resp.Body, end}
+	}
+	return resp
+}
+
+// endingBody is a response's. The contexts of its request end with it.
 type endingBody struct {
 	io.ReadCloser
 	end context.CancelFunc

@@ -18,6 +18,7 @@ func (s *send) discard() {
 		return
 	}
 	drain(s.resp.Body)
+	s.release()
 	s.resp = nil
 }
 

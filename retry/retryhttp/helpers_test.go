@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -14,7 +13,6 @@ import (
 	"github.com/backspan/backspan/retry"
 	"github.com/backspan/backspan/retry/retryhttp"
 	"github.com/backspan/backspan/retry/retrytest"
-	"github.com/backspan/backspan/retry/retrytest/flaky"
 )
 
 // atOnce is a policy without waits.
@@ -93,33 +91,6 @@ func (s *source) expectClosedOnce(t *testing.T) {
 	if got := s.closed.Load(); got != 1 {
 		t.Errorf("the body was closed %d times, want once", got)
 	}
-}
-
-// overHTTP2 serves a script over TLS and HTTP/2, and returns a Base that trusts the server.
-func overHTTP2(t *testing.T, script string) (*flaky.Server, string, *http.Transport) {
-	t.Helper()
-	handler, err := flaky.NewHandler(flaky.Config{Script: script})
-	if err != nil {
-		t.Fatal(err)
-	}
-	url, base := serveHTTP2(t, handler)
-	t.Cleanup(func() {
-		if err := handler.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return handler, url, base
-}
-
-func serveHTTP2(t *testing.T, handler http.Handler) (url string, base *http.Transport) {
-	t.Helper()
-	server := httptest.NewUnstartedServer(handler)
-	server.EnableHTTP2 = true
-	server.StartTLS()
-	t.Cleanup(server.Close)
-	base = server.Client().Transport.(*http.Transport)
-	t.Cleanup(base.CloseIdleConnections)
-	return server.URL, base
 }
 
 // attempts are the descriptions of the recorded attempts that failed.

@@ -9,52 +9,57 @@ import (
 	"github.com/backspan/backspan/retry"
 	"github.com/backspan/backspan/retry/retryhttp"
 	"github.com/backspan/backspan/retry/retrytest"
-	"github.com/backspan/backspan/retry/retrytest/flaky"
 )
 
 func TestEachHostHasABudget(t *testing.T) {
-	down, well := flaky.New(t, "500"), flaky.New(t, "500, 200")
-	transport := own(t, &retryhttp.Transport{Policy: atOnce(1)})
-	for range 50 {
-		if status, _, err := get(t, transport, down.URL()); status != 500 || err != nil {
-			t.Fatalf("%d, %v", status, err)
+	overBoth(t, func(t *testing.T, p protocol) {
+		down, well := p.play(t, "500"), p.play(t, "500, 200")
+		transport := down.below(&retryhttp.Transport{Policy: atOnce(1)})
+		for range 50 {
+			if status, _, err := get(t, transport, down.url); status != 500 || err != nil {
+				t.Fatalf("%d, %v", status, err)
+			}
 		}
-	}
-	down.ExpectRequests(t, 60)
-	if status, _, err := get(t, transport, well.URL()); status != 200 || err != nil {
-		t.Errorf("another host: %d, %v", status, err)
-	}
+		down.ExpectRequests(t, 60)
+		if status, _, err := get(t, transport, well.url); status != 200 || err != nil {
+			t.Errorf("another host: %d, %v", status, err)
+		}
+	})
 }
 
 func TestNoBudget(t *testing.T) {
-	down := flaky.New(t, "500")
-	transport := own(t, &retryhttp.Transport{Policy: atOnce(1), NoBudget: true})
-	for range 50 {
-		if _, _, err := get(t, transport, down.URL()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	down.ExpectRequests(t, 100)
-}
-
-func TestABudgetForAllHosts(t *testing.T) {
-	budget, err := retry.NewBudget(retry.BudgetOptions{Name: "all", Capacity: 3})
-	if err != nil {
-		t.Fatal(err)
-	}
-	policy := atOnce(1)
-	policy.Budget = budget
-	one, two := flaky.New(t, "500"), flaky.New(t, "500")
-	transport := own(t, &retryhttp.Transport{Policy: policy})
-	for range 3 {
-		for _, server := range []*flaky.Server{one, two} {
-			if _, _, err := get(t, transport, server.URL()); err != nil {
+	overBoth(t, func(t *testing.T, p protocol) {
+		down := p.play(t, "500")
+		transport := down.below(&retryhttp.Transport{Policy: atOnce(1), NoBudget: true})
+		for range 50 {
+			if _, _, err := get(t, transport, down.url); err != nil {
 				t.Fatal(err)
 			}
 		}
-	}
-	one.ExpectRequests(t, 3+2)
-	two.ExpectRequests(t, 3+1)
+		down.ExpectRequests(t, 100)
+	})
+}
+
+func TestABudgetForAllHosts(t *testing.T) {
+	overBoth(t, func(t *testing.T, p protocol) {
+		budget, err := retry.NewBudget(retry.BudgetOptions{Name: "all", Capacity: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		policy := atOnce(1)
+		policy.Budget = budget
+		one, two := p.play(t, "500"), p.play(t, "500")
+		transport := one.below(&retryhttp.Transport{Policy: policy})
+		for range 3 {
+			for _, server := range []*player{one, two} {
+				if _, _, err := get(t, transport, server.url); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		one.ExpectRequests(t, 3+2)
+		two.ExpectRequests(t, 3+1)
+	})
 }
 
 // What is remembered of hosts is bounded. Spellings of one host are one.

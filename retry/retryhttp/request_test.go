@@ -18,197 +18,204 @@ import (
 )
 
 func TestTheRequestIsUntouched(t *testing.T) {
-	server := flaky.New(t, "503, reset, 200")
-	req := request(t, t.Context(), "PUT", server.URL(), strings.NewReader("body"))
-	req.Header.Set("X-Own", "1")
-	before, header := *req, req.Header.Clone()
-	transport := own(t, &retryhttp.Transport{Policy: atOnce(2), SendAttempt: true, SendDeadline: true})
-	resp, err := transport.RoundTrip(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := resp.Body.Close(); err != nil {
-		t.Error(err)
-	}
-	if !reflect.DeepEqual(req.Header, header) {
-		t.Errorf("headers are %v, were %v", req.Header, header)
-	}
-	before.GetBody, req.GetBody = nil, nil
-	if !reflect.DeepEqual(&before, req) {
-		t.Errorf("the request is %+v, was %+v", *req, before)
-	}
-	for i, r := range server.Requests() {
-		if string(r.Body) != "body" {
-			t.Errorf("request %d has the body %q", i+1, r.Body)
+	overBoth(t, func(t *testing.T, p protocol) {
+		server := p.play(t, "503, reset, 200")
+		req := request(t, t.Context(), "PUT", server.url, strings.NewReader("body"))
+		req.Header.Set("X-Own", "1")
+		before, header := *req, req.Header.Clone()
+		transport := server.below(&retryhttp.Transport{Policy: atOnce(2), SendAttempt: true, SendDeadline: true})
+		resp, err := transport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if got, want := r.Header.Get("X-Retry-Attempt"), string(rune('1'+i)); got != want {
-			t.Errorf("request %d has X-Retry-Attempt %q", i+1, got)
+		if err := resp.Body.Close(); err != nil {
+			t.Error(err)
 		}
-	}
-	server.ExpectRequests(t, 3)
+		if !reflect.DeepEqual(req.Header, header) {
+			t.Errorf("headers are %v, were %v", req.Header, header)
+		}
+		before.GetBody, req.GetBody = nil, nil
+		if !reflect.DeepEqual(&before, req) {
+			t.Errorf("the request is %+v, was %+v", *req, before)
+		}
+		for i, r := range server.Requests() {
+			if string(r.Body) != "body" {
+				t.Errorf("request %d has the body %q", i+1, r.Body)
+			}
+			if got, want := r.Header.Get("X-Retry-Attempt"), string(rune('1'+i)); got != want {
+				t.Errorf("request %d has X-Retry-Attempt %q", i+1, got)
+			}
+		}
+		server.ExpectRequests(t, 3)
+	})
 }
 
 // However a request ends, its body was closed once.
 func TestTheBodyIsClosedOnce(t *testing.T) {
-	cancelled, cancel := context.WithCancel(t.Context())
-	cancel()
-	refused := flaky.New(t, "stop")
-	_, _, _ = get(t, own(t, &retryhttp.Transport{Policy: atOnce(retry.Never)}), refused.URL()) // it stops
-	for name, c := range map[string]struct {
-		ctx    context.Context
-		script string
-		url    string
-		policy *retry.Policy
-		rewind bool
-		sent   int
-	}{
-		"success":             {script: "200", sent: 1},
-		"rewound":             {script: "503, reset, 200", rewind: true, sent: 3},
-		"exhausted":           {script: "503", rewind: true, sent: 3},
-		"streamed, 503":       {script: "503", sent: 1},
-		"streamed, reset":     {script: "reset", sent: 1},
-		"malformed":           {script: "malformed", rewind: true, sent: 3},
-		"refused":             {url: refused.URL(), rewind: true, script: "200"},
-		"refused, streamed":   {url: refused.URL(), script: "200"},
-		"cancelled before":    {ctx: cancelled, script: "200"},
-		"policy that is none": {script: "200", policy: &retry.Policy{MaxRetries: -3}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			server := flaky.New(t, c.script)
-			if c.ctx == nil {
-				c.ctx = t.Context()
-			}
-			if c.url == "" {
-				c.url = server.URL()
-			}
-			if c.policy == nil {
-				c.policy = atOnce(2)
-			}
-			bodies := []*source{newSource("body")}
-			req := request(t, c.ctx, "PUT", c.url, bodies[0])
-			if c.rewind {
-				req.GetBody = func() (io.ReadCloser, error) {
-					if got := bodies[len(bodies)-1].closed.Load(); got != 1 {
-						t.Errorf("the body before is still in use: closed %d times", got)
-					}
-					bodies = append(bodies, newSource("body"))
-					return bodies[len(bodies)-1], nil
+	overBoth(t, func(t *testing.T, p protocol) {
+		cancelled, cancel := context.WithCancel(t.Context())
+		cancel()
+		refused, _ := p.refused(t)
+		for name, c := range map[string]struct {
+			ctx    context.Context
+			script string
+			url    string
+			policy *retry.Policy
+			rewind bool
+			sent   int
+		}{
+			"success":             {script: "200", sent: 1},
+			"rewound":             {script: "503, reset, 200", rewind: true, sent: 3},
+			"exhausted":           {script: "503", rewind: true, sent: 3},
+			"streamed, 503":       {script: "503", sent: 1},
+			"streamed, reset":     {script: "reset", sent: 1},
+			"malformed":           {script: "malformed", rewind: true, sent: 3},
+			"refused":             {url: refused, rewind: true, script: "200"},
+			"refused, streamed":   {url: refused, script: "200"},
+			"cancelled before":    {ctx: cancelled, script: "200"},
+			"policy that is none": {script: "200", policy: &retry.Policy{MaxRetries: -3}},
+		} {
+			t.Run(name, func(t *testing.T) {
+				server := p.play(t, c.script)
+				if c.ctx == nil {
+					c.ctx = t.Context()
 				}
-			}
-			_, _, _ = do(t, own(t, &retryhttp.Transport{Policy: c.policy}), req) // how it ends is another test's
-			for _, body := range bodies {
-				body.expectClosedOnce(t)
-			}
-			server.ExpectRequests(t, c.sent)
-		})
-	}
+				if c.url == "" {
+					c.url = server.url
+				}
+				if c.policy == nil {
+					c.policy = atOnce(2)
+				}
+				bodies := []*source{newSource("body")}
+				req := request(t, c.ctx, "PUT", c.url, bodies[0])
+				if c.rewind {
+					req.GetBody = func() (io.ReadCloser, error) {
+						if got := bodies[len(bodies)-1].closed.Load(); got != 1 {
+							t.Errorf("the body before is still in use: closed %d times", got)
+						}
+						bodies = append(bodies, newSource("body"))
+						return bodies[len(bodies)-1], nil
+					}
+				}
+				_, _, _ = do(t, server.below(&retryhttp.Transport{Policy: c.policy}), req) // how it ends is another test's
+				for _, body := range bodies {
+					body.expectClosedOnce(t)
+				}
+				server.ExpectRequests(t, c.sent)
+			})
+		}
+	})
 }
 
 // A body that cannot be read twice is streamed and sent once, and the span says why.
 func TestABodyWithoutGetBodyIsSentOnce(t *testing.T) {
-	for _, length := range []int64{-1, 4} {
-		server := flaky.New(t, "503 {busy}")
-		ctx, recorder := retrytest.Record(t, t.Context())
-		req := request(t, ctx, "PUT", server.URL(), newSource("body"))
-		req.ContentLength = length
-		status, body, err := do(t, own(t, &retryhttp.Transport{Policy: atOnce(2)}), req)
-		if status != 503 || body != "busy" || err != nil {
-			t.Errorf("%d %q, %v", status, body, err)
+	overBoth(t, func(t *testing.T, p protocol) {
+		for _, length := range []int64{-1, 4} {
+			server := p.play(t, "503 {busy}")
+			ctx, recorder := retrytest.Record(t, t.Context())
+			req := request(t, ctx, "PUT", server.url, newSource("body"))
+			req.ContentLength = length
+			status, body, err := do(t, server.below(&retryhttp.Transport{Policy: atOnce(2)}), req)
+			if status != 503 || body != "busy" || err != nil {
+				t.Errorf("%d %q, %v", status, body, err)
+			}
+			const want = "503 Service Unavailable (not sent again: its body cannot be read twice without GetBody)"
+			if got := attempts(recorder); len(got) != 1 || got[0] != want {
+				t.Errorf("attempts failed with %q", got)
+			}
+			if arrived := server.Requests(); len(arrived) != 1 || string(arrived[0].Body) != "body" {
+				t.Errorf("arrived: %+v", arrived)
+			}
 		}
-		const want = "503 Service Unavailable (not sent again: its body cannot be read twice without GetBody)"
-		if got := attempts(recorder); len(got) != 1 || got[0] != want {
-			t.Errorf("attempts failed with %q", got)
-		}
-		if arrived := server.Requests(); len(arrived) != 1 || string(arrived[0].Body) != "body" {
-			t.Errorf("arrived: %+v", arrived)
-		}
-	}
+	})
 }
 
 func TestNoBodyIsSentAgain(t *testing.T) {
-	server := flaky.New(t, "503, 200")
-	req := request(t, t.Context(), "PUT", server.URL(), http.NoBody)
-	req.GetBody = nil
-	if status, _, err := do(t, own(t, &retryhttp.Transport{Policy: atOnce(1)}), req); status != 200 || err != nil {
-		t.Errorf("%d, %v", status, err)
-	}
-	server.ExpectRequests(t, 2)
+	overBoth(t, func(t *testing.T, p protocol) {
+		server := p.play(t, "503, 200")
+		req := request(t, t.Context(), "PUT", server.url, http.NoBody)
+		req.GetBody = nil
+		if status, _, err := do(t, server.below(&retryhttp.Transport{Policy: atOnce(1)}), req); status != 200 || err != nil {
+			t.Errorf("%d, %v", status, err)
+		}
+		server.ExpectRequests(t, 2)
+	})
 }
 
 func TestGetBodyThatFails(t *testing.T) {
-	server := flaky.New(t, "503, 200")
-	body := newSource("body")
-	req := request(t, t.Context(), "PUT", server.URL(), body)
-	broken := errors.New("file is gone")
-	req.GetBody = func() (io.ReadCloser, error) { return nil, broken }
-	if _, _, err := do(t, own(t, &retryhttp.Transport{Policy: atOnce(2)}), req); !errors.Is(err, broken) {
-		t.Errorf("%v", err)
-	}
-	body.expectClosedOnce(t)
-	server.ExpectRequests(t, 1)
+	overBoth(t, func(t *testing.T, p protocol) {
+		server := p.play(t, "503, 200")
+		body := newSource("body")
+		req := request(t, t.Context(), "PUT", server.url, body)
+		broken := errors.New("file is gone")
+		req.GetBody = func() (io.ReadCloser, error) { return nil, broken }
+		if _, _, err := do(t, server.below(&retryhttp.Transport{Policy: atOnce(2)}), req); !errors.Is(err, broken) {
+			t.Errorf("%v", err)
+		}
+		body.expectClosedOnce(t)
+		server.ExpectRequests(t, 1)
+	})
 }
 
 func TestRedirectKeepsTheBody(t *testing.T) {
-	server, err := flaky.Start(flaky.Config{Paths: map[string]string{
-		"/from": "503, 307 Location=/to", "/to": "503, 200",
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
+	overBoth(t, func(t *testing.T, p protocol) {
+		server := p.playAll(t, flaky.Config{Paths: map[string]string{
+			"/from": "503, 307 Location=/to", "/to": "503, 200",
+		}})
+		ctx, recorder := retrytest.Record(t, t.Context())
+		path := func(r *http.Request) string { return r.URL.Path }
+		transport := server.below(&retryhttp.Transport{Policy: atOnce(1), Name: path})
+		req := request(t, ctx, "PUT", server.url+"/from", strings.NewReader("body"))
+		if status, _, err := do(t, transport, req); status != 200 || err != nil {
+			t.Errorf("%d, %v", status, err)
 		}
-	}()
-	ctx, recorder := retrytest.Record(t, t.Context())
-	path := func(r *http.Request) string { return r.URL.Path }
-	transport := own(t, &retryhttp.Transport{Policy: atOnce(1), Name: path})
-	req := request(t, ctx, "PUT", server.URL()+"/from", strings.NewReader("body"))
-	if status, _, err := do(t, transport, req); status != 200 || err != nil {
-		t.Errorf("%d, %v", status, err)
-	}
-	for _, r := range server.Requests() {
-		if string(r.Body) != "body" {
-			t.Errorf("%s has the body %q", r.URL, r.Body)
+		for _, r := range server.Requests() {
+			if string(r.Body) != "body" {
+				t.Errorf("%s has the body %q", r.URL, r.Body)
+			}
 		}
-	}
-	server.ExpectRequests(t, 4)
-	for _, hop := range []string{"/from", "/to"} { // each is an operation
-		if got := recorder.Outcomes(hop); len(got) != 1 || got[0] != "recovered" {
-			t.Errorf("%s: %q", hop, got)
+		server.ExpectRequests(t, 4)
+		for _, hop := range []string{"/from", "/to"} { // each is an operation
+			if got := recorder.Outcomes(hop); len(got) != 1 || got[0] != "recovered" {
+				t.Errorf("%s: %q", hop, got)
+			}
 		}
-	}
+	})
 }
 
 // The error of a caller who leaves in a wait is his own, and nothing more is sent.
 func TestCancelledInAWait(t *testing.T) {
-	server := flaky.New(t, "503")
-	ctx, cancel := context.WithCancelCause(t.Context())
-	leaving := errors.New("leaving")
-	policy := &retry.Policy{BaseDelay: 20 * time.Second}
-	policy.AfterAttempt = func(context.Context, retry.Attempt) { cancel(leaving) }
-	within(t, 10*time.Second, func() {
-		_, _, err := do(t, own(t, &retryhttp.Transport{Policy: policy}), request(t, ctx, "GET", server.URL(), nil))
-		if !errors.Is(err, context.Canceled) || !errors.Is(err, leaving) {
-			t.Errorf("%v", err)
-		}
+	overBoth(t, func(t *testing.T, p protocol) {
+		server := p.play(t, "503")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		leaving := errors.New("leaving")
+		policy := &retry.Policy{BaseDelay: 20 * time.Second}
+		policy.AfterAttempt = func(context.Context, retry.Attempt) { cancel(leaving) }
+		within(t, 10*time.Second, func() {
+			_, _, err := do(t, server.below(&retryhttp.Transport{Policy: policy}), request(t, ctx, "GET", server.url, nil))
+			if !errors.Is(err, context.Canceled) || !errors.Is(err, leaving) {
+				t.Errorf("%v", err)
+			}
+		})
+		server.ExpectRequests(t, 1)
 	})
-	server.ExpectRequests(t, 1)
 }
 
 func TestCancelOfTheRequestEndsAWait(t *testing.T) {
-	server := flaky.New(t, "503")
-	req := request(t, t.Context(), "GET", server.URL(), nil)
-	closed := make(chan struct{})
-	req.Cancel = closed //nolint:staticcheck // deprecated, and still obeyed
-	policy := &retry.Policy{BaseDelay: 20 * time.Second}
-	policy.AfterAttempt = func(context.Context, retry.Attempt) { close(closed) }
-	within(t, 10*time.Second, func() {
-		if _, _, err := do(t, own(t, &retryhttp.Transport{Policy: policy}), req); !errors.Is(err, context.Canceled) {
-			t.Errorf("%v", err)
-		}
+	overBoth(t, func(t *testing.T, p protocol) {
+		server := p.play(t, "503")
+		req := request(t, t.Context(), "GET", server.url, nil)
+		closed := make(chan struct{})
+		req.Cancel = closed //nolint:staticcheck // deprecated, and still obeyed
+		policy := &retry.Policy{BaseDelay: 20 * time.Second}
+		policy.AfterAttempt = func(context.Context, retry.Attempt) { close(closed) }
+		within(t, 10*time.Second, func() {
+			if _, _, err := do(t, server.below(&retryhttp.Transport{Policy: policy}), req); !errors.Is(err, context.Canceled) {
+				t.Errorf("%v", err)
+			}
+		})
+		server.ExpectRequests(t, 1)
 	})
-	server.ExpectRequests(t, 1)
 }
 
 func TestBadInput(t *testing.T) {
@@ -241,17 +248,19 @@ func TestBadInput(t *testing.T) {
 
 // The hooks of the caller are called once for each attempt.
 func TestHooksOfTheCaller(t *testing.T) {
-	server := flaky.New(t, "503 x2, 200")
-	got := 0
-	hooks := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { got++ }}
-	ctx := httptrace.WithClientTrace(t.Context(), hooks)
-	req := request(t, ctx, "GET", server.URL(), nil)
-	if status, _, err := do(t, own(t, &retryhttp.Transport{Policy: atOnce(2)}), req); status != 200 || err != nil {
-		t.Errorf("%d, %v", status, err)
-	}
-	if got != 3 {
-		t.Errorf("GotConn was called %d times, want 3", got)
-	}
+	overBoth(t, func(t *testing.T, p protocol) {
+		server := p.play(t, "503 x2, 200")
+		got := 0
+		hooks := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { got++ }}
+		ctx := httptrace.WithClientTrace(t.Context(), hooks)
+		req := request(t, ctx, "GET", server.url, nil)
+		if status, _, err := do(t, server.below(&retryhttp.Transport{Policy: atOnce(2)}), req); status != 200 || err != nil {
+			t.Errorf("%d, %v", status, err)
+		}
+		if got != 3 {
+			t.Errorf("GotConn was called %d times, want 3", got)
+		}
+	})
 }
 
 // A Base may leave out the body, as http.Client allows.

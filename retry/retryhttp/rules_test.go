@@ -4,20 +4,23 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/backspan/backspan/retry"
 	"github.com/backspan/backspan/retry/retryhttp"
 	"github.com/backspan/backspan/retry/retrytest"
-	"github.com/backspan/backspan/retry/retrytest/flaky"
 )
 
 func TestRetryableStatuses(t *testing.T) {
@@ -55,43 +58,47 @@ func post(*http.Request) string { return "post" }
 
 // What a POST meets decides whether it is sent again.
 func TestAPostIsSentAgainOnlyWhereNothingWasDone(t *testing.T) {
-	for script, want := range map[string]struct {
-		sent, status int
-		outcome      string
-	}{
-		"503 {busy}, 200":          {1, 503, "not_retryable"},
-		"429, 200":                 {2, 200, "recovered"},
-		"503 x-should-retry=true":  {1, 503, "not_retryable"},
-		"404, 200":                 {1, 404, "success"},
-		"reset, 200":               {1, 0, "not_retryable"},
-		"429 x-should-retry=false": {1, 429, "success"},
-	} {
-		t.Run(script, func(t *testing.T) {
-			server := flaky.New(t, script)
-			ctx, recorder := retrytest.Record(t, t.Context())
-			transport := own(t, &retryhttp.Transport{Policy: atOnce(1), Name: post})
-			status, _, err := do(t, transport, request(t, ctx, "POST", server.URL(), strings.NewReader("body")))
-			if status != want.status || (err != nil) != (want.status == 0) {
-				t.Errorf("%d, %v", status, err)
-			}
-			if got := recorder.Outcomes("post"); len(got) != 1 || got[0] != want.outcome {
-				t.Errorf("outcomes %q", got)
-			}
-			server.ExpectRequests(t, want.sent)
-		})
-	}
+	overBoth(t, func(t *testing.T, p protocol) {
+		for script, want := range map[string]struct {
+			sent, status int
+			outcome      string
+		}{
+			"503 {busy}, 200":          {1, 503, "not_retryable"},
+			"429, 200":                 {2, 200, "recovered"},
+			"503 x-should-retry=true":  {1, 503, "not_retryable"},
+			"404, 200":                 {1, 404, "success"},
+			"reset, 200":               {1, 0, "not_retryable"},
+			"429 x-should-retry=false": {1, 429, "success"},
+		} {
+			t.Run(script, func(t *testing.T) {
+				server := p.play(t, script)
+				ctx, recorder := retrytest.Record(t, t.Context())
+				transport := server.below(&retryhttp.Transport{Policy: atOnce(1), Name: post})
+				status, _, err := do(t, transport, request(t, ctx, "POST", server.url, strings.NewReader("body")))
+				if status != want.status || (err != nil) != (want.status == 0) {
+					t.Errorf("%d, %v", status, err)
+				}
+				if got := recorder.Outcomes("post"); len(got) != 1 || got[0] != want.outcome {
+					t.Errorf("outcomes %q", got)
+				}
+				server.ExpectRequests(t, want.sent)
+			})
+		}
+	})
 }
 
 func TestShouldRetryWins(t *testing.T) {
-	for script, want := range map[string]int{
-		"404 x-should-retry=true, 200": 2, "503 x-should-retry=false, 200": 1, "503 x-should-retry=maybe, 200": 2,
-	} {
-		server := flaky.New(t, script)
-		if _, _, err := get(t, own(t, &retryhttp.Transport{Policy: atOnce(1)}), server.URL()); err != nil {
-			t.Error(err)
+	overBoth(t, func(t *testing.T, p protocol) {
+		for script, want := range map[string]int{
+			"404 x-should-retry=true, 200": 2, "503 x-should-retry=false, 200": 1, "503 x-should-retry=maybe, 200": 2,
+		} {
+			server := p.play(t, script)
+			if _, _, err := get(t, server.below(&retryhttp.Transport{Policy: atOnce(1)}), server.url); err != nil {
+				t.Error(err)
+			}
+			server.ExpectRequests(t, want)
 		}
-		server.ExpectRequests(t, want)
-	}
+	})
 }
 
 // refused is an address where nobody listens.
@@ -107,51 +114,48 @@ func refused(t *testing.T) string {
 	return "http://" + listener.Addr().String()
 }
 
+// hangsUp is an address where connections end before TLS has begun.
+func hangsUp(t *testing.T) string {
+	t.Helper()
+	return strings.TrimPrefix(listen(t, func(net.Conn, int) {}), "http://")
+}
+
 // A POST that found no connection is sent again: refused, without DNS, through a proxy that is down, with TLS that
 // fails.
 func TestAPostWithoutAConnectionIsSentAgain(t *testing.T) {
-	hangsUp, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			conn, err := hangsUp.Accept()
-			if err != nil {
-				return
-			}
-			_ = conn.Close() // before TLS has begun
+	overBoth(t, func(t *testing.T, p protocol) {
+		nobody, trusting := p.refused(t)
+		proxy := request(t, t.Context(), "GET", nobody, nil).URL
+		unknown := func(context.Context, string, string) (net.Conn, error) {
+			return nil, &net.DNSError{Err: "no such host", Name: "backspan.invalid", IsNotFound: true}
 		}
-	}()
-	defer func() {
-		_ = hangsUp.Close()
-		<-done
-	}()
-	proxy := request(t, t.Context(), "GET", refused(t), nil).URL
-	unknown := func(context.Context, string, string) (net.Conn, error) {
-		return nil, &net.DNSError{Err: "no such host", Name: "backspan.invalid", IsNotFound: true}
-	}
-	for name, c := range map[string]struct {
-		url  string
-		base *http.Transport
-	}{
-		"refused": {refused(t), &http.Transport{}},
-		"DNS":     {"http://backspan.invalid", &http.Transport{DialContext: unknown}},
-		"proxy":   {"http://backspan.invalid", &http.Transport{Proxy: http.ProxyURL(proxy)}},
-		"TLS":     {"https://" + hangsUp.Addr().String(), &http.Transport{}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			defer c.base.CloseIdleConnections()
-			ctx, recorder := retrytest.Record(t, t.Context())
-			transport := &retryhttp.Transport{Base: c.base, Policy: atOnce(2), Name: post}
-			_, _, err := do(t, transport, request(t, ctx, "POST", c.url, strings.NewReader("body")))
-			if e, ok := errors.AsType[*retry.Error](err); !ok || e.Reason != retry.ErrExhausted || e.Attempts != 3 {
-				t.Errorf("%v\n%s", err, recorder.Tree())
-			}
-		})
-	}
+		for name, c := range map[string]struct {
+			url    string
+			change func(*http.Transport)
+		}{
+			"refused": {url: nobody},
+			"DNS":     {proxy.Scheme + "://backspan.invalid", func(base *http.Transport) { base.DialContext = unknown }},
+			"proxy": {proxy.Scheme + "://backspan.invalid", func(base *http.Transport) {
+				base.DialContext = nil // that of httptest finds its server under every name
+				base.Proxy = http.ProxyURL(proxy)
+			}},
+			"TLS": {url: "https://" + hangsUp(t)},
+		} {
+			t.Run(name, func(t *testing.T) {
+				base := trusting.Clone()
+				if c.change != nil {
+					c.change(base)
+				}
+				defer base.CloseIdleConnections()
+				ctx, recorder := retrytest.Record(t, t.Context())
+				transport := &retryhttp.Transport{Base: base, Policy: atOnce(2), Name: post}
+				_, _, err := do(t, transport, request(t, ctx, "POST", c.url, strings.NewReader("body")))
+				if e, ok := errors.AsType[*retry.Error](err); !ok || e.Reason != retry.ErrExhausted || e.Attempts != 3 {
+					t.Errorf("%v\n%s", err, recorder.Tree())
+				}
+			})
+		}
+	})
 }
 
 // roundTripper is a Base that calls no hooks of httptrace.
@@ -187,46 +191,81 @@ func TestABaseWithoutHooksProvesNothing(t *testing.T) {
 }
 
 func TestCertificateErrorsAreFinal(t *testing.T) {
-	server := httptest.NewUnstartedServer(http.NotFoundHandler())
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // the handshakes that this test makes fail
-	server.StartTLS()
-	defer server.Close()
-	for name, base := range map[string]*http.Transport{
-		"unknown authority": {},
-		"wrong name": {TLSClientConfig: &tls.Config{
-			RootCAs: server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs, ServerName: "other.invalid",
-		}},
+	for _, http2 := range []bool{false, true} {
+		server := httptest.NewUnstartedServer(http.NotFoundHandler())
+		server.Config.ErrorLog = log.New(io.Discard, "", 0) // the handshakes that this test makes fail
+		server.EnableHTTP2 = http2
+		server.StartTLS()
+		defer server.Close()
+		known := server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+		for name, config := range map[string]*tls.Config{
+			"unknown authority": {},
+			"wrong name":        {RootCAs: known, ServerName: "other.invalid"},
+			"expired":           {RootCAs: known, Time: func() time.Time { return time.Now().AddDate(500, 0, 0) }},
+		} {
+			dials := 0
+			base := &http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: http2}
+			base.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+				dials++
+				return (&net.Dialer{}).DialContext(ctx, network, addr)
+			}
+			_, _, err := get(t, &retryhttp.Transport{Base: base, Policy: atOnce(2)}, server.URL)
+			if e, ok := errors.AsType[*retry.Error](err); !ok || e.Reason != retry.ErrNotRetryable || dials != 1 {
+				t.Errorf("%s: %v after %d connections", name, err, dials)
+			}
+			base.CloseIdleConnections()
+		}
+	}
+}
+
+// What a certificate lacks is told from a broken connection by the type, however deep it is.
+func TestCertificateErrorsAreKnownByType(t *testing.T) {
+	for _, final := range []error{
+		&tls.CertificateVerificationError{Err: errors.New("own check")},
+		x509.UnknownAuthorityError{},
+		x509.HostnameError{Certificate: &x509.Certificate{}, Host: "other.invalid"},
+		x509.CertificateInvalidError{Reason: x509.Expired},
+		x509.SystemRootsError{},
+		x509.UnhandledCriticalExtension{},
+		x509.ConstraintViolationError{},
+		x509.InsecureAlgorithmError(x509.MD5WithRSA),
 	} {
-		dials := 0
-		base.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-			dials++
-			return (&net.Dialer{}).DialContext(ctx, network, addr)
+		err := &url.Error{Op: "Get", URL: "https://127.0.0.1", Err: fmt.Errorf("handshake: %w", final)}
+		if retryhttp.Retryable(nil, err) {
+			t.Errorf("%T is retryable", final)
 		}
-		_, _, err := get(t, &retryhttp.Transport{Base: base, Policy: atOnce(2)}, server.URL)
-		if e, ok := errors.AsType[*retry.Error](err); !ok || e.Reason != retry.ErrNotRetryable || dials != 1 {
-			t.Errorf("%s: %v after %d connections", name, err, dials)
+	}
+	for _, other := range []error{
+		io.ErrUnexpectedEOF,
+		tls.RecordHeaderError{Msg: "no TLS"},
+		tls.AlertError(80), errors.New("x509: expired"),
+		&net.OpError{Op: "read", Err: errors.New("reset")},
+	} {
+		if !retryhttp.Retryable(nil, other) {
+			t.Errorf("%T is final", other)
 		}
-		base.CloseIdleConnections()
 	}
 }
 
 // A 429 about the rate of requests is worth a wait; one about a quota is not.
 func TestPeekTellsAQuotaFromARate(t *testing.T) {
-	const quota = `{"error":{"type":"insufficient_quota"}}`
-	transport := own(t, &retryhttp.Transport{Policy: atOnce(2), Retryable: func(resp *http.Response, err error) bool {
-		if err == nil && resp.StatusCode == http.StatusTooManyRequests {
-			if body, err := retryhttp.Peek(resp, 1<<10); err == nil && strings.Contains(string(body), "quota") {
-				return false
+	overBoth(t, func(t *testing.T, p protocol) {
+		const quota = `{"error":{"type":"insufficient_quota"}}`
+		transport := &retryhttp.Transport{Policy: atOnce(2), Retryable: func(resp *http.Response, err error) bool {
+			if err == nil && resp.StatusCode == http.StatusTooManyRequests {
+				if body, err := retryhttp.Peek(resp, 1<<10); err == nil && strings.Contains(string(body), "quota") {
+					return false
+				}
 			}
+			return retryhttp.Retryable(resp, err)
+		}}
+		server := p.play(t, "429 {slow down}, 529, 429 {"+quota+"}, 200")
+		status, body, err := get(t, server.below(transport), server.url)
+		if status != 429 || body != quota || err != nil {
+			t.Errorf("%d %q, %v", status, body, err)
 		}
-		return retryhttp.Retryable(resp, err)
-	}})
-	server := flaky.New(t, "429 {slow down}, 529, 429 {"+quota+"}, 200")
-	status, body, err := get(t, transport, server.URL())
-	if status != 429 || body != quota || err != nil {
-		t.Errorf("%d %q, %v", status, body, err)
-	}
-	server.ExpectRequests(t, 3)
+		server.ExpectRequests(t, 3)
+	})
 }
 
 func TestPeekPutsBack(t *testing.T) {
@@ -296,14 +335,16 @@ func TestSwitchingProtocolsIsNotWrapped(t *testing.T) {
 }
 
 func TestCloseIdleConnectionsIsForwarded(t *testing.T) {
-	server := flaky.New(t, "200")
-	client := &http.Client{Transport: own(t, &retryhttp.Transport{})}
-	for range 2 {
-		if _, _, err := get(t, client.Transport, server.URL()); err != nil {
-			t.Fatal(err)
+	overBoth(t, func(t *testing.T, p protocol) {
+		server := p.play(t, "200")
+		client := &http.Client{Transport: server.below(&retryhttp.Transport{})}
+		for range 2 {
+			if _, _, err := get(t, client.Transport, server.url); err != nil {
+				t.Fatal(err)
+			}
+			client.CloseIdleConnections()
 		}
-		client.CloseIdleConnections()
-	}
-	server.ExpectConnections(t, 2)
-	(&retryhttp.Transport{Base: roundTripper(nil)}).CloseIdleConnections() // it can do nothing, and does not fail
+		server.ExpectConnections(t, 2)
+		(&retryhttp.Transport{Base: roundTripper(nil)}).CloseIdleConnections() // it can do nothing, and does not fail
+	})
 }

@@ -111,8 +111,10 @@ type send struct {
 	everySpan bool          // each attempt has a span
 
 	wire *wire
-	body *body              // that of the attempt that was sent last; nil without one
-	end  context.CancelFunc // of the context of the last attempt; may be nil
+	body *body // that of the attempt that was sent last; nil without one
+
+	leave context.CancelFunc // ends the context of the loop; nil: that is the caller's
+	end   context.CancelFunc // ends the context of the last attempt; may be nil
 
 	resp  *http.Response // of the last attempt, until it is drained
 	sent  bool           // an attempt was handed to Base
@@ -144,18 +146,22 @@ func (s *send) run() (*http.Response, error) {
 			own(ctx, a)
 		}
 	}
-	ctx, stop := watch(s.req)
-	defer stop()
+	var ctx context.Context
+	ctx, s.leave = watch(s.req)
 	finished := false
 	defer func() {
 		if !finished { // a function of the caller's panicked
 			s.discard()
+			s.release()
+		}
+		if s.resp == nil && s.leave != nil {
+			s.leave()
 		}
 	}()
 	err := retry.Do(ctx, name, policy, s.attempt)
 	finished = true
 	if s.resp != nil {
-		return s.resp, nil
+		return s.handOver(), nil
 	}
 	return nil, failure(err)
 }

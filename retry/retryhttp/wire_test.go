@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -20,7 +19,6 @@ import (
 	"github.com/backspan/backspan/retry"
 	"github.com/backspan/backspan/retry/retryhttp"
 	"github.com/backspan/backspan/retry/retrytest"
-	"github.com/backspan/backspan/retry/retrytest/flaky"
 )
 
 // listen serves each connection with serve, which knows its number from 1.
@@ -209,14 +207,15 @@ const earlySize = 4 << 20
 
 // A server that answers before it has read the body: that of the next attempt is asked for when the old one is closed.
 func TestAnAnswerBeforeTheBodyIsRead(t *testing.T) {
-	check := func(t *testing.T, url string, base http.RoundTripper, expect string) {
-		t.Helper()
+	overBoth(t, func(t *testing.T, p protocol) {
+		url, base := p.serve(t, answersEarly(t))
 		text := strings.Repeat("x", earlySize)
 		bodies := []*source{newSource(text)}
 		req := request(t, t.Context(), "PUT", url, bodies[0])
 		req.ContentLength = earlySize
-		if expect != "" {
-			req.Header.Set("Expect", expect)
+		if p == 1 { // else net/http writes the body whatever it is answered, and the server ends the connection
+			base.ExpectContinueTimeout = 20 * time.Second
+			req.Header.Set("Expect", "100-continue")
 		}
 		req.GetBody = func() (io.ReadCloser, error) {
 			if got := bodies[len(bodies)-1].closed.Load(); got != 1 {
@@ -232,65 +231,55 @@ func TestAnAnswerBeforeTheBodyIsRead(t *testing.T) {
 		for _, body := range bodies {
 			body.expectClosedOnce(t)
 		}
-	}
-	t.Run("HTTP/1.1, 100-continue", func(t *testing.T) {
-		server := httptest.NewServer(answersEarly(t))
-		defer server.Close()
-		base := &http.Transport{ExpectContinueTimeout: 20 * time.Second}
-		defer base.CloseIdleConnections()
-		check(t, server.URL, base, "100-continue")
-	})
-	t.Run("HTTP/2", func(t *testing.T) {
-		url, base := serveHTTP2(t, answersEarly(t))
-		check(t, url, base, "")
 	})
 }
 
 // Trailers of a request, filled while its body is read, arrive; those of a response are there when its body has ended.
 func TestTrailers(t *testing.T) {
-	var mu sync.Mutex
-	var got []string
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body) // the trailer shows whether it ended
-		mu.Lock()
-		got = append(got, r.Trailer.Get("X-Sum"))
-		first := len(got) == 1
-		mu.Unlock()
-		w.Header().Set("Trailer", "X-Answer")
-		if first {
-			w.WriteHeader(http.StatusInternalServerError)
+	overBoth(t, func(t *testing.T, p protocol) {
+		var mu sync.Mutex
+		var got []string
+		url, base := p.serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body) // the trailer shows whether it ended
+			mu.Lock()
+			got = append(got, r.Trailer.Get("X-Sum"))
+			first := len(got) == 1
+			mu.Unlock()
+			w.Header().Set("Trailer", "X-Answer")
+			if first {
+				w.WriteHeader(http.StatusInternalServerError)
+			}
+			_, _ = io.WriteString(w, "hello")
+			w.Header().Set("X-Answer", "42")
+		}))
+		req := request(t, t.Context(), "PUT", url, nil)
+		req.Trailer = http.Header{"X-Sum": nil}
+		fill := func() (io.ReadCloser, error) {
+			return io.NopCloser(io.MultiReader(strings.NewReader("body"), readerFunc(func([]byte) (int, error) {
+				req.Trailer.Set("X-Sum", "7")
+				return 0, io.EOF
+			}))), nil
 		}
-		_, _ = io.WriteString(w, "hello")
-		w.Header().Set("X-Answer", "42")
-	}))
-	defer server.Close()
-	req := request(t, t.Context(), "PUT", server.URL, nil)
-	req.Trailer = http.Header{"X-Sum": nil}
-	fill := func() (io.ReadCloser, error) {
-		return io.NopCloser(io.MultiReader(strings.NewReader("body"), readerFunc(func([]byte) (int, error) {
-			req.Trailer.Set("X-Sum", "7")
-			return 0, io.EOF
-		}))), nil
-	}
-	req.ContentLength = -1
-	req.GetBody = fill
-	req.Body, _ = fill()
-	policy := atOnce(1)
-	policy.AttemptTimeout = 20 * time.Second
-	resp, err := own(t, &retryhttp.Transport{Policy: policy, SendAttempt: true}).RoundTrip(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }() // it is read
-	if body, err := io.ReadAll(resp.Body); string(body) != "hello" || err != nil || resp.StatusCode != 200 {
-		t.Errorf("%d %q, %v", resp.StatusCode, body, err)
-	}
-	if resp.Trailer.Get("X-Answer") != "42" {
-		t.Errorf("the response's trailer is %v", resp.Trailer)
-	}
-	if len(got) != 2 || got[0] != "7" || got[1] != "7" {
-		t.Errorf("the requests' trailers are %q", got)
-	}
+		req.ContentLength = -1
+		req.GetBody = fill
+		req.Body, _ = fill()
+		policy := atOnce(1)
+		policy.AttemptTimeout = 20 * time.Second
+		resp, err := (&retryhttp.Transport{Base: base, Policy: policy, SendAttempt: true}).RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }() // it is read
+		if body, err := io.ReadAll(resp.Body); string(body) != "hello" || err != nil || resp.StatusCode != 200 {
+			t.Errorf("%d %q, %v", resp.StatusCode, body, err)
+		}
+		if resp.Trailer.Get("X-Answer") != "42" {
+			t.Errorf("the response's trailer is %v", resp.Trailer)
+		}
+		if len(got) != 2 || got[0] != "7" || got[1] != "7" {
+			t.Errorf("the requests' trailers are %q", got)
+		}
+	})
 }
 
 type readerFunc func([]byte) (int, error)
@@ -299,24 +288,26 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // However early or late a caller leaves, the request ends, and nothing is left behind (see TestMain).
 func TestCancelAtAnyMoment(t *testing.T) {
-	server := flaky.New(t, "503 size=2KiB slow=5ms, reset, 200 delay=2ms size=256KiB slow=10ms")
-	transport := own(t, &retryhttp.Transport{NoBudget: true, Policy: &retry.Policy{
-		MaxRetries: 3, BaseDelay: 2 * time.Millisecond, MaxDelay: 3 * time.Millisecond,
-		AttemptTimeout: 15 * time.Millisecond,
-	}})
-	for i := range 40 {
-		server.Reset()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*time.Millisecond)
-		body := newSource("body")
-		req := request(t, ctx, "PUT", server.URL(), body)
-		req.GetBody = func() (io.ReadCloser, error) { return newSource("body"), nil }
-		within(t, 5*time.Second, func() {
-			if resp, err := transport.RoundTrip(req); err == nil {
-				_, _ = io.Copy(io.Discard, resp.Body) // it may be cut off
-				_ = resp.Body.Close()
-			}
-		})
-		cancel()
-		body.expectClosedOnce(t)
-	}
+	overBoth(t, func(t *testing.T, p protocol) {
+		server := p.play(t, "503 size=2KiB slow=5ms, reset, 200 delay=2ms size=256KiB slow=10ms")
+		transport := server.below(&retryhttp.Transport{NoBudget: true, Policy: &retry.Policy{
+			MaxRetries: 3, BaseDelay: 2 * time.Millisecond, MaxDelay: 3 * time.Millisecond,
+			AttemptTimeout: 15 * time.Millisecond,
+		}})
+		for i := range 40 {
+			server.Reset()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*time.Millisecond)
+			body := newSource("body")
+			req := request(t, ctx, "PUT", server.url, body)
+			req.GetBody = func() (io.ReadCloser, error) { return newSource("body"), nil }
+			within(t, 5*time.Second, func() {
+				if resp, err := transport.RoundTrip(req); err == nil {
+					_, _ = io.Copy(io.Discard, resp.Body) // it may be cut off
+					_ = resp.Body.Close()
+				}
+			})
+			cancel()
+			body.expectClosedOnce(t)
+		}
+	})
 }
