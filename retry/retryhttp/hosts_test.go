@@ -86,7 +86,25 @@ func TestManyHosts(t *testing.T) {
 	if got, _ := name("http://EXAMPLE.com:80/x?y"); got != "GET example.com" {
 		t.Errorf("%q", got)
 	}
-	for i := range 999 { // hosts whose budgets are full
+	for url, want := range map[string][2]string{ // each spelling, its name and its budget
+		"http://example.com":         {"GET example.com", "http://example.com"},
+		"HTTP://Example.com:80":      {"GET example.com", "http://example.com"},
+		"https://example.com":        {"GET example.com", "https://example.com"},
+		"https://EXAMPLE.com:443/":   {"GET example.com", "https://example.com"},
+		"http://example.com:443":     {"GET example.com:443", "http://example.com:443"},
+		"https://example.com:80":     {"GET example.com:80", "https://example.com:80"},
+		"http://example.com:8080":    {"GET example.com:8080", "http://example.com:8080"},
+		"https://[2001:DB8::80]:443": {"GET [2001:db8::80]", "https://[2001:db8::80]"},
+	} {
+		transport = &retryhttp.Transport{Policy: atOnce(1), Base: base}
+		status = 500
+		if got, budget := name(url); got != want[0] || budget != want[1] {
+			t.Errorf("%s is %q with the budget %q, want %q", url, got, budget, want)
+		}
+		status = 200
+	}
+	transport = &retryhttp.Transport{Policy: atOnce(1), Base: base}
+	for i := range 1_000 { // hosts whose budgets are full
 		name(fmt.Sprintf("http://%d.example.com", i))
 	}
 	status = 500

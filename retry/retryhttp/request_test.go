@@ -263,6 +263,31 @@ func TestHooksOfTheCaller(t *testing.T) {
 	})
 }
 
+// A Base may close a body more than once; the caller's is closed once.
+func TestABaseThatClosesTwice(t *testing.T) {
+	overBoth(t, func(t *testing.T, p protocol) {
+		server := p.play(t, "503, 200")
+		base := roundTripper(func(req *http.Request) (*http.Response, error) {
+			resp, err := server.base.RoundTrip(req)
+			for range 2 {
+				if err := req.Body.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+			return resp, err
+		})
+		bodies := []*source{newSource("body"), newSource("body")}
+		req := request(t, t.Context(), "PUT", server.url, bodies[0])
+		req.GetBody = func() (io.ReadCloser, error) { return bodies[1], nil }
+		if status, _, err := do(t, &retryhttp.Transport{Base: base, Policy: atOnce(1)}, req); status != 200 || err != nil {
+			t.Errorf("%d, %v", status, err)
+		}
+		for _, body := range bodies {
+			body.expectClosedOnce(t)
+		}
+	})
+}
+
 // A Base may leave out the body, as http.Client allows.
 func TestABaseWithoutBodies(t *testing.T) {
 	base := roundTripper(func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: 503}, nil })

@@ -94,6 +94,49 @@ func TestAStaleConnectionIsAHiddenResend(t *testing.T) {
 	transport.CloseIdleConnections()
 }
 
+// The operation's span is the first attempt's too below retry.FromFirstFailure. It gets no key of HTTP.
+func TestHiddenResendsFromTheFirstFailure(t *testing.T) {
+	stale := true
+	url := listen(t, func(conn net.Conn, _ int) {
+		in := bufio.NewReader(conn)
+		for {
+			if _, err := http.ReadRequest(in); err != nil {
+				return
+			}
+			status := "200 OK"
+			if !stale {
+				status = "500 Internal Server Error"
+			}
+			if _, err := io.WriteString(conn, "HTTP/1.1 "+status+"\r\nContent-Length: 0\r\n\r\n"); err != nil || stale {
+				stale = false
+				_, _ = http.ReadRequest(in) // and does not answer
+				return
+			}
+		}
+	})
+	policy := atOnce(1)
+	policy.Spans = retry.FromFirstFailure
+	transport := own(t, &retryhttp.Transport{Policy: policy})
+	if _, _, err := get(t, transport, url); err != nil {
+		t.Fatal(err)
+	}
+	ctx, recorder := retrytest.Record(t, t.Context())
+	if status, _, err := do(t, transport, request(t, ctx, "GET", url, nil)); status != 500 || err != nil {
+		t.Errorf("%d, %v", status, err)
+	}
+	for _, span := range recorder.Spans() {
+		for _, kv := range span.Attributes() {
+			if kv.Key == semconv.HiddenResendsKey {
+				t.Errorf("%s has %s", span.Name(), kv.Key)
+			}
+		}
+	}
+	if got := recorder.Attempts("GET " + strings.TrimPrefix(url, "http://")); got != 2 {
+		t.Errorf("%d attempts, want 2:\n%s", got, recorder.Tree())
+	}
+	transport.CloseIdleConnections()
+}
+
 // speak serves HTTP/2 without TLS, frame by frame: refuse answers a stream until it says false, and then it is a 200.
 func speak(t *testing.T, conn net.Conn, refuse func(*http2.Framer, uint32) bool) {
 	t.Helper()
