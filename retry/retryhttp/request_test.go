@@ -362,3 +362,23 @@ func TestABodyIsClosedAfterAPanic(t *testing.T) {
 		t.Errorf("the body was closed %d times, want once", n)
 	}
 }
+
+// A nil pointer in Base would panic, or fail in each attempt: it is an error before the first, and names its type.
+func TestABaseThatIsANilPointerIsNamed(t *testing.T) {
+	for want, base := range map[string]http.RoundTripper{
+		"*http.Transport":      (*http.Transport)(nil),
+		"*retryhttp.Transport": (*retryhttp.Transport)(nil),
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1:1", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := (&retryhttp.Transport{Base: base}).RoundTrip(req)
+		if resp != nil {
+			resp.Body.Close()
+		}
+		if _, attempted := errors.AsType[*retry.Error](err); err == nil || attempted || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want an error that names it, without an attempt", want, err)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package retryhttp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -61,12 +62,26 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	case t == nil:
 		closeBody(req)
 		return nil, errors.New("retryhttp: the Transport is nil, want &retryhttp.Transport{}")
+	case isNil(t.Base):
+		closeBody(req)
+		return nil, fmt.Errorf("retryhttp: Transport.Base is a nil %T, want one that is made, or no Base", t.Base)
 	case req.URL == nil:
 		closeBody(req)
 		return nil, errors.New("retryhttp: the request's URL is nil, want one with a host")
 	}
 	s := &send{transport: t, req: req}
 	return s.run()
+}
+
+// isNil reports whether base is a nil pointer that would fail, or panic, in each attempt.
+func isNil(base http.RoundTripper) bool {
+	switch base := base.(type) {
+	case *http.Transport:
+		return base == nil
+	case *Transport:
+		return base == nil
+	}
+	return false
 }
 
 // CloseIdleConnections does so for Base, if that can.
