@@ -22,6 +22,7 @@ import (
 	"github.com/backspan/backspan/cmd/backspan/internal/flaky"
 	"github.com/backspan/backspan/cmd/backspan/internal/look"
 	"github.com/backspan/backspan/cmd/backspan/internal/run"
+	"github.com/backspan/backspan/cmd/backspan/internal/sessions"
 	"github.com/backspan/backspan/cmd/backspan/internal/settings"
 	"github.com/backspan/backspan/cmd/backspan/internal/term"
 	"github.com/backspan/backspan/cmd/backspan/internal/whatif"
@@ -126,7 +127,7 @@ delay and its error, and events.jsonl tells the same story to grep.
 	root.AddCommand(
 		demo.NewCommand(std), doctor.NewCommand(std), events.NewCommand(std), exec.NewCommand(std),
 		flaky.NewCommand(std), look.NewReportCommand(std), look.NewShowCommand(std),
-		run.NewCommand(std), run.NewInitCommand(std), whatif.NewCommand(std), newMan(std),
+		run.NewCommand(std), run.NewInitCommand(std), sessions.NewCommand(std), whatif.NewCommand(std), newMan(std),
 	)
 	root.SetHelpCommand(newHelp(std))
 	root.InitDefaultHelpCmd()

@@ -32,6 +32,8 @@ type selection struct {
 	store  *outputs.Store // where outputs are kept; nil: nowhere
 	taken  plan.Outputs   // those of phases that are left out
 	source *outputs.Run   // which they were taken from; nil: from none
+
+	journal *journal // where the run is kept; nil: nowhere
 }
 
 // key is what two runs of a file must have in common for one to take the outputs of the other for its own.
@@ -221,8 +223,8 @@ func (s *selection) lastRun() (from, why string, err error) {
 	return strings.TrimSuffix(from, ","), "", nil
 }
 
-// keepOutputs has the outputs of the run kept, those that it has taken too. It returns nil when there are none.
-func (o *Options) keepOutputs(s *selection, session string, runner *steps.Runner, warn func(error)) *outputs.Keeper {
+// keepOutputs begins to keep the outputs of the run. It returns nil when there are none to keep.
+func (o *Options) keepOutputs(s *selection, session string, warn func(error)) *outputs.Keeper {
 	if s.store == nil || o.dryRun || len(s.whole.StepOutputs()) == 0 {
 		return nil
 	}
@@ -238,8 +240,5 @@ func (o *Options) keepOutputs(s *selection, session string, runner *steps.Runner
 			run.Recipes[phase] = s.source.Recipes[phase] // not those of now, which its outputs may be older than
 		}
 	}
-	keeper := s.store.Keep(run, o.Redact(), warn)
-	runner.EachOutput(keeper.Add)
-	runner.OnOutput = func(phase, step string, value json.RawMessage) { keeper.Add(phase, step, value) }
-	return keeper
+	return s.store.Keep(run, o.Redact(), warn)
 }

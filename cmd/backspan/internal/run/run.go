@@ -4,6 +4,7 @@ package run
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,11 +12,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
+	"github.com/backspan/backspan/cmd/backspan/internal/outputs"
 	"github.com/backspan/backspan/cmd/backspan/internal/pipefile"
 	"github.com/backspan/backspan/cmd/backspan/internal/plan"
 	"github.com/backspan/backspan/cmd/backspan/internal/settings"
@@ -43,6 +46,11 @@ type Options struct {
 	reportFile  string
 	page        string
 	junit       string
+
+	checkpoint string
+	required   bool
+	resume     string
+	force      bool
 }
 
 // NewCommand makes the verb run.
@@ -106,6 +114,15 @@ needed more than one attempt and an error for what was given up go to stderr, an
 ($GITHUB_STEP_SUMMARY), unless --ci is off. A backspan in a command then leaves it to this one, if there is a trace
 file.
 
+--checkpoint keeps the run in a journal, which is synced before and after each try of a phase, so that --resume goes
+on with it after a crash, a reboot or a signal: as the same session, without the phases that succeeded, with their
+outputs. A phase that was cut off runs again from its first step, with the same BACKSPAN_IDEMPOTENCY_KEY; when it was
+cut off as often as its recovery allows failures, or twice without one, it has failed. Waits pass also while nothing
+runs, timeouts do not. A file that has changed is refused, with what changed; --force keeps the outputs of phases that
+succeeded. The journal holds outputs and vars as they are, secrets too, for its owner only, and is removed when the run
+ends. backspan sessions lists the others. A journal that cannot be written is said, and the run goes on without one,
+unless --checkpoint-required stops it.
+
 A dry run prints the plan and starts nothing, except that phases with a dry_run command run that one. A plan's worst
 case counts every retry and recovery that the policies allow.
 
@@ -125,13 +142,19 @@ Exit code: 0 all well, or what failed was allowed to; 1 the pipeline failed; 2 u
   backspan run nightly.yaml --dry-run
   backspan run nightly.yaml --from analysis
   backspan run nightly.yaml --from analysis --outputs last-week.json
+  backspan run nightly.yaml --checkpoint; backspan run nightly.yaml --resume
   backspan run nightly.yaml --json | jq '.phases[] | {phase, status}'`,
-		Args:              cli.Args(0, 1),
+		Args: func(c *cobra.Command, args []string) error {
+			if o.resumes() {
+				return cli.Args(0, 2)(c, args)
+			}
+			return cli.Args(0, 1)(c, args)
+		},
 		ValidArgsFunction: cobra.FixedCompletions([]string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt),
 		RunE: func(c *cobra.Command, args []string) error {
-			path := defaultPipeline
-			if len(args) > 0 {
-				path = args[0]
+			path, err := o.named(args)
+			if err != nil {
+				return err
 			}
 			return o.run(c.Context(), path)
 		},
@@ -154,6 +177,7 @@ Exit code: 0 all well, or what failed was allowed to; 1 the pipeline failed; 2 u
 	f.StringVar(&o.page, "report", "", "write the run as a page to look at, an HTML `file`")
 	f.StringVar(&o.junit, "junit", "",
 		"write phases and steps as test cases with failed attempts as their reruns, a JUnit XML `file`")
+	o.registerCheckpoint(c)
 	o.Flags.Register(c, settings.DefaultTraceFile)
 	o.Flags.RegisterCI(c)
 	completeRun(c)
@@ -161,9 +185,14 @@ Exit code: 0 all well, or what failed was allowed to; 1 the pipeline failed; 2 u
 }
 
 func (o *Options) run(ctx context.Context, path string) error {
-	if err := o.check(path); err != nil {
+	if err := cmp.Or(o.checkCheckpoint(path), o.check(cmp.Or(path, defaultPipeline))); err != nil {
 		return err
 	}
+	journal, err := o.journalOf(ctx, cmp.Or(path, defaultPipeline))
+	if err != nil {
+		return err
+	}
+	path = cmp.Or(journal.resumedFile(path), defaultPipeline)
 	whole, err := o.read(path)
 	if err != nil {
 		return err
@@ -171,15 +200,18 @@ func (o *Options) run(ctx context.Context, path string) error {
 	if o.FlagSet.Changed("keep-going") {
 		whole.ContinueOnError = o.keepGoing
 	}
-	s := &selection{path: path, whole: whole}
+	s := &selection{path: path, whole: whole, journal: journal}
+	if s.store, err = o.storeOf(); err != nil {
+		return err
+	}
+	if journal != nil && journal.resumed != nil {
+		return o.runAgain(ctx, s)
+	}
 	if s.file, err = whole.Select(o.only, o.from); err != nil {
 		return cli.UsageError(fmt.Errorf("%s: %w", o.selectedBy(), err))
 	}
 	if s.values, err = o.values(whole); err != nil {
 		return cli.UsageError(err)
-	}
-	if s.store, err = o.storeOf(); err != nil {
-		return err
 	}
 	runner := &steps.Runner{Environ: os.Environ(), Values: s.values}
 	pipeline := runner.Pipeline(s.file)
@@ -195,6 +227,23 @@ func (o *Options) run(ctx context.Context, path string) error {
 			cli.Printf(o.Err, "%s\n", line)
 		}
 	}
+	return o.start(ctx, s, runner, pipeline)
+}
+
+// runAgain goes on with a run.
+func (o *Options) runAgain(ctx context.Context, s *selection) error {
+	if err := s.goOn(s.journal.resumed, o); err != nil {
+		return err
+	}
+	o.Flags.Session = s.journal.resumed.ID
+	runner := &steps.Runner{Environ: os.Environ(), Values: s.values}
+	pipeline := runner.Pipeline(s.file)
+	for phase, state := range s.journal.resumed.Note.States {
+		if err := runner.Restore(phase, state); err != nil {
+			return err
+		}
+	}
+	o.goesOn(s.journal.resumed)
 	return o.start(ctx, s, runner, pipeline)
 }
 
@@ -313,9 +362,20 @@ func (o *Options) start(
 	runner.Stdout, runner.Stderr = childOut(w)
 	runner.Environ = append(runner.Environ, w.Environ()...)
 	runner.Mask = w.Mask
-	keeper := o.keepOutputs(s, w.Session(), runner, func(err error) { w.Live.Printf("backspan: %v", err) })
+	keep := sync.OnceValue(func() *outputs.Keeper {
+		return o.keepOutputs(s, w.Session(), func(err error) { w.Live.Printf("backspan: %v", err) })
+	})
+	runner.OnOutput = func(phase, step string, value json.RawMessage) {
+		if keeper := keep(); keeper != nil {
+			keeper.Add(phase, step, value)
+		}
+	}
+	if s.journal == nil || s.journal.resumed == nil { // else another process may have the run
+		runner.EachOutput(runner.OnOutput)
+		keep()
+	}
 	defer context.AfterFunc(cleanup, runner.Kill)()
-	report, runErr := pipeline.Run(settings.ParentTrace(ctx), orchestrator.Options{
+	report, runErr := o.drive(settings.ParentTrace(ctx), s, runner, pipeline, orchestrator.Options{
 		RunID:           w.Session(),
 		EnableRecovery:  !o.noRecovery,
 		DryRun:          o.dryRun,
@@ -323,15 +383,22 @@ func (o *Options) start(
 		ContinueOnError: s.file.ContinueOnError,
 		Grace:           s.file.Grace + extraGrace,
 		Cleanup:         cleanup,
-	})
+	}, keep, w.Live.Printf)
 	w.End(ctx)
+	if report.Status == "" { // nothing was run
+		return o.refused(s, w.Session(), runErr)
+	}
 	addUnselected(&report, s)
 	err = runner.AddOutputs(&report)
-	if keeper != nil {
+	if keeper := keep(); keeper != nil {
 		keeper.End(report.Status)
 	}
 
 	err = errors.Join(err, lost(), o.writeResults(std, w, withSteps(w.Report(report), runner)))
+	if s.journal != nil {
+		say := func(format string, args ...any) { cli.Printf(o.Err, format, args...) }
+		err = errors.Join(err, s.journal.close(context.WithoutCancel(ctx), w.Session(), say))
+	}
 	if runErr != nil {
 		return errors.Join(err, cli.ExitOf(ctx, w.Err(ending(runErr))))
 	}

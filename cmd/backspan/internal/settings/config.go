@@ -48,6 +48,7 @@ func (t *Flags) Settings(processors ...sdktrace.SpanProcessor) (telemetry.Config
 		return telemetry.Config{}, err
 	}
 	c := telemetry.Config{
+		Session:    t.Session,
 		Service:    t.text("service"),
 		Events:     t.text("events"),
 		Endpoint:   t.text("otlp-endpoint"),

@@ -13,6 +13,7 @@ import (
 // Flags are the telemetry flags of a command that makes spans. Register comes first.
 type Flags struct {
 	FlagSet *pflag.FlagSet // all flags of the command
+	Session string         // the session of the spans; empty: that of the process around, else a new one
 
 	typedOnly bool             // variables and file are not read, but for what is to be masked
 	maskAll   bool             // what is to be masked could not be found out

@@ -57,6 +57,7 @@ func (p *phaseRun) succeeded(outputs map[string]*output) any {
 func (p *phaseRun) ended(ctx context.Context, run *stepRun, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	defer p.tellState(p.phase.Name)
 	phase, step := p.produced[p.phase.Name], run.step.Name
 	phase.ends = append(phase.ends, run.result(ctx, err))
 	if out := run.output; out != nil {

@@ -23,6 +23,10 @@ type Runner struct {
 	// OnOutput is told the output of a step as soon as that has succeeded, one call at a time. It may be nil.
 	OnOutput func(phase, step string, value json.RawMessage)
 
+	// OnState is told what another process needs to know of a phase, for its Restore, when one of its steps has ended.
+	// It may be nil.
+	OnState func(phase string, state json.RawMessage)
+
 	file       *pipefile.File
 	declared   map[string]pipefile.StepOutput // by variable
 	upstream   map[string][]string            // by phase: the phases whose end it waits for, also through others
