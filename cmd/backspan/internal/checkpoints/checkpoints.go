@@ -19,7 +19,7 @@ import (
 	"github.com/backspan/backspan/telemetry"
 )
 
-// Default, as the value of a flag, is the directory beside the event log.
+// Default is the value of a flag that means the directory beside the event log.
 const Default = "default"
 
 // Store is the store in the directory that by names; Default is the one beside the event log.
