@@ -71,6 +71,31 @@ func TestEveryOutcomeHasAWord(t *testing.T) {
 	}
 }
 
+// A run that was stopped, and gone on with, ends as its last part does; one within a phase does not count.
+func TestARunEndsAsItsLastPart(t *testing.T) {
+	run := func(status string, failed bool, s Span) Span {
+		s.Attributes = append(s.Attributes, semconv.RunStatusKey.String(status))
+		if s.Kind = semconv.KindRun; failed {
+			s.Status = codes.Error
+		}
+		return s
+	}
+	parts := []Span{run("cancelled", true, span(1, 0, 0, 2)), run("cancelled", true, span(2, 1, 4, 6)), run("success", false, span(3, 2, 7, 9))}
+	if got := New(parts).Outcome(); got != Succeeded {
+		t.Errorf("three parts: %q, want %q", got, Succeeded)
+	}
+	if got := New(parts[:2]).Outcome(); got != Cancelled {
+		t.Errorf("two parts: %q, want %q", got, Cancelled)
+	}
+	within := []Span{
+		run("success", false, span(1, 0, 0, 9)), as(semconv.KindPhase, span(2, 1, 0, 9)),
+		as(semconv.KindAttempt, span(3, 2, 0, 9)), run("failed", true, span(4, 3, 0, 9)),
+	}
+	if got := New(within).Outcome(); got != Succeeded {
+		t.Errorf("a run within a phase: %q, want %q", got, Succeeded)
+	}
+}
+
 // The fallback is no recovery, whether the phase says how many there were or not.
 func TestFallbackIsNoRecovery(t *testing.T) {
 	fell := semconv.PhaseFallbackKey.Bool(true)

@@ -3,6 +3,7 @@ package session
 import (
 	"cmp"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -99,6 +100,7 @@ func nameOf(run string, roots []string, operations int) string {
 func (s *Session) Outcome() Outcome {
 	ends := map[Outcome]bool{}
 	for _, r := range s.Roots {
+		r = r.goneOn()
 		o := r.Outcome()
 		if r.Failed() && o != Cancelled {
 			o = Failed
@@ -120,6 +122,17 @@ func (s *Session) Outcome() Outcome {
 		}
 	}
 	return saved
+}
+
+// goneOn is the part of a run that ended last. A run that was stopped and gone on with has the next part as its child;
+// a run within a phase is below an attempt.
+func (n *Node) goneOn() *Node {
+	for _, c := range slices.Backward(n.Children) {
+		if n.Kind == semconv.KindRun && c.Kind == semconv.KindRun {
+			return c.goneOn()
+		}
+	}
+	return n
 }
 
 // Said is how s ended in words, and how many operations were given up on the way: "recovered, 24 operations given up".
