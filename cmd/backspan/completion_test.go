@@ -55,6 +55,7 @@ func TestCompletions(t *testing.T) {
 		{[]string{"demo", "--trace-file", ""}, nil, ":0"},
 		{[]string{"help", "events", "st"}, []string{"stats"}, ":4"},
 		{[]string{"man", ""}, nil, ":16"},
+		{[]string{"whatif", "--policy", "jitter=full "}, []string{"jitter=full budget="}, ":6"},
 	} {
 		words, directive := offers(t, c.args...)
 		// The shells choose among the words; where there are none, there must be none.
@@ -108,6 +109,7 @@ func TestCompletionsOfEvents(t *testing.T) {
 		{"events other.jsonl data/session/events.jsonl --phase |", "first second", ":4"},
 		{"events other.jsonl.1.gz nowhere . --operation |", "parse", ":4"},
 		{"events count --operation |", "load", ":4"},
+		{"whatif other.jsonl --operation |", "fetch", ":4"},
 		{"events stats --session sess|", "session of first", ":4"},
 		{"events --trace |", "01000000000000000000000000000000", ":4"},
 		{"events other.jsonl --trace=02|", "02000000000000000000000000000000", ":4"},

@@ -32,7 +32,9 @@ const memoryLimit = 44 << 20
 // opened are the files that are named, and no other; when none is, the log that is meant then and its rotated files,
 // but for those that end before since.
 func (q Query) opened(files []string, since time.Time) (list []*logfiles.File) {
-	debug.SetMemoryLimit(min(memoryLimit, debug.SetMemoryLimit(-1))) // GOMEMLIMIT may ask for less
+	if !q.Keeps {
+		debug.SetMemoryLimit(min(memoryLimit, debug.SetMemoryLimit(-1))) // GOMEMLIMIT may ask for less
+	}
 	for _, path := range files {
 		if path == "-" {
 			list = append(list, logfiles.Of(q.In))

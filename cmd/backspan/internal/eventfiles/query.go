@@ -23,6 +23,10 @@ var Workers = min(runtime.GOMAXPROCS(0), 4)
 type Query struct {
 	cli.Streams
 	Zone *time.Location // of the times that are said
+
+	// Keeps says that the verb keeps what it reads. Its memory has no limit then: near one the garbage collector would
+	// take most of the time.
+	Keeps bool
 }
 
 // Range reads the values of the flags --since and --until. The error is one of usage.

@@ -178,7 +178,7 @@ func (o *Options) history(files []string) (h *history.History, badFile, err erro
 	}
 	collector := history.NewCollector()
 	var tooLarge error
-	some, badFile := eventfiles.Query{Streams: o.Streams, Zone: o.zone()}.InOrder(filter.Compile(), files,
+	some, badFile := eventfiles.Query{Streams: o.Streams, Zone: o.zone(), Keeps: true}.InOrder(filter.Compile(), files,
 		func(f *logfiles.Found) error {
 			tooLarge = collector.Add(f.Line())
 			return tooLarge
