@@ -162,7 +162,7 @@ var names = [8]string{
 
 // check replays what was recorded.
 func (l *Log) check() error {
-	runs := l.replays(func(c *call) *Policy { return &l.Policies[c.policy] }, nil)
+	runs := l.replays(func(c *call) *Policy { return c.policy }, nil)
 	l.Checked = l.estimate(runs)
 	for i, given := range l.Checked.list() {
 		counted := l.Recorded.list()[i].Value

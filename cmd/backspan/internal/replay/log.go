@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,12 +15,12 @@ import (
 
 // A Log is what can be replayed of a history.
 type Log struct {
-	Recorded  Figures  // counted
-	Checked   Figures  // what a replay of the recorded policies gives
-	Policies  []Policy // that were recorded, as far as the log tells
-	Load      *Load    // not nil: failures came with load
-	Incidents int      // separate times in which more failed than usual
-	Notes     []string // sentences about what was left out
+	Recorded  Figures   // counted
+	Checked   Figures   // what a replay of the recorded policies gives
+	Policies  []*Policy // that were recorded, as far as the log tells
+	Load      *Load     // not nil: failures came with load
+	Incidents int       // separate times in which more failed than usual
+	Notes     []string  // sentences about what was left out
 
 	seed    uint64
 	origin  time.Time
@@ -27,7 +28,6 @@ type Log struct {
 	blocks  int
 	sites   []*site
 	calls   []*call
-	firsts  float64  // operations that succeeded at their first attempt
 	base    []*block // of those
 	longest time.Duration
 }
@@ -39,6 +39,7 @@ type site struct {
 	tallies  []*history.Tally
 	first    *flow
 	byProc   map[process]*flow
+	policies []*Policy // recorded
 	evidence *evidence
 	good     []time.Duration // how long attempts took that succeeded after a failed one
 }
@@ -56,7 +57,7 @@ type call struct {
 	proc   process
 	at     float64 // its start
 	kind   string  // the error type of its last failed attempt
-	policy int     // of Log.Policies
+	policy *Policy // that it was recorded with
 	stuck  float64 // how likely it is that no attempt of it could succeed
 }
 
@@ -85,10 +86,7 @@ const leastCalls = 20
 // New prepares a history, and replays the policies that it was recorded with. The error is a *Missing or a *Mismatch.
 // The same seed gives the same answers.
 func New(h *history.History, seed uint64) (*Log, error) {
-	l, err := counted(h, seed)
-	if err == nil {
-		err = l.inferPolicies()
-	}
+	l, err := counted(h, seed, (*site).infer)
 	if err == nil {
 		err = l.check()
 	}
@@ -98,10 +96,10 @@ func New(h *history.History, seed uint64) (*Log, error) {
 	return l, nil
 }
 
-// counted counts what was recorded.
-func counted(h *history.History, seed uint64) (*Log, error) {
+// counted counts what was recorded, without the sites of which usable gives an error.
+func counted(h *history.History, seed uint64, usable func(*site) error) (*Log, error) {
 	l := &Log{seed: seed, origin: h.From}
-	if err := l.take(h); err != nil {
+	if err := l.take(h, usable); err != nil {
 		return nil, err
 	}
 	l.divide(h)
@@ -119,7 +117,7 @@ func (l *Log) seconds(t time.Time) float64 { return t.Sub(l.origin).Seconds() }
 
 // take chooses what is replayed: operations that are known from begin to end and are in no other loop, with the
 // tallies of the same names.
-func (l *Log) take(h *history.History) error {
+func (l *Log) take(h *history.History, usable func(*site) error) error {
 	if len(h.Operations) == 0 {
 		return &Missing{"no operation failed at its first attempt: " +
 			"there is nothing that another policy would have changed"}
@@ -147,11 +145,8 @@ func (l *Log) take(h *history.History) error {
 				if a.Failed {
 					c.kind = a.ErrorType
 				}
-				l.longest = max(l.longest, a.Took)
 			}
 			s.calls = append(s.calls, c)
-			l.calls = append(l.calls, c)
-			l.origin = earlier(l.origin, o.Start)
 		}
 	}
 	for _, t := range h.Tallies {
@@ -160,12 +155,7 @@ func (l *Log) take(h *history.History) error {
 		}
 		if s := sites[t.Name]; s != nil && t.Depth == outermost {
 			s.tallies = append(s.tallies, t)
-			l.firsts += float64(t.Successes)
-			l.origin = earlier(l.origin, t.Begin)
 		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(sites)) {
-		l.sites = append(l.sites, sites[name])
 	}
 	if cut > 0 {
 		l.Notes = append(l.Notes, text.Plural(int64(cut), "operation is", "operations are")+
@@ -175,7 +165,56 @@ func (l *Log) take(h *history.History) error {
 		l.Notes = append(l.Notes, text.Plural(int64(within), "operation", "operations")+
 			" within the retries of another are left out; --operation asks for one.")
 	}
-	return l.enough(cut, talliedOther)
+	if n := len(h.Operations) - cut - within; n < leastCalls {
+		return few(n, cut)
+	}
+	return l.keep(sites, func(s *site) error {
+		if len(s.tallies) == 0 {
+			return untallied(s.name, talliedOther > 0)
+		}
+		return usable(s)
+	})
+}
+
+// keep takes the sites that can be used. When there is none, the error says of the first why.
+func (l *Log) keep(sites map[string]*site, usable func(*site) error) error {
+	var left []string
+	var first error
+	for _, name := range slices.Sorted(maps.Keys(sites)) {
+		s := sites[name]
+		if err := usable(s); err != nil {
+			first = cmp.Or(first, err)
+			left = append(left, err.Error())
+			continue
+		}
+		l.sites = append(l.sites, s)
+		l.calls = append(l.calls, s.calls...)
+		l.Policies = append(l.Policies, s.policies...)
+		for _, t := range s.tallies {
+			l.origin = earlier(l.origin, t.Begin)
+		}
+	}
+	if len(l.sites) == 0 {
+		return &Missing{first.Error()}
+	}
+	for _, c := range l.calls {
+		l.origin = earlier(l.origin, c.Start)
+		for _, a := range c.Attempts {
+			l.longest = max(l.longest, a.Took)
+		}
+	}
+	const most = 3
+	for i, why := range left {
+		if i == most {
+			l.Notes = append(l.Notes, fmt.Sprintf("So are %d more.", len(left)-most))
+			break
+		}
+		l.Notes = append(l.Notes, "Left out: "+why+".")
+	}
+	if len(l.calls) < leastCalls {
+		return few(len(l.calls), 0)
+	}
+	return nil
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -185,29 +224,24 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// enough says what is missing.
-func (l *Log) enough(cut, talliedOther int) error {
-	if len(l.calls) < leastCalls {
-		more := ""
-		if cut > 0 {
-			more = fmt.Sprintf(" (and %d without begin or end)", cut)
-		}
-		return &Missing{fmt.Sprintf("%s failed at the first attempt%s: want %d at least; ask for a longer time",
-			text.Plural(int64(len(l.calls)), "operation", "operations"), more, leastCalls)}
+// few is that too little failed.
+func few(n, cut int) error {
+	more := ""
+	if cut > 0 {
+		more = fmt.Sprintf(" (and %d without begin or end)", cut)
 	}
-	for _, s := range l.sites {
-		if len(s.tallies) > 0 {
-			continue
-		}
-		why := "exec, run, demo and programs with NoTally count none"
-		if talliedOther > 0 {
-			why = "it may be among the (other) of a process with more than 100 operations"
-		}
-		return &Missing{fmt.Sprintf("the log does not say how often %s succeeded at its first attempt, "+
-			"so it has no rate: operation_tally has no record of it (%s); --operation asks for one that has",
-			text.Name(s.name), why)}
+	return &Missing{fmt.Sprintf("%s failed at the first attempt%s: want %d at least; ask for a longer time",
+		text.Plural(int64(n), "operation", "operations"), more, leastCalls)}
+}
+
+// untallied is that there is no rate.
+func untallied(name string, others bool) error {
+	why := "exec, run, demo and programs with NoTally count none"
+	if others {
+		why = "it may be among the (other) of a process with more than 100 operations"
 	}
-	return nil
+	return fmt.Errorf("the log does not say how often %s succeeded at its first attempt, so it has no rate: "+
+		"there is no operation_tally of it (%s)", text.Name(name), why)
 }
 
 // mostBlocks bounds the blocks of the bootstrap. A longer log has blocks of more than a minute.

@@ -22,17 +22,17 @@ type Policy struct {
 
 // loopKey tells recorded policies apart by what the log says of them.
 type loopKey struct {
-	operation, service string
-	maxRetries         int
-	maxElapsed         time.Duration
+	service    string
+	maxRetries int
+	maxElapsed time.Duration
 }
 
-// inferPolicies finds the recorded policies: the log says max_retries and max_elapsed, and the waits tell the rest.
-func (l *Log) inferPolicies() error {
+// infer finds the recorded policies: the log says max_retries and max_elapsed, and the waits tell the rest.
+func (s *site) infer() error {
 	byKey := map[loopKey][]*call{}
 	var keys []loopKey
-	for _, c := range l.calls {
-		k := loopKey{c.Name, c.Service, c.MaxRetries, c.MaxElapsed}
+	for _, c := range s.calls {
+		k := loopKey{c.Service, c.MaxRetries, c.MaxElapsed}
 		if byKey[k] == nil {
 			keys = append(keys, k)
 		}
@@ -41,13 +41,13 @@ func (l *Log) inferPolicies() error {
 	for _, k := range keys {
 		p, err := infer(byKey[k])
 		if err != nil {
-			return &Missing{fmt.Sprintf("%s with %s: %v", text.Name(k.operation), retriesOf(k.maxRetries), err)}
+			return fmt.Errorf("%s with %s: %w", text.Name(s.name), retriesOf(k.maxRetries), err)
 		}
+		p.Operation = s.name
 		for _, c := range byKey[k] {
-			c.policy = len(l.Policies)
+			c.policy = &p
 		}
-		p.Operation = k.operation
-		l.Policies = append(l.Policies, p)
+		s.policies = append(s.policies, &p)
 	}
 	return nil
 }

@@ -174,6 +174,23 @@ func TestWhatIsMissing(t *testing.T) {
 	}
 }
 
+// An operation that cannot be used does not keep others from being replayed, and that is said.
+func TestOperationsThatAreLeftOut(t *testing.T) {
+	h := made(3, func(h *history.History) {
+		minute(h, recovers)
+		lone := recovers(70)
+		lone.Name = "rare"
+		h.Operations = append(h.Operations, lone)
+	})
+	log, err := New(h, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(log.Notes) != 1 || !strings.Contains(log.Notes[0], "how often rare succeeded") || log.Recorded.Operations != 1840 {
+		t.Errorf("got %q of %v operations", log.Notes, log.Recorded.Operations)
+	}
+}
+
 // A log of two policies that the log does not tell apart follows none, and is not replayed.
 func TestALogThatDoesNotFollowTheModel(t *testing.T) {
 	h := made(6, func(h *history.History) {
@@ -278,10 +295,7 @@ func TestInfer(t *testing.T) {
 		{MaxRetries: 3, BaseDelay: retry.NoDelay},
 		{MaxRetries: retry.Never},
 	} {
-		l, err := counted(w.record(t, Policy{Retry: want}), 1)
-		if err == nil {
-			err = l.inferPolicies()
-		}
+		l, err := counted(w.record(t, Policy{Retry: want}), 1, (*site).infer)
 		if err != nil {
 			t.Errorf("%v: %v", want, err)
 			continue

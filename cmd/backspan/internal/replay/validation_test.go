@@ -101,7 +101,7 @@ func (w world) truth(t *testing.T, p Policy, most int) *Figures {
 	}
 	mean := &Figures{}
 	for range runs {
-		l, err := counted(w.record(t, p), 1)
+		l, err := counted(w.record(t, p), 1, func(*site) error { return nil })
 		if err != nil {
 			t.Fatal(err)
 		}
