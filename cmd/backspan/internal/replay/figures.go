@@ -27,7 +27,7 @@ type Figure struct {
 	Bound string  `json:"bound,omitempty"` // AtMost or AtLeast: it is no estimate, but a bound
 }
 
-// What a Figure is that is no estimate. The bound is the end of its interval.
+// What a Figure is that is no estimate. The bound is its value, as exact as its interval says.
 const (
 	AtMost   = "at most"
 	AtLeast  = "at least"

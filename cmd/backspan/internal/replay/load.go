@@ -72,8 +72,12 @@ func (l *Log) loadOf() *Load {
 	return &Load{Busy: rate / loadBin, Quiet: usual / loadBin}
 }
 
-// What makes a policy one with fewer calls: not only in all, but also in the busiest second, about.
-const nearlyAsBusy = 1.1
+// What makes a policy one with fewer or with more calls: clearly so in all, and in the busiest second not the other way.
+const (
+	clearlyFewer = 0.95
+	clearlyMore  = 1.1
+	nearlyAsBusy = 1.1
+)
 
 // bound makes bounds of figures where failures came with load: more calls would have made more of them, and fewer calls
 // fewer. The error is an *Unanswerable.
@@ -81,12 +85,12 @@ func (l *Log) bound(f *Figures, p Policy) error {
 	if l.Load == nil {
 		return nil
 	}
-	fewer := f.Calls.Value <= l.Recorded.Calls.Value
-	if fewer && f.Peak.Value > nearlyAsBusy*l.Recorded.Peak.Value ||
-		!fewer && f.Peak.Value*nearlyAsBusy < l.Recorded.Peak.Value {
+	fewer := f.Calls.Value <= clearlyFewer*l.Recorded.Calls.Value && f.Peak.Value <= nearlyAsBusy*l.Recorded.Peak.Value
+	more := f.Calls.Value >= clearlyMore*l.Recorded.Calls.Value && f.Peak.Value*nearlyAsBusy >= l.Recorded.Peak.Value
+	if !fewer && !more {
 		return &Unanswerable{fmt.Sprintf("failures came with load, and this policy makes %.3g calls per operation "+
-			"where %.3g were recorded, but %.3g calls in the busiest second where %.3g were: "+
-			"which of the two counts, the log cannot say",
+			"where %.3g were recorded, and %.3g calls in the busiest second where %.3g were: "+
+			"that is neither clearly more load nor clearly less",
 			f.Calls.Value, l.Recorded.Calls.Value, f.Peak.Value, l.Recorded.Peak.Value)}
 	}
 	success, others := AtMost, AtLeast

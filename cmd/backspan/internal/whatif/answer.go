@@ -193,9 +193,9 @@ func rows(f *replay.Figures) []struct {
 func shown(f replay.Figure, show func(float64) string) string {
 	switch f.Bound {
 	case replay.AtMost:
-		return "≤ " + show(f.High)
+		return "≤ " + show(f.Value)
 	case replay.AtLeast:
-		return "≥ " + show(f.Low)
+		return "≥ " + show(f.Value)
 	case replay.NotKnown:
 		return "unknown"
 	}
@@ -203,7 +203,7 @@ func shown(f replay.Figure, show func(float64) string) string {
 }
 
 func interval(f replay.Figure, show func(float64) string) string {
-	if f.Bound != "" {
+	if f.Bound == replay.NotKnown {
 		return ""
 	}
 	if low, high := show(f.Low), show(f.High); low != high {
