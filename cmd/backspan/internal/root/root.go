@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel"
 	"google.golang.org/grpc/grpclog"
 
+	"github.com/backspan/backspan/cmd/backspan/internal/advise"
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/cmd/backspan/internal/demo"
 	"github.com/backspan/backspan/cmd/backspan/internal/doctor"
@@ -125,8 +126,8 @@ delay and its error, and events.jsonl tells the same story to grep.
 	cli.ChoiceVar(root, root.PersistentFlags(), std.Color, "color", []string{term.Auto, term.Always, term.Never},
 		"colours; auto: on a terminal, unless $NO_COLOR, $CLICOLOR_FORCE or $CLICOLOR say otherwise")
 	root.AddCommand(
-		demo.NewCommand(std), doctor.NewCommand(std), events.NewCommand(std), exec.NewCommand(std),
-		flaky.NewCommand(std), look.NewReportCommand(std), look.NewShowCommand(std),
+		advise.NewCommand(std), demo.NewCommand(std), doctor.NewCommand(std), events.NewCommand(std),
+		exec.NewCommand(std), flaky.NewCommand(std), look.NewReportCommand(std), look.NewShowCommand(std),
 		run.NewCommand(std), run.NewInitCommand(std), sessions.NewCommand(std), whatif.NewCommand(std), newMan(std),
 	)
 	root.SetHelpCommand(newHelp(std))
