@@ -39,6 +39,10 @@ type pair struct {
 	p     float64     // how likely such a log is when nothing is wrong
 	holds bool        // the log has no exception
 	cases []time.Time // each one's
+
+	// Of KindPermanent: those of its cases.
+	retries int
+	waited  time.Duration
 }
 
 // Look says what h has enough evidence for, what concerns most operations first.

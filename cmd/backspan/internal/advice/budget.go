@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/history"
+	"github.com/backspan/backspan/cmd/backspan/internal/replay"
 	"github.com/backspan/backspan/events"
 	"github.com/backspan/backspan/internal/semconv"
 	"github.com/backspan/backspan/retry"
@@ -138,7 +139,8 @@ func (p *pair) storm(at time.Time, m *load) {
 	p.Numbers = map[string]float64{"worst_first": m.first, "worst_retries": float64(m.retries), "worst_load": times}
 	p.Change = Change{
 		Text: "share a budget between the operations that call the same service",
-		Go:   `Budget: budget, of retry.NewBudget(retry.BudgetOptions{Name: …})`, Policy: "budget=10",
+		Go:   `Budget: budget, of retry.NewBudget(retry.BudgetOptions{Name: …})`,
+		mend: func(p *replay.Policy) { p.Budget = retry.DefaultCapacity },
 	}
 	p.Records = p.list(where(events.KeyAttemptNumber, ">", "1"), since(at), until(at.Add(time.Minute)))
 }
@@ -201,7 +203,8 @@ func (p *pair) starves(failing float64) {
 	p.Numbers = map[string]float64{"failing": failing}
 	p.Change = Change{
 		Text: "give it more tokens, or a budget to each service that is called",
-		Go:   fmt.Sprintf("retry.BudgetOptions{Capacity: %d}", 10*retry.DefaultCapacity), Policy: "budget=100",
+		Go:   fmt.Sprintf("retry.BudgetOptions{Capacity: %d}", 10*retry.DefaultCapacity),
+		mend: func(p *replay.Policy) { p.Budget = 10 * retry.DefaultCapacity },
 	}
 	p.Records = p.list(where(events.KeyOutcome, "=", semconv.OutcomeBudget))
 }

@@ -1,6 +1,10 @@
 package advice
 
-import "time"
+import (
+	"time"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/replay"
+)
 
 // The kinds of findings.
 const (
@@ -39,6 +43,7 @@ type Finding struct {
 
 	Records []string `json:"records"` // a command that lists what it rests on: its words
 	Change  Change   `json:"change"`
+	WhatIf  WhatIf   `json:"what_if"`
 
 	classes []class  // of KindLateRetry: the errors of its cases
 	class   class    // of KindPermanent
@@ -56,7 +61,8 @@ type Change struct {
 	Text     string `json:"text"`
 	Go       string `json:"go,omitempty"`       // a field of retry.Policy, or an expression
 	Pipeline string `json:"pipeline,omitempty"` // a key of a pipeline file
-	Policy   string `json:"policy,omitempty"`   // the same for whatif --policy
+
+	mend func(*replay.Policy) // nil: no policy says it
 }
 
 type errorOf struct {

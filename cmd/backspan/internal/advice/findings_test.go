@@ -74,7 +74,7 @@ func TestARetryThatNeverHelps(t *testing.T) {
 		})
 	})
 	a := check(t, log, advice.KindLateRetry+" load")
-	if f := a.Findings[0]; f.Retry != 3 || f.Hits != 0 || f.Change.Policy != "max_retries=2" {
+	if f := a.Findings[0]; f.Retry != 3 || f.Hits != 0 || f.Change.Go != "MaxRetries: 2" {
 		t.Errorf("%+v", f)
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/advice"
+	"github.com/backspan/backspan/cmd/backspan/internal/replay"
 	"github.com/backspan/backspan/cmd/backspan/internal/root"
 	"github.com/backspan/backspan/events"
 	"github.com/backspan/backspan/retry"
@@ -195,6 +196,7 @@ func check(t *testing.T, log []byte, want ...string) *advice.Advice {
 	for _, f := range a.Findings {
 		got = append(got, f.Kind+" "+f.Operation)
 		checkRecords(t, f)
+		checkWhatIf(t, f)
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q:\n%s", got, want, run(t, "advise", "--utc", path))
@@ -220,5 +222,26 @@ func checkRecords(t *testing.T, f *advice.Finding) {
 	}
 	if n := strings.Count(run(t, f.Records[1:]...), "\n"); n < least {
 		t.Errorf("%s: %q lists %d records, want %d at least", f.Title, f.Records, n, least)
+	}
+}
+
+// checkWhatIf types the command that f names, if whatif has an answer: it has to be the same.
+func checkWhatIf(t *testing.T, f *advice.Finding) {
+	t.Helper()
+	w := &f.WhatIf
+	if w.Replayed == nil {
+		if w.Why == "" {
+			t.Errorf("%s: neither what if nor why not: %+v", f.Title, w)
+		}
+		return
+	}
+	var answer struct {
+		Answers []struct{ Figures replay.Figures }
+	}
+	if err := json.Unmarshal([]byte(run(t, append(w.Command[1:], "--json")...)), &answer); err != nil {
+		t.Fatal(err)
+	}
+	if got := answer.Answers[0].Figures; got != *w.Replayed {
+		t.Errorf("%s: %q says\n%+v, and advise\n%+v", f.Title, w.Command, got, *w.Replayed)
 	}
 }

@@ -7,8 +7,10 @@ import (
 	"time"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/history"
+	"github.com/backspan/backspan/cmd/backspan/internal/replay"
 	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/events"
+	"github.com/backspan/backspan/retry"
 )
 
 // When retries are in step.
@@ -151,7 +153,8 @@ func (p *pair) stepping(highest *peak) {
 		"delay": highest.delay.Seconds(),
 	}
 	p.Change = Change{
-		Text: "add jitter", Go: "Jitter: retry.FullJitter", Pipeline: "jitter: full", Policy: "jitter=full",
+		Text: "add jitter", Go: "Jitter: retry.FullJitter", Pipeline: "jitter: full",
+		mend: func(p *replay.Policy) { p.Retry.Jitter = retry.FullJitter },
 	}
 	from := highest.at
 	p.Records = p.list(where(events.KeyDelay, ">", "0"), since(from.Add(-time.Second)), until(from.Add(2*time.Second)))

@@ -105,7 +105,7 @@ func (p *pair) multiplies(calls float64, most, saved int) {
 	p.Change = Change{
 		Text: "retry in one of the two: let " + p.Parent + " give up when " + p.Operation + " did",
 		Go:   "MaxRetries: retry.Never, in the policy of " + p.Parent, Pipeline: "max_retries: 0",
-		Policy: "max_retries=0",
+		mend: retriesOf(0),
 	}
 	p.Records = p.list(where(events.KeyParentOperation, "=", p.Parent))
 }

@@ -10,9 +10,11 @@ import (
 	"time"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/history"
+	"github.com/backspan/backspan/cmd/backspan/internal/replay"
 	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/events"
 	"github.com/backspan/backspan/internal/semconv"
+	"github.com/backspan/backspan/retry"
 )
 
 // ended says whether it is known how o ended, and that nobody cancelled it: of others nobody knows what would have
@@ -72,12 +74,20 @@ func (p *pair) lateRetry() {
 	p.Change = Change{
 		Text: fmt.Sprintf("%s at most", plural(kept, "retry", "retries")),
 		Go:   "MaxRetries: " + field, Pipeline: "max_retries: " + strconv.Itoa(kept),
-		Policy: "max_retries=" + strconv.Itoa(kept),
+		mend: retriesOf(kept),
 	}
 	if kept == 0 {
 		p.Change.Text = "no retry"
 	}
 	p.Records = p.list(where(events.KeyAttemptNumber, ">", strconv.Itoa(p.Retry)))
+}
+
+// retriesOf makes a policy that retries n times.
+func retriesOf(n int) func(*replay.Policy) {
+	if n == 0 {
+		n = retry.Never
+	}
+	return func(p *replay.Policy) { p.Retry.MaxRetries = n }
 }
 
 // permanent looks at each error of each operation: did an operation that was retried after it ever succeed? Only those
@@ -109,6 +119,10 @@ func (l *looking) permanent() (pairs []*pair) {
 					byClass[c] = p
 				}
 				p.cases = append(p.cases, o.Start)
+				p.retries += len(o.Attempts) - 1
+				for i := range o.Attempts {
+					p.waited += o.Attempts[i].Wait
+				}
 				if o.Succeeded() {
 					saved[c]++
 				}
@@ -145,7 +159,9 @@ func (p *pair) permanentError() {
 	}
 	p.Title = "error " + said + " never recovers"
 	p.Evidence = fmt.Sprintf("%s tried again after it, and none of them succeeded, while others did in the minute "+
-		"before and the minute after", plural(p.Of, "operation was", "operations were"))
+		"before and the minute after. They had %s and waited %s",
+		plural(p.Of, "operation was", "operations were"), plural(p.retries, "retry", "retries"), text.Duration(p.waited))
+	p.Numbers = map[string]float64{"retries": float64(p.retries), "waiting": p.waited.Seconds()}
 	p.Change = Change{Text: "do not retry it", Go: "return retry.Permanent(err)"}
 	if strings.HasPrefix(p.ErrorType, exitType) { // a step of a pipeline: its exit code alone would say too much
 		p.Change.Go = ""
@@ -209,7 +225,8 @@ func (c *cuts) nothing(name string) *pair {
 	p.Numbers = map[string]float64{"max_elapsed": c.limit.Seconds(), "longest": c.longest.Seconds()}
 	p.Change = Change{
 		Text: "leave MaxElapsed out, or set it to what callers wait, below " + text.Duration(c.longest),
-		Go:   "MaxElapsed: 0", Pipeline: "max_elapsed: 0s", Policy: "max_elapsed=0s",
+		Go:   "MaxElapsed: 0", Pipeline: "max_elapsed: 0s",
+		mend: func(p *replay.Policy) { p.Retry.MaxElapsed = 0 },
 	}
 	p.Records = p.list(where(events.KeyAttemptNumber, ">", strconv.Itoa(c.fewest)))
 	return p
@@ -226,7 +243,7 @@ func (c *cuts) everything(name string) *pair {
 	p.Change = Change{
 		Text: "ask for no more retries than fit, or give them more time, such as " + text.Exact(longer),
 		Go:   "MaxElapsed: " + goDuration(longer), Pipeline: "max_elapsed: " + text.Exact(longer),
-		Policy: "max_elapsed=" + text.Exact(longer),
+		mend: func(p *replay.Policy) { p.Retry.MaxElapsed = longer },
 	}
 	p.Records = p.list(where(events.KeyMaxElapsed, ">", "0"), where(events.KeyOutcome, "=", semconv.OutcomeDeadline))
 	return p

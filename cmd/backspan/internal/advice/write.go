@@ -27,7 +27,7 @@ func (a *Advice) Write(w io.Writer, s Style) error {
 	for _, f := range a.Findings {
 		f.write(&b, s)
 	}
-	b.WriteString(wrapped(a.Looked.summary(len(a.Findings), s), "", "", s.Width))
+	b.WriteString(text.Wrap(a.Looked.summary(len(a.Findings), s), "", "", s.Width))
 	out := b.String()
 	if s.ASCII {
 		out = text.ASCII(out)
@@ -38,15 +38,15 @@ func (a *Advice) Write(w io.Writer, s Style) error {
 
 func (f *Finding) write(b *strings.Builder, s Style) {
 	title := text.Name(f.Operation) + ": " + text.Line(f.Title)
-	for line := range strings.Lines(wrapped(title, "", "  ", s.Width)) {
+	for line := range strings.Lines(text.Wrap(title, "", "  ", s.Width)) {
 		b.WriteString(s.paint(term.Bold, strings.TrimSuffix(line, "\n")) + "\n")
 	}
 	hours := fmt.Sprintf("In %d separate hours, %s to %s.", f.Hours,
 		f.From.In(s.Zone).Format(timeLayout), f.To.In(s.Zone).Format(timeLayout))
-	b.WriteString(wrapped(text.Line(f.Evidence)+" ("+f.bound()+"). "+hours, "  ", "  ", s.Width))
+	b.WriteString(text.Wrap(text.Line(f.Evidence)+". "+f.bound()+" "+hours, "  ", "  ", s.Width))
 	part := func(label, said string) {
 		begin := fmt.Sprintf("  %-8s ", label)
-		b.WriteString(wrapped(said, s.paint(term.Faint, begin), strings.Repeat(" ", len(begin)), s.Width))
+		b.WriteString(text.Wrap(said, s.paint(term.Faint, begin), strings.Repeat(" ", len(begin)), s.Width))
 	}
 	part("change", f.Change.Text)
 	for _, how := range [][2]string{{"in Go", f.Change.Go}, {"pipeline", f.Change.Pipeline}} {
@@ -54,6 +54,7 @@ func (f *Finding) write(b *strings.Builder, s Style) {
 			part(how[0], how[1])
 		}
 	}
+	part("what if", f.WhatIf.said())
 	b.WriteString(commandLines(f.Records, s.paint(term.Faint, fmt.Sprintf("  %-8s ", "records")), s.Width))
 	b.WriteString("\n")
 }
@@ -64,7 +65,8 @@ func (f *Finding) bound() string {
 	if f.Side == AtLeast {
 		side = "at least"
 	}
-	return fmt.Sprintf("95%% bound: %s %s", side, percent(f.Bound, f.Side))
+	return fmt.Sprintf("%s of %s: %s %s (95%% bound).", number(f.Hits), number(f.Of), side,
+		percent(f.Bound, f.Side))
 }
 
 // percent is a share with one digit, rounded away from what was seen, so that the bound holds.
@@ -117,30 +119,6 @@ func (s Style) paint(style term.Style, said string) string {
 		return said
 	}
 	return style.Paint(said)
-}
-
-// wrapped is said in lines of w columns, the first one behind first, the others behind rest, which is as wide.
-func wrapped(said, first, rest string, w int) string {
-	var b strings.Builder
-	b.WriteString(first)
-	column := text.Width(rest)
-	if first == "" {
-		column = 0
-	}
-	begun := false
-	for word := range strings.FieldsSeq(said) {
-		if begun && column+1+text.Width(word) > w {
-			b.WriteString("\n" + rest)
-			column, begun = text.Width(rest), false
-		}
-		if begun {
-			b.WriteByte(' ')
-			column++
-		}
-		b.WriteString(word)
-		column, begun = column+text.Width(word), true
-	}
-	return b.String() + "\n"
 }
 
 // commandLines is a command in lines of w columns that a shell takes as one.

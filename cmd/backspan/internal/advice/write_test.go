@@ -14,35 +14,49 @@ import (
 
 // poison is a history of ten hours in which one in some requests can never succeed, and the others recover at once.
 func poison() *history.History {
-	h := &history.History{From: time.Date(2026, 11, 26, 8, 0, 0, 0, time.UTC)}
+	h := &past{From: time.Date(2026, 11, 26, 8, 0, 0, 0, time.UTC)}
 	h.To = h.From.Add(10 * time.Hour)
 	for i := range 600 {
-		at := h.From.Add(time.Duration(i) * time.Minute)
-		h.Tallies = append(h.Tallies, &history.Tally{Name: "import\x1b[2J", Begin: at, End: at.Add(time.Minute), Successes: 100})
-		o := &history.Operation{
-			Name: "import\x1b[2J", Begun: true, MaxRetries: 3, Outcome: "exhausted", Trace: fmt.Sprintf("%032x", i), Start: at,
-		}
-		for n := range 4 {
-			o.Attempts = append(o.Attempts, history.Attempt{
-				Number: n + 1, Begin: time.Duration(n) * 3 * time.Second, Took: time.Second, NextWait: -1, Failed: true,
-				ErrorType: "*errors.errorString", Error: fmt.Sprintf("row %d of the batch is older than its parent", 1000+i),
-			})
-		}
-		if i%3 > 0 {
-			o.Attempts = o.Attempts[:2]
-			last := o.Last()
-			last.Failed, last.Error, o.Outcome = false, "", "recovered"
-			o.Attempts[0].Error = "no answer"
-		}
-		o.Took = o.Last().End()
-		h.Operations = append(h.Operations, o)
+		h.add("import\x1b[2J", "*errors.errorString", i)
+		h.add("load", "503", i)
 	}
-	return h
+	return (*history.History)(h)
+}
+
+type past history.History
+
+// add adds minute i of an operation.
+func (h *past) add(name, kind string, i int) {
+	at := h.From.Add(time.Duration(i) * time.Minute)
+	h.Tallies = append(h.Tallies, &history.Tally{
+		Name: name, Begin: at, End: at.Add(time.Minute), Successes: 100, Durations: []history.Count{{Length: 6, N: 100}},
+	})
+	o := &history.Operation{
+		Name: name, Begun: true, MaxRetries: 3, Outcome: "exhausted", Trace: fmt.Sprintf("%032x", i), Start: at,
+	}
+	for n := range 4 {
+		o.Attempts = append(o.Attempts, history.Attempt{
+			Number: n + 1, Begin: time.Duration(n) * 3 * time.Second, Took: time.Second, Wait: 2 * time.Second, NextWait: 2 * time.Second,
+			Failed: true, ErrorType: kind, Error: fmt.Sprintf("row %d of the batch is older than its parent", 1000+i),
+		})
+	}
+	o.Attempts[0].Wait = 0
+	if i%3 > 0 {
+		o.Attempts = o.Attempts[:2]
+		last := o.Last()
+		last.Failed, last.Error, last.ErrorType, o.Outcome = false, "", "", "recovered"
+		o.Attempts[0].Error = "no answer"
+	}
+	o.Last().NextWait = -1
+	o.Took = o.Last().End()
+	h.Operations = append(h.Operations, o)
 }
 
 func TestAdviceForPeople(t *testing.T) {
 	const golden = "testdata/advice.txt"
-	a := advice.Look(poison())
+	h := poison()
+	a := advice.Look(h)
+	a.Replay(h)
 	var b bytes.Buffer
 	if err := a.Write(&b, advice.Style{Zone: time.UTC, Width: 80}); err != nil {
 		t.Fatal(err)

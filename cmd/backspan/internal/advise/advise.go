@@ -94,23 +94,28 @@ func (o *Options) run(files []string) error {
 	if !some {
 		return err
 	}
-	a := advice.Look(collected.History())
+	h := collected.History()
+	a := advice.Look(h)
+	a.Replay(h)
 	for _, f := range a.Findings {
-		f.Records = append(f.Records, o.limits(f.Records)...)
-		f.Records = append(f.Records, files...)
+		f.Records = o.of(files, f.Records)
+		if len(f.WhatIf.Command) > 0 {
+			f.WhatIf.Command = o.of(files, f.WhatIf.Command)
+		}
 	}
 	return cmp.Or(o.print(a, zone), err)
 }
 
-// limits are the flags for the time that was asked for, as far as words have none of their own.
-func (o *Options) limits(words []string) (flags []string) {
+// of is a command with the files, and with the flags for the time that was asked for as far as it has none of its own.
+func (o *Options) of(files, words []string) []string {
+	words = slices.Clone(words)
 	for _, f := range []struct{ flag, value string }{{"--since=", o.since}, {"--until=", o.until}} {
 		has := slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(w, f.flag) })
 		if f.value != "" && !has {
-			flags = append(flags, f.flag+f.value)
+			words = append(words, f.flag+f.value)
 		}
 	}
-	return flags
+	return append(words, files...)
 }
 
 func (o *Options) print(a *advice.Advice, zone *time.Location) error {

@@ -82,3 +82,29 @@ func (c *Collector) History() *History {
 	})
 	return h
 }
+
+// Of is the part of h that is about one operation.
+func (h *History) Of(name string) *History {
+	one := &History{}
+	when := func(from, to time.Time) {
+		if one.From.IsZero() || from.Before(one.From) {
+			one.From = from
+		}
+		if to.After(one.To) {
+			one.To = to
+		}
+	}
+	for _, o := range h.Operations {
+		if o.Name == name {
+			one.Operations = append(one.Operations, o)
+			when(o.Start, o.Start.Add(o.Took))
+		}
+	}
+	for _, t := range h.Tallies {
+		if t.Name == name {
+			one.Tallies = append(one.Tallies, t)
+			when(t.Begin, t.End)
+		}
+	}
+	return one
+}

@@ -26,6 +26,12 @@ type NoEvidence struct {
 	last       *call
 }
 
+func (n *NoEvidence) Error() string {
+	return fmt.Sprintf("no evidence past %s: %s would have had later attempts, and no operation of the log that "+
+		"failed so was tried so late",
+		text.Duration(n.After), text.Plural(int64(n.Operations), "operation", "operations"))
+}
+
 func (n *NoEvidence) add(s *state, oldest float64) {
 	n.After = max(n.After, length(oldest))
 	if n.last != s.call {

@@ -34,6 +34,27 @@ const (
 	NotKnown = "unknown" // it has no value
 )
 
+// Text is the figure, as show writes numbers, with its sign when it is a bound.
+func (f Figure) Text(show func(float64) string) string {
+	switch f.Bound {
+	case AtMost:
+		return "≤ " + show(f.Value)
+	case AtLeast:
+		return "≥ " + show(f.Value)
+	case NotKnown:
+		return "unknown"
+	}
+	return show(f.Value)
+}
+
+// Interval is that of the figure, as show writes numbers; empty when there is no value, or no width.
+func (f Figure) Interval(show func(float64) string) string {
+	if low, high := show(f.Low), show(f.High); f.Bound != NotKnown && low != high {
+		return low + " to " + high
+	}
+	return ""
+}
+
 // list is the figures in their order.
 func (f *Figures) list() []*Figure {
 	return []*Figure{&f.Success, &f.Calls, &f.P50, &f.P95, &f.P99, &f.Waiting, &f.Peak, &f.Wasted}

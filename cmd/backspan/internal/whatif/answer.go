@@ -1,6 +1,7 @@
 package whatif
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -41,6 +42,8 @@ type one struct {
 	NoEvidence *float64        `json:"no_evidence_past_seconds,omitempty"`
 	Operations int             `json:"operations_without_evidence,omitempty"`
 	Why        string          `json:"why,omitempty"` // it is refused
+
+	refusal string // why there is no evidence
 }
 
 func answerOf(h *history.History, asked []replay.Policy, seed uint64) *answer {
@@ -61,7 +64,7 @@ func answerOf(h *history.History, asked []replay.Policy, seed uint64) *answer {
 			this.Why = err.Error()
 		case got.Unknown != nil:
 			past := got.Unknown.After.Seconds()
-			this.NoEvidence, this.Operations = &past, got.Unknown.Operations
+			this.NoEvidence, this.Operations, this.refusal = &past, got.Unknown.Operations, got.Unknown.Error()
 		default:
 			this.Figures = &got.Figures
 			a.Answered = true
@@ -69,21 +72,11 @@ func answerOf(h *history.History, asked []replay.Policy, seed uint64) *answer {
 		a.Answers = append(a.Answers, this)
 	}
 	if !a.Answered && len(asked) == 1 {
-		a.Why = a.Answers[0].refusal()
+		a.Why = cmp.Or(a.Answers[0].Why, a.Answers[0].refusal)
 	} else if !a.Answered {
 		a.Why = "none of the policies has an answer in this log"
 	}
 	return a
-}
-
-// refusal says why there is no answer.
-func (o *one) refusal() string {
-	if o.NoEvidence == nil {
-		return o.Why
-	}
-	return fmt.Sprintf("no evidence past %s: %s would have had later attempts, and no operation of the log that "+
-		"failed so was tried so late",
-		text.Seconds(*o.NoEvidence), text.Plural(int64(o.Operations), "operation", "operations"))
 }
 
 // notes are the sentences about what the numbers are worth.
@@ -127,7 +120,7 @@ func (a *answer) write(w io.Writer, zone *time.Location, table bool) {
 	}
 	c := a.Check.Success
 	wrap(&b, fmt.Sprintf("Check: the recorded policy replayed succeeds %s (%s), counted were %s.",
-		percent(c.Value), interval(c, percent), percent(a.Recorded.Success.Value)))
+		percent(c.Value), c.Interval(percent), percent(a.Recorded.Success.Value)))
 	for _, note := range a.Notes {
 		wrap(&b, note)
 	}
@@ -136,22 +129,7 @@ func (a *answer) write(w io.Writer, zone *time.Location, table bool) {
 
 const width = 80
 
-// wrap writes a sentence in lines of at most width columns.
-func wrap(b *strings.Builder, sentence string) {
-	at := 0
-	for i, word := range strings.Fields(sentence) {
-		if i > 0 && at+1+text.Width(word) > width {
-			b.WriteString("\n  ")
-			at = 2
-		} else if i > 0 {
-			b.WriteByte(' ')
-			at++
-		}
-		b.WriteString(word)
-		at += text.Width(word)
-	}
-	b.WriteByte('\n')
-}
+func wrap(b *strings.Builder, sentence string) { b.WriteString(text.Wrap(sentence, "", "  ", width)) }
 
 func percent(f float64) string { return fmt.Sprintf("%.2f%%", 100*f) }
 
@@ -189,29 +167,6 @@ func rows(f *replay.Figures) []struct {
 	}
 }
 
-// shown is a figure with its sign when it is a bound.
-func shown(f replay.Figure, show func(float64) string) string {
-	switch f.Bound {
-	case replay.AtMost:
-		return "≤ " + show(f.Value)
-	case replay.AtLeast:
-		return "≥ " + show(f.Value)
-	case replay.NotKnown:
-		return "unknown"
-	}
-	return show(f.Value)
-}
-
-func interval(f replay.Figure, show func(float64) string) string {
-	if f.Bound == replay.NotKnown {
-		return ""
-	}
-	if low, high := show(f.Low), show(f.High); low != high {
-		return low + " to " + high
-	}
-	return ""
-}
-
 func (a *answer) writeColumns(b *strings.Builder) {
 	line := func(cells ...string) {
 		line := fmt.Sprintf("%-21s", cells[0])
@@ -223,7 +178,7 @@ func (a *answer) writeColumns(b *strings.Builder) {
 	line("", "RECORDED", "REPLAYED", "IN 95 OF 100 CASES")
 	was := rows(a.Recorded)
 	for i, r := range rows(a.Answers[0].Figures) {
-		line(r.name, was[i].show(was[i].figure.Value), shown(r.figure, r.show), interval(r.figure, r.show))
+		line(r.name, was[i].show(was[i].figure.Value), r.figure.Text(r.show), r.figure.Interval(r.show))
 	}
 }
 
@@ -238,11 +193,11 @@ func (a *answer) writeSweep(b *strings.Builder) {
 		}{
 			{11, retries},
 			{10, delay},
-			{9, shown(f.Success, percent)},
-			{8, shown(f.Calls, ratio)},
-			{7, shown(f.P95, text.Seconds)},
-			{7, shown(f.P99, text.Seconds)},
-			{8, shown(f.Peak, perSecond)},
+			{9, f.Success.Text(percent)},
+			{8, f.Calls.Text(ratio)},
+			{7, f.P95.Text(text.Seconds)},
+			{7, f.P99.Text(text.Seconds)},
+			{8, f.Peak.Text(perSecond)},
 		}
 		var line strings.Builder
 		for i, c := range cells {
