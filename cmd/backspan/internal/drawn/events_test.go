@@ -56,7 +56,7 @@ func TestListSaysHowSessionsEnded(t *testing.T) {
 	for want, run := range map[session.Outcome]func(context.Context){session.Failed: nightly, session.DryRun: dry} {
 		r := recordFiles(t, run)
 		for _, path := range []string{r.trace, r.events} {
-			log, err := session.Open(path)
+			log, err := session.List(path)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -81,11 +81,11 @@ func (s *source) find(args []string) (*session.Session, error) {
 	return nil, fmt.Errorf("%s in %s; --list shows the sessions", unknown, strings.Join(defaultLogs(), " or "))
 }
 
-// openDefault opens one of defaultLogs: the events file with its rotated ones. The error matches os.ErrNotExist when
-// nothing is there.
-func openDefault(path string) (*session.Log, error) {
+// openDefault is open for one of defaultLogs: of the events file it reads the rotated ones too. The error matches
+// os.ErrNotExist when nothing is there.
+func openDefault(path string, open func(string) (*session.Log, error)) (*session.Log, error) {
 	if path != settings.EventsFile() {
-		return session.Open(path)
+		return open(path)
 	}
 	return session.OpenRotated(path)
 }
@@ -106,7 +106,7 @@ func findSession(id string) (*session.Session, error) {
 	logs := defaultLogs()
 	missing := 0
 	for _, path := range logs {
-		log, err := openDefault(path)
+		log, err := openDefault(path, session.Open)
 		if errors.Is(err, os.ErrNotExist) {
 			missing++
 			continue
@@ -160,12 +160,12 @@ func (s *source) printList(std cli.Streams, args []string) error {
 	return nil
 }
 
-// chosen are the named files, else the default ones, and what opens them.
+// chosen are the named files, else the default ones, and what opens them for a list.
 func chosen(args []string) ([]string, func(string) (*session.Log, error)) {
 	if len(args) > 0 {
-		return args, session.Open
+		return args, session.List
 	}
-	return defaultLogs(), openDefault
+	return defaultLogs(), func(path string) (*session.Log, error) { return openDefault(path, session.List) }
 }
 
 // completeSource offers the sessions of the default files, and files.

@@ -20,7 +20,7 @@ func (e Entry) began() string {
 	return e.Start.UTC().Format(time.RFC3339)
 }
 
-// WriteList writes the sessions of l as a table. The error is w's.
+// WriteList writes the sessions of l, which List read, as a table. The error is w's.
 func (l *Log) WriteList(w io.Writer) error {
 	what := map[Format]string{TraceFile: "spans", EventsFile: "events"}[l.Format]
 	if _, err := fmt.Fprintf(w, "%s (%s)\n", text.Line(l.Path), l.Format); err != nil {

@@ -35,6 +35,7 @@ type Log struct {
 	Sessions []Entry // the newest first
 	Left     LeftOut
 
+	list   bool                    // Session is not asked for
 	files  func() []*logfiles.File // events file: opens what is read, the oldest first
 	traces map[string][]int        // trace file: the spans of each session
 	spans  spanList
@@ -43,18 +44,20 @@ type Log struct {
 // An Entry is a session of a log.
 type Entry struct {
 	ID         string // session.id; the trace's id for spans without one
-	Name       string // what ran; empty when the log does not say
+	Name       string // what ran; empty when the log does not say, and after Open of a trace file
 	Start, End time.Time
 	Records    int     // spans or events
 	Begun      bool    // its beginning is recorded
-	Outcome    Outcome // how it ended; empty when the log does not say
+	Outcome    Outcome // how it ended; empty likewise
 }
 
 // Open reads what is in the log at path, plain or compressed, and in no other file. Lines that cannot be read are
 // skipped and counted; it is an error when there is nothing else, and when path is no regular file.
-func Open(path string) (*Log, error) {
-	return open(path, func() []*logfiles.File { return []*logfiles.File{logfiles.Open(path)} })
-}
+func Open(path string) (*Log, error) { return open(path, false) }
+
+// List is Open for who wants to know of the sessions, and not to call Session: of a trace file it decodes only what
+// Sessions tells.
+func List(path string) (*Log, error) { return open(path, true) }
 
 // OpenRotated is Open for an events file together with its rotated files. The file itself may be missing.
 func OpenRotated(path string) (*Log, error) {
@@ -67,7 +70,7 @@ func OpenRotated(path string) (*Log, error) {
 	return l, l.read()
 }
 
-func open(path string, files func() []*logfiles.File) (*Log, error) {
+func open(path string, list bool) (*Log, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
@@ -79,7 +82,8 @@ func open(path string, files func() []*logfiles.File) (*Log, error) {
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s is not a regular file, and is read more than once; save it in one", path)
 	}
-	l := &Log{Path: path, files: files}
+	l := &Log{Path: path, list: list}
+	l.files = func() []*logfiles.File { return []*logfiles.File{logfiles.Open(path)} }
 	if l.Format, err = formatOf(path); err != nil {
 		return nil, err
 	}

@@ -71,12 +71,16 @@ func TestSessionsOfATraceFile(t *testing.T) {
 		"{\"resourceSpans\":[{\n"
 	want := "aab3 another session in the same trace 2\n" + "aaa2 second 2\n" + "aaa1 first 2\n" + "00000000000000000000000000000003 nobody's 1\n"
 	for name, content := range map[string]string{"trace.json": content, "trace.json.gz": zipped(t, content)} {
-		log, err := Open(write(t, name, content))
+		path := write(t, name, content)
+		log, err := List(path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got := list(log); got != want || log.Format != TraceFile || log.Left.Lines != 1 {
 			t.Errorf("%s: %s, %d lines skipped, sessions\n%swant\n%s", name, log.Format, log.Left.Lines, got, want)
+		}
+		if log, err = Open(path); err != nil {
+			t.Fatal(err)
 		}
 		s, err := log.Session("AAA1")
 		if err != nil || len(flat(s.Roots)) != 2 || s.ID != "aaa1" || !strings.Contains(strings.Join(s.Notes, ""), "1 line") {
@@ -165,7 +169,7 @@ func TestTornArchives(t *testing.T) {
 }
 
 func TestListIsSafeToPrint(t *testing.T) {
-	log, err := Open(write(t, "trace.json", traceLine(1, 1, 0, "a\x1b[2J\nb\u202e", "id\tx\x07", 1)))
+	log, err := List(write(t, "trace.json", traceLine(1, 1, 0, "a\x1b[2J\nb\u202e", "id\tx\x07", 1)))
 	if err != nil {
 		t.Fatal(err)
 	}

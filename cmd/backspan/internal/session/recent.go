@@ -15,6 +15,9 @@ type recent[T any] struct {
 }
 
 func (r *recent[T]) add(item T) {
+	if len(r.items) == cap(r.items) { // append grows a large slice by a quarter only, and so copies it five times
+		r.items = slices.Grow(r.items, max(16, len(r.items)))
+	}
 	r.items = append(r.items, item)
 	r.held += r.cost(&item)
 	if r.held <= maxHeld {

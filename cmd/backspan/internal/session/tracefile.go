@@ -16,9 +16,11 @@ const maxTraceLine = 64 << 20
 // Lines that are something else are skipped and counted, as the torn end of a file is that somebody still writes; the
 // spans before a fault in a line are kept. Of what is more than memory should hold the newest is kept, and the rest
 // counted. The error is r's, or tells that there was no line of the kind at all.
-func ReadTraceFile(r io.Reader) (spans []Span, left LeftOut, err error) {
+func ReadTraceFile(r io.Reader) (spans []Span, left LeftOut, err error) { return newDecoder().file(r) }
+
+// file reads a trace file, as ReadTraceFile says.
+func (d *decoder) file(r io.Reader) (spans []Span, left LeftOut, err error) {
 	in := bufio.NewReaderSize(r, 64<<10)
-	d := newDecoder()
 	good := 0
 	var first error // of a line
 	var line []byte

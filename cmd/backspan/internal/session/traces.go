@@ -16,7 +16,9 @@ func (l *Log) readTraces() error {
 	if err != nil {
 		return err
 	}
-	spans, left, err := ReadTraceFile(in)
+	d := newDecoder()
+	d.list = l.list
+	spans, left, err := d.file(in)
 	if closeErr := in.Close(); err == nil {
 		err = closeErr
 	}
@@ -32,10 +34,17 @@ func (l *Log) readTraces() error {
 		l.traces[id] = append(l.traces[id], i)
 	}
 	for id, members := range l.traces {
-		s := New(l.spans.pick(members))
-		l.Sessions = append(l.Sessions, Entry{
-			ID: id, Records: len(members), Name: s.Name(), Begun: true, Outcome: s.Outcome(), Start: s.First, End: s.Last,
-		})
+		e := Entry{ID: id, Records: len(members), Begun: true}
+		if l.list {
+			s := New(l.spans.pick(members))
+			e.Name, e.Outcome, e.Start, e.End = s.Name(), s.Outcome(), s.First, s.Last
+		} else {
+			e.Start, e.End = extent(l.spans.pick(members))
+		}
+		l.Sessions = append(l.Sessions, e)
+	}
+	if l.list {
+		l.spans, l.traces = nil, nil
 	}
 	return nil
 }

@@ -21,6 +21,8 @@ type Node struct {
 
 	From, To time.Time // To is not before From
 	Open     bool      // it has no end; To is then the last time known
+
+	walk int // of cutCircles, from 1; 0: none came by
 }
 
 // Lasted is how long n lasted; ok is false when its beginning or its end was not recorded.
@@ -103,11 +105,7 @@ const maxLevel = 60
 // treesOf builds the trees of spans, the earliest root first. Parents may be missing or go in a circle, a span may come
 // twice, ends may lie before beginnings: every span is in the trees exactly once.
 func treesOf(spans []Span) (roots []*Node) {
-	nodes := nodesOf(append(spans[:len(spans):len(spans)], hostsOf(spans)...))
-	byKey := make(map[Key]*Node, len(nodes))
-	for _, n := range nodes {
-		byKey[n.Key()] = n
-	}
+	nodes, byKey := nodesOf(append(spans[:len(spans):len(spans)], hostsOf(spans)...))
 	for _, n := range nodes {
 		if n.ParentID.IsValid() {
 			n.Parent = byKey[Key{n.TraceID, n.ParentID}]
@@ -133,19 +131,19 @@ func treesOf(spans []Span) (roots []*Node) {
 }
 
 // nodesOf makes a node of each span. Of a span that comes twice the one that ended counts, else the first.
-func nodesOf(spans []Span) []*Node {
-	nodes := make([]*Node, 0, len(spans))
-	seen := make(map[Key]*Node, len(spans))
+func nodesOf(spans []Span) (nodes []*Node, byKey map[Key]*Node) {
+	nodes = make([]*Node, 0, len(spans))
+	byKey = make(map[Key]*Node, len(spans))
 	for i := range spans {
 		span := &spans[i]
-		if twin := seen[span.Key()]; twin != nil && span.SpanID.IsValid() {
+		if twin := byKey[span.Key()]; twin != nil && span.SpanID.IsValid() {
 			if twin.End.IsZero() && !span.End.IsZero() {
 				twin.Span = span
 			}
 			continue
 		}
 		n := &Node{Span: span}
-		seen[span.Key()] = n
+		byKey[span.Key()] = n
 		nodes = append(nodes, n)
 	}
 	first, last := extent(spans)
@@ -161,7 +159,7 @@ func nodesOf(spans []Span) []*Node {
 			n.To = n.From
 		}
 	}
-	return nodes
+	return nodes, byKey
 }
 
 // extent is the time from the first known to the last.
@@ -184,16 +182,15 @@ func extent(spans []Span) (first, last time.Time) {
 
 // cutCircles takes the parent away from one node of each circle.
 func cutCircles(nodes []*Node) {
-	walks := make(map[*Node]int, len(nodes))
-	for walk, n := range nodes {
-		for ; n != nil; n = n.Parent {
-			if before, seen := walks[n]; seen {
-				if before == walk {
+	for i, n := range nodes {
+		for walk := i + 1; n != nil; n = n.Parent {
+			if n.walk > 0 {
+				if n.walk == walk {
 					n.Parent = nil
 				}
 				break
 			}
-			walks[n] = walk
+			n.walk = walk
 		}
 	}
 }
@@ -292,9 +289,12 @@ func (n *Node) ofPhase() bool { return n.Parent == nil || n.Parent.Kind != semco
 // inOrder sorts by time, and where that says nothing by number: the tree of the same spans is the same.
 func inOrder(nodes []*Node) {
 	slices.SortStableFunc(nodes, func(a, b *Node) int {
+		if earlier := a.From.Compare(b.From); earlier != 0 { // looking for the numbers each time took longer than sorting
+			return earlier
+		}
 		an, _ := a.Number(semconv.AttemptKey)
 		bn, _ := b.Number(semconv.AttemptKey)
-		return cmp.Or(a.From.Compare(b.From), cmp.Compare(an, bn), bytes.Compare(a.SpanID[:], b.SpanID[:]))
+		return cmp.Or(cmp.Compare(an, bn), bytes.Compare(a.SpanID[:], b.SpanID[:]))
 	})
 }
 

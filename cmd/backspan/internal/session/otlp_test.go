@@ -1,0 +1,172 @@
+package session
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"go.opentelemetry.io/otel/attribute"
+)
+
+// What our own trace files hold is read the quick way, anything else is left to the other, and both come to the same.
+func TestQuickAttributes(t *testing.T) {
+	for in, quick := range map[string]bool{
+		`{"key":"a","value":{"stringValue":"b"}}`:              true,
+		`{"key":"a","value":{"stringValue":"grün"}}`:           true,
+		`{"key":"a","value":{"stringValue":""}}`:               true,
+		`{"key":"a","value":{"intValue":"-12"}}`:               true,
+		`{"key":"a","value":{"boolValue":true}}`:               true,
+		`{"key":"a","value":{"boolValue":false}}`:              true,
+		`{"key":"a","value":{"stringValue":"b\n"}}`:            false,
+		`{"key":"a\u0062","value":{"stringValue":"b"}}`:        false,
+		`{"key":"a","value":{"stringValue":"` + "\xff" + `"}}`: false,
+		`{"key":"a","value":{"intValue":"12.5"}}`:              false,
+		`{"key":"a","value":{"intValue":12}}`:                  false,
+		`{"key":"a","value":{"doubleValue":1.5}}`:              false,
+		`{"key":"a","value":{"boolValue":"true"}}`:             false,
+		`{"key":"a","value":{"boolValue":null}}`:               false,
+		`{"key":"a","value":{"stringValue":"b","x":1}}`:        false,
+		`{"key":"a","value":{"stringValue":"b"},"x":1}`:        false,
+		`{"key": "a","value":{"stringValue":"b"}}`:             false,
+		`{"value":{"stringValue":"b"},"key":"a"}`:              false,
+		`{"key":"a"}`: false,
+	} {
+		general := newDecoder()
+		general.in = jsonReader{data: []byte(in + ",")}
+		want := general.attribute()
+		d := newDecoder()
+		d.in = jsonReader{data: []byte(in + ",")}
+		got, ok := d.quickAttribute()
+		if ok != quick {
+			t.Errorf("%s: read the quick way: %v, want %v", in, ok, quick)
+		}
+		if ok && (got != want || d.in.at != len(in)) || !ok && d.in.at != 0 {
+			t.Errorf("%s: %v up to byte %d, want %v", in, got, d.in.at, want)
+		}
+	}
+}
+
+// A resource that is the same as in the line before is not looked at again, and one that only begins so is.
+func TestTheSameResourceIsReadOnce(t *testing.T) {
+	d := newDecoder()
+	with := func(resource string) bool {
+		return d.line([]byte(`{"resourceSpans":[{"resource":` + resource + `,"scopeSpans":[{"spans":[` + oneOf + "}]}]}]}"))
+	}
+	for _, c := range []struct {
+		resource string
+		whole    bool
+	}{
+		{`{"a":[1]}`, true},
+		{`{"a":[1]}`, true},
+		{`{"a":[1]}}`, false},
+		{`{"a":[1]} 2`, false},
+		{`{"a":[2]}`, true},
+		{`{"a":[`, false},
+		{`12`, true},
+		{`123`, true},
+		{`{"a":[1]}`, true},
+	} {
+		if whole := with(c.resource); whole != c.whole {
+			t.Errorf("%s: the line is whole: %v, want %v", c.resource, whole, c.whole)
+		}
+	}
+	if len(d.spans.items) != 6 {
+		t.Errorf("%d spans, want 6", len(d.spans.items))
+	}
+	known := string(d.again["resource"])
+	d.again["resource"] = []byte(`{nothing`) // which nobody could read
+	if !with(`{nothing`) || known != `{"a":[1]}` {
+		t.Errorf("what is the same as before, %s, was read again", known)
+	}
+	for i := range 2 * maxAgainKeys {
+		d.line([]byte(fmt.Sprintf(`{"resourceSpans":[{"x%d":{}}]}`, i)))
+	}
+	if d.line([]byte(`{"resourceSpans":[{"resource":{"a":"` + strings.Repeat("x", maxAgain) + `"}}]}`)); len(d.again) > maxAgainKeys {
+		t.Errorf("%d objects are remembered", len(d.again))
+	}
+	for key, object := range d.again {
+		if len(object) > maxAgain {
+			t.Errorf("%d bytes of a %s are remembered", len(object), key)
+		}
+	}
+}
+
+// The list of a trace file says of each session what the session itself says, and keeps of a span only what that needs.
+func TestAListDecodesOnlyWhatItTells(t *testing.T) {
+	value := func(v any) string {
+		kind := map[reflect.Kind]string{reflect.String: "stringValue", reflect.Bool: "boolValue", reflect.Int: "intValue"}[reflect.TypeOf(v).Kind()]
+		text, _ := json.Marshal(v) // of these it never fails
+		return fmt.Sprintf(`{"%s":%s}`, kind, text)
+	}
+	span := func(number, parent int, name string, end int, code int, attributes map[string]any) string {
+		list := []string{`{"key":"session.id","value":{"stringValue":"s"}}`, `{"key":"other","value":{"stringValue":"x"}}`}
+		for key, v := range attributes {
+			list = append(list, fmt.Sprintf(`{"key":%q,"value":%s}`, key, value(v)))
+		}
+		return fmt.Sprintf(`{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"%032x","spanId":"%016x","parentSpanId":"%016x",`+
+			`"name":%q,"startTimeUnixNano":"%d000000000","endTimeUnixNano":"%d000000000","attributes":[%s],"status":{"code":%d},`+
+			`"events":[{"name":"retry.scheduled","timeUnixNano":"1"}]}]}]}]}`+"\n",
+			1, number, parent, name, 1_800_000_000, 1_800_000_000+end, strings.Join(list, ","), code)
+	}
+	type facts = map[string]any
+	for name, c := range map[string]struct {
+		lines   []string
+		outcome Outcome
+		what    string
+	}{
+		"a run that recovered": {[]string{
+			span(1, 0, "nightly", 9, 0, facts{"backspan.kind": "run", "run.status": "success"}),
+			span(2, 1, "load", 9, 0, facts{"backspan.kind": "phase", "phase.status": "success", "recovery.success": true}),
+		}, Recovered, "nightly"},
+		"a dry run": {[]string{
+			span(1, 0, "nightly", 9, 0, facts{"backspan.kind": "run", "run.status": "success", "run.dry_run": true}),
+		}, DryRun, "nightly"},
+		"a command whose operation has no span": {[]string{
+			span(1, 99, "attempt 1", 9, 2, facts{
+				"backspan.kind": "attempt", "retry.operation": "curl", "retry.attempt": 1, "retry.result": "failed", "process.command_line": "curl -f x",
+			}),
+		}, Failed, "curl -f x"},
+		"an operation called through another's span": {[]string{
+			span(1, 0, "outer", 9, 0, facts{"backspan.kind": "operation", "retry.outcome": "success"}),
+			span(2, 1, "attempt 1", 9, 0, facts{"backspan.kind": "attempt", "retry.attempt": 1, "retry.result": "success"}),
+			span(3, 77, "inner", 5, 2, facts{"backspan.kind": "operation", "retry.outcome": "exhausted", "retry.depth": 1}),
+		}, Succeeded, "outer"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			content := strings.Join(c.lines, "")
+			path := write(t, "trace.json", content)
+			log, err := List(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			whole, err := Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := whole.Session("")
+			if err != nil {
+				t.Fatal(err)
+			}
+			e := log.Sessions[0]
+			if e.Name != s.Name() || e.Outcome != s.Outcome() || !e.Start.Equal(s.First) || !e.End.Equal(s.Last) || e.Records != len(c.lines) {
+				t.Errorf("the list has %+v, the session is %s, %s, from %v to %v", e, s.Name(), s.Outcome(), s.First, s.Last)
+			}
+			if c.outcome != e.Outcome || c.what != e.Name {
+				t.Errorf("the list has %q, %q, want %q, %q", e.Name, e.Outcome, c.what, c.outcome)
+			}
+			lean := newDecoder()
+			lean.list = true
+			spans, _, err := lean.file(strings.NewReader(content))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, span := range spans {
+				if len(span.Events) > 0 || span.get(attribute.Key("other")).Type() != attribute.INVALID {
+					t.Errorf("the list has decoded %+v", span)
+				}
+			}
+		})
+	}
+}
