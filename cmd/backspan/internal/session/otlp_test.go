@@ -163,7 +163,7 @@ func TestAListDecodesOnlyWhatItTells(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, span := range spans {
-				if len(span.Events) > 0 || span.get(attribute.Key("other")).Type() != attribute.INVALID {
+				if len(span.Events) > 0 || span.get(attribute.Key("other")).Type() != attribute.EMPTY {
 					t.Errorf("the list has decoded %+v", span)
 				}
 			}
