@@ -61,7 +61,7 @@ func (b *blocks) next(buf []byte) (next block, ok bool) {
 			b.carry, b.err = append(b.carry[:0], buf[:n]...), nil
 			return block{}, false
 		}
-		b.done, b.carry = true, nil
+		b.done, b.carry, b.in = true, nil, nil // who reads many files may keep the Readers for their Tally
 		return b.cut(buf[:n], n, block{last: true}), n > 0
 	}
 }

@@ -27,7 +27,7 @@ func Meant(files []string) []string {
 
 // memoryLimit is what the memory of a query should stay below, in bytes. What a Merge keeps is bounded, but the garbage
 // of describing lines was as much again: 84 MiB for a list of four files.
-const memoryLimit = 44 << 20
+const memoryLimit = 40 << 20
 
 // opened are the files that are named, and no other; when none is, the log that is meant then and its rotated files,
 // but for those that end before since.
@@ -60,6 +60,7 @@ func (q Query) each(files []*logfiles.File, do func(*events.Reader)) (some bool,
 		if r, err := f.Reader(); err == nil {
 			do(r)
 		}
+		_ = f.Close() // it was only read; what unpacks it takes megabytes
 	}
 	return q.ended(files)
 }

@@ -14,9 +14,9 @@ type source struct {
 	file  *File
 	floor int64 // no record of its first window is earlier
 
-	batches chan *batch // read, from read
-	free    chan *batch // of no more use
-	current *batch      // the last of batches
+	batches *batches
+	read    chan *batch // from readAll
+	current *batch      // the last of read
 	next    int         // of current's entries
 	ended   bool
 	held    int // bytes of the batches of which something is left
@@ -47,14 +47,29 @@ func (e *entry) before(o *entry) bool {
 	return e.time < o.time || e.time == o.time && e.number < o.number
 }
 
-const (
-	batchBytes = 64 << 10
-	batchLines = 512
-)
+// size is how many bytes b takes, with the places of its entries in the window.
+func (b *batch) size() int {
+	const entrySize = 40
+	return cap(b.text) + 2*entrySize*cap(b.entries)
+}
+
+// batches are those of all sources. Their goroutines share free; the rest is of the one that merges.
+type batches struct {
+	text, lines int         // how much one holds
+	free        chan *batch // of no more use
+	held        int         // bytes of those of which something is left
+}
+
+// newBatches makes batches smaller for many files, each of which fills some ahead.
+func newBatches(files int) batches {
+	const most, all = 64 << 10, 1 << 20
+	text := max(4<<10, min(most, all/files))
+	return batches{text: text, lines: text / 128, free: make(chan *batch, 16)}
+}
 
 // newSource looks how early the first window of f begins. It says whether f can be read.
-func newSource(index int, f *File) (*source, bool) {
-	s := &source{index: index, file: f, floor: math.MinInt64}
+func newSource(index int, f *File, all *batches) (*source, bool) {
+	s := &source{index: index, file: f, floor: math.MinInt64, batches: all}
 	if !f.seekable() {
 		return s, f.failed == nil
 	}
@@ -76,9 +91,9 @@ func newSource(index int, f *File) (*source, bool) {
 	return s, true
 }
 
-// read sends the lines of r that matter in batches, until quit is closed.
-func (s *source) read(r *events.Reader, keep func(*events.Line) bool, quit <-chan struct{}) {
-	defer close(s.batches)
+// readAll sends the lines of r that matter in batches, until quit is closed.
+func (s *source) readAll(r *events.Reader, keep func(*events.Line) bool, quit <-chan struct{}) {
+	defer close(s.read)
 	b := s.empty()
 	at, number := int64(math.MinInt64), int64(0)
 	for r.Next() {
@@ -90,7 +105,7 @@ func (s *source) read(r *events.Reader, keep func(*events.Line) bool, quit <-cha
 			at = t.UnixMicro()
 		}
 		raw := l.Raw()
-		if len(b.entries) == batchLines || len(b.entries) > 0 && len(b.text)+len(raw) > batchBytes {
+		if len(b.entries) == s.batches.lines || len(b.entries) > 0 && len(b.text)+len(raw) > s.batches.text {
 			if !s.send(b, quit) {
 				return
 			}
@@ -109,7 +124,7 @@ func (s *source) read(r *events.Reader, keep func(*events.Line) bool, quit <-cha
 func (s *source) send(b *batch, quit <-chan struct{}) bool {
 	b.left = len(b.entries)
 	select {
-	case s.batches <- b:
+	case s.read <- b:
 		return true
 	case <-quit:
 		return false
@@ -118,24 +133,25 @@ func (s *source) send(b *batch, quit <-chan struct{}) bool {
 
 func (s *source) empty() *batch {
 	select {
-	case b := <-s.free:
+	case b := <-s.batches.free:
 		b.text, b.entries = b.text[:0], b.entries[:0]
 		return b
 	default:
-		return &batch{text: make([]byte, 0, batchBytes), entries: make([]entry, 0, batchLines/2)}
+		return &batch{text: make([]byte, 0, s.batches.text), entries: make([]entry, 0, s.batches.lines/2)}
 	}
 }
 
 // take moves one more line into the window, if there is one.
 func (s *source) take() {
 	for s.current == nil || s.next == len(s.current.entries) {
-		b, ok := <-s.batches
+		b, ok := <-s.read
 		if !ok {
 			s.ended, s.current = true, nil
 			return
 		}
 		s.current, s.next = b, 0
-		s.held += cap(b.text)
+		s.held += b.size()
+		s.batches.held += b.size()
 	}
 	e := s.current.entries[s.next]
 	s.next++
@@ -151,14 +167,16 @@ func (b *batch) release(s *source) {
 	if b.left--; b.left > 0 {
 		return
 	}
-	if s.held -= cap(b.text); s.current == b {
+	s.held -= b.size()
+	s.batches.held -= b.size()
+	if s.current == b {
 		s.current = nil
 	}
-	if cap(b.text) > 2*batchBytes {
+	if cap(b.text) > 2*s.batches.text {
 		return // a very long line
 	}
 	select {
-	case s.free <- b:
+	case s.batches.free <- b:
 	default:
 	}
 }
