@@ -263,8 +263,8 @@ func (d *decoder) quickAttribute() (kv attribute.KeyValue, ok bool) {
 	return kv, true
 }
 
-// quoted is the text behind prefix and before the next quote, and what follows that. Both are nil when the prefix is not
-// there, or the text has escapes or is no UTF-8.
+// quoted is the text behind prefix and before the next quote, and what follows that. Both are nil when the prefix is
+// not there, or the text has escapes or is no UTF-8.
 func quoted(data []byte, prefix string) (text, rest []byte) {
 	if len(data) < len(prefix) || string(data[:len(prefix)]) != prefix {
 		return nil, nil

@@ -289,7 +289,8 @@ func (n *Node) ofPhase() bool { return n.Parent == nil || n.Parent.Kind != semco
 // inOrder sorts by time, and where that says nothing by number: the tree of the same spans is the same.
 func inOrder(nodes []*Node) {
 	slices.SortStableFunc(nodes, func(a, b *Node) int {
-		if earlier := a.From.Compare(b.From); earlier != 0 { // looking for the numbers each time took longer than sorting
+		// To look for the numbers each time took longer than to sort.
+		if earlier := a.From.Compare(b.From); earlier != 0 {
 			return earlier
 		}
 		an, _ := a.Number(semconv.AttemptKey)
