@@ -25,12 +25,16 @@ type nodeKey struct {
 // A node is the calls of one operation in one loop.
 type node struct {
 	nodeKey
-	asked, attempts, failed, succeeded, maxRetries int64
+	asked, attempts, failed, succeeded int64
+	maxRetries                         int64   // of the policy; noLimit, or notSaid
 	wasted                                         float64 // seconds of failed attempts
 	took, waited, recovered                        histogram
 }
 
 const (
+	noLimit = -1
+	notSaid = -2
+
 	callsBudget = 12 << 20 // bytes
 	nodeSize    = 700
 	maxLoops    = 64 // loops around an operation; more is damage
@@ -81,7 +85,7 @@ func (c *CallCounter) node(l *events.Line) *node {
 			c.others++
 			return nil
 		}
-		n = &node{nodeKey: key}
+		n = &node{nodeKey: key, maxRetries: notSaid}
 		c.nodes[key] = n
 		if any := (nodeKey{operation: key.operation, depth: key.depth}); c.first[any] == nil {
 			c.first[any] = n
@@ -98,9 +102,9 @@ func (c *CallCounter) failed(l *events.Line, a history.Sighting) {
 	n.attempts++
 	n.failed++
 	n.wasted += a.End.Sub(a.Begin).Seconds()
-	if most, ok := l.Detail(events.KeyMaxRetries).Float(); ok && n.maxRetries >= 0 && most < 1e6 {
+	if most, ok := l.Detail(events.KeyMaxRetries).Float(); ok && n.maxRetries != noLimit && most < 1e6 {
 		if n.maxRetries = max(n.maxRetries, int64(most)); most < 0 {
-			n.maxRetries = -1 // without limit
+			n.maxRetries = noLimit
 		}
 	}
 	c.lengths(n, l, a)

@@ -129,13 +129,15 @@ func (c *Condition) check() (err error) {
 	switch {
 	case strings.HasSuffix(c.op, "~"):
 		if number || truth {
-			return fmt.Errorf("%s is no text, so that %s cannot match it; want %s", name, c.op, comparable(number))
+			return fmt.Errorf("%s is no text, so that %s cannot match it; want %s", name, c.op, comparable(number, truth))
 		}
 		if c.match, err = regexp.Compile(c.text); err != nil {
 			return fmt.Errorf("%q is no regular expression: %w", c.text, err)
 		}
+	case strings.ContainsAny(c.op, "<>") && name == "timestamp":
+		return fmt.Errorf("%s is no number, so that %s cannot compare it; want --since or --until", name, c.op)
 	case strings.ContainsAny(c.op, "<>") && known && !number:
-		return fmt.Errorf("%s is no number, so that %s cannot compare it; want %s", name, c.op, comparable(false))
+		return fmt.Errorf("%s is no number, so that %s cannot compare it; want %s", name, c.op, comparable(false, truth))
 	case c.text == "" && !strings.ContainsAny(c.op, "<>"): // it asks whether there is a value
 	case (number || strings.ContainsAny(c.op, "<>")) && !c.isNum:
 		return fmt.Errorf("%s is a number, and %q is none", name, c.text)
@@ -147,11 +149,15 @@ func (c *Condition) check() (err error) {
 	return nil
 }
 
-func comparable(number bool) string {
-	if number {
+// comparable are the comparisons of numbers, of true and false, and of texts.
+func comparable(number, truth bool) string {
+	switch {
+	case number:
 		return "= != < <= > >="
+	case truth:
+		return "= or !="
 	}
-	return "= or !="
+	return "= != ~ !~"
 }
 
 // holds says whether v, which is nil for a record without the key, is what c asks for.

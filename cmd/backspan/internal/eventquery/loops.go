@@ -28,12 +28,15 @@ type Loop struct {
 	Attempts      int64   `json:"attempts"`      // likewise
 	Amplification float64 `json:"amplification"` // Attempts / Asked
 	Multiplied    float64 `json:"multiplied"`    // with that of all loops around
-	Most          int64   `json:"most"`          // attempts for a call of the outermost, by the policies; 0: no limit
+	Most          int64   `json:"most"`          // attempts for a call of the outermost, by the policies; 0: no limit; -1: unknown
 	WastedCalls   int64   `json:"wasted_calls"`  // failed attempts
 	WastedTime    float64 `json:"wasted_seconds"`
 
 	level int // in what is shown
 }
+
+// mostUnknown is the Most of a loop where the log does not say what a policy allows.
+const mostUnknown = -1
 
 // Loops returns the loops that are nested, with the ones around them.
 func (c *CallCounter) Loops() *Loops {
@@ -81,7 +84,10 @@ func (n *node) loop(around Loop) Loop {
 		one.Amplification = float64(one.Attempts) / float64(one.Asked)
 	}
 	one.Multiplied = around.Multiplied * one.Amplification
-	if n.maxRetries >= 0 && around.Most > 0 && around.Most < 1e12 {
+	switch {
+	case n.maxRetries == notSaid || around.Most == mostUnknown:
+		one.Most = mostUnknown
+	case n.maxRetries >= 0 && around.Most > 0 && around.Most < 1e12:
 		one.Most = around.Most * (n.maxRetries + 1)
 	}
 	return one
@@ -128,8 +134,11 @@ func (s *Loops) grid(style Style) *grid {
 	for i := range s.Loops {
 		l := &s.Loops[i]
 		most := number(l.Most)
-		if l.Most == 0 {
+		switch l.Most {
+		case 0:
 			most = cell{"no limit", ""}
+		case mostUnknown:
+			most = cell{"?", ""}
 		}
 		name := text.Name(l.Name)
 		if l.level > 0 {

@@ -1,0 +1,56 @@
+package eventquery_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/backspan/backspan/cmd/backspan/internal/eventquery"
+	"github.com/backspan/backspan/events"
+)
+
+// What a policy allows is unknown where the log does not say it, and for all that is called from there.
+func TestLoopsDoNotInventWhatPoliciesAllow(t *testing.T) {
+	c := eventquery.NewCallCounter()
+	var text []byte
+	add := func(operation, parent string, depth int64, more ...events.Field) {
+		r := events.Record{
+			Time: time.Unix(1_800_000_000, 0), Session: "s", Type: events.TypeAttempt,
+			Details: append([]events.Field{
+				events.Int(events.KeyAttemptNumber, 1), events.String(events.KeyResult, "failed"),
+				events.String(events.KeyOperation, operation), events.Int(events.KeyDepth, depth),
+			}, more...),
+		}
+		if parent != "" {
+			r.Details = append(r.Details, events.String(events.KeyParentOperation, parent))
+		}
+		text = r.Append(text)
+	}
+	three, endless := events.Int(events.KeyMaxRetries, 3), events.Int(events.KeyMaxRetries, -1)
+	add("said", "", 0, three)
+	add("within", "said", 1, three)
+	add("without limit", "", 0, endless)
+	add("not said", "", 0)
+	add("within what is not said", "not said", 1, three)
+	lines(t, text, c.Add)
+	loops := c.Loops()
+	want := map[string]int64{"said": 4, "within": 16, "without limit": 0, "not said": -1, "within what is not said": -1}
+	for _, l := range loops.Loops {
+		if l.Most != want[l.Name] {
+			t.Errorf("%s: at most %d, want %d", l.Name, l.Most, want[l.Name])
+		}
+		delete(want, l.Name)
+	}
+	if len(want) > 0 {
+		t.Errorf("missing: %v", want)
+	}
+	var shown strings.Builder
+	if err := loops.Write(&shown, eventquery.Style{}); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(shown.String()) {
+		if name, unknown := strings.HasPrefix(line, "not said "), strings.Contains(line, "  ?  "); name && !unknown {
+			t.Errorf("%s", line)
+		}
+	}
+}
