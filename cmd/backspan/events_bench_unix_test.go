@@ -26,8 +26,8 @@ import (
 //
 // What it shows: x-grep-NAME, how many times longer than grep -c each row of docs/performance.md takes (want at most 1.3
 // for count, 2.5 for stats, 4 for the others; four-* read four files), x-jq-stats (at most 1/6), MiB-NAME, the largest
-// memory (under 64; where it is less than that of the benchmark itself, that one), and x-tenfold: how many times longer ten times the lines take (10 is linear; grep's shows what the
-// larger file alone costs).
+// memory (under 64; where it is less than that of the benchmark itself, that one), and x-tenfold: how many times longer
+// ten times the lines take (10 is linear; grep's shows what the larger file alone costs).
 func BenchmarkEvents(b *testing.B) {
 	lines := 1_000_000
 	if text := os.Getenv("BACKSPAN_BENCH_LINES"); text != "" {
