@@ -36,13 +36,15 @@ const previousAttemptsKey = "grpc-previous-rpc-attempts"
 type call struct {
 	*caller
 	policy   retry.Policy // the caller's, with the budget of the target
+	cc       *grpc.ClientConn
+	closing  *closing // of the loop
 	method   string
 	opts     []grpc.CallOption // the user's, but for those in onFinish
 	onFinish []func(error)     // called once for the call, not for each attempt
 }
 
 func newCall(c *caller, cc *grpc.ClientConn, method string, opts []grpc.CallOption) *call {
-	k := &call{caller: c, policy: c.policy, method: method, opts: opts}
+	k := &call{caller: c, policy: c.policy, cc: cc, method: method, opts: opts}
 	if c.budgets != nil {
 		k.policy.Budget = c.budgets.of(cc)
 	}
@@ -83,21 +85,34 @@ func (k *call) clearOutputs(number int) {
 	}
 }
 
+// finished is called when nothing of the call is used any more.
 func (k *call) finished(err error) {
+	k.closing.leave()
 	for _, f := range k.onFinish {
 		f(err)
 	}
 }
 
-// do makes attempts until one succeeds or the policy gives up, and returns what the user gets.
+// do makes attempts until one succeeds or the policy gives up, and returns what the user gets. Then finished must be
+// called.
 func (k *call) do(ctx context.Context, try func(context.Context, *attempt) error) error {
+	var loop context.Context
+	loop, k.closing = watch(ctx, k.cc, &k.policy)
+	returned := false
+	defer func() {
+		if !returned { // a panic
+			k.closing.leave()
+		}
+	}()
 	var over bool // the context had ended when the last attempt did
-	err := retry.Do(ctx, k.name(k.method), k.policy, func(below context.Context) error {
+	err := retry.Do(loop, k.name(k.method), k.policy, func(below context.Context) error {
+		k.closing.attempting()
 		below, a := k.begin(below)
 		err := k.end(below, a, try(below, a))
 		over = ctx.Err() != nil
 		return err
 	})
+	returned = true
 	if err == nil {
 		return nil
 	}
@@ -105,6 +120,8 @@ func (k *call) do(ctx context.Context, try func(context.Context, *attempt) error
 	switch {
 	case !ok: // a *retry.FieldError
 		return &statusError{err, codes.Internal}
+	case errors.Is(stopped.Cause, errClosed):
+		return &statusError{err, codes.Canceled}
 	case over || ctx.Err() == nil:
 		return err
 	case stopped.Reason == retry.ErrCancelled || stopped.Reason == retry.ErrDeadline:

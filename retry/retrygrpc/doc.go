@@ -21,7 +21,8 @@
 //
 // The error of a call is a *retry.Error around the error of the last attempt: status.Code and status.FromError find its
 // status with all details. When the caller's context ended during a wait, the code is Canceled or DeadlineExceeded, and
-// errors.As still finds the last failure.
+// errors.As still finds the last failure. A grpc.ClientConn that is closed during a wait ends the call at once, with
+// Canceled.
 //
 // What is retried depends on the kind of method. Unary: the call. Server streaming: until the response's headers are
 // there, with the same request; later errors are the caller's. Client and bidirectional streaming: the opening of the

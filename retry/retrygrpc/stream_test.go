@@ -486,8 +486,8 @@ type immortal struct {
 
 func (i immortal) Done() <-chan struct{} { return i.done }
 
-// When a stream is over, nothing of it hangs on the context of its caller.
-func TestStreamsLeaveNothingBehind(t *testing.T) {
+// When a call or a stream is over, nothing of it hangs on the context of its caller.
+func TestCallsLeaveNothingBehind(t *testing.T) {
 	ctx := immortal{context.Background(), make(chan struct{})}
 	s := serve(t, failing(1, unavailable))
 	policy := quick()
@@ -495,6 +495,18 @@ func TestStreamsLeaveNothingBehind(t *testing.T) {
 	if texts, err := list(ctx, dial(t, s.addr, retrygrpc.Options{Policy: policy}), "ListThings", "x"); err != nil {
 		t.Errorf("%q, error %v", texts, err)
 	}
+	if _, err := call(ctx, dial(t, s.addr, retrygrpc.Options{Policy: policy}), "GetThing", "x"); err != nil {
+		t.Error(err)
+	}
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the panic did not reach the caller")
+			}
+		}()
+		bug := func(context.Context, string, any, any, *grpc.ClientConn, ...grpc.CallOption) error { panic("a bug") }
+		_ = retrygrpc.UnaryClientInterceptor(retrygrpc.Options{})(ctx, service+"GetThing", nil, nil, nil, bug)
+	}()
 	refuses := func(context.Context, *grpc.StreamDesc, *grpc.ClientConn, string, grpc.Streamer, ...grpc.CallOption,
 	) (grpc.ClientStream, error) {
 		return nil, unavailable // gRPC never hears of it
