@@ -110,6 +110,37 @@ func TestRetryhttpAboveOtelhttp(t *testing.T) {
 	}
 }
 
+// Idle connections are closed by who has them: otelhttp passes nothing on.
+func TestCloseIdleConnectionsAboveOtelhttp(t *testing.T) {
+	server := script.New(t, "200")
+	base := &http.Transport{}
+	client := &http.Client{Transport: &retryhttp.Transport{Base: otelhttp.NewTransport(base)}}
+	get := func() {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := client.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, response.Body); err != nil {
+			t.Error(err)
+		}
+		if err := response.Body.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	get()
+	client.CloseIdleConnections()
+	get()
+	server.ExpectConnections(t, 1)
+	base.CloseIdleConnections()
+	get()
+	server.ExpectConnections(t, 2)
+	base.CloseIdleConnections()
+}
+
 // value is an attribute's, or one without a text.
 func value(span sdktrace.ReadOnlySpan, key attribute.Key) attribute.Value {
 	for _, kv := range span.Attributes() {

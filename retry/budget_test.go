@@ -105,6 +105,31 @@ func TestAnEmptyBudgetSaysSo(t *testing.T) {
 	}
 }
 
+// What comes back goes into a budget as far as it has room: others may have filled it in the meantime.
+func TestABudgetHasNoMoreThanItsCapacity(t *testing.T) {
+	b := budget(t, 2)
+	ctx := retrytest.NoWait(t.Context())
+	first := true
+	err := retry.Do(ctx, "call", retry.Policy{Budget: b}, func(ctx context.Context) error {
+		if first {
+			first = false
+			return errors.New("busy")
+		}
+		for range 5 { // the token of this retry is out, and half of it comes from others
+			if err := retry.Do(ctx, "other", retry.Policy{Budget: b}, failing(0, nil)); err != nil {
+				t.Error(err)
+			}
+		}
+		if got := b.Tokens(); got != 1.5 {
+			t.Errorf("%v tokens during the retry, want 1.5", got)
+		}
+		return nil
+	})
+	if err != nil || b.Tokens() != 2 {
+		t.Errorf("error %v, %v tokens; want the capacity of 2", err, b.Tokens())
+	}
+}
+
 // A wait that is cancelled was no load, and neither was one that a panic of the hook prevented.
 func TestARetryThatIsNotMadeIsNotPaidFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -123,6 +123,27 @@ func TestARecoveredOperationSaysSo(t *testing.T) {
 	)
 }
 
+// A retry that the budget refused: the line of the last attempt tells the outcome, and whose budget it was.
+func TestAnOperationOutOfBudgetSaysSo(t *testing.T) {
+	budget, err := retry.NewBudget(retry.BudgetOptions{Name: "billing", Capacity: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkLines(t, eventsOf(t, func(ctx context.Context, tp trace.TracerProvider) {
+		ctx, span := tp.Tracer("test").Start(ctx, "test") // the provider that retry finds
+		defer span.End()
+		err := retry.Do(ctx, "data_load", retry.Policy{Budget: budget}, func(context.Context) error {
+			return errors.New("busy")
+		})
+		if !errors.Is(err, retry.ErrBudget) {
+			t.Error(err)
+		}
+	}),
+		`{"type": "autocorrect_attempt", "phase": "", "level": "warning", "message": "Autocorrect attempt 1: Error in data_load: busy", "details": {"attempt_number": 1, "reason": "Error in data_load: busy", "result": "retrying", "operation": "data_load", "error": "busy", "error_type": "*errors.errorString", "delay": 0, "next_delay": 1, "duration": 0, "max_retries": 3}}`,
+		`{"type": "autocorrect_attempt", "phase": "", "level": "error", "message": "Autocorrect attempt 2: Error in data_load: busy", "details": {"attempt_number": 2, "reason": "Error in data_load: busy", "result": "failed", "outcome": "budget", "operation": "data_load", "error": "busy", "error_type": "*errors.errorString", "delay": 1, "duration": 0, "max_retries": 3, "budget": "billing"}}`,
+	)
+}
+
 // The seed's two commands: failed attempts, and operations given up.
 func TestTheSeedsGrepsCountRight(t *testing.T) {
 	got := eventsOf(t, func(ctx context.Context, tp trace.TracerProvider) {

@@ -69,10 +69,7 @@ func (k *call) with(o grpc.CallOption) []grpc.CallOption { return append(slices.
 
 // clearOutputs empties what an earlier attempt may have filled, so that in the end it is the last attempt's. gRPC fills
 // it only when the attempt had a connection.
-func (k *call) clearOutputs(number int) {
-	if number == 1 {
-		return
-	}
+func (k *call) clearOutputs() {
 	for _, o := range k.opts {
 		switch o := o.(type) {
 		case grpc.HeaderCallOption:

@@ -78,6 +78,35 @@ func TestCloseEndsAWait(t *testing.T) {
 	}
 }
 
+// In an attempt gRPC itself ends the call; no wait is told of.
+func TestCloseInAnAttempt(t *testing.T) {
+	arrived := make(chan struct{})
+	s := serve(t, func(r request) error {
+		if r.n == 1 {
+			return unavailable
+		}
+		close(arrived)
+		<-r.Context().Done()
+		return r.Context().Err()
+	})
+	conn, err := grpc.NewClient(s.addr, append(retrygrpc.DialOptions(retrygrpc.Options{Policy: quick()}),
+		grpc.WithTransportCredentials(insecure.NewCredentials()))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		<-arrived
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	_, err = call(t.Context(), conn, "GetThing", "x")
+	if e, ok := errors.AsType[*retry.Error](err); !ok || e.Reason != retry.ErrNotRetryable || e.Attempts != 2 ||
+		status.Code(err) != codes.Canceled {
+		t.Errorf("error %v with code %v, want Canceled and not retryable", err, status.Code(err))
+	}
+}
+
 // Waits that end by themselves, and calls that succeed, have nothing to do with a client that is closed later.
 func TestCloseAfterACall(t *testing.T) {
 	s := serve(t, func(r request) error {

@@ -108,7 +108,7 @@ func (c *caller) unary(ctx context.Context, method string, req, reply any, cc *g
 	}
 	call := newCall(c, cc, method, opts)
 	err := call.do(ctx, func(ctx context.Context, a *attempt) error {
-		call.clearOutputs(a.number)
+		call.clearOutputs()
 		err := invoker(ctx, method, req, reply, cc, call.with(grpc.Trailer(&a.trailer))...)
 		if deadline, ok := ctx.Deadline(); ok && c.policy.AttemptTimeout > 0 {
 			a.timedOut = !time.Now().Before(deadline) // of the caller's deadline package retry takes care

@@ -186,12 +186,13 @@ func hiddenResends(rec *retrytest.Recorder) (resends []int64) {
 
 // The first attempt has no span of its own here, and the operation must not get its number.
 func TestHiddenResendsFromTheFirstFailure(t *testing.T) {
-	s := serveRaw(t, func(n int) action { return []action{refuse, hangUp, reply}[n-1] })
+	// The second attempt has a span, and is refused once.
+	s := serveRaw(t, func(n int) action { return []action{refuse, hangUp, refuse, reply}[n-1] })
 	policy := quick()
 	policy.Spans = retry.FromFirstFailure
 	ctx, rec := retrytest.Record(t, t.Context())
 	_, err := call(ctx, dial(t, s.addr, retrygrpc.Options{Policy: policy}), "GetThing", "x")
-	if got := hiddenResends(rec); err != nil || !slices.Equal(got, []int64{0, 0}) {
+	if got := hiddenResends(rec); err != nil || !slices.Equal(got, []int64{0, 1}) {
 		t.Errorf("error %v, resends %v", err, got)
 	}
 }

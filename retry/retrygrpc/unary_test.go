@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -140,6 +141,11 @@ func TestServerSaysWhen(t *testing.T) {
 				}
 				if status.Code(err) != status.Code(c.err) {
 					t.Errorf("%s: %v, want the code of %v", method, err, c.err)
+				}
+				const never = "the server asked for no further attempt"
+				wantNever := c.attempts == 1 && c.pushback != nil && c.after == 0
+				if got := strings.Contains(err.Error(), never); got != wantNever {
+					t.Errorf("%s: error %v says that the server wants no further attempt: %v", method, err, got)
 				}
 				if e, ok := errors.AsType[*retry.Error](err); !ok || e.After != c.after {
 					t.Errorf("%s: error %#v, want After %v", method, err, c.after)
@@ -480,6 +486,9 @@ func TestOutputsAreThoseOfTheLastAttempt(t *testing.T) {
 
 	// The last attempt has no connection: what the first one filled in is not its.
 	gone := serve(t, func(r request) error {
+		if err := r.SendHeader(metadata.Pairs("n", "1")); err != nil {
+			return err
+		}
 		r.SetTrailer(metadata.Pairs("n", "1"))
 		return unavailable
 	})
@@ -491,7 +500,7 @@ func TestOutputsAreThoseOfTheLastAttempt(t *testing.T) {
 	o = outputs{}
 	conn = dial(t, gone.addr, retrygrpc.Options{Policy: policy})
 	_, err := call(t.Context(), conn, "GetThing", "x", options(&o)...)
-	if len(gone.got()) != 1 || o.trailer != nil || o.peer.Addr != nil ||
+	if len(gone.got()) != 1 || o.header != nil || o.trailer != nil || o.peer.Addr != nil ||
 		!slices.Equal(o.finished, []codes.Code{codes.Unavailable}) {
 		t.Errorf("without a connection: %+v, error %v", o, err)
 	}
@@ -512,6 +521,47 @@ func TestReplyOfAFailedAttempt(t *testing.T) {
 	if reply != "" || err != nil || len(s.got()) != 2 {
 		t.Errorf("reply %q, error %v, %d requests", reply, err, len(s.got()))
 	}
+}
+
+// The options of a call may be a slice with room. Others may have it too, so nothing is written to it.
+func TestOptionsAreNotWrittenTo(t *testing.T) {
+	s := serve(t, failing(1, unavailable))
+	options := make([]grpc.CallOption, 2, 4)
+	options[0], options[1] = grpc.WaitForReady(true), grpc.MaxCallSendMsgSize(1000)
+	conn := dial(t, s.addr, retrygrpc.Options{Policy: quick()})
+	if _, err := call(t.Context(), conn, "GetThing", "x", options...); err != nil {
+		t.Error(err)
+	}
+	if room := options[2:4]; room[0] != nil || room[1] != nil {
+		t.Errorf("the room behind the options has %v", room)
+	}
+}
+
+// Without a policy there are 2 retries, with waits spread over 100 ms and 200 ms.
+func TestDefaultPolicy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var longest [2]time.Duration
+		for range 200 { // that all are below nine tenths has a chance of 1 in 10⁹
+			var sent []time.Time
+			invoke := func(context.Context, string, any, any, *grpc.ClientConn, ...grpc.CallOption) error {
+				sent = append(sent, time.Now())
+				return unavailable
+			}
+			intercept := retrygrpc.UnaryClientInterceptor(retrygrpc.Options{})
+			err := intercept(t.Context(), service+"GetThing", nil, nil, nil, invoke)
+			if !errors.Is(err, retry.ErrExhausted) || len(sent) != 3 {
+				t.Fatalf("error %v after %d attempts, want 3", err, len(sent))
+			}
+			for i := range longest {
+				longest[i] = max(longest[i], sent[i+1].Sub(sent[i]))
+			}
+		}
+		for i, got := range longest {
+			if limit := 100 * time.Millisecond << i; got > limit || got < limit*9/10 {
+				t.Errorf("the longest of the waits before retry %d is %v, want up to %v", i+1, got, limit)
+			}
+		}
+	})
 }
 
 func TestBigMessages(t *testing.T) {

@@ -180,9 +180,11 @@ func TestTheCallersTime(t *testing.T) {
 		"0":                    {false, 0},
 	} {
 		called := false
+		var ctx context.Context
 		handler := retryhttp.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			called = true
-			deadline, ok := r.Context().Deadline()
+			ctx = r.Context()
+			deadline, ok := ctx.Deadline()
 			if left := time.Until(deadline); ok != (want.deadline > 0) || left > want.deadline ||
 				ok && left < want.deadline-10*time.Second {
 				t.Errorf("%q: the deadline is in %v", value, left)
@@ -192,12 +194,24 @@ func TestTheCallersTime(t *testing.T) {
 		r.Header.Set("X-Request-Timeout-Ms", value)
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, r)
+		if want.deadline > 0 && (ctx == nil || ctx.Err() == nil) {
+			t.Errorf("%q: the context outlives the request", value)
+		}
 		if called != want.called {
 			t.Errorf("%q: called %v", value, called)
 		}
 		if !called && (w.Code != 503 || w.Header().Get("X-Should-Retry") != "false") {
 			t.Errorf("%q: %d with %v", value, w.Code, w.Header())
 		}
+	}
+}
+
+func TestANilHandlerIsTheDefaultServeMux(t *testing.T) {
+	w := httptest.NewRecorder()
+	req := httptest.NewRequestWithContext(t.Context(), "GET", "/nobody/has/this", nil)
+	retryhttp.Handler(nil, retryhttp.HandlerOptions{}).ServeHTTP(w, req)
+	if w.Code != http.StatusNotFound {
+		t.Errorf("%d, want what http.DefaultServeMux answers", w.Code)
 	}
 }
 

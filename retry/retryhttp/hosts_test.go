@@ -64,8 +64,9 @@ func TestABudgetForAllHosts(t *testing.T) {
 
 // What is remembered of hosts is bounded. Spellings of one host are one.
 func TestManyHosts(t *testing.T) {
-	status := 200
+	status, sent := 200, 0
 	base := roundTripper(func(*http.Request) (*http.Response, error) {
+		sent++
 		return &http.Response{StatusCode: status, Body: http.NoBody}, nil
 	})
 	transport := &retryhttp.Transport{Policy: atOnce(1), Base: base}
@@ -116,5 +117,12 @@ func TestManyHosts(t *testing.T) {
 	}
 	if got, budget := name("http://late.example.org"); got != "GET" || budget != "other hosts" {
 		t.Errorf("a host beyond all budgets is %q with the budget %q", got, budget)
+	}
+	before := sent
+	for i := range 12 { // they have one budget of 10 together, of which two before took 2
+		name(fmt.Sprintf("http://late%d.example.org", i))
+	}
+	if got := sent - before; got != 12+8 {
+		t.Errorf("12 hosts beyond all budgets were sent %d requests, want 20", got)
 	}
 }

@@ -28,36 +28,42 @@ func (i immortal) Done() <-chan struct{} { return i.done }
 func TestNothingIsLeftBelowTheCallersContext(t *testing.T) {
 	before := goleak.IgnoreCurrent()
 	parent := immortal{context.Background(), make(chan struct{})}
-	answers := func(status int, body io.ReadCloser, err error) func(*http.Request) (*http.Response, error) {
-		return func(*http.Request) (*http.Response, error) {
-			if err != nil {
-				return nil, err
-			}
-			return &http.Response{StatusCode: status, Body: body}, nil
-		}
-	}
 	read := func(resp *http.Response) { _, _ = io.ReadAll(resp.Body) }
 	closed := func(resp *http.Response) { _ = resp.Body.Close() }
 	left := func(*http.Response) {}
 	for name, c := range map[string]struct {
-		base roundTripper
-		end  func(*http.Response)
-		own  func(*http.Response, error) bool
+		answer http.Response
+		err    error
+		panics string               // who panics
+		end    func(*http.Response) // nil: there is no response
 	}{
-		"read to its end": {base: answers(200, newSource("body"), nil), end: read},
-		"closed":          {base: answers(200, newSource("body"), nil), end: closed},
-		"without a body":  {base: answers(204, http.NoBody, nil), end: left},
-		"no body at all":  {base: answers(204, nil, nil), end: left},
-		"a 101":           {base: answers(101, newSource("connection"), nil), end: left},
-		"exhausted":       {base: answers(503, newSource("busy"), nil), end: closed},
-		"an error":        {base: answers(0, nil, errors.New("broken"))},
-		"nothing":         {base: func(*http.Request) (*http.Response, error) { return nil, nil }},
-		"a panic of Base": {base: func(*http.Request) (*http.Response, error) { panic("Base") }},
-		"a panic of Retryable": {
-			base: answers(503, newSource("busy"), nil),
-			own:  func(*http.Response, error) bool { panic("Retryable") },
-		},
+		"read to its end":      {answer: http.Response{StatusCode: 200, Body: newSource("body")}, end: read},
+		"closed":               {answer: http.Response{StatusCode: 200, Body: newSource("body")}, end: closed},
+		"without a body":       {answer: http.Response{StatusCode: 204, Body: http.NoBody}, end: left},
+		"no body at all":       {answer: http.Response{StatusCode: 204}, end: left},
+		"a 101":                {answer: http.Response{StatusCode: 101, Body: newSource("connection")}, end: left},
+		"exhausted":            {answer: http.Response{StatusCode: 503, Body: newSource("busy")}, end: closed},
+		"an error":             {err: errors.New("broken")},
+		"nothing":              {},
+		"a panic of Base":      {panics: "Base"},
+		"a panic of Retryable": {answer: http.Response{StatusCode: 503, Body: newSource("busy")}, panics: "Retryable"},
 	} {
+		base := roundTripper(func(*http.Request) (*http.Response, error) {
+			switch answer := c.answer; {
+			case c.panics == "Base":
+				panic("Base")
+			case answer.StatusCode == 0:
+				return nil, c.err
+			default:
+				return &answer, nil
+			}
+		})
+		retryable := func(resp *http.Response, err error) bool {
+			if c.panics == "Retryable" {
+				panic("Retryable")
+			}
+			return retryhttp.Retryable(resp, err)
+		}
 		for _, cancels := range []bool{false, true} {
 			for _, timeout := range []time.Duration{0, time.Hour} {
 				policy := &retry.Policy{MaxRetries: 1, BaseDelay: retry.NoDelay, AttemptTimeout: timeout}
@@ -67,7 +73,7 @@ func TestNothingIsLeftBelowTheCallersContext(t *testing.T) {
 				}
 				func() {
 					defer func() { _ = recover() }()
-					transport := &retryhttp.Transport{Base: c.base, Policy: policy, Retryable: c.own}
+					transport := &retryhttp.Transport{Base: base, Policy: policy, Retryable: retryable}
 					resp, err := transport.RoundTrip(req) //nolint:bodyclose // the table says what becomes of it
 					if (err == nil) != (c.end != nil) {
 						t.Errorf("%s: %v", name, err)

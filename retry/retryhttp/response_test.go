@@ -54,12 +54,11 @@ func TestNotFoundIsASuccessOfTheLoop(t *testing.T) {
 func TestTheLastResponseComesBackUnread(t *testing.T) {
 	overBoth(t, func(t *testing.T, p protocol) {
 		const size = 10 << 20
-		for name, policy := range map[string]*retry.Policy{
-			"plain":           atOnce(2),
-			"attempt timeout": {MaxRetries: 2, BaseDelay: retry.NoDelay, AttemptTimeout: time.Second},
-		} {
-			t.Run(name, func(t *testing.T) {
-				server := p.play(t, "503 size=1KiB, 503, 503 size=10MiB slow=1300ms")
+		for slow, timeout := range map[string]time.Duration{"": 0, " slow=2300ms": 2 * time.Second} {
+			t.Run(slow, func(t *testing.T) {
+				server := p.play(t, "503 size=1KiB, 503, 503 size=10MiB"+slow)
+				policy := atOnce(2)
+				policy.AttemptTimeout = timeout
 				req := request(t, t.Context(), "GET", server.url, nil)
 				resp, err := server.below(&retryhttp.Transport{Policy: policy}).RoundTrip(req)
 				if err != nil {
@@ -116,23 +115,25 @@ func TestABodyThatStalls(t *testing.T) {
 func TestAttemptTimeoutIsRetried(t *testing.T) {
 	overBoth(t, func(t *testing.T, p protocol) {
 		server := p.play(t, "hang")
-		ctx, recorder := retrytest.Record(t, t.Context())
-		transport := server.below(&retryhttp.Transport{Policy: &retry.Policy{
-			MaxRetries: 1, BaseDelay: retry.NoDelay, AttemptTimeout: 50 * time.Millisecond,
-		}})
-		_, _, err := do(t, transport, request(t, ctx, "GET", server.url, nil))
-		if e, ok := errors.AsType[*retry.Error](err); !ok || e.Reason != retry.ErrExhausted {
-			t.Errorf("%v", err)
-		}
-		if timeout, ok := errors.AsType[interface {
-			error
-			Timeout() bool
-		}](err); !ok || !timeout.Timeout() {
-			t.Errorf("%v is no timeout", err)
-		}
-		const want = "no response within AttemptTimeout"
-		if got := attempts(recorder); len(got) != 2 || got[0] != want || got[1] != want {
-			t.Errorf("attempts failed with %q", got)
+		for _, timeout := range []time.Duration{50 * time.Millisecond, 1} { // 1ns: before a connection is asked for
+			ctx, recorder := retrytest.Record(t, t.Context())
+			transport := server.below(&retryhttp.Transport{Policy: &retry.Policy{
+				MaxRetries: 1, BaseDelay: retry.NoDelay, AttemptTimeout: timeout,
+			}})
+			_, _, err := do(t, transport, request(t, ctx, "GET", server.url, nil))
+			if e, ok := errors.AsType[*retry.Error](err); !ok || e.Reason != retry.ErrExhausted {
+				t.Errorf("%v", err)
+			}
+			if timeout, ok := errors.AsType[interface {
+				error
+				Timeout() bool
+			}](err); !ok || !timeout.Timeout() {
+				t.Errorf("%v is no timeout", err)
+			}
+			const want = "no response within AttemptTimeout"
+			if got := attempts(recorder); len(got) != 2 || got[0] != want || got[1] != want {
+				t.Errorf("attempts failed with %q", got)
+			}
 		}
 	})
 }
@@ -154,14 +155,17 @@ func TestClientTimeoutBoundsTheLoop(t *testing.T) {
 		})
 		server.ExpectRequests(t, 1)
 
-		hanging := p.play(t, "503, hang")
+		hanging := p.play(t, "200, 503, hang")
+		if _, _, err := get(t, hanging.base, hanging.url); err != nil { // connects without a limit
+			t.Fatal(err)
+		}
 		client.Transport = hanging.below(&retryhttp.Transport{Policy: atOnce(2)})
-		client.Timeout = 100 * time.Millisecond
+		client.Timeout = 500 * time.Millisecond
 		_, err := client.Do(request(t, t.Context(), "GET", hanging.url, nil)) //nolint:bodyclose // there is none
 		if timeout, ok := err.(interface{ Timeout() bool }); !ok || !timeout.Timeout() {
 			t.Errorf("%v is no timeout", err)
 		}
-		hanging.ExpectRequests(t, 2)
+		hanging.ExpectRequests(t, 3)
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"net/url"
 	"slices"
 	"strings"
@@ -78,11 +79,38 @@ func TestAPostIsSentAgainOnlyWhereNothingWasDone(t *testing.T) {
 				if status != want.status || (err != nil) != (want.status == 0) {
 					t.Errorf("%d, %v", status, err)
 				}
+				const why = "(not sent again: the server may have acted on this POST)"
+				if got := attempts(recorder); want.outcome == "not_retryable" && (len(got) != 1 || !strings.HasSuffix(got[0], why)) {
+					t.Errorf("attempts failed with %q, want %q", got, why)
+				}
 				if got := recorder.Outcomes("post"); len(got) != 1 || got[0] != want.outcome {
 					t.Errorf("outcomes %q", got)
 				}
 				server.ExpectRequests(t, want.sent)
 			})
+		}
+	})
+}
+
+// Transport.Resend takes the place of the function Resend. It is not asked where the server cannot have acted.
+func TestOwnResend(t *testing.T) {
+	overBoth(t, func(t *testing.T, p protocol) {
+		for name, c := range map[string]struct {
+			method, script string
+			answer         bool
+			sent           int
+		}{
+			"a POST that may":    {"POST", "503, 200", true, 2},
+			"a GET that may not": {"GET", "503, 200", false, 1},
+			"a 429":              {"GET", "429, 200", false, 2},
+		} {
+			server := p.play(t, c.script)
+			resend := func(req *http.Request) bool { return req.Method == c.method && c.answer }
+			transport := server.below(&retryhttp.Transport{Policy: atOnce(1), Resend: resend})
+			if _, _, err := do(t, transport, request(t, t.Context(), c.method, server.url, nil)); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			server.ExpectRequests(t, c.sent)
 		}
 	})
 }
@@ -168,6 +196,7 @@ func TestABaseWithoutHooksProvesNothing(t *testing.T) {
 		err  error
 		sent int
 	}{
+		"dial, but it said that it has a connection": {&net.OpError{Op: "dial", Err: errors.New("of a tunnel")}, 1},
 		"dial":    {&net.OpError{Op: "dial", Err: errors.New("refused")}, 2},
 		"DNS":     {&net.DNSError{Err: "no such host"}, 2},
 		"read":    {&net.OpError{Op: "read", Err: errors.New("reset")}, 1},
@@ -175,8 +204,10 @@ func TestABaseWithoutHooksProvesNothing(t *testing.T) {
 		"nothing": {nil, 1},
 	} {
 		sent := 0
-		base := roundTripper(func(*http.Request) (*http.Response, error) {
-			sent++
+		base := roundTripper(func(req *http.Request) (*http.Response, error) {
+			if sent++; strings.Contains(name, "connection") {
+				httptrace.ContextClientTrace(req.Context()).GotConn(httptrace.GotConnInfo{})
+			}
 			return nil, c.err
 		})
 		transport := &retryhttp.Transport{Base: base, Policy: atOnce(1)}
@@ -196,7 +227,7 @@ func TestCertificateErrorsAreFinal(t *testing.T) {
 		server.Config.ErrorLog = log.New(io.Discard, "", 0) // the handshakes that this test makes fail
 		server.EnableHTTP2 = http2
 		server.StartTLS()
-		defer server.Close()
+		t.Cleanup(server.Close)
 		known := server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
 		for name, config := range map[string]*tls.Config{
 			"unknown authority": {},
@@ -260,11 +291,15 @@ func TestPeekTellsAQuotaFromARate(t *testing.T) {
 			return retryhttp.Retryable(resp, err)
 		}}
 		server := p.play(t, "429 {slow down}, 529, 429 {"+quota+"}, 200")
-		status, body, err := get(t, server.below(transport), server.url)
+		ctx, recorder := retrytest.Record(t, t.Context())
+		status, body, err := do(t, server.below(transport), request(t, ctx, "GET", server.url, nil))
 		if status != 429 || body != quota || err != nil {
 			t.Errorf("%d %q, %v", status, body, err)
 		}
 		server.ExpectRequests(t, 3)
+		if got, want := attempts(recorder), []string{"429 Too Many Requests", "529"}; !slices.Equal(got, want) {
+			t.Errorf("attempts failed with %q, want %q", got, want)
+		}
 	})
 }
 
@@ -284,8 +319,9 @@ func TestPeekPutsBack(t *testing.T) {
 		body.expectClosedOnce(t)
 	}
 	for name, peek := range map[string]func() ([]byte, error){
-		"limit is -1": func() ([]byte, error) { return retryhttp.Peek(&http.Response{Body: http.NoBody}, -1) },
-		"no response": func() ([]byte, error) { return retryhttp.Peek(nil, 1) },
+		"limit is -1":          func() ([]byte, error) { return retryhttp.Peek(&http.Response{Body: http.NoBody}, -1) },
+		"no response":          func() ([]byte, error) { return retryhttp.Peek(nil, 1) },
+		"want one with a body": func() ([]byte, error) { return retryhttp.Peek(&http.Response{}, 1) },
 		"101": func() ([]byte, error) {
 			return retryhttp.Peek(&http.Response{StatusCode: 101, Body: http.NoBody}, 1)
 		},
@@ -294,6 +330,29 @@ func TestPeekPutsBack(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// What was read of a body that breaks comes with the error, and is put back too.
+func TestPeekOfABodyThatBreaks(t *testing.T) {
+	overBoth(t, func(t *testing.T, p protocol) {
+		server := p.play(t, "429 size=1KiB cut=100")
+		peeked := false
+		transport := server.below(&retryhttp.Transport{Retryable: func(resp *http.Response, _ error) bool {
+			peeked = true
+			if got, err := retryhttp.Peek(resp, 1<<10); len(got) != 100 || err == nil {
+				t.Errorf("%d bytes, %v; want the 100 that came, and an error", len(got), err)
+			}
+			return false
+		}})
+		resp, err := transport.RoundTrip(request(t, t.Context(), "GET", server.url, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(resp.Body); len(got) != 100 || err == nil || !peeked {
+			t.Errorf("after Peek the body has %d bytes, %v", len(got), err)
+		}
+		_ = resp.Body.Close() // it is broken
+	})
 }
 
 // The body of a 101 is the connection itself, and can be written to.

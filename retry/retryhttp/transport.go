@@ -84,7 +84,8 @@ func isNil(base http.RoundTripper) bool {
 	return false
 }
 
-// CloseIdleConnections does so for Base, if that can.
+// CloseIdleConnections does so for Base, if that can. The Transport of otelhttp cannot: with it as Base, call the
+// CloseIdleConnections of the http.Transport that it has been given.
 func (t *Transport) CloseIdleConnections() {
 	if base, ok := t.base().(interface{ CloseIdleConnections() }); ok {
 		base.CloseIdleConnections()
