@@ -32,26 +32,33 @@ func TestNothingIsLeftBelowTheCallersContext(t *testing.T) {
 	closed := func(resp *http.Response) { _ = resp.Body.Close() }
 	left := func(*http.Response) {}
 	for name, c := range map[string]struct {
-		answer http.Response
-		err    error
-		panics string               // who panics
-		end    func(*http.Response) // nil: there is no response
+		answer  http.Response
+		err     error
+		getBody func() (io.ReadCloser, error) // of the request
+		panics  string                        // who panics
+		end     func(*http.Response)          // nil: there is no response
 	}{
-		"read to its end":      {answer: http.Response{StatusCode: 200, Body: newSource("body")}, end: read},
-		"closed":               {answer: http.Response{StatusCode: 200, Body: newSource("body")}, end: closed},
-		"without a body":       {answer: http.Response{StatusCode: 204, Body: http.NoBody}, end: left},
-		"no body at all":       {answer: http.Response{StatusCode: 204}, end: left},
-		"a 101":                {answer: http.Response{StatusCode: 101, Body: newSource("connection")}, end: left},
-		"exhausted":            {answer: http.Response{StatusCode: 503, Body: newSource("busy")}, end: closed},
+		"read to its end": {answer: http.Response{StatusCode: 200, Body: newSource("body")}, end: read},
+		"closed":          {answer: http.Response{StatusCode: 200, Body: newSource("body")}, end: closed},
+		"without a body":  {answer: http.Response{StatusCode: 204, Body: http.NoBody}, end: left},
+		"no body at all":  {answer: http.Response{StatusCode: 204}, end: left},
+		"a 101":           {answer: http.Response{StatusCode: 101, Body: newSource("connection")}, end: left},
+		"exhausted":       {answer: http.Response{StatusCode: 503, Body: newSource("busy")}, end: closed},
+		"a GetBody that fails": {
+			answer:  http.Response{StatusCode: 503, Body: newSource("busy")},
+			getBody: func() (io.ReadCloser, error) { return nil, errors.New("gone") },
+		},
 		"an error":             {err: errors.New("broken")},
 		"nothing":              {},
 		"a panic of Base":      {panics: "Base"},
 		"a panic of Retryable": {answer: http.Response{StatusCode: 503, Body: newSource("busy")}, panics: "Retryable"},
 	} {
-		base := roundTripper(func(*http.Request) (*http.Response, error) {
+		base := roundTripper(func(req *http.Request) (*http.Response, error) {
 			switch answer := c.answer; {
 			case c.panics == "Base":
 				panic("Base")
+			case req.Body != nil:
+				return &answer, req.Body.Close()
 			case answer.StatusCode == 0:
 				return nil, c.err
 			default:
@@ -68,6 +75,9 @@ func TestNothingIsLeftBelowTheCallersContext(t *testing.T) {
 			for _, timeout := range []time.Duration{0, time.Hour} {
 				policy := &retry.Policy{MaxRetries: 1, BaseDelay: retry.NoDelay, AttemptTimeout: timeout}
 				req := request(t, parent, http.MethodGet, "http://127.0.0.1", nil)
+				if c.getBody != nil {
+					req.Method, req.Body, req.GetBody = http.MethodPut, newSource("body"), c.getBody
+				}
 				if cancels {
 					req.Cancel = make(chan struct{}) //nolint:staticcheck // deprecated, and still obeyed
 				}

@@ -147,13 +147,19 @@ func TestGetBodyThatFails(t *testing.T) {
 		server := p.play(t, "503, 200")
 		body := newSource("body")
 		req := request(t, t.Context(), "PUT", server.url, body)
-		broken := errors.New("file is gone")
-		req.GetBody = func() (io.ReadCloser, error) { return nil, broken }
+		broken, calls := errors.New("file is gone"), 0
+		req.GetBody = func() (io.ReadCloser, error) {
+			calls++
+			return nil, broken
+		}
 		if _, _, err := do(t, server.below(&retryhttp.Transport{Policy: atOnce(2)}), req); !errors.Is(err, broken) {
 			t.Errorf("%v", err)
 		}
 		body.expectClosedOnce(t)
 		server.ExpectRequests(t, 1)
+		if calls != 1 {
+			t.Errorf("GetBody was called %d times, want once", calls)
+		}
 	})
 }
 

@@ -169,6 +169,25 @@ func TestClientTimeoutBoundsTheLoop(t *testing.T) {
 	})
 }
 
+// A response that comes after the timeout is closed: the context of its body has ended.
+func TestAResponseAfterTheTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		body := newSource("late")
+		transport := &retryhttp.Transport{
+			Policy: &retry.Policy{MaxRetries: retry.Never, AttemptTimeout: time.Second},
+			Base: roundTripper(func(*http.Request) (*http.Response, error) {
+				time.Sleep(2 * time.Second) // whatever the context says
+				return &http.Response{StatusCode: http.StatusOK, Body: body}, nil
+			}),
+		}
+		status, _, err := get(t, transport, "http://127.0.0.1")
+		if status != 0 || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%d, %v, want the timeout", status, err)
+		}
+		body.expectClosedOnce(t)
+	})
+}
+
 // A response that comes in the moment in which the time is up is a timeout, and not a Base that did nothing.
 func TestAResponseAtTheTimeout(t *testing.T) {
 	for range 200 {

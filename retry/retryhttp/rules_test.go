@@ -115,6 +115,21 @@ func TestOwnResend(t *testing.T) {
 	})
 }
 
+// Each attempt is judged by itself: what the one before was says nothing.
+func TestTheLastAttemptDecides(t *testing.T) {
+	sent := 0
+	base := roundTripper(func(*http.Request) (*http.Response, error) {
+		if sent++; sent == 1 {
+			return &http.Response{StatusCode: 503}, nil
+		}
+		return nil, x509.UnknownAuthorityError{}
+	})
+	_, _, err := get(t, &retryhttp.Transport{Base: base, Policy: atOnce(5)}, "http://127.0.0.1")
+	if e, ok := errors.AsType[*retry.Error](err); !ok || e.Reason != retry.ErrNotRetryable || sent != 2 {
+		t.Errorf("%v after %d attempts, want not retryable after 2", err, sent)
+	}
+}
+
 func TestShouldRetryWins(t *testing.T) {
 	overBoth(t, func(t *testing.T, p protocol) {
 		for script, want := range map[string]int{

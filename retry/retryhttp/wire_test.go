@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -129,6 +130,33 @@ func TestHiddenResendsFromTheFirstFailure(t *testing.T) {
 	}
 	if got := recorder.Attempts("GET " + strings.TrimPrefix(url, "http://")); got != 2 {
 		t.Errorf("%d attempts, want 2:\n%s", got, recorder.Tree())
+	}
+	transport.CloseIdleConnections()
+}
+
+// From the second attempt on there is a span of the attempt's own.
+func TestHiddenResendsAfterTheFirstFailure(t *testing.T) {
+	url := listen(t, func(conn net.Conn, number int) {
+		in := bufio.NewReader(conn)
+		for n := 1; ; n++ {
+			if _, err := http.ReadRequest(in); err != nil || number == 1 && n == 2 {
+				return
+			}
+			status := map[int]string{1: "500 Internal Server Error", 2: "200 OK"}[number]
+			if _, err := io.WriteString(conn, "HTTP/1.1 "+status+"\r\nContent-Length: 0\r\n\r\n"); err != nil {
+				return
+			}
+		}
+	})
+	policy := atOnce(1)
+	policy.Spans = retry.FromFirstFailure
+	transport := own(t, &retryhttp.Transport{Policy: policy})
+	ctx, recorder := retrytest.Record(t, t.Context())
+	if status, _, err := do(t, transport, request(t, ctx, "GET", url, nil)); status != 200 || err != nil {
+		t.Errorf("%d, %v", status, err)
+	}
+	if got := hidden(recorder); !slices.Equal(got, []int64{0, 1}) {
+		t.Errorf("hidden resends of the attempts: %v\n%s", got, recorder.Tree())
 	}
 	transport.CloseIdleConnections()
 }
