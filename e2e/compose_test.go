@@ -68,6 +68,22 @@ func TestComposeProfileOfMetrics(t *testing.T) {
 	}
 }
 
+// The profile temporal adds a server where the example's worker and starter look for it.
+func TestComposeProfileOfTemporal(t *testing.T) {
+	project, err := loadCompose(t, readFile(t, filepath.Join(root, composeFile))).WithProfiles([]string{"temporal"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if names := project.ServiceNames(); !slices.Equal(names, []string{"jaeger", "temporal"}) {
+		t.Errorf("the profile has %v", names)
+	}
+	published := composeService(t, "temporal").Ports[0].Published
+	example := readFile(t, filepath.Join(root, "orchestrator", "temporal", "example", "nightly.go"))
+	if !strings.Contains(example, `"localhost:`+published+`"`) {
+		t.Errorf("the server is published at %s, and the example looks elsewhere", published)
+	}
+}
+
 // composeFaults finds each kind of fault.
 func TestComposeFaultsAreSeen(t *testing.T) {
 	good := readFile(t, filepath.Join(root, composeFile))

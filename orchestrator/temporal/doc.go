@@ -18,6 +18,6 @@
 //
 // The spans of attempts are written by the workers that make them. Those of the run and its phases are written once it
 // has ended, by the worker that ends it. telemetry.Start has the ids agree; a program with a tracer provider of its own
-// gives it an engine.IDGenerator. Should that worker die between sending them and telling Temporal so, they are sent
-// again, with the same ids.
+// gives it an engine.IDGenerator. Should a worker die between sending a span and telling Temporal what it tells, the
+// span is written again, with the same id.
 package temporal

@@ -82,13 +82,13 @@ func (e *Engine) Run(
 		WorkflowIDReusePolicy:                    enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		WorkflowIDConflictPolicy:                 enums.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
-		Memo:                                     map[string]any{fingerprintMemo: o.Fingerprint},
 		StaticSummary:                            pipeline.Name,
+		StaticDetails:                            o.Fingerprint, // for Resume
 	}, typeOf(pipeline.Name), o)
 	if err != nil {
 		return orchestrator.Report{}, e.failed("started", opts.RunID, err)
 	}
-	return e.wait(ctx, run, opts)
+	return e.wait(ctx, run, opts, o.Stop != nil)
 }
 
 // Resume waits for the end of a run that was started before, by this process or another, and returns its report, also
@@ -118,16 +118,16 @@ func (e *Engine) Resume(
 		return orchestrator.Report{}, fmt.Errorf("temporal: %q is a workflow of type %q, and no run of pipeline %q: %w",
 			runID, kind, pipeline.Name, ErrUnknown)
 	}
-	var began string
-	if err := decode(info.GetMemo().GetFields()[fingerprintMemo], &began); err != nil || began != plan.Fingerprint() {
+	began, err := described.GetStaticDetails()
+	if err != nil {
+		return orchestrator.Report{}, fmt.Errorf("temporal: run %q: %w", runID, err)
+	}
+	if began != plan.Fingerprint() {
 		return orchestrator.Report{}, fmt.Errorf("temporal: run %q: %w: its fingerprint is %q, that of %q is %q",
 			runID, ErrChanged, began, pipeline.Name, plan.Fingerprint())
 	}
-	return e.wait(ctx, e.client.GetWorkflow(ctx, runID, info.GetExecution().GetRunId()), opts)
+	return e.wait(ctx, e.client.GetWorkflow(ctx, runID, info.GetExecution().GetRunId()), opts, false)
 }
-
-// fingerprintMemo is the name under which a run's fingerprint can be asked for.
-const fingerprintMemo = "backspan.fingerprint"
 
 // check returns a *orchestrator.FieldError for what cannot be used.
 func (e *Engine) check(ctx context.Context, opts orchestrator.Options) error {

@@ -17,6 +17,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/log"
+	sdk "go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
@@ -35,6 +36,7 @@ type environment struct {
 	client.Client // of what is not used here: nil
 
 	env     *testsuite.TestWorkflowEnvironment
+	server  *likeAServer
 	stop    chan struct{} // closed when the worker stops
 	started client.StartWorkflowOptions
 	order   order
@@ -47,12 +49,16 @@ func newEnvironment(t *testing.T, p orchestrator.Pipeline) *environment {
 	t.Helper()
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.NewTextHandler(io.Discard, nil))))
-	e := &environment{env: suite.NewTestWorkflowEnvironment(), stop: make(chan struct{}), ended: make(chan struct{})}
+	e := &environment{
+		env: suite.NewTestWorkflowEnvironment(), server: &likeAServer{},
+		stop: make(chan struct{}), ended: make(chan struct{}),
+	}
+	e.server.cancels, e.server.begun = map[string]context.CancelFunc{}, make(chan struct{})
 	e.env.SetTestTimeout(1000 * time.Hour)
 	e.env.SetWorkerStopChannel(e.stop)
 	e.env.SetWorkerOptions(worker.Options{
 		DeadlockDetectionTimeout: time.Hour,
-		Interceptors:             []interceptor.WorkerInterceptor{&likeAServer{cancels: map[string]context.CancelFunc{}}},
+		Interceptors:             []interceptor.WorkerInterceptor{e.server},
 	})
 	if err := Register(e.env, p); err != nil {
 		t.Fatal(err)
@@ -68,11 +74,14 @@ func (e *environment) ExecuteWorkflow(
 		defer close(e.ended)
 		e.env.ExecuteWorkflow(kind, args...)
 	}()
+	<-e.server.begun // before that, signals are lost
 	return &environmentRun{e}, nil
 }
 
 func (e *environment) SignalWorkflow(_ context.Context, _, _, name string, arg any) error {
-	e.env.SignalWorkflow(name, arg)
+	if !e.server.deaf {
+		e.env.SignalWorkflow(name, arg)
+	}
 	return nil
 }
 
@@ -110,6 +119,11 @@ type likeAServer struct {
 
 	mu      sync.Mutex
 	cancels map[string]context.CancelFunc // by attempt
+	begun   chan struct{}                 // closed when the workflow has begun
+	lose    int                           // how many attempts are lost with their workers, after 10s
+	full    bool                          // no worker has room for an attempt
+	late    time.Duration                 // how much later timers are over
+	deaf    bool                          // signals are lost
 }
 
 func key(c call) string { return fmt.Sprint(c.Task.Phase, c.Task.Attempt, c.Task.Fallback) }
@@ -130,6 +144,11 @@ func (i *inbound) Init(next interceptor.WorkflowOutboundInterceptor) error {
 	return i.Next.Init(&outbound{interceptor.WorkflowOutboundInterceptorBase{Next: next}, i.server})
 }
 
+func (i *inbound) ExecuteWorkflow(ctx workflow.Context, in *interceptor.ExecuteWorkflowInput) (any, error) {
+	close(i.server.begun)
+	return i.Next.ExecuteWorkflow(ctx, in)
+}
+
 type outbound struct {
 	interceptor.WorkflowOutboundInterceptorBase
 
@@ -139,6 +158,7 @@ type outbound struct {
 func (o *outbound) Now(workflow.Context) time.Time { return time.Now() }
 
 func (o *outbound) NewTimer(ctx workflow.Context, d time.Duration) workflow.Future {
+	d += o.server.late
 	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{ScheduleToCloseTimeout: d + time.Hour})
 	return workflow.ExecuteLocalActivity(ctx, func(ctx context.Context) error {
 		select {
@@ -188,7 +208,17 @@ func (a *activities) ExecuteActivity(ctx context.Context, in *interceptor.Execut
 	defer cancel()
 	a.server.mu.Lock()
 	a.server.cancels[key(in.Args[0].(call))] = cancel
+	lost := a.server.lose > 0
+	a.server.lose--
 	a.server.mu.Unlock()
+	switch {
+	case lost:
+		<-time.After(10 * time.Second)
+		return nil, sdk.NewHeartbeatTimeoutError()
+	case a.server.full:
+		<-ctx.Done()
+		return nil, sdk.NewCanceledError()
+	}
 	return a.Next.ExecuteActivity(ctx, in)
 }
 

@@ -7,10 +7,8 @@ import (
 	"fmt"
 	"time"
 
-	common "go.temporal.io/api/common/v1"
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/converter"
 	sdk "go.temporal.io/sdk/temporal"
 
 	"github.com/backspan/backspan/orchestrator"
@@ -19,9 +17,9 @@ import (
 // lookEvery is how often a run that is waited for is looked at.
 const lookEvery = 2 * time.Second
 
-// wait waits for the end of run, and tells it of the ends of ctx and of opts.Cleanup.
+// wait waits for the end of run, and tells it of the ends of ctx, unless it knows, and of opts.Cleanup.
 func (e *Engine) wait(
-	ctx context.Context, run client.WorkflowRun, opts orchestrator.Options,
+	ctx context.Context, run client.WorkflowRun, opts orchestrator.Options, knows bool,
 ) (orchestrator.Report, error) {
 	waiting, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	type ended struct {
@@ -55,8 +53,10 @@ func (e *Engine) wait(
 			return r.o.result()
 		case <-stopped:
 			stopped = nil
-			if err := w.tell(waiting, stopSignal, stopOf(ctx)); err != nil {
-				return orchestrator.Report{}, err
+			if !knows {
+				if err := w.tell(waiting, stopSignal, stopOf(ctx)); err != nil {
+					return orchestrator.Report{}, err
+				}
 			}
 			if opts.Cleanup == nil { // else it may take as long as that
 				late = time.After(cmp.Or(opts.Grace, orchestrator.DefaultGrace) + w.patience)
@@ -147,12 +147,4 @@ func (w *watch) failed(err error) error {
 		return fmt.Errorf("temporal: run %q: %w: %w", w.run.GetID(), ErrEnded, err)
 	}
 	return w.engine.failed("waited for", w.run.GetID(), err)
-}
-
-// decode reads a value of a memo.
-func decode(payload *common.Payload, value any) error {
-	if payload == nil {
-		return nil
-	}
-	return converter.GetDefaultDataConverter().FromPayload(payload, value)
 }

@@ -54,7 +54,7 @@ func show(server, record string) (err error) {
 		return err
 	}
 	s := &stage{temporal: server, dir: dir, address: address}
-	if s.client, err = dial(address); err != nil {
+	if s.client, err = dial(address, dir); err != nil {
 		return err
 	}
 	defer s.client.Close()
@@ -81,6 +81,7 @@ func show(server, record string) (err error) {
 		{"worker told to stop in an attempt", s.stoppedInAnAttempt},
 		{"cancelled by its starter", s.cancelled},
 		{"a result over the cap", s.overTheCap},
+		{"results of 3 MB, kept in files", s.keptElsewhere},
 		{"the same id again, two resumes at once", s.twice},
 		{"resumed with a changed pipeline", s.changedStarter},
 		{"a worker with a changed pipeline, then the right one", s.changedWorker},
@@ -284,6 +285,28 @@ func (s *stage) overTheCap() (string, error) {
 		map[string]int{"fits": 1, "dump": 1})
 }
 
+func (s *stage) keptElsewhere() (string, error) {
+	e := s.engine()
+	e.MaxResult, e.MaxReport = 4<<20, 16<<20
+	report, err := e.Run(context.Background(), huge(), options("kept"))
+	if err != nil {
+		return "", err
+	}
+	local, err := huge().Run(context.Background(), options("kept")) // without notes
+	if err != nil {
+		return "", err
+	}
+	text := textOf(report)
+	if text != textOf(local) {
+		return "", errors.New("the report is not that of one process")
+	}
+	files, err := filepath.Glob(filepath.Join(s.dir, "payload*"))
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("the report of one process, %d bytes; %d payloads in files", len(text), len(files)), nil
+}
+
 func (s *stage) twice() (string, error) {
 	if _, err := s.engine().Run(context.Background(), waits(), options("wait")); !errors.Is(err, temporal.ErrExists) {
 		return "", fmt.Errorf("got %w, want ErrExists", err)
@@ -325,6 +348,7 @@ func (s *stage) changedWorker() (string, error) {
 	if err := s.noted("changed", "load"); err != nil {
 		return "", err
 	}
+	time.Sleep(time.Second) // of the wait
 	if err := errors.Join(end(s.worker, syscall.SIGKILL), s.startWorker("changed")); err != nil {
 		return "", err
 	}

@@ -112,6 +112,14 @@ func endless() orchestrator.Pipeline {
 	}}
 }
 
+// huge has results that only fit when they are kept elsewhere.
+func huge() orchestrator.Pipeline {
+	return orchestrator.Pipeline{Name: "huge", Phases: []orchestrator.Phase{
+		{Name: "dump", Run: noted(succeeds(strings.Repeat("x", 3_000_000)))},
+		{Name: "copy", Run: noted(reads("dump"))},
+	}}
+}
+
 // large has a result that Temporal is not to carry.
 func large() orchestrator.Pipeline {
 	return orchestrator.Pipeline{Name: "large", Phases: []orchestrator.Phase{

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/worker"
 
 	"github.com/backspan/backspan/orchestrator"
@@ -16,9 +18,14 @@ import (
 
 const queue = "e2e"
 
-// dial connects to the server. What is recorded of it names no machine.
-func dial(address string) (client.Client, error) {
-	return client.NewLazyClient(client.Options{HostPort: address, Identity: "e2e", Logger: silent{}})
+// dial connects to the server. What is recorded of it names no machine. Large payloads are kept in dir.
+func dial(address, dir string) (client.Client, error) {
+	return client.NewLazyClient(client.Options{
+		HostPort: address, Identity: "e2e", Logger: silent{},
+		ExternalStorage: converter.ExternalStorage{
+			Drivers: []converter.StorageDriver{files{dir}}, PayloadSizeThreshold: kept,
+		},
+	})
 }
 
 // work is what a worker process does until it is told to stop. Its spans go to a trace file of its own.
@@ -34,13 +41,13 @@ func work(address, traces, version string) (err error) {
 		defer cancel()
 		err = errors.Join(err, started.Shutdown(ctx))
 	}()
-	c, err := dial(address)
+	c, err := dial(address, os.Getenv(notesVariable))
 	if err != nil {
 		return err
 	}
 	defer c.Close()
 	w := worker.New(c, queue, worker.Options{WorkerStopTimeout: 5 * time.Second})
-	pipelines := []orchestrator.Pipeline{waits(), long(), endless(), large()}
+	pipelines := []orchestrator.Pipeline{waits(), long(), endless(), large(), huge()}
 	if version == "changed" {
 		pipelines[0] = changed()
 	}
