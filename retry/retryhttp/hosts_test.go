@@ -11,6 +11,22 @@ import (
 	"github.com/backspan/backspan/retry/retrytest"
 )
 
+func TestANameOfTheCallers(t *testing.T) {
+	overBoth(t, func(t *testing.T, p protocol) {
+		server := p.play(t, "200")
+		for given, want := range map[string]string{"search": "search", "": "GET " + server.host()} {
+			ctx, recorder := retrytest.Record(t, t.Context())
+			transport := server.below(&retryhttp.Transport{Name: func(*http.Request) string { return given }})
+			if _, _, err := do(t, transport, request(t, ctx, "GET", server.url, nil)); err != nil {
+				t.Error(err)
+			}
+			if got := recorder.Outcomes(want); len(got) != 1 {
+				t.Errorf("no operation is called %q:\n%s", want, recorder.Tree())
+			}
+		}
+	})
+}
+
 func TestEachHostHasABudget(t *testing.T) {
 	overBoth(t, func(t *testing.T, p protocol) {
 		down, well := p.play(t, "500"), p.play(t, "500, 200")

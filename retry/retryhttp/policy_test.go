@@ -19,8 +19,8 @@ import (
 func TestDefaultPolicy(t *testing.T) {
 	for status, base := range map[int]time.Duration{500: 100 * time.Millisecond, 503: time.Second} {
 		synctest.Test(t, func(t *testing.T) {
-			var longest [2]time.Duration
-			for range 200 { // that all are below nine tenths has a chance of 1 in 10⁹
+			var shortest, longest [2]time.Duration
+			for range 200 { // that none is in the first or the last tenth has a chance of 1 in 10⁹
 				var sent []time.Time
 				transport := &retryhttp.Transport{Base: roundTripper(func(*http.Request) (*http.Response, error) {
 					sent = append(sent, time.Now())
@@ -30,12 +30,16 @@ func TestDefaultPolicy(t *testing.T) {
 					t.Fatalf("%d, %v after %d attempts, want 3", got, err, len(sent))
 				}
 				for i := range longest {
-					longest[i] = max(longest[i], sent[i+1].Sub(sent[i]))
+					wait := sent[i+1].Sub(sent[i])
+					longest[i] = max(longest[i], wait)
+					if shortest[i] == 0 || wait < shortest[i] {
+						shortest[i] = wait
+					}
 				}
 			}
 			for i, got := range longest {
-				if limit := base << i; got > limit || got < limit*9/10 {
-					t.Errorf("%d: the longest of the waits before retry %d is %v, want up to %v", status, i+1, got, limit)
+				if limit := base << i; got > limit || got < limit*9/10 || shortest[i] > limit/10 {
+					t.Errorf("%d: waits before retry %d are %v to %v, want all up to %v", status, i+1, shortest[i], got, limit)
 				}
 			}
 		})

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/backspan/backspan/retry"
@@ -225,7 +226,7 @@ func TestCancelOfTheRequestEndsAWait(t *testing.T) {
 }
 
 func TestBadInput(t *testing.T) {
-	body := newSource("body")
+	body, withoutURL := newSource("body"), newSource("body")
 	var none *retryhttp.Transport
 	for name, send := range map[string]func() (*http.Response, error){
 		"the Transport is nil": func() (*http.Response, error) {
@@ -233,7 +234,7 @@ func TestBadInput(t *testing.T) {
 		},
 		"the request is nil": func() (*http.Response, error) { return (&retryhttp.Transport{}).RoundTrip(nil) },
 		"the request's URL is nil": func() (*http.Response, error) {
-			return (&retryhttp.Transport{}).RoundTrip(&http.Request{})
+			return (&retryhttp.Transport{}).RoundTrip(&http.Request{Body: withoutURL})
 		},
 		"Policy.AttemptTimeout is -1s": func() (*http.Response, error) {
 			transport := &retryhttp.Transport{Policy: &retry.Policy{AttemptTimeout: -time.Second}}
@@ -250,6 +251,7 @@ func TestBadInput(t *testing.T) {
 		}
 	}
 	body.expectClosedOnce(t)
+	withoutURL.expectClosedOnce(t)
 }
 
 // The hooks of the caller are called once for each attempt.
@@ -333,6 +335,24 @@ func TestTheOldBodyIsWaitedFor(t *testing.T) {
 			t.Errorf("%s: GetBody was called %d times", name, calls)
 		}
 	}
+}
+
+// Who leaves while the old body is waited for does not wait for the rest of the second.
+func TestACallerWhoLeavesWhileTheOldBodyIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		base := roundTripper(func(req *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 503}, req.Context().Err() // it closes no body
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(100*time.Millisecond, cancel)
+		req := request(t, ctx, "PUT", "http://127.0.0.1", newSource("body"))
+		req.GetBody = func() (io.ReadCloser, error) { return newSource("body"), nil }
+		began := time.Now()
+		_, _, err := do(t, &retryhttp.Transport{Base: base, Policy: atOnce(1)}, req)
+		if took := time.Since(began); !errors.Is(err, context.Canceled) || took != 100*time.Millisecond {
+			t.Errorf("%v after %v, want the cancellation after 100 ms", err, took)
+		}
+	})
 }
 
 // What net/http refuses before it looks for a connection is not tried again: the next attempt would be the same.

@@ -27,8 +27,8 @@ type node struct {
 	nodeKey
 	asked, attempts, failed, succeeded int64
 	maxRetries                         int64   // of the policy; noLimit, or notSaid
-	wasted                                         float64 // seconds of failed attempts
-	took, waited, recovered                        histogram
+	wasted                             float64 // seconds of failed attempts
+	took, waited, recovered            histogram
 }
 
 const (
