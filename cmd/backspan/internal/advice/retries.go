@@ -160,7 +160,8 @@ func (p *pair) permanentError() {
 	p.Title = "error " + said + " never recovers"
 	p.Evidence = fmt.Sprintf("%s tried again after it, and none of them succeeded, while others did in the minute "+
 		"before and the minute after. They had %s and waited %s",
-		plural(p.Of, "operation was", "operations were"), plural(p.retries, "retry", "retries"), text.Duration(p.waited))
+		plural(p.Of, "operation was", "operations were"), plural(p.retries, "retry", "retries"),
+		text.Duration(p.waited))
 	p.Numbers = map[string]float64{"retries": float64(p.retries), "waiting": p.waited.Seconds()}
 	p.Change = Change{Text: "do not retry it", Go: "return retry.Permanent(err)"}
 	if strings.HasPrefix(p.ErrorType, exitType) { // a step of a pipeline: its exit code alone would say too much

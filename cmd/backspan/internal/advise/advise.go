@@ -35,20 +35,21 @@ func NewCommand(std cli.Streams) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "advise [FILE...]",
 		Short: "Say what the events suggest to change about retries",
-		Long: `Advise looks at each operation in event logs for what costs and does not help: a retry that never helped, an
-error that never recovers, waits that are in step across processes, loops that are nested and multiply, a
-MaxElapsed that cuts nothing or everything, a budget that is missing or starves. It prints the numbers behind
-each finding, the change to make, and the command that lists the records.
+		Long: `Advise looks at each operation in event logs for what costs and does not help: a retry that never
+helped, an error that never recovers, waits that are in step across processes, loops that are nested
+and multiply, a MaxElapsed that cuts nothing or everything, a budget that is missing or starves. It
+prints the numbers behind each finding, the change to make, what whatif says it would do, and the
+command that lists the records.
 
-It says little, and means it. A finding has at least 100 cases in at least 3 separate hours, between which the
-operation succeeded: an outage is one incident, however long. Nothing contradicts it, and its 95 % bound is
-printed: that none of 214 recovered still allows 1.4 %. Of 100 logs in which nothing is wrong at most 5 have a
-finding (Holm's correction over all that was looked at). Errors of connections, DNS, timeouts, 5xx and 429 are
-never called permanent.
+It says little, and means it. A finding has at least 100 cases in at least 3 separate hours, between
+which the operation succeeded: an outage is one incident, however long. Nothing contradicts it, and its
+95 % bound is printed: that none of 214 recovered still allows 1.4 %. Of 100 logs in which nothing is
+wrong at most 5 have a finding (Holm's correction over all that was looked at). Errors of connections,
+DNS, timeouts, 5xx and 429 are never called permanent.
 
 Files are read as backspan events reads them: plain, compressed, or - for standard input; none is
-$BACKSPAN_EVENTS or data/session/events.jsonl with its rotated files. Exec, run and demo do not count what
-succeeds at once, so that their logs say less.
+$BACKSPAN_EVENTS or data/session/events.jsonl with its rotated files. Exec, run and demo do not count
+what succeeds at once, so that their logs say less.
 
 Exit code: 0 with and without findings, 2 when a file cannot be used.`,
 		Example: `  backspan advise
