@@ -68,7 +68,7 @@ func (b *Builder) Add(l *events.Line) {
 }
 
 func (b *Builder) attempt(l *events.Line, s Sighting, failed bool) {
-	if s.Number == 0 {
+	if s.Number == 0 || !failed && s.Number == 1 { // a first attempt that succeeds has nothing to recover from
 		b.Left.Damaged++
 		return
 	}
@@ -156,12 +156,16 @@ func (b *Builder) stopped(l *events.Line, s Sighting) {
 	b.Operation(o)
 }
 
-// maxSuccesses of one tally is more than can be.
-const maxSuccesses = 1e12
+// What one tally has is less.
+const (
+	maxSuccesses = 1e12
+	maxWindow    = 24 * 3600 // seconds; of a process that was stopped it may be long
+)
 
 func (b *Builder) tally(l *events.Line, end time.Time) {
 	successes, _ := l.Detail(events.KeySuccesses).Float()
-	if !(successes > 0 && successes < maxSuccesses) {
+	window, ok := l.Detail(events.KeySeconds).Float()
+	if !(successes > 0 && successes < maxSuccesses) || !ok || !(window >= 0 && window <= maxWindow) {
 		b.Left.Damaged++
 		return
 	}

@@ -218,7 +218,10 @@ func TestDamage(t *testing.T) {
 		line(events.TypeStopped, "04", attempt+`0, "result": "cancelled"`) +
 		line(events.TypeTally, "05", `"operation": "load", "successes": -3`) +
 		line(events.TypeTally, "06", `"operation": "load", "successes": 3, "seconds": 2, "durations": "0:1 77:2"`) +
-		line(events.TypeRecovered, "07", attempt+`2, "result": "success"`)
+		line(events.TypeRecovered, "07", attempt+`2, "result": "success"`) +
+		line(events.TypeRecovered, "08", attempt+`1, "result": "success"`) +
+		line(events.TypeTally, "09", `"operation": "load", "successes": 3, "seconds": -2`) +
+		line(events.TypeTally, "10", `"operation": "load", "successes": 3, "seconds": 9e8`)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +230,7 @@ func TestDamage(t *testing.T) {
 		h.Operations[0].Took != 6*time.Second {
 		t.Errorf("got %+v", h.Operations)
 	}
-	if h.Left != (history.Left{DryRun: 1, Unattempted: 1, Damaged: 2}) {
+	if h.Left != (history.Left{DryRun: 1, Unattempted: 1, Damaged: 5}) {
 		t.Errorf("left %+v", h.Left)
 	}
 	if len(h.Tallies) != 1 || h.Tallies[0].Successes != 3 || h.Tallies[0].Durations != nil {

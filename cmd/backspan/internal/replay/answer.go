@@ -52,7 +52,10 @@ func (l *Log) Ask(p Policy) (*Answer, error) {
 	}
 	p.Retry = p.Retry.WithDefaults()
 	unknown := &NoEvidence{}
-	runs := l.replays(func(*call) *Policy { return &p }, unknown)
+	runs, err := l.replays(func(*call) *Policy { return &p }, unknown)
+	if err != nil {
+		return nil, err
+	}
 	if unknown.Operations > 0 {
 		unknown.Operations = (unknown.Operations + len(runs) - 1) / len(runs)
 		return &Answer{Unknown: unknown}, nil
@@ -96,16 +99,20 @@ const (
 	mostCalls    = 1_000_000
 )
 
-func (l *Log) replays(policyOf func(*call) *Policy, unknown *NoEvidence) [][]*block {
+func (l *Log) replays(policyOf func(*call) *Policy, unknown *NoEvidence) ([][]*block, error) {
 	n := max(leastReplays, min(mostReplays, mostCalls/len(l.calls)))
 	runs := make([][]*block, n)
 	for i := range runs {
 		if unknown != nil {
 			unknown.last = nil
 		}
-		runs[i] = l.replay(policyOf, rand.New(rand.NewPCG(l.seed, uint64(i))), unknown) //nolint:gosec // no secret
+		random := rand.New(rand.NewPCG(l.seed, uint64(i))) //nolint:gosec // no secret
+		var err error
+		if runs[i], err = l.replay(policyOf, random, unknown); err != nil {
+			return nil, err
+		}
 	}
-	return runs
+	return runs, nil
 }
 
 // resamples is how often the bootstrap draws a log.
@@ -168,7 +175,10 @@ var names = [8]string{
 
 // check replays what was recorded.
 func (l *Log) check() error {
-	runs := l.replays(func(c *call) *Policy { return c.policy }, nil)
+	runs, err := l.replays(func(c *call) *Policy { return c.policy }, nil)
+	if err != nil {
+		return fmt.Errorf("the recorded policy cannot be replayed: %w", err)
+	}
 	l.Checked = l.estimate(runs)
 	for i, given := range l.Checked.list() {
 		counted := l.Recorded.list()[i].Value

@@ -13,7 +13,11 @@ type Load struct {
 }
 
 // loadBin is how long a stretch of time is of which the load is looked at, in seconds. That is a window of a tally.
-const loadBin = 10.0
+// There are not more than mostLoadBins: those of a log that is longer than 11 days are longer.
+const (
+	loadBin      = 10.0
+	mostLoadBins = 100_000
+)
 
 // What counts as load that grows with the failing share: first attempts are this much more frequent while much fails,
 // and that is no chance by this many standard deviations.
@@ -25,23 +29,24 @@ const (
 // loadOf compares the rate of first attempts while much failed with that of the other times. Retries do not count: they
 // are load that failures make.
 func (l *Log) loadOf() *Load {
-	failed := map[int]float64{}
-	for _, c := range l.calls {
-		failed[int(c.at/loadBin)]++
-	}
 	last := 0.0
 	for _, s := range l.sites {
 		if n := len(s.first.knots); n > 0 {
 			last = max(last, s.first.knots[n-1].at)
 		}
 	}
+	size := max(loadBin, last/mostLoadBins)
+	failed := map[int]float64{}
+	for _, c := range l.calls {
+		failed[int(c.at/size)]++
+	}
 	type bin struct{ n, share float64 }
 	var all []bin
 	total := bin{}
-	for i := 0; float64(i+1)*loadBin <= last; i++ { // the last one is not whole
+	for i := 0; float64(i+1)*size <= last; i++ { // the last one is not whole
 		n := failed[i]
 		for _, s := range l.sites {
-			n += s.first.between(float64(i)*loadBin, float64(i+1)*loadBin)
+			n += s.first.between(float64(i)*size, float64(i+1)*size)
 		}
 		if n > 0 {
 			all = append(all, bin{n, failed[i] / n})
@@ -69,7 +74,7 @@ func (l *Log) loadOf() *Load {
 	if rate < loadGrowth*usual || (rate-usual)/math.Sqrt(usual/busyBins+usual/quietBins) < loadSigmas {
 		return nil
 	}
-	return &Load{Busy: rate / loadBin, Quiet: usual / loadBin}
+	return &Load{Busy: rate / size, Quiet: usual / size}
 }
 
 // What makes a policy one with fewer or with more calls: clearly so in all, and in the busiest second not the other way.

@@ -165,6 +165,22 @@ func (l *Log) take(h *history.History, usable func(*site) error) error {
 		l.Notes = append(l.Notes, text.Plural(int64(within), "operation", "operations")+
 			" within the retries of another are left out; --operation asks for one.")
 	}
+	for _, left := range []struct {
+		n         int64
+		one, many string
+	}{
+		{h.Left.Unattempted, "operation without an attempt is", "operations without an attempt are"},
+		{h.Left.DryRun, "record of a dry run is", "records of dry runs are"},
+		{h.Left.Damaged, "damaged record is", "damaged records are"},
+	} {
+		if left.n > 0 {
+			l.Notes = append(l.Notes, text.Plural(left.n, left.one, left.many)+" left out.")
+		}
+	}
+	if outermost > 0 {
+		l.Notes = append(l.Notes, "The operations are within the retries of others: "+
+			"how often those call stays as recorded.")
+	}
 	if n := len(h.Operations) - cut - within; n < leastCalls {
 		return few(n, cut)
 	}

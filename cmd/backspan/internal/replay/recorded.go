@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -73,6 +74,9 @@ func infer(calls []*call) (Policy, error) {
 	}
 	waits := waitsOf(calls)
 	for _, c := range calls {
+		if c.MaxRetries < 0 && (c.Outcome == semconv.OutcomeExhausted || c.Outcome == semconv.ResultFailed) {
+			return p, errors.New("the log does not say max_retries: want records that telemetry wrote")
+		}
 		if c.Outcome == semconv.OutcomeBudget {
 			p.Budget = retry.DefaultCapacity
 		}

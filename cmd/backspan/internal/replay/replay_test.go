@@ -159,6 +159,12 @@ func TestWhatIsMissing(t *testing.T) {
 			h.Operations = append(h.Operations, op(70, semconv.OutcomeRecovered, 3, 0, 1+0.3*float64(i)))
 		}
 	})
+	unlimited := made(3, func(h *history.History) {
+		minute(h, recovers, gaveUp)
+		for _, o := range h.Operations {
+			o.MaxRetries = -1
+		}
+	})
 	for name, c := range map[string]struct {
 		h    *history.History
 		want string
@@ -168,6 +174,7 @@ func TestWhatIsMissing(t *testing.T) {
 		"no tallies":     {untallied, "exec, run, demo and programs with NoTally count none"},
 		"only others":    {others, "among the (other)"},
 		"cut":            {cut, "(and 40 without begin or end)"},
+		"max_retries":    {unlimited, "the log does not say max_retries"},
 		"waits":          {odd, "are too few to tell their rule"},
 	} {
 		_, err := New(c.h, 1)
@@ -191,6 +198,47 @@ func TestOperationsThatAreLeftOut(t *testing.T) {
 	}
 	if len(log.Notes) != 1 || !strings.Contains(log.Notes[0], "how often rare succeeded") || log.Recorded.Operations != 1800 {
 		t.Errorf("got %q of %v operations", log.Notes, log.Recorded.Operations)
+	}
+}
+
+// A policy without end makes no replay without end, also where nothing takes any time.
+func TestPoliciesWithoutEnd(t *testing.T) {
+	h := made(3, func(h *history.History) {
+		minute(h, recovers, gaveUp)
+		for _, o := range h.Operations {
+			for i := range o.Attempts {
+				o.Attempts[i].Took = 0
+			}
+		}
+	})
+	log, err := New(h, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	endless := retry.Policy{MaxRetries: retry.Unlimited}
+	if answer, err := log.Ask(Policy{Retry: endless}); err != nil || answer.Unknown == nil ||
+		answer.Unknown.Operations != 40 || answer.Unknown.After != 7003*ms {
+		t.Errorf("got %+v, %v, want 40 operations without evidence past 7.003s", answer, err)
+	}
+	endless.BaseDelay = retry.NoDelay
+	_, err = log.Ask(Policy{Retry: endless})
+	if e, ok := errors.AsType[*Unanswerable](err); !ok || !strings.Contains(e.Why, "1,001,600 attempts of the 80 operations") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// One damaged time makes a log of centuries, which is no work of centuries.
+func TestALogOfCenturies(t *testing.T) {
+	h := made(3, func(h *history.History) { minute(h, recovers, gaveUp) })
+	late := *h.Tallies[2]
+	late.Begin, late.End = late.Begin.AddDate(250, 0, 0), late.End.AddDate(250, 0, 0)
+	h.Tallies, h.To = append(h.Tallies, &late), late.End
+	begin := time.Now()
+	if _, err := New(h, 1); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(begin); took > 20*time.Second {
+		t.Errorf("it took %v", took)
 	}
 }
 

@@ -3,11 +3,13 @@ package replay
 import (
 	"container/heap"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"sort"
 	"time"
 
+	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/internal/decide"
 	"github.com/backspan/backspan/retry"
 )
@@ -23,6 +25,7 @@ type run struct {
 	seconds  map[int]float64 // attempts begun in each second, but for first ones that succeeded
 	budgets  map[budgetKey]*purse
 	unknown  *NoEvidence
+	left     int // attempts that it may make; below 0: it was given up
 }
 
 // A budgetKey tells budgets apart: each process has one for a policy.
@@ -53,11 +56,19 @@ type state struct {
 	wasted int
 }
 
-// replay runs all operations anew and returns its blocks, first successes included.
-func (l *Log) replay(policyOf func(*call) *Policy, random *rand.Rand, unknown *NoEvidence) []*block {
+// How many attempts one replay makes at most: some, and more where more operations failed.
+const (
+	mostAttempts        = 1_000_000
+	mostAttemptsOfACall = 20
+)
+
+// replay runs all operations anew and returns its blocks, first successes included. The error is an *Unanswerable: a
+// policy without waits and without end makes more attempts than anybody waits for.
+func (l *Log) replay(policyOf func(*call) *Policy, random *rand.Rand, unknown *NoEvidence) ([]*block, error) {
+	most := mostAttempts + mostAttemptsOfACall*len(l.calls)
 	r := &run{
 		log: l, policyOf: policyOf, random: random, blocks: copyBlocks(l.base), seconds: map[int]float64{},
-		budgets: map[budgetKey]*purse{}, unknown: unknown,
+		budgets: map[budgetKey]*purse{}, unknown: unknown, left: most,
 	}
 	var queue byTime // of operations with a budget: they share it, so the order of their retries matters
 	for _, c := range l.calls {
@@ -77,8 +88,13 @@ func (l *Log) replay(policyOf func(*call) *Policy, random *rand.Rand, unknown *N
 			heap.Pop(&queue)
 		}
 	}
+	if r.left < 0 {
+		return nil, &Unanswerable{fmt.Sprintf("the policy makes more than %s attempts of the %s that failed at first: "+
+			"want fewer retries, a longer base_delay or a max_elapsed",
+			text.Number(int64(most)), text.Plural(int64(len(l.calls)), "operation", "operations"))}
+	}
 	r.log.peaks(r.blocks, r.seconds)
-	return r.blocks
+	return r.blocks, nil
 }
 
 type byTime []*state
@@ -98,7 +114,14 @@ func (q *byTime) Pop() any {
 
 // attempt makes the next attempt of s. It says whether another follows.
 func (r *run) attempt(s *state) bool {
-	good, final, took := r.outcome(s)
+	if r.left--; r.left < 0 {
+		return false
+	}
+	good, final, took, ok := r.outcome(s)
+	if !ok { // nobody knows what it meets, nor the ones after it
+		r.end(s, s.age, false)
+		return false
+	}
 	if limit := s.policy.Retry.AttemptTimeout; limit > 0 && took > limit {
 		good, final, took = false, false, limit
 	}
@@ -143,24 +166,27 @@ func (r *run) attempt(s *state) bool {
 }
 
 // outcome is what the attempt of s that begins at s.age meets. final means an answer that no policy would have taken
-// for a reason to go on.
-func (r *run) outcome(s *state) (good, final bool, took time.Duration) {
+// for a reason to go on; ok is false when the log has no evidence.
+func (r *run) outcome(s *state) (good, final bool, took time.Duration, ok bool) {
 	i := sort.Search(len(s.Attempts), func(i int) bool { return s.Attempts[i].Begin > s.age })
 	near := s.nearest(i)
 	if near >= 0 { // its own attempt decides
 		a := &s.Attempts[near]
 		s.asked = a.Asked
-		return !a.Failed, a.Failed && s.final() && near == len(s.Attempts)-1, a.Took
+		return !a.Failed, a.Failed && s.final() && near == len(s.Attempts)-1, a.Took, true
 	}
 	a := &s.Attempts[i-1] // the one before; the first is always met
 	s.asked = a.Asked
 	inside := i < len(s.Attempts)
-	if oldest := s.site.evidence.curves[s.kind].oldest; s.age.Seconds() > oldest && r.unknown != nil {
-		r.unknown.add(s, oldest)
+	if oldest := s.site.evidence.curves[s.kind].oldest; s.age.Seconds() > oldest {
+		if r.unknown != nil {
+			r.unknown.add(s, oldest)
+		}
+		return false, false, 0, false
 	}
 	switch {
 	case !inside && s.final():
-		return false, true, a.Took
+		return false, true, a.Took, true
 	case s.stuck:
 	case inside, !a.Failed: // a success is no promise for the next moment
 		good = r.random.Float64() < s.site.evidence.share(s.at+s.age.Seconds())
@@ -169,16 +195,16 @@ func (r *run) outcome(s *state) (good, final bool, took time.Duration) {
 	}
 	switch last := s.Last(); {
 	case !good && a.Failed:
-		return false, false, a.Took
+		return false, false, a.Took, true
 	case !good:
 		s.asked = s.Attempts[i-2].Asked
-		return false, false, s.Attempts[i-2].Took
+		return false, false, s.Attempts[i-2].Took, true
 	case s.final():
-		return false, true, last.Took
+		return false, true, last.Took, true
 	case !last.Failed:
-		return true, false, last.Took
+		return true, false, last.Took, true
 	}
-	return true, false, r.successTook(s)
+	return true, false, r.successTook(s), true
 }
 
 // nearest is the attempt that began at the age of s, or about so; -1: none. i is the first that began later.
