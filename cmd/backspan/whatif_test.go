@@ -76,7 +76,10 @@ func TestWhatIf(t *testing.T) {
 		{},
 		{"--sweep"},
 		{"--sweep", "--policy", "base_delay=1s jitter=equal"},
-		{"--policy", "max_retries=2", "--operation", "save"},
+		{"--policy", "max_retries=2", "--operation", "fetsh"},
+		{"--policy", ""},
+		{"--sweep", "--policy", "max_retries=2 max_delay=50ms"},
+		{"--sweep", "--policy", "max_retries=5 base_delay=2s"},
 		{"--policy", "max_retries=2", "--since", "2000-01-01T00:02:00Z"},
 	} {
 		out, errOut, code := inProcess(append([]string{"whatif", "--utc", log}, args...)...)
@@ -143,7 +146,7 @@ func TestWhatIfAsJSON(t *testing.T) {
 		t.Errorf("got %+v", answer)
 	}
 	read(1, "max_retries=1", "--operation", "save")
-	if answer.Answered || !strings.Contains(answer.Why, "no operation failed at its first attempt") {
+	if answer.Answered || !strings.Contains(answer.Why, "there is no operation in what was read") {
 		t.Errorf("got %+v", answer)
 	}
 }

@@ -90,7 +90,11 @@ func valuesIn(files []string, read func(*events.Line) events.Value) []string {
 		}
 		_ = f.Close() // it was only read
 	}
-	var values []string
+	return typeable(seen)
+}
+
+// typeable are those of the values, as records have them, that a terminal can show; sorted.
+func typeable(seen map[string]bool) (values []string) {
 	for v := range seen {
 		// What a terminal cannot show cannot be typed either.
 		if value := events.Value(v).Text(); value != "" && text.Line(value) == value {

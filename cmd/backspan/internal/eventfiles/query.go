@@ -69,7 +69,7 @@ func (q Query) InOrder(
 	}
 	q.Dropped(dropped.Load())
 	if some {
-		q.found(m, list, looked.found.Load(), &looked.period)
+		q.found(m, list, looked.found.Load(), &looked.seen)
 	}
 	return some, err
 }
@@ -90,7 +90,7 @@ func (q Query) InAnyOrder(
 				w.found = true
 				do(worker, l)
 			case !w.found:
-				w.period.Add(l)
+				w.seen.add(l)
 			}
 		})
 	})
@@ -101,8 +101,8 @@ func (q Query) InAnyOrder(
 	for i := range looked {
 		all.found = all.found || looked[i].found
 		all.dropped += looked[i].dropped
-		all.period.Merge(&looked[i].period)
+		all.seen.merge(&looked[i].seen)
 	}
-	q.found(m, list, all.found, &all.period)
+	q.found(m, list, all.found, &all.seen)
 	return all.dropped, true, err
 }

@@ -1,6 +1,8 @@
 package eventfiles
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -9,13 +11,45 @@ import (
 	"github.com/backspan/backspan/cmd/backspan/internal/logfiles"
 	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/events"
+	"github.com/backspan/backspan/internal/nearest"
 )
 
-// A search notes from several goroutines what was looked at, as long as nothing was found in it.
+// seen is what was looked at as long as nothing was found in it.
+type seen struct {
+	period     eventquery.Period
+	operations map[string]bool // some of their names
+}
+
+func (s *seen) add(l *events.Line) {
+	s.period.Add(l)
+	name := l.Detail(events.KeyOperation)
+	if len(name) == 0 || s.operations[string(name)] || len(s.operations) >= completionValues {
+		return
+	}
+	if s.operations == nil {
+		s.operations = map[string]bool{}
+	}
+	s.operations[string(name)] = true
+}
+
+// merge adds another, which is not to be used any more.
+func (s *seen) merge(o *seen) {
+	s.period.Merge(&o.period)
+	if s.operations == nil {
+		s.operations = o.operations
+		return
+	}
+	maps.Copy(s.operations, o.operations)
+}
+
+// names are the operations that a terminal can show, sorted.
+func (s *seen) names() []string { return typeable(s.operations) }
+
+// A search notes from several goroutines what was looked at.
 type search struct {
-	found  atomic.Bool
-	mu     sync.Mutex
-	period eventquery.Period
+	found atomic.Bool
+	mu    sync.Mutex
+	seen  seen
 }
 
 func (s *search) at(l *events.Line, matches bool) {
@@ -25,7 +59,7 @@ func (s *search) at(l *events.Line, matches bool) {
 		s.found.Store(true)
 	default:
 		s.mu.Lock()
-		s.period.Add(l)
+		s.seen.add(l)
 		s.mu.Unlock()
 	}
 }
@@ -34,12 +68,12 @@ func (s *search) at(l *events.Line, matches bool) {
 type looking struct {
 	found   bool
 	dropped int64
-	period  eventquery.Period
+	seen    seen
 	_       [64]byte // so that no other is in its last cache line
 }
 
 // found says on stderr that nothing was found, and what was looked at, and which filter found more than it may mean.
-func (q Query) found(m *eventquery.Matcher, files []*logfiles.File, some bool, period *eventquery.Period) {
+func (q Query) found(m *eventquery.Matcher, files []*logfiles.File, some bool, looked *seen) {
 	for _, id := range m.Ambiguous() {
 		cli.Printf(q.Err, "backspan: several sessions begin with %s\n", id)
 	}
@@ -54,7 +88,13 @@ func (q Query) found(m *eventquery.Matcher, files []*logfiles.File, some bool, p
 	case records == 0:
 		cli.Printf(q.Err, "backspan: there are no events; the log is empty\n")
 	default:
-		cli.Printf(q.Err, "backspan: no events match; the log has %s %s\n",
-			text.Number(records), period.In(q.Zone))
+		meant := ""
+		for _, name := range m.Operations() {
+			if names := looked.names(); meant == "" && !slices.Contains(names, name) {
+				meant = nearest.Ask(name, names)
+			}
+		}
+		cli.Printf(q.Err, "backspan: no events match%s; the log has %s %s\n",
+			meant, text.Number(records), looked.period.In(q.Zone))
 	}
 }

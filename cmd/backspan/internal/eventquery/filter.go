@@ -145,6 +145,9 @@ func (f Filter) Compile() *Matcher {
 	return m
 }
 
+// Operations are those that are asked for; none: all.
+func (m *Matcher) Operations() []string { return m.filter.Operations }
+
 // Since is the time that records have to be of or after; zero: any.
 func (m *Matcher) Since() time.Time { return m.filter.Since }
 

@@ -118,6 +118,9 @@ func (l *Log) seconds(t time.Time) float64 { return t.Sub(l.origin).Seconds() }
 // take chooses what is replayed: operations that are known from begin to end and are in no other loop, with the
 // tallies of the same names.
 func (l *Log) take(h *history.History, usable func(*site) error) error {
+	if len(h.Operations)+len(h.Tallies) == 0 {
+		return &Missing{"there is no operation in what was read"}
+	}
 	if len(h.Operations) == 0 {
 		return &Missing{"no operation failed at its first attempt: " +
 			"there is nothing that another policy would have changed"}

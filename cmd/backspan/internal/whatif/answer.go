@@ -17,8 +17,8 @@ import (
 type answer struct {
 	Answered  bool            `json:"answered"`
 	Why       string          `json:"why,omitempty"` // it is not
-	From      time.Time       `json:"from"`
-	To        time.Time       `json:"to"`
+	From      time.Time       `json:"from,omitzero"`
+	To        time.Time       `json:"to,omitzero"`
 	Policies  []recorded      `json:"recorded_policies,omitempty"`
 	Recorded  *replay.Figures `json:"recorded,omitempty"`          // counted
 	Check     *replay.Figures `json:"recorded_replayed,omitempty"` // what a replay of the recorded policies gives
@@ -46,7 +46,7 @@ type one struct {
 	refusal string // why there is no evidence
 }
 
-func answerOf(h *history.History, asked []replay.Policy, seed uint64) *answer {
+func answerOf(h *history.History, asked []replay.Policy, seed uint64, progress func(done, all int)) *answer {
 	a := &answer{From: h.From, To: h.To}
 	log, err := replay.New(h, seed)
 	if err != nil {
@@ -57,7 +57,8 @@ func answerOf(h *history.History, asked []replay.Policy, seed uint64) *answer {
 		a.Policies = append(a.Policies, recorded{p.Operation, p.Calls, p.String()})
 	}
 	a.Recorded, a.Check, a.Incidents, a.Load, a.Notes = &log.Recorded, &log.Checked, log.Incidents, log.Load, notes(log)
-	for _, p := range asked {
+	for i, p := range asked {
+		progress(i, len(asked))
 		this := one{Policy: p.String()}
 		switch got, err := log.Ask(p); {
 		case err != nil:
@@ -71,10 +72,12 @@ func answerOf(h *history.History, asked []replay.Policy, seed uint64) *answer {
 		}
 		a.Answers = append(a.Answers, this)
 	}
-	if !a.Answered && len(asked) == 1 {
+	progress(len(asked), len(asked))
+	if !a.Answered {
 		a.Why = cmp.Or(a.Answers[0].Why, a.Answers[0].refusal)
-	} else if !a.Answered {
-		a.Why = "none of the policies has an answer in this log"
+		if n := len(asked); n > 1 {
+			a.Why = fmt.Sprintf("none of the %d policies has an answer; of %s: %s", n, a.Answers[0].Policy, a.Why)
+		}
 	}
 	return a
 }
@@ -112,7 +115,7 @@ func (a *answer) write(w io.Writer, zone *time.Location, table bool) {
 	}
 	b.WriteByte('\n')
 	for _, p := range a.Policies {
-		wrap(&b, fmt.Sprintf("Recorded: %s, %s: %s", text.Name(p.Operation),
+		wrap(&b, fmt.Sprintf("Recorded: %s, %s: %s", text.Cut(text.Name(p.Operation), width-20, "…"),
 			text.Plural(int64(p.Failed), "failure at first", "failures at first"), p.Policy))
 	}
 	if !table {

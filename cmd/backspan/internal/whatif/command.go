@@ -3,6 +3,9 @@ package whatif
 import (
 	"bufio"
 	"errors"
+	"fmt"
+	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +19,7 @@ import (
 	"github.com/backspan/backspan/cmd/backspan/internal/logfiles"
 	"github.com/backspan/backspan/cmd/backspan/internal/pipefile"
 	"github.com/backspan/backspan/cmd/backspan/internal/replay"
+	"github.com/backspan/backspan/cmd/backspan/internal/term"
 	"github.com/backspan/backspan/events"
 )
 
@@ -95,31 +99,43 @@ func (o *Options) run(files []string) error {
 	if err != nil || h == nil {
 		return errors.Join(err, badFile)
 	}
-	a := answerOf(h, asked, o.seed)
+	a := answerOf(h, asked, o.seed, o.progress)
 	out := bufio.NewWriter(o.Out)
 	if o.json {
 		err = cli.WriteJSON(out, a)
 	} else {
 		a.write(out, o.zone(), o.sweep)
 	}
-	if err = errors.Join(err, out.Flush()); err != nil || badFile != nil {
-		return errors.Join(err, badFile)
-	}
-	if !a.Answered {
+	if err = errors.Join(err, out.Flush(), badFile); !a.Answered {
 		reason := error(nil)
 		if !o.json && a.Why != "" {
 			reason = errors.New(a.Why)
 		}
-		return &cli.ExitError{Code: cli.ExitFailed, Err: reason}
+		err = errors.Join(err, &cli.ExitError{Code: cli.ExitFailed, Err: reason})
 	}
-	return nil
+	return err
+}
+
+// progress tells a person who waits for many policies how many have been replayed.
+func (o *Options) progress(done, all int) {
+	if stderr, ok := o.Err.(*os.File); !ok || all == 1 || !term.IsTerminal(stderr) {
+		return
+	}
+	said := fmt.Sprintf("backspan: replayed %d of %d policies", done, all)
+	if done == all {
+		said = strings.Repeat(" ", len(said)) + "\r"
+	}
+	cli.Print(o.Err, "\r"+said)
 }
 
 // asked are the policies to replay.
 func (o *Options) asked() ([]replay.Policy, error) {
-	if !o.sweep && !o.command.Flags().Changed("policy") {
-		return nil, cli.UsageError(errors.New("neither --policy nor --sweep says what to replay, " +
-			"want for example --policy 'max_retries=2 jitter=full'"))
+	if !o.sweep && strings.TrimSpace(o.policy) == "" {
+		what := "neither --policy nor --sweep says what to replay"
+		if o.command.Flags().Changed("policy") {
+			what = "--policy is empty"
+		}
+		return nil, cli.UsageError(errors.New(what + ", want for example --policy 'max_retries=2 jitter=full'"))
 	}
 	words, budget, err := pipefile.ParsePolicy(o.policy)
 	if err != nil {
@@ -145,15 +161,20 @@ func sweep(words command.Policy, budget int) (list []replay.Policy) {
 	if words.BaseDelay != nil {
 		delays = []time.Duration{*words.BaseDelay}
 	}
+	most := words.Resolve(0).WithDefaults().MaxDelay
+	if delays = slices.DeleteFunc(delays, func(d time.Duration) bool { return d > most }); len(delays) == 0 {
+		delays = []time.Duration{most}
+	}
+	said := map[string]bool{} // without retries no delay matters
 	for _, n := range retries {
-		for i, d := range delays {
+		for _, d := range delays {
 			one := words
 			one.MaxRetries, one.BaseDelay = &n, &d
 			p := replay.Policy{Retry: one.Resolve(0), Budget: budget}
-			if n == 0 && i > 0 || p.Retry.Validate() != nil { // without retries no delay matters; above max_delay
-				continue
+			if !said[p.String()] {
+				said[p.String()] = true
+				list = append(list, p)
 			}
-			list = append(list, p)
 		}
 	}
 	return list
