@@ -28,7 +28,7 @@ type Loop struct {
 	Attempts      int64   `json:"attempts"`      // likewise
 	Amplification float64 `json:"amplification"` // Attempts / Asked
 	Multiplied    float64 `json:"multiplied"`    // with that of all loops around
-	Most          int64   `json:"most"`          // for a call of the outermost, by the policies; 0: no limit; -1: unknown
+	Most          int64   `json:"most"`          // for one of the outermost, by the policies; 0: no limit; -1: unknown
 	WastedCalls   int64   `json:"wasted_calls"`  // failed attempts
 	WastedTime    float64 `json:"wasted_seconds"`
 
