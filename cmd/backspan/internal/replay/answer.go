@@ -146,8 +146,8 @@ func (l *Log) estimate(runs [][]*block) Figures {
 		v.Low = min(v.Value, drawn[i][resamples*25/1000])
 		v.High = max(v.Value, drawn[i][resamples-1-resamples*25/1000])
 	}
-	for _, v := range []*Figure{&f.P50, &f.P95, &f.P99} { // lengths are known to a bin
-		v.Low, v.High = v.Low/binWidth, v.High*binWidth
+	for _, v := range []*Figure{&f.P50, &f.P95, &f.P99} {
+		v.Low, v.High = v.Low/l.widthAt(v.Low), v.High*l.widthAt(v.High)
 	}
 	// Which second is the busiest is chance, of which drawing minutes knows nothing: calls come at random.
 	spread := 2 * math.Sqrt(f.Peak.Value)

@@ -87,8 +87,12 @@ func (b *block) add(length float64, good bool, calls, wasted int, waiting float6
 	b.length(length, 1)
 }
 
+func binOf(seconds float64) int {
+	return max(0, min(int(binsPerOctave*math.Log2(max(seconds, 1e-6)/1e-6)), bins-1))
+}
+
 func (b *block) length(seconds, n float64) {
-	i := max(0, min(int(binsPerOctave*math.Log2(max(seconds, 1e-6)/1e-6)), bins-1))
+	i := binOf(seconds)
 	b.count[i] += float32(n)
 	b.sum[i] += float32(n * seconds)
 }
@@ -176,6 +180,26 @@ func (l *Log) firstBlocks() []*block {
 		}
 	}
 	return blocks
+}
+
+// widthAt is the factor to which a length is known: a bin, and half a length of a tally more where tallies are most of
+// what is as long.
+func (l *Log) widthAt(seconds float64) float64 {
+	tallied, calls := 0.0, 0.0
+	for i := max(0, binOf(seconds)-1); i <= min(binOf(seconds)+1, bins-1); i++ {
+		for _, b := range l.base {
+			tallied += float64(b.count[i])
+		}
+	}
+	for _, c := range l.calls {
+		if took := c.Took.Seconds(); took > seconds/binWidth && took < seconds*binWidth {
+			calls++
+		}
+	}
+	if tallied > calls {
+		return binWidth * math.Pow(2, 0.25)
+	}
+	return binWidth
 }
 
 // lengthOf stands for a length of a tally: the geometric middle of its bounds.

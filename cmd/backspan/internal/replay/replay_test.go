@@ -291,6 +291,18 @@ func TestNoRetries(t *testing.T) {
 	}
 }
 
+// What succeeds at once is known to a length of a tally, √2: the interval of a percentile is no narrower there.
+func TestPercentilesAreAsWideAsLengthsOfTallies(t *testing.T) {
+	f := ask(t, made(3, func(h *history.History) { minute(h, recovers, gaveUp) }), Policy{})
+	from, to := semconv.DurationBounds(10)
+	if slack := 0.01 * from.Seconds(); f.P50.Low > from.Seconds()+slack || f.P50.High < to.Seconds()-slack {
+		t.Errorf("p50 is %+v, want %v to %v in it", f.P50, from, to)
+	}
+	if f.P99.High > 7.003*1.1 {
+		t.Errorf("p99 is %+v, want 7.003 to a bin", f.P99)
+	}
+}
+
 // Successes fill the gaps between failures, and are as many as before.
 func TestSpread(t *testing.T) {
 	var failed []float64
