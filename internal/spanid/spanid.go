@@ -25,8 +25,8 @@ func (Generator) NewIDs(ctx context.Context) (trace.TraceID, trace.SpanID) {
 	}
 	var id trace.TraceID
 	for !id.IsValid() {
-		binary.NativeEndian.PutUint64(id[:8], rand.Uint64())
-		binary.NativeEndian.PutUint64(id[8:], rand.Uint64())
+		binary.NativeEndian.PutUint64(id[:8], rand.Uint64()) //nolint:gosec // ids are no secrets; the SDK's are made so
+		binary.NativeEndian.PutUint64(id[8:], rand.Uint64()) //nolint:gosec // ids are no secrets; the SDK's are made so
 	}
 	return id, random()
 }
@@ -41,7 +41,7 @@ func (Generator) NewSpanID(ctx context.Context, _ trace.TraceID) trace.SpanID {
 
 func random() (id trace.SpanID) {
 	for !id.IsValid() {
-		binary.NativeEndian.PutUint64(id[:], rand.Uint64())
+		binary.NativeEndian.PutUint64(id[:], rand.Uint64()) //nolint:gosec // ids are no secrets; the SDK's are made so
 	}
 	return id
 }

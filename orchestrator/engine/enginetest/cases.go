@@ -213,7 +213,7 @@ func deadlineAfter(d time.Duration) stop {
 // cleansUp stops the run after a second, and has it clean up.
 func cleansUp(r *run) func(context.Context) (context.Context, context.CancelFunc) {
 	return func(ctx context.Context) (context.Context, context.CancelFunc) {
-		r.options.Cleanup = ctx
+		r.options.Cleanup = ctx //nolint:fatcontext // it is set once
 		return stopsAfter(time.Second)(r)(ctx)
 	}
 }

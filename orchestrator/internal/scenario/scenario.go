@@ -47,7 +47,7 @@ type Scenario struct {
 
 // New is the run that seed makes, of up to 30 phases.
 func New(seed uint64) *Scenario {
-	r := rand.New(rand.NewPCG(seed, 7))
+	r := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // the same scenario for the same seed
 	s := newGraph(r, 1+r.IntN(30))
 	s.Options.RunID = fmt.Sprint("run ", seed)
 	return s
@@ -189,7 +189,7 @@ func (s *Scenario) Context(ctx context.Context) (context.Context, context.Cancel
 	}
 	if s.cleanup > 0 {
 		cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Stop+s.cleanup)
-		s.Options.Cleanup = cleanup
+		s.Options.Cleanup = cleanup //nolint:fatcontext // it is set once
 		context.AfterFunc(ctx, cancel)
 	}
 	if s.deadline {
