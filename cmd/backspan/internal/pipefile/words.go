@@ -50,7 +50,7 @@ func ParsePolicy(text string) (p command.Policy, budget int, err error) {
 	for _, word := range strings.FieldsFunc(text, between) {
 		name, value, found := strings.Cut(word, "=")
 		switch {
-		case !found:
+		case !found || name == "" || value == "":
 			r.complain(nil, "", "%q is no key with its value, want for example max_retries=2", word)
 		case seen[name]:
 			r.complain(nil, name, "is there twice")

@@ -31,14 +31,16 @@ func TestParsePolicy(t *testing.T) {
 
 func TestPoliciesThatAreRefused(t *testing.T) {
 	for text, want := range map[string]string{
-		"max_retrys=2":               `unknown key "max_retrys"; did you mean "max_retries"?`,
-		"max_retries":                `"max_retries" is no key with its value, want for example max_retries=2`,
-		"max_retries=-1":             "max_retries: is -1, want 0 to 999999, or unlimited",
-		"max_retries=2 max_retries=": "max_retries: is there twice",
-		"base_delay=2":               "base_delay: is 2, want a unit with it: 2s, or 2m for minutes",
-		"base_delay=2s max_delay=1s": "base_delay: is 2s, want at most max_delay, which is 1s",
-		"jitter=ful":                 `jitter: is "ful"; did you mean "full"?`,
-		"budget=0":                   "budget: is 0, want 1 to 1000000000 tokens",
+		"max_retrys=2":                `unknown key "max_retrys"; did you mean "max_retries"?`,
+		"max_retries":                 `"max_retries" is no key with its value, want for example max_retries=2`,
+		"max_retries=":                `"max_retries=" is no key with its value, want for example max_retries=2`,
+		"=2":                          `"=2" is no key with its value, want for example max_retries=2`,
+		"max_retries=-1":              "max_retries: is -1, want 0 to 999999, or unlimited",
+		"max_retries=2 max_retries=3": "max_retries: is there twice",
+		"base_delay=2":                "base_delay: is 2, want a unit with it: 2s, or 2m for minutes",
+		"base_delay=2s max_delay=1s":  "base_delay: is 2s, want at most max_delay, which is 1s",
+		"jitter=ful":                  `jitter: is "ful"; did you mean "full"?`,
+		"budget=0":                    "budget: is 0, want 1 to 1000000000 tokens",
 		"multiplier=0.5 jitter=x": "multiplier: is 0.5, want a number of at least 1\n" +
 			`jitter: is "x", want one of none, full, equal, decorrelated`,
 	} {
