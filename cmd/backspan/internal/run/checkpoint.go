@@ -246,8 +246,11 @@ func (o *Options) refused(s *selection, session string, err error) error {
 	return &cli.ExitError{Code: cli.ExitUsage, Err: err}
 }
 
-// close removes the journal of a run that has ended, and says how to go on with one that has not.
-func (j *journal) close(ctx context.Context, session string, say func(format string, args ...any)) error {
+// close removes the journal of a run that has ended, and says how to go on with one that has not. One that succeeded has
+// ended, also where that could not be written any more.
+func (j *journal) close(
+	ctx context.Context, session string, status orchestrator.Status, say func(format string, args ...any),
+) error {
 	runs, err := checkpoints.Runs(ctx, j.store, func(error) {})
 	if err != nil {
 		return err
@@ -255,7 +258,7 @@ func (j *journal) close(ctx context.Context, session string, say func(format str
 	i := slices.IndexFunc(runs, func(r checkpoints.Run) bool { return r.ID == session })
 	switch {
 	case i < 0: // there was no journal any more
-	case runs[i].State == checkpoint.Ended:
+	case runs[i].State == checkpoint.Ended, status == orchestrator.Success:
 		return j.store.Remove(ctx, session)
 	default:
 		say("session %s has not ended: backspan run --resume=%s goes on with it\n", session, session)

@@ -397,7 +397,7 @@ func (o *Options) start(
 	err = errors.Join(err, lost(), o.writeResults(std, w, withSteps(w.Report(report), runner)))
 	if s.journal != nil {
 		say := func(format string, args ...any) { cli.Printf(o.Err, format, args...) }
-		err = errors.Join(err, s.journal.close(context.WithoutCancel(ctx), w.Session(), say))
+		err = errors.Join(err, s.journal.close(context.WithoutCancel(ctx), w.Session(), report.Status, say))
 	}
 	if runErr != nil {
 		return errors.Join(err, cli.ExitOf(ctx, w.Err(ending(runErr))))
