@@ -96,7 +96,8 @@ func notes(log *replay.Log) []string {
 			"%.3g else. So success is a bound: more calls would have made more failures, fewer calls fewer.",
 			log.Load.Busy, log.Load.Quiet))
 	}
-	list = append(list, "The log sees the load of its own clients, not the server's.")
+	list = append(list, "The log sees the load of its own clients, not the server's.",
+		"The busiest second is an estimate, the recorded one too: of what succeeds at once the log has counts only.")
 	return append(list, log.Notes...)
 }
 
