@@ -25,16 +25,23 @@ func Find(path string) []*File {
 	}
 	for try := 1; ; try++ {
 		names := namesOf(path)
+		if len(names) == 0 {
+			f := Open(path)
+			if f.info == nil || try == tries {
+				return []*File{f} // which says that it is not there
+			}
+			CloseAll([]*File{f}) // it has come since, and may have been rotated before
+			continue
+		}
 		var files []*File
 		for _, name := range names {
 			files = append(files, Open(name))
 		}
 		if stands(path, names, files) || try == tries {
-			files = distinct(files)
-			if len(files) == 0 {
-				files = []*File{Open(path)}
+			if kept := distinct(files); len(kept) > 0 {
+				return kept
 			}
-			return files
+			return []*File{Open(path)}
 		}
 		CloseAll(files)
 	}
