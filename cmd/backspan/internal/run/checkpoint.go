@@ -246,8 +246,8 @@ func (o *Options) refused(s *selection, session string, err error) error {
 	return &cli.ExitError{Code: cli.ExitUsage, Err: err}
 }
 
-// close removes the journal of a run that has ended, and says how to go on with one that has not. One that succeeded has
-// ended, also where that could not be written any more.
+// close removes the journal of a run that has ended, and says how to go on with one that has not. One that succeeded
+// has ended, also where that could not be written any more.
 func (j *journal) close(
 	ctx context.Context, session string, status orchestrator.Status, say func(format string, args ...any),
 ) error {
