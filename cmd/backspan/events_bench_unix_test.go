@@ -101,18 +101,25 @@ func built(t testing.TB) string {
 	return program
 }
 
-// timeCommand runs a command, and returns how long it took and its largest resident set in KiB (Linux counts in them).
-// What it prints goes into a file: who reads it from a pipe would be timed too.
-func timeCommand(t testing.TB, args []string) (time.Duration, int64) {
+// measuredCommand is a command that prints into a file: who reads it from a pipe would be measured too. The file is to
+// be closed.
+func measuredCommand(t testing.TB, args []string) (command *exec.Cmd, out *os.File, errOut *bytes.Buffer) {
 	t.Helper()
 	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	errOut = new(bytes.Buffer)
+	command = exec.CommandContext(t.Context(), args[0], args[1:]...)
+	command.Stdout, command.Stderr = out, errOut
+	return command, out, errOut
+}
+
+// timeCommand runs a command, and returns how long it took and its largest resident set in KiB (Linux counts in them).
+func timeCommand(t testing.TB, args []string) (time.Duration, int64) {
+	t.Helper()
+	command, out, errOut := measuredCommand(t, args)
 	defer out.Close() //nolint:errcheck // nobody reads it
-	var errOut bytes.Buffer
-	command := exec.CommandContext(t.Context(), args[0], args[1:]...)
-	command.Stdout, command.Stderr = out, &errOut
 	start := time.Now()
 	if err := command.Run(); err != nil {
 		t.Fatalf("%q: %v\n%.300s", args, err, errOut.String())

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -86,14 +85,8 @@ func TestEventsOfManyFilesTakeLittleMemory(t *testing.T) {
 // where that is larger, as a child begins as a copy of them.
 func peakOf(t *testing.T, args []string) (kib int) {
 	t.Helper()
-	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	command, out, errOut := measuredCommand(t, args)
 	defer out.Close() //nolint:errcheck // nobody reads it
-	var errOut bytes.Buffer
-	command := exec.CommandContext(t.Context(), args[0], args[1:]...)
-	command.Stdout, command.Stderr = out, &errOut
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}

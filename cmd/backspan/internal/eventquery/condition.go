@@ -129,7 +129,8 @@ func (c *Condition) check() (err error) {
 	switch {
 	case strings.HasSuffix(c.op, "~"):
 		if number || truth {
-			return fmt.Errorf("%s is no text, so that %s cannot match it; want %s", name, c.op, comparable(number, truth))
+			return fmt.Errorf("%s is no text, so that %s cannot match it; want %s",
+			name, c.op, comparable(number, truth))
 		}
 		if c.match, err = regexp.Compile(c.text); err != nil {
 			return fmt.Errorf("%q is no regular expression: %w", c.text, err)
@@ -137,7 +138,8 @@ func (c *Condition) check() (err error) {
 	case strings.ContainsAny(c.op, "<>") && name == "timestamp":
 		return fmt.Errorf("%s is no number, so that %s cannot compare it; want --since or --until", name, c.op)
 	case strings.ContainsAny(c.op, "<>") && known && !number:
-		return fmt.Errorf("%s is no number, so that %s cannot compare it; want %s", name, c.op, comparable(false, truth))
+		return fmt.Errorf("%s is no number, so that %s cannot compare it; want %s",
+			name, c.op, comparable(false, truth))
 	case c.text == "" && !strings.ContainsAny(c.op, "<>"): // it asks whether there is a value
 	case (number || strings.ContainsAny(c.op, "<>")) && !c.isNum:
 		return fmt.Errorf("%s is a number, and %q is none", name, c.text)

@@ -134,17 +134,28 @@ func (o *Options) countBy(files []string, by string) error {
 		return err
 	}
 	values := eventquery.NewValues()
-	forks := make([]*eventquery.Values, eventfiles.Workers)
-	for i := range forks {
-		forks[i] = values.Fork()
-	}
-	dropped, some, err := o.query().InAnyOrder(m, files, func(worker int, l *events.Line) { forks[worker].Add(l, key) })
+	dropped, some, err := forked(o, m, files, values, func(v *eventquery.Values, l *events.Line) { v.Add(l, key) })
 	if !some {
 		return err
 	}
-	for _, fork := range forks {
-		values.Merge(fork)
-	}
 	o.query().Dropped(dropped)
 	return cmp.Or(o.printCounts(values.Sorted()), err)
+}
+
+// forked adds each record that matters to all, by a fork of it for each goroutine that reads.
+func forked[T interface {
+	Fork() T
+	Merge(other T)
+}](
+	o *Options, m *eventquery.Matcher, files []string, all T, add func(T, *events.Line),
+) (dropped int64, some bool, err error) {
+	forks := make([]T, eventfiles.Workers)
+	for i := range forks {
+		forks[i] = all.Fork()
+	}
+	dropped, some, err = o.query().InAnyOrder(m, files, func(worker int, l *events.Line) { add(forks[worker], l) })
+	for _, fork := range forks {
+		all.Merge(fork)
+	}
+	return dropped, some, err
 }

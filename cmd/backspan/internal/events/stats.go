@@ -136,16 +136,9 @@ func (o *Options) timeline(m *eventquery.Matcher, files []string, per string) er
 		return cli.UsageError(fmt.Errorf("--per: %w", err))
 	}
 	all := eventquery.NewTimeline(step, o.style().Zone)
-	forks := make([]*eventquery.Timeline, eventfiles.Workers)
-	for i := range forks {
-		forks[i] = all.Fork()
-	}
-	dropped, some, err := o.query().InAnyOrder(m, files, func(worker int, l *events.Line) { forks[worker].Add(l) })
+	dropped, some, err := forked(o, m, files, all, (*eventquery.Timeline).Add)
 	if !some {
 		return err
-	}
-	for _, fork := range forks {
-		all.Merge(fork)
 	}
 	o.query().Dropped(dropped)
 	pieces, tooMany := all.Pieces()
