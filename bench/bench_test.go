@@ -48,6 +48,13 @@ func TestEverythingRuns(t *testing.T) {
 // promised is the number of budgets.
 const promised = 31
 
+// logTable prints a table of the docs.
+func logTable(t *testing.T, table *table) {
+	var out strings.Builder
+	(&page{w: &out}).table(table)
+	t.Logf("\n%s", &out)
+}
+
 func TestAContenderThatDoesNotWorkIsNotMeasured(t *testing.T) {
 	for name, c := range map[string]contender{
 		"fails":          {name: "fails", build: bareCall},

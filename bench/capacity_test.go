@@ -92,9 +92,7 @@ func TestSpansByCollector(t *testing.T) {
 			table.add(latency.String(), size+", "+batch, count(rate), fmt.Sprintf("%.0f %%", 100*float64(arrived)/float64(made)))
 		}
 	}
-	var out strings.Builder
-	(&page{w: &out}).table(table)
-	t.Logf("\n%s", &out)
+	logTable(t, table)
 }
 
 // What operations take that have failed once and wait, by what is installed. With -v it prints a table of docs/scale.md.
@@ -136,7 +134,5 @@ func TestOperationsInFlight(t *testing.T) {
 		}
 		table.add(c.name, fmt.Sprintf("%.1f", crowd.held/1024), fmt.Sprintf("%.1f", (crowd.startNs+crowd.endNs)/1000))
 	}
-	var out strings.Builder
-	(&page{w: &out}).table(table)
-	t.Logf("\n%s", &out)
+	logTable(t, table)
 }

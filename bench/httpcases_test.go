@@ -230,9 +230,7 @@ func TestHTTPCases(t *testing.T) {
 		}
 		table.add(row...)
 	}
-	var out strings.Builder
-	(&page{w: &out}).table(table)
-	t.Logf("\n%s", &out)
+	logTable(t, table)
 }
 
 // An httpTry is one client in one case.

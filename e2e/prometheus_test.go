@@ -102,6 +102,19 @@ func runUntilTheEnd(t *testing.T, command program.Command) *program.Process {
 	return p
 }
 
+// waitForStart is waitFor, and fails as soon as the program has exited.
+func waitForStart(t *testing.T, what string, running *program.Process, ready func() bool) {
+	t.Helper()
+	waitFor(t, what, func() bool {
+		select {
+		case <-running.Done():
+			t.Fatalf("it exited: %s%s", running.Stdout(), running.Stderr())
+		default:
+		}
+		return ready()
+	})
+}
+
 // A prometheus is a running Prometheus.
 type prometheus struct{ address string }
 
@@ -120,12 +133,7 @@ func startPrometheus(t *testing.T, target string) prometheus {
 		"--config.file=" + config, "--storage.tsdb.path=" + filepath.Join(dir, "data"),
 		"--web.listen-address=" + p.address, "--enable-feature=exemplar-storage", "--log.level=warn",
 	}})
-	waitFor(t, "a Prometheus that is ready", func() bool {
-		select {
-		case <-running.Done():
-			t.Fatalf("it exited: %s%s", running.Stdout(), running.Stderr())
-		default:
-		}
+	waitForStart(t, "a Prometheus that is ready", running, func() bool {
 		_, err := p.body(t, "/-/ready")
 		return err == nil
 	})

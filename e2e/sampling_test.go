@@ -240,14 +240,7 @@ func startCollector(t *testing.T) samplingCollector {
 			"COLLECTOR_TO": collector.OTLPGRPC, "COLLECTOR_TO_INSECURE": "true",
 		},
 	})
-	waitFor(t, "a collector that is ready", func() bool {
-		select {
-		case <-c.running.Done():
-			t.Fatalf("it exited: %s%s", c.running.Stdout(), c.running.Stderr())
-		default:
-		}
-		return answers(t, c.http)
-	})
+	waitForStart(t, "a collector that is ready", c.running, func() bool { return answers(t, c.http) })
 	return c
 }
 

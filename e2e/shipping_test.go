@@ -27,8 +27,8 @@ func TestEventLogsOfManyHostsInOnePlace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	startRsyslog(t, "rsyslog-collect.conf", "/var/log/backspan/events.jsonl", kept, "6514", number)
-	waitFor(t, "an rsyslogd that listens", func() bool { return answers(t, port) })
+	collect := startRsyslog(t, "rsyslog-collect.conf", "/var/log/backspan/events.jsonl", kept, "6514", number)
+	waitForStart(t, "an rsyslogd that listens", collect, func() bool { return answers(t, port) })
 
 	web1 := filepath.Join(dir, "web-1.jsonl")
 	failing := program.Command{
@@ -90,7 +90,7 @@ func sortedLines(log []byte) []string {
 }
 
 // startRsyslog runs rsyslogd in the foreground with a file of deploy/ in which the paths and ports are those of the test.
-func startRsyslog(t *testing.T, config string, replace ...string) {
+func startRsyslog(t *testing.T, config string, replace ...string) *program.Process {
 	t.Helper()
 	path, err := exec.LookPath("rsyslogd")
 	if err != nil {
@@ -108,5 +108,5 @@ func startRsyslog(t *testing.T, config string, replace ...string) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	runUntilTheEnd(t, program.Command{Path: path, Dir: dir, Args: []string{"-n", "-f", file, "-i", filepath.Join(dir, "pid")}})
+	return runUntilTheEnd(t, program.Command{Path: path, Dir: dir, Args: []string{"-n", "-f", file, "-i", filepath.Join(dir, "pid")}})
 }
