@@ -130,7 +130,7 @@ func (c *Condition) check() (err error) {
 	case strings.HasSuffix(c.op, "~"):
 		if number || truth {
 			return fmt.Errorf("%s is no text, so that %s cannot match it; want %s",
-			name, c.op, comparable(number, truth))
+				name, c.op, comparable(number, truth))
 		}
 		if c.match, err = regexp.Compile(c.text); err != nil {
 			return fmt.Errorf("%q is no regular expression: %w", c.text, err)
