@@ -83,7 +83,7 @@ func TestEventsOfManyFilesTakeLittleMemory(t *testing.T) {
 
 // peakOf runs a command, and returns its largest resident set in KiB. The one that wait4(2) tells is that of the tests
 // where that is larger, as a child begins as a copy of them.
-func peakOf(t *testing.T, args []string) (kib int) {
+func peakOf(t testing.TB, args []string) (kib int) {
 	t.Helper()
 	command, out, errOut := measuredCommand(t, args)
 	defer out.Close() //nolint:errcheck // nobody reads it
