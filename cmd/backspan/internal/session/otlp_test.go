@@ -93,6 +93,51 @@ func TestTheSameResourceIsReadOnce(t *testing.T) {
 	}
 }
 
+// A list of attributes that is spelled as one before is that one, and whatever only begins so is read.
+func TestTheSameAttributesAreReadOnce(t *testing.T) {
+	const a, b = `{"key":"a","value":{"stringValue":"x"}}`, `{"key":"b","value":{"stringValue":"]"}}`
+	d := newDecoder()
+	with := func(list string) []attribute.KeyValue {
+		t.Helper()
+		if !d.line([]byte(spansBegin + oneOf + `,"attributes":` + list + "}" + spansEnd)) {
+			t.Fatalf("%s: %v", list, d.in.err())
+		}
+		return d.spans.items[len(d.spans.items)-1].Attributes
+	}
+	for i, c := range []struct {
+		list  string
+		count int // of attributes
+		known int // lists, afterwards
+	}{
+		{"[" + a + "]", 1, 1},
+		{"[" + a + "]", 1, 1},
+		{"[ " + a + "]", 1, 2},
+		{" [" + a + "," + a + "]", 2, 3},
+		{"[" + b + "]", 1, 3}, // the first bracket is not its end
+		{"[]", 0, 4},
+		{"null", 0, 4},
+		{`[` + a + `,{"key":"` + strings.Repeat("x", maxListText) + `"}]`, 2, 4},
+		{"[" + strings.Repeat("{},", maxDetails) + "{}]", maxDetails, 4}, // one is left out, which is to be counted again
+	} {
+		if got := with(c.list); len(got) != c.count || cap(got) != c.count || len(d.lists) != c.known {
+			t.Errorf("%d, %.80s: %d attributes, room for %d, %d lists are known; want %d and %d",
+				i, c.list, len(got), cap(got), len(d.lists), c.count, c.known)
+		}
+	}
+	if first, again := with("["+a+"]"), with("["+a+"]"); &first[0] != &again[0] {
+		t.Error("the same list was read again")
+	}
+	if d.line([]byte(spansBegin + oneOf + `,"attributes":[` + a + `]]}` + spansEnd)) {
+		t.Error("what follows a list that is known is not read")
+	}
+	for i := range 2 * maxLists {
+		with(fmt.Sprintf(`[{"key":"%d"}]`, i))
+	}
+	if len(d.lists) > maxLists {
+		t.Errorf("%d lists are remembered, want %d at most", len(d.lists), maxLists)
+	}
+}
+
 // The list of a trace file says of each session what the session itself says, and keeps of a span only what that needs.
 func TestAListDecodesOnlyWhatItTells(t *testing.T) {
 	value := func(v any) string {

@@ -20,14 +20,14 @@ func ReadTraceFile(r io.Reader) (spans []Span, left LeftOut, err error) { return
 
 // file reads a trace file, as ReadTraceFile says.
 func (d *decoder) file(r io.Reader) (spans []Span, left LeftOut, err error) {
-	in := bufio.NewReaderSize(r, 64<<10)
+	in := lineReader{in: bufio.NewReaderSize(r, 64<<10)}
 	good := 0
 	var first error // of a line
-	var line []byte
 	for number := 1; err == nil; number++ {
+		var line []byte
 		var blank int
 		var tooLong bool
-		line, blank, tooLong, err = readLine(in, line[:0])
+		line, blank, tooLong, err = in.next()
 		number += blank
 		switch {
 		case err != nil && !errors.Is(err, io.EOF):
@@ -57,32 +57,41 @@ func faultOf(number int, tooLong bool, in *jsonReader) error {
 	return fmt.Errorf(`trace file, line %d: want a {"resourceSpans": …} object of OTLP JSON: %w`, number, fault)
 }
 
-// readLine appends the next line to line, or the beginning of one that is too long. It goes over blank lines before it,
-// and counts them.
-func readLine(in *bufio.Reader, line []byte) (_ []byte, blank int, tooLong bool, err error) {
+// A lineReader hands out the lines of a file.
+type lineReader struct {
+	in   *bufio.Reader
+	long []byte // a line that is longer than the buffer of in
+}
+
+// next is the next line, or the beginning of one that is too long, until it is called again. It goes over blank lines
+// before it, and counts them. Most lines stay where they are in the buffer.
+func (r *lineReader) next() (line []byte, blank int, tooLong bool, err error) {
 	for {
-		if _, err := in.Peek(1); err != nil {
-			return line, blank, false, err
+		if _, err := r.in.Peek(1); err != nil {
+			return nil, blank, false, err
 		}
-		buffered, _ := in.Peek(in.Buffered())
+		buffered, _ := r.in.Peek(r.in.Buffered())
 		space := 0
 		for ; space < len(buffered) && isSpace(buffered[space]); space++ {
 			if buffered[space] == '\n' {
 				blank++
 			}
 		}
-		_, _ = in.Discard(space) // it is in the buffer
+		_, _ = r.in.Discard(space) // it is in the buffer
 		if space < len(buffered) {
 			break
 		}
 	}
-	for {
-		part, err := in.ReadSlice('\n')
-		if tooLong = tooLong || len(line)+len(part) > maxTraceLine; !tooLong {
-			line = append(line, part...)
-		}
-		if !errors.Is(err, bufio.ErrBufferFull) {
-			return line, blank, tooLong, err
+	line, err = r.in.ReadSlice('\n')
+	if !errors.Is(err, bufio.ErrBufferFull) {
+		return line, blank, false, err
+	}
+	r.long = append(r.long[:0], line...)
+	for errors.Is(err, bufio.ErrBufferFull) {
+		line, err = r.in.ReadSlice('\n')
+		if tooLong = tooLong || len(r.long)+len(line) > maxTraceLine; !tooLong {
+			r.long = append(r.long, line...)
 		}
 	}
+	return r.long, blank, tooLong, err
 }

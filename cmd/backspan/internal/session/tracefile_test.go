@@ -9,22 +9,26 @@ import (
 )
 
 // A line without end must not fill the memory.
-func TestReadLineOfEndlessLines(t *testing.T) {
+func TestEndlessLines(t *testing.T) {
 	endless := io.LimitReader(zeros{}, 2*maxTraceLine)
-	line, _, tooLong, err := readLine(bufio.NewReader(endless), nil)
+	in := lineReader{in: bufio.NewReader(endless)}
+	line, _, tooLong, err := in.next()
 	if len(line) > maxTraceLine || !tooLong || !errors.Is(err, io.EOF) {
 		t.Errorf("of an endless line %d bytes are kept, too long: %v, %v", len(line), tooLong, err)
 	}
 }
 
-func TestReadLineGoesOverBlankLines(t *testing.T) {
-	in := bufio.NewReaderSize(strings.NewReader("\n \r\n\n"+strings.Repeat("\n", 100)+"a \n\t\nb"), 16)
+// Long lines are put together, short ones stay in the buffer, and neither is taken for the other.
+func TestLinesGoOverBlankOnes(t *testing.T) {
+	long := strings.Repeat("long", 10)
+	in := lineReader{in: bufio.NewReaderSize(strings.NewReader(
+		"\n \r\n\n"+strings.Repeat("\n", 100)+"a \n"+long+"\n"+long[1:]+"\n\t\nb"), 16)}
 	for _, want := range []struct {
 		line  string
 		blank int
 		err   error
-	}{{"a \n", 103, nil}, {"b", 1, io.EOF}, {"", 0, io.EOF}} {
-		line, blank, tooLong, err := readLine(in, nil)
+	}{{"a \n", 103, nil}, {long + "\n", 0, nil}, {long[1:] + "\n", 0, nil}, {"b", 1, io.EOF}, {"", 0, io.EOF}} {
+		line, blank, tooLong, err := in.next()
 		if string(line) != want.line || blank != want.blank || tooLong || !errors.Is(err, want.err) {
 			t.Errorf("got %q after %d blank lines, too long: %v, %v; want %+v", line, blank, tooLong, err, want)
 		}
