@@ -6,6 +6,8 @@ import (
 	"os"
 	"strconv"
 	"time"
+
+	"github.com/backspan/backspan/internal/jsontext"
 )
 
 // The limits of a line, in bytes as they stand in the file. A program that reads lines without a Reader needs a buffer
@@ -101,11 +103,11 @@ func (e *encoder) record(r *Record, origin []byte) {
 // appendOrigin appends the members of a line that say who wrote it.
 func appendOrigin(out []byte, service, host string, pid int) []byte {
 	if service != "" {
-		out, _ = appendText(append(out, `, "service": "`...), service, maxOrigin)
+		out, _ = jsontext.AppendText(append(out, `, "service": "`...), service, maxOrigin)
 		out = append(out, '"')
 	}
 	if host != "" {
-		out, _ = appendText(append(out, `, "host": "`...), host, maxOrigin)
+		out, _ = jsontext.AppendText(append(out, `, "host": "`...), host, maxOrigin)
 		out = append(out, '"')
 	}
 	if pid != 0 {
@@ -162,7 +164,7 @@ func (e *encoder) field(f *Field) {
 func (e *encoder) text(s string) {
 	var whole bool
 	e.out = append(e.out, '"')
-	e.out, whole = appendText(e.out, s, e.limit)
+	e.out, whole = jsontext.AppendText(e.out, s, e.limit)
 	e.out = append(e.out, '"')
 	e.cut = e.cut || !whole
 }
@@ -202,16 +204,10 @@ func appendTime(out []byte, t time.Time) []byte {
 
 func append2(out []byte, n int) []byte { return append(out, byte('0'+n/10), byte('0'+n%10)) }
 
-// appendFloat appends f as a JSON number, in short digits or, when very large or small, with an exponent.
+// appendFloat appends f as a JSON number, or null when it is none.
 func appendFloat(out []byte, f float64) []byte {
-	size := math.Abs(f)
-	switch {
-	case math.IsNaN(f) || math.IsInf(f, 0):
+	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return append(out, "null"...)
-	case size < 1<<53 && f == math.Trunc(f): // most delays, and three times as fast
-		return strconv.AppendInt(out, int64(f), 10)
-	case size != 0 && (size < 1e-6 || size >= 1e21):
-		return strconv.AppendFloat(out, f, 'e', -1, 64)
 	}
-	return strconv.AppendFloat(out, f, 'f', -1, 64)
+	return jsontext.AppendFloat(out, f)
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+
+	"github.com/backspan/backspan/internal/jsontext"
 )
 
 // foreign reads a record that is spelled otherwise than Record.Append spells it: without spaces, with the keys in
@@ -90,7 +92,4 @@ func members(raw []byte, each func(key string, value Value)) bool {
 }
 
 // quote is text as Append spells it, so that equal texts are equal Values.
-func quote(text string) Value {
-	out, _ := appendText([]byte{'"'}, text, 6*len(text))
-	return append(out, '"')
-}
+func quote(text string) Value { return jsontext.AppendString(nil, text) }

@@ -1,131 +1,270 @@
 package telemetry
 
 import (
-	"bytes"
-	"context"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
+	"math"
 	"strconv"
+	"time"
 
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/sdk/instrumentation"
+	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
-	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/backspan/backspan/internal/jsontext"
 )
 
-// marshalOTLP returns span as a {"resourceSpans":[…]} object in OTLP's JSON, with a newline.
+// An otlpEncoder appends spans in OTLP's JSON, which is protobuf's own JSON with trace and span ids in hexadecimal and
+// enums as numbers. Their texts are valid UTF-8. It takes no detour by protobuf's messages, which would be 90
+// allocations a span. What it writes is what the exporters send.
 //
-// protojson does not write OTLP's JSON: it encodes trace and span ids in base64, where OTLP demands hexadecimal, and
-// it puts in blanks at random.
-func marshalOTLP(span sdktrace.ReadOnlySpan) ([]byte, error) {
-	var collected protoCollector
-	// The only public function that makes OTLP's message of an SDK span is the exporter itself.
-	err := otlptrace.NewUnstarted(&collected).ExportSpans(context.Background(), []sdktrace.ReadOnlySpan{span})
-	if err != nil {
-		return nil, err
+// It is not safe for concurrent use.
+type otlpEncoder struct{ around otlpAround }
+
+// otlpAround is what stands around a span. It is kept from span to span, because it is half of a usual line and
+// nearly all spans of a file are of one resource and one scope.
+type otlpAround struct {
+	resource      *resource.Resource
+	scope         instrumentation.Scope
+	before, after []byte
+}
+
+// appendSpan appends span as a {"resourceSpans":[…]} object and a newline.
+func (e *otlpEncoder) appendSpan(line []byte, span sdktrace.ReadOnlySpan) []byte {
+	r, scope := span.Resource(), span.InstrumentationScope()
+	if e.around.before == nil || e.around.resource != r || e.around.scope != scope {
+		e.around = newOTLPAround(r, scope)
 	}
-	var w otlpWriter
-	w.Grow(4 << 10)
-	w.scalars = json.NewEncoder(&w)
-	w.scalars.SetEscapeHTML(false)
-	w.message((&tracepb.TracesData{ResourceSpans: collected.spans}).ProtoReflect())
-	w.WriteByte('\n')
-	return w.Bytes(), nil
+	line = append(line, e.around.before...)
+	line = appendOTLPSpan(line, span)
+	return append(line, e.around.after...)
 }
 
-// protoCollector is an otlptrace.Client that keeps what it is given to upload.
-type protoCollector struct{ spans []*tracepb.ResourceSpans }
+func newOTLPAround(r *resource.Resource, scope instrumentation.Scope) otlpAround {
+	valid := validResource(r)
+	before := append([]byte(nil), `{"resourceSpans":[{"resource":{`...)
+	before = appendFirstAttributes(before, valid.Attributes())
+	before = append(before, `},"scopeSpans":[{"scope":{"name":`...)
+	before = jsontext.AppendString(before, scope.Name)
+	before = appendText(before, `,"version":`, scope.Version)
+	before = appendAttributes(before, scope.Attributes.ToSlice(), 0)
+	before = append(before, `},"spans":[`...)
 
-func (c *protoCollector) Start(context.Context) error { return nil }
-func (c *protoCollector) Stop(context.Context) error  { return nil }
-func (c *protoCollector) UploadTraces(_ context.Context, spans []*tracepb.ResourceSpans) error {
-	c.spans = spans
-	return nil
+	after := appendText([]byte{']'}, `,"schemaUrl":`, scope.SchemaURL)
+	after = appendText(append(after, "}]"...), `,"schemaUrl":`, valid.SchemaURL())
+	after = append(after, "}]}\n"...)
+	return otlpAround{r, scope, before, after}
 }
 
-// An otlpWriter writes protobuf messages as OTLP's JSON: protobuf's own JSON, but with ids in hexadecimal and enums as
-// numbers. Fields that have no value are left out.
-type otlpWriter struct {
-	bytes.Buffer
-	scalars *json.Encoder // writes into the Buffer
-}
-
-func (w *otlpWriter) message(m protoreflect.Message) {
-	open := byte('{')
-	fields := m.Descriptor().Fields()
-	for i := range fields.Len() {
-		field := fields.Get(i)
-		if !m.Has(field) {
-			continue
-		}
-		w.WriteByte(open)
-		open = ','
-		w.quoted(field.JSONName())
-		w.WriteByte(':')
-		if field.IsList() {
-			w.list(field, m.Get(field).List())
-		} else {
-			w.value(field, m.Get(field))
-		}
+func appendOTLPSpan(line []byte, span sdktrace.ReadOnlySpan) []byte {
+	self, parent := span.SpanContext(), span.Parent()
+	line = appendIDs(append(line, '{'), self)
+	line = appendText(line, `,"traceState":`, self.TraceState().String())
+	if id := parent.SpanID(); id.IsValid() {
+		line = append(line, `,"parentSpanId":"`...)
+		line = append(hex.AppendEncode(line, id[:]), '"')
 	}
-	if open == '{' {
-		w.WriteByte(open)
-	}
-	w.WriteByte('}')
+	line = appendFlags(line, self, parent.IsRemote())
+	line = jsontext.AppendString(append(line, `,"name":`...), span.Name())
+	line = strconv.AppendInt(append(line, `,"kind":`...), int64(otlpKind(span.SpanKind())), 10)
+	line = appendNanoseconds(append(line, `,"startTimeUnixNano":`...), span.StartTime())
+	line = appendNanoseconds(append(line, `,"endTimeUnixNano":`...), span.EndTime())
+	line = appendAttributes(line, span.Attributes(), span.DroppedAttributes())
+	line = appendEvents(line, span.Events())
+	line = appendCount(line, `,"droppedEventsCount":`, span.DroppedEvents())
+	line = appendLinks(line, span.Links())
+	line = appendCount(line, `,"droppedLinksCount":`, span.DroppedLinks())
+	status := span.Status()
+	line = strconv.AppendInt(append(line, `,"status":{"code":`...), int64(otlpStatus(status.Code)), 10)
+	line = appendText(line, `,"message":`, status.Description)
+	return append(line, "}}"...)
 }
 
-func (w *otlpWriter) list(field protoreflect.FieldDescriptor, list protoreflect.List) {
-	open := byte('[') // a list that is there has elements
-	for i := range list.Len() {
-		w.WriteByte(open)
-		open = ','
-		w.value(field, list.Get(i))
+// appendText appends a member for a text unless it is empty.
+func appendText(line []byte, member, text string) []byte {
+	if text == "" {
+		return line
 	}
-	w.WriteByte(']')
+	return jsontext.AppendString(append(line, member...), text)
 }
 
-func (w *otlpWriter) value(field protoreflect.FieldDescriptor, v protoreflect.Value) {
-	switch field.Kind() {
-	case protoreflect.MessageKind:
-		w.message(v.Message())
-	case protoreflect.EnumKind:
-		w.Write(strconv.AppendInt(w.AvailableBuffer(), int64(v.Enum()), 10))
-	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
-		w.Write(strconv.AppendUint(w.AvailableBuffer(), v.Uint(), 10))
-	case protoreflect.Int64Kind:
-		w.quoted(strconv.FormatInt(v.Int(), 10))
-	case protoreflect.Fixed64Kind:
-		w.quoted(strconv.FormatUint(v.Uint(), 10))
-	case protoreflect.DoubleKind:
-		if name := notInJSON[strconv.FormatFloat(v.Float(), 'g', -1, 64)]; name != "" {
-			w.quoted(name)
-		} else {
-			w.scalar(v.Float())
+func appendIDs(line []byte, c trace.SpanContext) []byte {
+	traceID, spanID := c.TraceID(), c.SpanID()
+	line = hex.AppendEncode(append(line, `"traceId":"`...), traceID[:])
+	line = hex.AppendEncode(append(line, `","spanId":"`...), spanID[:])
+	return append(line, '"')
+}
+
+// appendFlags appends the flags of c: W3C's, and whether remote, which is of the parent or the linked span, is known
+// and true.
+func appendFlags(line []byte, c trace.SpanContext, remote bool) []byte {
+	flags := uint64(c.TraceFlags()) | uint64(tracepb.SpanFlags_SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE_MASK)
+	if remote {
+		flags |= uint64(tracepb.SpanFlags_SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK)
+	}
+	return strconv.AppendUint(append(line, `,"flags":`...), flags, 10)
+}
+
+// appendNanoseconds appends a time as OTLP has 64-bit numbers: as a string. Times before 1970 become 0.
+func appendNanoseconds(line []byte, t time.Time) []byte {
+	line = strconv.AppendInt(append(line, '"'), max(0, t.UnixNano()), 10)
+	return append(line, '"')
+}
+
+// appendCount appends a member for a number unless it is 0.
+func appendCount(line []byte, member string, n int) []byte {
+	if n <= 0 {
+		return line
+	}
+	return strconv.AppendInt(append(line, member...), min(int64(n), math.MaxUint32), 10)
+}
+
+func appendEvents(line []byte, events []sdktrace.Event) []byte {
+	open := `,"events":[`
+	for i := range events {
+		line = append(append(line, open...), `{"timeUnixNano":`...)
+		line = appendNanoseconds(line, events[i].Time)
+		line = jsontext.AppendString(append(line, `,"name":`...), events[i].Name)
+		line = appendAttributes(line, events[i].Attributes, events[i].DroppedAttributeCount)
+		line = append(line, '}')
+		open = ","
+	}
+	return appendEnd(line, len(events))
+}
+
+func appendLinks(line []byte, links []sdktrace.Link) []byte {
+	open := `,"links":[`
+	for i := range links {
+		line = appendIDs(append(append(line, open...), '{'), links[i].SpanContext)
+		line = appendAttributes(line, links[i].Attributes, links[i].DroppedAttributeCount)
+		line = appendFlags(line, links[i].SpanContext, links[i].SpanContext.IsRemote())
+		line = append(line, '}')
+		open = ","
+	}
+	return appendEnd(line, len(links))
+}
+
+// appendEnd ends a list that is left out when it has no elements.
+func appendEnd(line []byte, elements int) []byte {
+	if elements == 0 {
+		return line
+	}
+	return append(line, ']')
+}
+
+// appendAttributes appends the member attributes of an object that has other members before it, and how many were
+// dropped.
+func appendAttributes(line []byte, list []attribute.KeyValue, dropped int) []byte {
+	if len(list) > 0 {
+		line = appendFirstAttributes(append(line, ','), list)
+	}
+	return appendCount(line, `,"droppedAttributesCount":`, dropped)
+}
+
+func appendFirstAttributes(line []byte, list []attribute.KeyValue) []byte {
+	return appendKeyValues(append(line, `"attributes":`...), list)
+}
+
+func appendKeyValues(line []byte, list []attribute.KeyValue) []byte {
+	line = append(line, '[')
+	for i := range list {
+		if i > 0 {
+			line = append(line, ',')
 		}
-	case protoreflect.BytesKind:
-		switch field.Name() {
-		case "trace_id", "span_id", "parent_span_id":
-			w.quoted(hex.EncodeToString(v.Bytes()))
-		default:
-			w.quoted(base64.StdEncoding.EncodeToString(v.Bytes()))
-		}
+		line = jsontext.AppendString(append(line, `{"key":`...), string(list[i].Key))
+		line = appendValue(append(line, `,"value":`...), list[i].Value)
+		line = append(line, '}')
+	}
+	return append(line, ']')
+}
+
+func appendValue(line []byte, v attribute.Value) []byte {
+	line = append(line, '{')
+	switch v.Type() {
+	case attribute.STRING:
+		line = jsontext.AppendString(append(line, `"stringValue":`...), v.AsString())
+	case attribute.INT64:
+		line = strconv.AppendInt(append(line, `"intValue":"`...), v.AsInt64(), 10)
+		line = append(line, '"')
+	case attribute.FLOAT64:
+		line = appendDouble(append(line, `"doubleValue":`...), v.AsFloat64())
+	case attribute.BOOL:
+		line = strconv.AppendBool(append(line, `"boolValue":`...), v.AsBool())
+	case attribute.BYTESLICE:
+		line = base64.StdEncoding.AppendEncode(append(line, `"bytesValue":"`...), v.AsByteSlice())
+		line = append(line, '"')
+	case attribute.STRINGSLICE:
+		line = appendArray(line, v.AsStringSlice(), attribute.StringValue)
+	case attribute.INT64SLICE:
+		line = appendArray(line, v.AsInt64Slice(), attribute.Int64Value)
+	case attribute.FLOAT64SLICE:
+		line = appendArray(line, v.AsFloat64Slice(), attribute.Float64Value)
+	case attribute.BOOLSLICE:
+		line = appendArray(line, v.AsBoolSlice(), attribute.BoolValue)
+	case attribute.SLICE:
+		line = appendArray(line, v.AsSlice(), func(v attribute.Value) attribute.Value { return v })
+	case attribute.MAP:
+		line = appendKeyValues(append(line, `"kvlistValue":{"values":`...), v.AsMap())
+		line = append(line, '}')
+	case attribute.EMPTY:
 	default:
-		w.scalar(v.Interface())
+		line = append(line, `"stringValue":"INVALID"`...) // as the exporters do
+	}
+	return append(line, '}')
+}
+
+func appendArray[T any](line []byte, list []T, value func(T) attribute.Value) []byte {
+	line = append(line, `"arrayValue":{"values":[`...)
+	for i := range list {
+		if i > 0 {
+			line = append(line, ',')
+		}
+		line = appendValue(line, value(list[i]))
+	}
+	return append(line, "]}"...)
+}
+
+// appendDouble appends f, or protobuf's name of it when JSON has no such number.
+func appendDouble(line []byte, f float64) []byte {
+	switch {
+	case math.IsNaN(f):
+		return append(line, `"NaN"`...)
+	case math.IsInf(f, 1):
+		return append(line, `"Infinity"`...)
+	case math.IsInf(f, -1):
+		return append(line, `"-Infinity"`...)
+	}
+	return jsontext.AppendFloat(line, f)
+}
+
+func otlpKind(kind trace.SpanKind) tracepb.Span_SpanKind {
+	switch kind {
+	case trace.SpanKindInternal:
+		return tracepb.Span_SPAN_KIND_INTERNAL
+	case trace.SpanKindServer:
+		return tracepb.Span_SPAN_KIND_SERVER
+	case trace.SpanKindClient:
+		return tracepb.Span_SPAN_KIND_CLIENT
+	case trace.SpanKindProducer:
+		return tracepb.Span_SPAN_KIND_PRODUCER
+	case trace.SpanKindConsumer:
+		return tracepb.Span_SPAN_KIND_CONSUMER
+	default:
+		return tracepb.Span_SPAN_KIND_UNSPECIFIED
 	}
 }
 
-// notInJSON has protobuf's names of the numbers that JSON does not have, by strconv's.
-var notInJSON = map[string]string{"NaN": "NaN", "+Inf": "Infinity", "-Inf": "-Infinity"}
-
-// quoted writes text that needs no escaping.
-func (w *otlpWriter) quoted(text string) {
-	w.WriteByte('"')
-	w.WriteString(text)
-	w.WriteByte('"')
-}
-
-func (w *otlpWriter) scalar(v any) {
-	_ = w.scalars.Encode(v) // of a string or a finite number, into memory: it cannot fail
-	w.Truncate(w.Len() - 1) // the newline
+func otlpStatus(code codes.Code) tracepb.Status_StatusCode {
+	switch code {
+	case codes.Ok:
+		return tracepb.Status_STATUS_CODE_OK
+	case codes.Error:
+		return tracepb.Status_STATUS_CODE_ERROR
+	default:
+		return tracepb.Status_STATUS_CODE_UNSET
+	}
 }

@@ -143,7 +143,7 @@ func validScope(scope instrumentation.Scope) instrumentation.Scope {
 
 // validResource is r with texts that are UTF-8.
 func validResource(r *resource.Resource) *resource.Resource {
-	if (texts{}).leavesAll(r.Attributes()) {
+	if utf8.ValidString(r.SchemaURL()) && (texts{}).leavesAll(r.Attributes()) {
 		return r
 	}
 	return resource.NewWithAttributes(toUTF8(r.SchemaURL()), texts{}.attributes(r.Attributes())...)

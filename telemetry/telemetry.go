@@ -26,7 +26,6 @@ import (
 	"github.com/backspan/backspan/events"
 	"github.com/backspan/backspan/internal/otelenv"
 	"github.com/backspan/backspan/internal/spanid"
-	"github.com/backspan/backspan/redact"
 )
 
 // Telemetry is what Start set up. Its methods may be called from several goroutines at once. A nil *Telemetry makes
@@ -162,7 +161,7 @@ func (t *Telemetry) open(ctx context.Context, cfg Config, env otelenv.Settings) 
 	t.users = guard(cfg.Processors...)
 	others := t.users
 	if cfg.TraceFile != "" {
-		if t.traceFile, err = NewTraceFile(cfg.TraceFile, redact.Nothing); err != nil { // the mirror masks
+		if t.traceFile, err = newTraceFile(cfg.TraceFile, nil); err != nil { // the mirror masks
 			return err
 		}
 		others = append(guard(t.traceFile), others...)

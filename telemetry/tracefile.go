@@ -20,14 +20,19 @@ import (
 // for single runs and tests, not for a busy service.
 type TraceFile struct {
 	path string
-	mask func(string) string
+	mask func(string) string // nil below a mirror, which makes the spans presentable
 
-	mu     sync.Mutex
-	file   *os.File
-	closed bool
-	torn   bool // the file may end in the middle of a line
-	failed bool // a span could not be written, and that was reported
+	mu      sync.Mutex
+	file    *os.File
+	encoder otlpEncoder
+	line    []byte // the last one, kept for its memory
+	closed  bool
+	torn    bool // the file may end in the middle of a line
+	failed  bool // a span could not be written, and that was reported
 }
+
+// keptLine is the capacity up to which the memory of a line is kept for the next one.
+const keptLine = 64 << 10
 
 var _ sdktrace.SpanProcessor = (*TraceFile)(nil)
 
@@ -40,6 +45,10 @@ const DefaultTraceFile = "data/session/trace.json"
 // mask changes names, error texts and text attributes before they are written; nil is redact.Secrets. The caller shuts
 // the TraceFile down, or the provider that it is in.
 func NewTraceFile(path string, mask func(string) string) (*TraceFile, error) {
+	return newTraceFile(path, orSecrets(mask))
+}
+
+func newTraceFile(path string, mask func(string) string) (*TraceFile, error) {
 	if path == "" {
 		return nil, &FieldError{Field: "the trace file's path", Value: `""`, Want: "the name of a file"}
 	}
@@ -51,7 +60,7 @@ func NewTraceFile(path string, mask func(string) string) (*TraceFile, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("telemetry: trace file %s: %w", path, err), file.Close())
 	}
-	return &TraceFile{path: path, mask: orSecrets(mask), file: file, torn: torn}, nil
+	return &TraceFile{path: path, mask: mask, file: file, torn: torn}, nil
 }
 
 // openAppend follows links only to the directory of a path that somebody chose.
@@ -96,33 +105,34 @@ func (f *TraceFile) OnEnd(span sdktrace.ReadOnlySpan) {
 	if !isBackspan(span) {
 		return
 	}
-	shown, _ := presentableSpan(span, f.mask)
-	line, err := marshalOTLP(shown)
-	if err := f.write(line, err); err != nil {
+	if f.mask != nil {
+		span, _ = presentableSpan(span, f.mask)
+	}
+	if err := f.write(span); err != nil {
 		handleError(fmt.Errorf("telemetry: trace file: %w", err))
 	}
 }
 
-// write writes line unless err says why there is none. It returns the first error only.
-func (f *TraceFile) write(line []byte, err error) error {
+// write appends span to the file. It returns the first error only.
+func (f *TraceFile) write(span sdktrace.ReadOnlySpan) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed {
 		return nil
 	}
-	if err == nil {
-		if f.torn {
-			line = append([]byte{'\n'}, line...)
-		}
-		var n int
-		if n, err = f.file.Write(line); n > 0 {
-			f.torn = line[n-1] != '\n'
-		}
+	line := f.line[:0]
+	if f.torn {
+		line = append(line, '\n')
 	}
-	if err == nil {
-		return nil
+	line = f.encoder.appendSpan(line, span)
+	if f.line = line; cap(line) > keptLine {
+		f.line = nil
 	}
-	if f.failed {
+	n, err := f.file.Write(line)
+	if n > 0 {
+		f.torn = line[n-1] != '\n'
+	}
+	if err == nil || f.failed {
 		return nil
 	}
 	f.failed = true

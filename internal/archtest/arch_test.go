@@ -52,6 +52,7 @@ var layers = []layer{
 	{"internal/spanid", []string{"internal/semconv", "internal/scope"}, api},
 	{"internal/fielderror", nil, nil},
 	{"internal/decide", []string{"internal/fielderror"}, nil},
+	{"internal/jsontext", nil, nil},
 	{"internal/nearest", nil, nil},
 	{"internal/safefile", nil, []string{"golang.org/x/sys"}},
 	{"redact", nil, nil},
@@ -79,8 +80,8 @@ var layers = []layer{
 	},
 
 	// These know the layers above by the spans that they write.
-	{"events", []string{"redact", "internal/safefile"}, []string{"golang.org/x/sys"}},
-	{"telemetry", with(ground, "internal/otelenv", "internal/safefile", "events", "redact"), anything},
+	{"events", []string{"redact", "internal/jsontext", "internal/safefile"}, []string{"golang.org/x/sys"}},
+	{"telemetry", with(ground, "internal/jsontext", "internal/otelenv", "internal/safefile", "events", "redact"), anything},
 	{"examples", anything, anything},
 	{"examples/*", anything, anything},
 }
