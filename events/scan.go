@@ -8,24 +8,41 @@ import (
 // What follows reads a line in the spelling that Record.Append gives it: these keys in this order, one space after each
 // colon and comma. It checks every byte, and gives up at whatever is spelled otherwise. The functions take what is
 // read and the position in it, and return the position behind what they found. That is -1 where it is not there, and
-// stays so. Positions are not in a struct: passing them in registers took a third of the time off.
+// stays so. Positions are not in a struct: passing them in registers took a third of the time off. And keys are looked
+// for in quick itself: after is inlined there, which took a tenth off.
 
 // quick makes l the record that raw begins with, and returns where it ends, at the end of raw or before a newline;
 // else -1, and l is not to be used. The end of the line need not be looked for.
 func (l *Line) quick(raw []byte) int {
-	at := 0
-	l.timestamp, at = member(raw, at, `{"timestamp": `)
-	l.session, at = member(raw, at, `, "session_id": `)
-	l.kind, at = member(raw, at, `, "type": `)
-	l.phase, at = member(raw, at, `, "phase": `)
-	l.level, at = member(raw, at, `, "level": `)
-	l.message, at = member(raw, at, `, "message": `)
-	at = l.quickDetails(raw, at)
-	l.traceID, at = optional(raw, at, `, "trace_id": `, str)
-	l.spanID, at = optional(raw, at, `, "span_id": `, str)
-	l.service, at = optional(raw, at, `, "service": `, str)
-	l.host, at = optional(raw, at, `, "host": `, str)
-	l.pid, at = optional(raw, at, `, "pid": `, number)
+	timestamp := after(raw, 0, `{"timestamp": `)
+	timestampEnd := str(raw, timestamp)
+	session := after(raw, timestampEnd, `, "session_id": `)
+	sessionEnd := str(raw, session)
+	kind := after(raw, sessionEnd, `, "type": `)
+	kindEnd := str(raw, kind)
+	phase := after(raw, kindEnd, `, "phase": `)
+	phaseEnd := str(raw, phase)
+	level := after(raw, phaseEnd, `, "level": `)
+	levelEnd := str(raw, level)
+	message := after(raw, levelEnd, `, "message": `)
+	messageEnd := str(raw, message)
+	if messageEnd < 0 {
+		return -1
+	}
+	l.timestamp, l.session, l.kind = raw[timestamp:timestampEnd], raw[session:sessionEnd], raw[kind:kindEnd]
+	l.phase, l.level, l.message = raw[phase:phaseEnd], raw[level:levelEnd], raw[message:messageEnd]
+	at := l.quickDetails(raw, after(raw, messageEnd, `, "details": {`))
+	l.traceID, at = optional(raw, at, after(raw, at, `, "trace_id": `))
+	l.spanID, at = optional(raw, at, after(raw, at, `, "span_id": `))
+	l.service, at = optional(raw, at, after(raw, at, `, "service": `))
+	l.host, at = optional(raw, at, after(raw, at, `, "host": `))
+	l.pid = nil
+	if pid := after(raw, at, `, "pid": `); pid >= 0 {
+		if at = number(raw, pid); at < 0 {
+			return -1
+		}
+		l.pid = raw[pid:at]
+	}
 	rest := after(raw, at, `, "truncated": true`)
 	if l.truncated = rest >= 0; l.truncated {
 		at = rest
@@ -36,12 +53,9 @@ func (l *Line) quick(raw []byte) int {
 	return at
 }
 
-// quickDetails scans the object of details.
+// quickDetails scans the object of details, behind its brace.
 func (l *Line) quickDetails(raw []byte, at int) int {
 	l.details = l.details[:0]
-	if at = after(raw, at, `, "details": {`); at < 0 {
-		return -1
-	}
 	if end := after(raw, at, `}`); end >= 0 {
 		return end
 	}
@@ -65,23 +79,12 @@ func (l *Line) quickDetails(raw []byte, at int) int {
 	}
 }
 
-// member scans a key, written as in text, and the string behind it.
-func member(raw []byte, at int, text string) (Value, int) {
-	start := after(raw, at, text)
-	end := str(raw, start)
-	if end < 0 {
-		return nil, -1
-	}
-	return raw[start:end], end
-}
-
-// optional is member for what may be missing, and a value that scan knows.
-func optional(raw []byte, at int, text string, scan func([]byte, int) int) (Value, int) {
-	start := after(raw, at, text)
+// optional scans the string at start, if start says that there is one at all, where something else is at at.
+func optional(raw []byte, at, start int) (Value, int) {
 	if start < 0 {
 		return nil, at
 	}
-	end := scan(raw, start)
+	end := str(raw, start)
 	if end < 0 {
 		return nil, -1
 	}
@@ -155,14 +158,15 @@ const (
 
 // str scans a string of printable ASCII, quotes included. It takes eight bytes at a time: the lowest bit that is set in
 // odd is the first byte that is a quote, a backslash, a control character or not ASCII. Bits above that one may be
-// wrong.
+// wrong. The loop's condition and both ends of the slice tell the compiler that a word is within raw: without them it
+// checks each, which cost a tenth.
 func str(raw []byte, at int) int {
 	if at < 0 || at >= len(raw) || raw[at] != '"' {
 		return -1
 	}
 	at++
-	for at+8 <= len(raw) {
-		word := binary.LittleEndian.Uint64(raw[at:])
+	for at >= 0 && at <= len(raw)-8 {
+		word := binary.LittleEndian.Uint64(raw[at : at+8])
 		low := word ^ ('"'^' ')*ones // the quote becomes a blank: it and the control characters are below 0x21
 		slash := word ^ '\\'*ones
 		odd := (word | (low - 0x21*ones) | (slash - ones)) & highs

@@ -78,6 +78,7 @@ type Matcher struct {
 	filter       Filter
 	since, until string // as timestamps are written
 	sessions     []wanted
+	checks       []func(*events.Line) bool // what is asked for, and no more: every line goes through them
 }
 
 // wanted is a session that is asked for by its id or by the beginning of one.
@@ -142,7 +143,29 @@ func (f Filter) Compile() *Matcher {
 	if !f.Until.IsZero() {
 		m.until = f.Until.UTC().Format(timestampLayout)
 	}
+	m.checkOneOf(f.Types, (*events.Line).Type)
+	m.checkOneOf(f.Phases, (*events.Line).Phase)
+	m.checkOneOf(f.Levels, (*events.Line).Level)
+	if len(m.sessions) > 0 {
+		m.checks = append(m.checks, m.inSessions)
+	}
+	if m.since != "" || m.until != "" {
+		m.checks = append(m.checks, m.InTime)
+	}
+	m.checkOneOf(f.Traces, (*events.Line).TraceID)
+	m.checkOneOf(f.Operations, func(l *events.Line) events.Value { return l.Detail(events.KeyOperation) })
+	m.checkOneOf(f.Results, func(l *events.Line) events.Value { return l.Detail(events.KeyResult) })
+	for _, c := range f.Where {
+		m.checks = append(m.checks, func(l *events.Line) bool { return c.holds(c.key.Of(l)) })
+	}
 	return m
+}
+
+// checkOneOf checks whether what read returns is among values, if there are any.
+func (m *Matcher) checkOneOf(values []string, read func(*events.Line) events.Value) {
+	if len(values) > 0 {
+		m.checks = append(m.checks, func(l *events.Line) bool { return slices.ContainsFunc(values, read(l).Is) })
+	}
 }
 
 // Operations are those that are asked for; none: all.
@@ -156,17 +179,15 @@ func (m *Matcher) Until() time.Time { return m.filter.Until }
 
 // Matches says whether l matters.
 func (m *Matcher) Matches(l *events.Line) bool {
-	f := &m.filter
-	return oneOf(f.Types, l.Type) && oneOf(f.Phases, l.Phase) && oneOf(f.Levels, l.Level) &&
-		m.inSessions(l) && m.InTime(l) && oneOf(f.Traces, l.TraceID) &&
-		oneOf(f.Operations, detail(l, events.KeyOperation)) && oneOf(f.Results, detail(l, events.KeyResult)) &&
-		m.conditionsHold(l)
+	for _, holds := range m.checks {
+		if !holds(l) {
+			return false
+		}
+	}
+	return true
 }
 
 func (m *Matcher) inSessions(l *events.Line) bool {
-	if len(m.sessions) == 0 {
-		return true
-	}
 	id := l.Session()
 	for i := range m.sessions {
 		if m.sessions[i].is(id) {
@@ -174,15 +195,6 @@ func (m *Matcher) inSessions(l *events.Line) bool {
 		}
 	}
 	return false
-}
-
-func (m *Matcher) conditionsHold(l *events.Line) bool {
-	for i := range m.filter.Where {
-		if c := &m.filter.Where[i]; !c.holds(c.key.Of(l)) {
-			return false
-		}
-	}
-	return true
 }
 
 // Dropped is how many lines were lost while writing, by the word of l and in the time that matters: whatever else the
@@ -193,19 +205,6 @@ func (m *Matcher) Dropped(l *events.Line) int64 {
 	}
 	n, _ := l.Detail(events.KeyCount).Float()
 	return int64(max(0, min(n, 1e15)))
-}
-
-func detail(l *events.Line, key string) func() events.Value {
-	return func() events.Value { return l.Detail(key) }
-}
-
-// oneOf says whether what read returns is among the values; no values means that it does not matter.
-func oneOf(values []string, read func() events.Value) bool {
-	if len(values) == 0 {
-		return true
-	}
-	v := read()
-	return slices.ContainsFunc(values, v.Is)
 }
 
 // InTime says whether l is of the time that matters.
