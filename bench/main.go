@@ -38,7 +38,7 @@ func run(w io.Writer, s sizes) error {
 		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), s.rounds, s.slice)
 	for _, part := range []func(*page, sizes) error{
 		measurePhases, // without an SDK: measureRetries installs one
-		measureRetries, measureRecords, measureProcessor,
+		measureRetries, measureRecords, measureProcessor, measureTraceFile,
 		measureWaiting, // last: the runtime never frees a goroutine, and the garbage collector scans them all
 	} {
 		if err := part(p, s); err != nil {

@@ -28,12 +28,13 @@ func measureProcessor(p *page, s sizes) (err error) {
 	}
 	log := telemetry.NewEventLog(writer, session)
 
+	always := sdktrace.AlwaysSample()
 	results := measure([]subject{
 		alone("a foreign span, sampled: the processor alone", processed(log)),
 		alone("a foreign span, dropped, from Start to End", foreignSpan(sdk(sdktrace.NeverSample()))),
 		alone("the same, with Backspan's sampler and event log", foreignSpan(sdk(telemetry.Sampler(sdktrace.NeverSample()), log))),
-		alone("a success at first, from Do to its return", ownSpans(sdk(sdktrace.AlwaysSample()))),
-		alone("the same, with Backspan's sampler and event log", ownSpans(sdk(telemetry.Sampler(sdktrace.AlwaysSample()), log))),
+		alone("a success at first, from Do to its return", ownSpans(sdk(always), 0)),
+		alone("the same, with Backspan's sampler and event log", ownSpans(sdk(telemetry.Sampler(always), log), 0)),
 	}, s.effort)
 	if n := writer.Written() + writer.Dropped(); n > 0 {
 		return fmt.Errorf("the event log wrote %d lines about spans that it should not mirror", n)
@@ -73,7 +74,7 @@ func foreignSpan(provider trace.TracerProvider) func() error {
 }
 
 // ownSpans are made below a request's span, where retry finds their provider.
-func ownSpans(provider trace.TracerProvider) func() error {
+func ownSpans(provider trace.TracerProvider, failures int) func() error {
 	ctx, _ := provider.Tracer(tracerName).Start(context.Background(), "request")
-	return backspan(ctx, &flaky{})
+	return backspan(ctx, &flaky{failures: failures, left: failures})
 }
