@@ -13,6 +13,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/backspan/backspan/internal/decide"
 	"github.com/backspan/backspan/retry"
 	"github.com/backspan/backspan/retry/retrytest"
 )
@@ -188,5 +189,30 @@ func TestAPanicInRetryableEndsTheSpans(t *testing.T) {
 	want := "data_load: panic\n  attempt 1: failed: panic: rule\n"
 	if got := rec.Tree(); got != want {
 		t.Errorf("got:\n%swant:\n%s", got, want)
+	}
+}
+
+// retryhttp drains a response before the wait, and neither before the attempt's span has ended nor when it is the last.
+func TestRetryingIsToldThatAnotherAttemptFollows(t *testing.T) {
+	for name, c := range map[string]struct {
+		op   func(context.Context) error
+		want string
+	}{
+		"success":   {then(nil), "after 1"},
+		"recovered": {then(errRefused, nil), "retrying with 1 ended, after 1, after 2"},
+		"exhausted": {then(errRefused, errRefused, errRefused), "retrying with 1 ended, after 1, retrying with 2 ended, after 2, after 3"},
+		"permanent": {then(errRefused, retry.Permanent(errRefused)), "retrying with 1 ended, after 1, after 2"},
+	} {
+		ctx, rec := retrytest.Record(t, t.Context())
+		var seen []string
+		p := &retry.Policy{MaxRetries: 2, BaseDelay: retry.NoDelay, AfterAttempt: func(_ context.Context, a retry.Attempt) {
+			seen = append(seen, fmt.Sprintf("after %d", a.Number))
+		}}
+		_ = decide.Do(ctx, "data_load", p, c.op, func() {
+			seen = append(seen, fmt.Sprintf("retrying with %d ended", len(rec.Spans())))
+		})
+		if got := strings.Join(seen, ", "); got != c.want {
+			t.Errorf("%s: got %q, want %q", name, got, c.want)
+		}
 	}
 }

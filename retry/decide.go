@@ -37,6 +37,12 @@ func init() {
 		}
 		budget.(*Budget).give(taken)
 	}
+	decide.Do = func(
+		ctx context.Context, name string, policy any, op func(context.Context) error, retrying func(),
+	) error {
+		o := operation{retrying: retrying}
+		return o.do(ctx, name, policy.(*Policy), op)
+	}
 	decide.Describe = func(stopped any, limit int) string { return stopped.(*Error).bounded(limit) }
 }
 

@@ -19,11 +19,15 @@ import (
 // op is not called when ctx is already done. A panic in op is not retried: the spans are ended with it and it goes
 // on. Unusable arguments give a *FieldError before the first attempt.
 func Do(ctx context.Context, name string, p Policy, op func(context.Context) error) error {
-	if err := check(ctx, name, &p, op == nil); err != nil {
+	var o operation // stays on the stack
+	return o.do(ctx, name, &p, op)
+}
+
+func (o *operation) do(ctx context.Context, name string, p *Policy, op func(context.Context) error) error {
+	if err := check(ctx, name, p, op == nil); err != nil {
 		return err
 	}
-	var o operation // stays on the stack
-	ctx = o.begin(ctx, name, &p)
+	ctx = o.begin(ctx, name, p)
 	defer o.endPanic(ctx)
 
 	for ctx.Err() == nil {
@@ -64,11 +68,12 @@ func check(ctx context.Context, name string, p *Policy, noOp bool) error {
 
 // An operation is the state of one Do.
 type operation struct {
-	spans   spans
-	policy  Policy
-	started time.Duration // on clock
-	waited  time.Duration // all waits together
-	skipped time.Duration // of these, what passed at once because of scope.Frame.NoWait; it counts as elapsed
+	spans    spans
+	policy   Policy
+	retrying func()        // see decide.Do; may be nil
+	started  time.Duration // on clock
+	waited   time.Duration // all waits together
+	skipped  time.Duration // of these, what passed at once because of scope.Frame.NoWait; it counts as elapsed
 
 	current Attempt         // the one that runs, or ran last
 	running bool            // it runs, or it is decided what follows it
@@ -138,6 +143,9 @@ func (o *operation) endAttempt(ctx context.Context) {
 	}
 	if o.spans.recording {
 		o.endAttemptSpan(ctx)
+	}
+	if o.retrying != nil && o.next.Retry {
+		o.retrying()
 	}
 	if o.policy.AfterAttempt != nil {
 		o.current.Depth, o.current.Stop = scope.From(ctx).Depth, o.next.Reason

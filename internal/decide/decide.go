@@ -1,8 +1,10 @@
 // Package decide is how packages that run attempts themselves ask package retry what follows an attempt, and whether a
-// policy can be used. It keeps the names that only they need out of retry's own documentation.
+// policy can be used, and how retryhttp learns that another attempt follows. It keeps the names that only they need out
+// of retry's own documentation.
 package decide
 
 import (
+	"context"
 	"math"
 	"time"
 
@@ -46,6 +48,13 @@ var (
 	Take func(budget any, next Decision) (taken int64, ok bool)
 	Give func(budget any, taken int64)
 )
+
+// Do is retry.Do with a function more: retrying is called when it is decided that another attempt follows, before
+// AfterAttempt and the wait. policy is a *retry.Policy, which stays as it is. An AfterAttempt could do as much, but
+// makes each operation read the clock twice. Package retry sets it, as it sets For.
+var Do func(
+	ctx context.Context, name string, policy any, op func(context.Context) error, retrying func(),
+) error
 
 // Describe is the message of a *retry.Error without the operation's name, as spans have it: in at most limit bytes, which
 // must be 384 or more. Package retry sets it, as it sets For.

@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/http/httptrace"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/backspan/backspan/internal/semconv"
-	"github.com/backspan/backspan/retry"
 )
 
 // The headers that tell a server of the retries of its caller; see Handler.
@@ -23,10 +20,10 @@ const (
 
 // attempt is the operation of the loop: it sends the request once and keeps the response.
 func (s *send) attempt(ctx context.Context) error {
-	made, _ := retry.AttemptFromContext(ctx)
+	s.attempts++
 	s.again = false
 	bounded, timer := s.bound(ctx)
-	req, err := s.prepare(bounded, made.Number)
+	req, err := s.prepare(bounded)
 	if err != nil {
 		s.release()
 		return err
@@ -34,7 +31,7 @@ func (s *send) attempt(ctx context.Context) error {
 	s.sent = true
 	resp, err := s.transport.base().RoundTrip(req)
 	late := timer != nil && !timer.Stop()
-	if hidden := s.wire.got.Load() - 1; hidden > 0 && (s.everySpan || made.Number > 1) {
+	if hidden := s.wire.got.Load() - 1; hidden > 0 && (s.everySpan || s.attempts > 1) {
 		trace.SpanFromContext(ctx).SetAttributes(semconv.HiddenResendsKey.Int(int(hidden)))
 	}
 	switch {
@@ -77,14 +74,13 @@ func (s *send) release() {
 }
 
 // prepare returns a copy of the request for one attempt, with a body that was not read yet.
-func (s *send) prepare(ctx context.Context, attempt int) (*http.Request, error) {
+func (s *send) prepare(ctx context.Context) (*http.Request, error) {
 	next, err := s.nextBody(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s.wire = newWire()
-	// WithContext, because Clone loses a Trailer that is filled while the body is read.
-	req := s.req.WithContext(httptrace.WithClientTrace(ctx, &s.wire.hooks))
+	s.wire = newWire(ctx, s.req, hooksKey != nil)
+	req := &s.wire.req
 	if next != nil {
 		req.Body = next
 	}
@@ -93,14 +89,14 @@ func (s *send) prepare(ctx context.Context, attempt int) (*http.Request, error) 
 		if req.Header == nil {
 			req.Header = http.Header{}
 		}
-		s.addHeaders(ctx, req.Header, attempt)
+		s.addHeaders(ctx, req.Header)
 	}
 	return req, nil
 }
 
-func (s *send) addHeaders(ctx context.Context, h http.Header, attempt int) {
+func (s *send) addHeaders(ctx context.Context, h http.Header) {
 	if s.transport.SendAttempt {
-		h.Set(attemptHeader, strconv.Itoa(attempt))
+		h.Set(attemptHeader, strconv.Itoa(s.attempts))
 	}
 	if !s.transport.SendDeadline {
 		return
@@ -116,21 +112,6 @@ func (s *send) addHeaders(ctx context.Context, h http.Header, attempt int) {
 	}
 }
 
-// wire counts what net/http does for one attempt. It resends a request itself when a connection turns out to be stale
-// or going away.
-type wire struct {
-	hooks    httptrace.ClientTrace
-	get, got atomic.Int32 // connections that were asked for, and that were there
-}
-
-// newWire is made for each attempt: WithClientTrace changes the hooks when the caller has some of his own.
-func newWire() *wire {
-	w := &wire{}
-	w.hooks.GetConn = func(string) { w.get.Add(1) }
-	w.hooks.GotConn = func(httptrace.GotConnInfo) { w.got.Add(1) }
-	return w
-}
-
 // watch returns the context of the loop. It ends with that of the request, when its Cancel is closed, and by leave.
 func watch(req *http.Request) (ctx context.Context, leave context.CancelFunc) {
 	ctx = req.Context()
@@ -140,12 +121,16 @@ func watch(req *http.Request) (ctx context.Context, leave context.CancelFunc) {
 		return ctx, nil
 	}
 	ctx, leave = context.WithCancel(ctx)
-	go func() {
-		select {
-		case <-closed:
-			leave()
-		case <-ctx.Done():
-		}
-	}()
+	go leaveWith(ctx, closed, leave)
 	return ctx, leave
+}
+
+// leaveWith is a function of its own because a function literal in watch would move the results of watch to the heap,
+// also for requests without a Cancel.
+func leaveWith(ctx context.Context, closed <-chan struct{}, leave context.CancelFunc) {
+	select {
+	case <-closed:
+		leave()
+	case <-ctx.Done():
+	}
 }

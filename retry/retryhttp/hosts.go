@@ -1,9 +1,11 @@
 package retryhttp
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/backspan/backspan/retry"
 )
@@ -26,40 +28,57 @@ type hosts struct {
 type hostKey struct{ scheme, host string } // lower-case; a port that goes without saying is left out
 
 type host struct {
-	budget *retry.Budget
-	suffix string            // of names: " example.com", or empty
-	names  map[string]string // by method
+	budget    *retry.Budget
+	suffix    string             // of names: " example.com", or empty
+	targets   map[string]*target // by method
+	forgotten atomic.Bool
 }
 
-// of returns the default name for req, and the budget of its host.
-func (h *hosts) of(req *http.Request) (string, *retry.Budget) {
-	key, method := keyOf(req), req.Method
-	if method == "" {
-		method = http.MethodGet
-	}
+// A target is where requests go: to a host, with a method.
+type target struct {
+	key    hostKey
+	method string // as in the request
+	name   string // the default one of operations
+	host   *host
+	hosts  *hosts // that know it; nil when others have the same target
+}
+
+// fits reports whether req, which h would be asked about, is known to go to the target. A send asks that of the target
+// that it had last, which takes a tenth of looking it up.
+func (t *target) fits(req *http.Request, h *hosts) bool {
+	return t != nil && t.hosts == h && t.method == req.Method && t.key.host == req.URL.Host &&
+		t.key.scheme == req.URL.Scheme && !t.host.forgotten.Load()
+}
+
+// of returns where req goes.
+func (h *hosts) of(req *http.Request) *target {
+	key := keyOf(req)
 	h.mu.RLock()
-	found := h.known[key]
-	if found != nil {
-		if name, ok := found.names[method]; ok {
+	if found := h.known[key]; found != nil {
+		if t := found.targets[req.Method]; t != nil {
 			h.mu.RUnlock()
-			return name, found.budget
+			return t
 		}
 	}
 	h.mu.RUnlock()
 
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if found = h.known[key]; found == nil {
+	found := h.known[key]
+	if found == nil {
 		found = h.add(key)
 	}
-	name, ok := found.names[method]
-	if !ok {
-		name = method + found.suffix
-		if len(found.names) < maxMethods {
-			found.names[method] = name
+	t := found.targets[req.Method]
+	if t == nil {
+		t = &target{key, req.Method, cmp.Or(req.Method, http.MethodGet) + found.suffix, found, h}
+		if found == h.other {
+			t.hosts = nil
+		}
+		if len(found.targets) < maxMethods {
+			found.targets[req.Method] = t
 		}
 	}
-	return name, found.budget
+	return t
 }
 
 func keyOf(req *http.Request) hostKey {
@@ -98,6 +117,7 @@ func (h *hosts) forget() bool {
 	for key, known := range h.known {
 		if known.budget.Tokens() == retry.DefaultCapacity {
 			delete(h.known, key)
+			known.forgotten.Store(true)
 			return true
 		}
 	}
@@ -109,5 +129,5 @@ func newHost(name, suffix string) *host {
 	if err != nil {
 		panic(err) // the zero Capacity is right
 	}
-	return &host{budget, suffix, map[string]string{}}
+	return &host{budget: budget, suffix: suffix, targets: map[string]*target{}}
 }

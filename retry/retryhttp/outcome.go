@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/backspan/backspan/retry"
 )
@@ -84,7 +83,7 @@ func (s *send) answered(resp *http.Response) error {
 	wrong := &statusError{code: resp.StatusCode}
 	wrong.why = s.whyOnce(resp.StatusCode == http.StatusTooManyRequests)
 	s.again = wrong.why == ""
-	wait, asked := after(resp.Header, time.Now())
+	wait, asked := after(resp.Header)
 	switch {
 	case asked:
 		return retry.After(wait, wrong)

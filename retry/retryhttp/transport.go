@@ -1,7 +1,6 @@
 package retryhttp
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -69,8 +68,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		closeBody(req)
 		return nil, errors.New("retryhttp: the request's URL is nil, want one with a host")
 	}
-	s := &send{transport: t, req: req}
-	return s.run()
+	return sendBy(t, req)
 }
 
 // isNil reports whether base is a nil pointer that would fail, or panic, in each attempt.
@@ -97,87 +95,4 @@ func (t *Transport) base() http.RoundTripper {
 		return http.DefaultTransport
 	}
 	return t.Base
-}
-
-// settings are the name and the policy for one request.
-func (t *Transport) settings(req *http.Request) (name string, policy retry.Policy) {
-	if t.Policy != nil {
-		policy = *t.Policy
-	} else {
-		policy = DefaultPolicy()
-	}
-	var host *retry.Budget
-	name, host = t.hosts.of(req)
-	if policy.Budget == nil && !t.NoBudget {
-		policy.Budget = host
-	}
-	if t.Name != nil {
-		if own := t.Name(req); own != "" {
-			name = own
-		}
-	}
-	return name, policy
-}
-
-// A send is one RoundTrip of a Transport.
-type send struct {
-	transport *Transport
-	req       *http.Request // the caller's; it stays as it is
-	timeout   time.Duration // of an attempt, to the headers of its response; 0: none
-	everySpan bool          // each attempt has a span
-
-	wire *wire
-	body *body // that of the attempt that was sent last; nil without one
-
-	leave context.CancelFunc // ends the context of the loop; nil: that is the caller's
-	end   context.CancelFunc // ends the context of the last attempt; may be nil
-
-	resp  *http.Response // of the last attempt, until it is drained
-	sent  bool           // an attempt was handed to Base
-	again bool           // the outcome of the last attempt may be retried
-}
-
-func (s *send) run() (*http.Response, error) {
-	defer func() { // also after a panic of a function of the caller's
-		if !s.sent {
-			closeBody(s.req)
-		}
-	}()
-	name, policy := s.transport.settings(s.req)
-	if policy.AttemptTimeout > 0 { // a negative one is an error of the loop
-		s.timeout, policy.AttemptTimeout = policy.AttemptTimeout, 0
-	}
-	s.everySpan = policy.Spans == retry.EveryAttempt
-	if own := policy.Retryable; own != nil {
-		policy.Retryable = func(err error) bool { return s.again && own(err) }
-	} else {
-		policy.Retryable = func(error) bool { return s.again }
-	}
-	own := policy.AfterAttempt
-	policy.AfterAttempt = func(ctx context.Context, a retry.Attempt) {
-		if a.Err != nil && a.Stop == nil {
-			s.discard()
-		}
-		if own != nil {
-			own(ctx, a)
-		}
-	}
-	var ctx context.Context
-	ctx, s.leave = watch(s.req)
-	finished := false
-	defer func() {
-		if !finished { // a function of the caller's panicked
-			s.discard()
-			s.release()
-		}
-		if s.resp == nil && s.leave != nil {
-			s.leave()
-		}
-	}()
-	err := retry.Do(ctx, name, policy, s.attempt)
-	finished = true
-	if s.resp != nil {
-		return s.handOver(), nil
-	}
-	return nil, failure(err)
 }
