@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -41,8 +42,11 @@ var (
 	)}
 )
 
-// spansOf makes the spans of the operation and of its attempts; with described, also Backspan's attributes and events.
-func spansOf(described bool) func(context.Context, *flaky) func() error {
+// spansOf makes the spans of the operation and of its attempts; with described, also Backspan's attributes and events,
+// and those in more.
+func spansOf(described bool, more ...attribute.KeyValue) func(context.Context, *flaky) func() error {
+	whole, atFirst := slices.Concat(wholeAttributes, more), slices.Concat(atFirstAttributes, more)
+	failed, succeeded := slices.Concat(failedAttributes, more), slices.Concat(succeededAttributes, more)
 	return func(ctx context.Context, f *flaky) func() error {
 		tracer := otel.Tracer(tracerName)
 		op := f.withContext
@@ -52,9 +56,9 @@ func spansOf(described bool) func(context.Context, *flaky) func() error {
 			switch {
 			case !described:
 			case err == nil:
-				span.SetAttributes(succeededAttributes...)
+				span.SetAttributes(succeeded...)
 			default:
-				span.SetAttributes(failedAttributes...)
+				span.SetAttributes(failed...)
 				span.SetStatus(codes.Error, err.Error())
 			}
 			span.End()
@@ -63,9 +67,9 @@ func spansOf(described bool) func(context.Context, *flaky) func() error {
 		return func() error {
 			ctx, span := tracer.Start(ctx, operationName)
 			err := attempt(ctx)
-			attributes := atFirstAttributes
+			attributes := atFirst
 			for n := 1; err != nil && n < maxAttempts; n++ {
-				attributes = wholeAttributes
+				attributes = whole
 				if described {
 					span.AddEvent("retry.scheduled", scheduled...)
 				}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/backspan/backspan/events"
@@ -119,11 +120,17 @@ func (l *EventLog) OnEnd(span sdktrace.ReadOnlySpan) {
 	attributes := span.Attributes()
 	if l.tally != nil {
 		l.tally.ended(span, attributes)
-		defer l.writeTallies(span.EndTime(), false)
 	}
-	if uneventful(attributes) {
-		return
+	if !uneventful(attributes) {
+		l.record(span, attributes)
 	}
+	if l.tally != nil {
+		l.writeTallies(span.EndTime(), false)
+	}
+}
+
+// record writes the record of an ended span, if it has one.
+func (l *EventLog) record(span sdktrace.ReadOnlySpan, attributes []attribute.KeyValue) {
 	var s seen
 	s.read(attributes)
 	switch s.kind {

@@ -12,19 +12,19 @@ import (
 //
 // It must be the outermost sampler: sdktrace.ParentBased does not ask the samplers in it about most spans. Start uses
 // it. A program with a TracerProvider of its own needs it together with [NewEventLog] or [NewTraceFile].
-func Sampler(base sdktrace.Sampler) sdktrace.Sampler { return sampler{base} }
+func Sampler(base sdktrace.Sampler) sdktrace.Sampler { return &sampler{base} }
 
 type sampler struct{ base sdktrace.Sampler }
 
-func (s sampler) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingResult {
-	result := s.base.ShouldSample(p)
+func (s *sampler) ShouldSample(p sdktrace.SamplingParameters) (result sdktrace.SamplingResult) {
+	result = s.base.ShouldSample(p)
 	if result.Decision == sdktrace.Drop && scope.Starting(p.ParentContext) != "" {
 		result.Decision = sdktrace.RecordOnly
 	}
 	return result
 }
 
-func (s sampler) Description() string { return "Backspan{" + s.base.Description() + "}" }
+func (s *sampler) Description() string { return "Backspan{" + s.base.Description() + "}" }
 
 // newSampler makes what OTEL_TRACES_SAMPLER names. The SDK reads the variable only when it is given no sampler.
 func newSampler(env otelenv.Settings) sdktrace.Sampler {
