@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"fmt"
 	"io"
+	"math"
 	"runtime"
 	"strings"
 	"testing"
@@ -116,6 +117,38 @@ func TestRecentKeepsTheNewest(t *testing.T) {
 	huge.add(2)
 	if len(huge.items) != 1 || huge.items[0] != 2 || huge.dropped != 1 {
 		t.Errorf("of two that are too large there are %v, want the newer one", huge.items)
+	}
+}
+
+// Where it is known how much follows, a large slice is made once, a little larger than it has to be, and never larger
+// than what is kept.
+func TestRecentMakesRoomForWhatFollows(t *testing.T) {
+	const n = 100_000
+	grown := func(cost int, share func(i int) float64) (times, room int) {
+		i := 0
+		r := recent[int]{cost: func(*int) int { return cost }, share: func() float64 { return share(i) }}
+		for ; i < n; i++ {
+			before := cap(r.items)
+			if r.add(i); cap(r.items) > before && before > 2000 {
+				times++
+			}
+		}
+		return times, cap(r.items)
+	}
+	for name, c := range map[string]struct {
+		cost        int
+		share       func(i int) float64
+		times, room int
+	}{
+		"a file":                       {1, func(i int) float64 { return float64(i) / n }, 0, n * 11 / 10},
+		"shorter lines at its end":     {1, func(i int) float64 { return math.Sqrt(float64(i) / n) }, 30, n * 5 / 4},
+		"a compressed file":            {1, func(i int) float64 { return float64(i) }, 10, 2 * n},
+		"an empty file that has grown": {1, func(int) float64 { return math.Inf(1) }, 10, 2 * n},
+		"far more than is kept":        {maxHeld / 5000, func(i int) float64 { return float64(i) / 1e12 }, 0, 5000 * 11 / 10},
+	} {
+		if times, room := grown(c.cost, c.share); times > c.times || room > c.room {
+			t.Errorf("%s: made larger %d times, room for %d; want %d and %d at most", name, times, room, c.times, c.room)
+		}
 	}
 }
 

@@ -8,18 +8,14 @@ import (
 	"github.com/backspan/backspan/internal/semconv"
 )
 
-// hostsOf are the operations and phases that are not among spans, while tries of theirs are. A span is written when it
+// hostsOf are the operations and phases that are not among spans, those of known, while tries of theirs are. A span is written when it
 // ends: of what a process was doing when it was killed, only the tries that had ended are known.
-func hostsOf(spans []Span) (hosts []Span) {
-	known := make(map[Key]bool, len(spans))
-	for i := range spans {
-		known[spans[i].Key()] = true
-	}
+func hostsOf(spans []Span, known map[Key]*Node) (hosts []Span) {
 	index := map[Key]int{} // of hosts
 	for i := range spans {
 		try := &spans[i]
 		key := Key{try.TraceID, try.ParentID}
-		if !try.IsTry() || !try.ParentID.IsValid() || known[key] {
+		if !try.IsTry() || !try.ParentID.IsValid() || known[key] != nil {
 			continue
 		}
 		at, found := index[key]

@@ -193,10 +193,13 @@ func isScalar(token []byte) bool {
 	switch string(token) {
 	case "true", "false", "null":
 		return true
-	case "":
-		return false
 	}
-	return len(bytes.Trim(token, "0123456789+-.eE")) == 0
+	for _, c := range token {
+		if (c < '0' || c > '9') && c != '+' && c != '-' && c != '.' && c != 'e' && c != 'E' {
+			return false
+		}
+	}
+	return len(token) > 0
 }
 
 // skip goes over a value.

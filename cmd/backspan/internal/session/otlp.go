@@ -23,7 +23,8 @@ const maxDetails = 1000
 // memory for a line is that of its spans.
 type decoder struct {
 	in    jsonReader
-	list  bool // only what the list of sessions tells is asked for: see listKeys
+	list  bool  // only what the list of sessions tells is asked for: see listKeys
+	size  int64 // of the file, in bytes; 0: not known
 	spans recent[Span]
 	left  LeftOut
 	texts interner
@@ -138,8 +139,12 @@ func (d *decoder) skipAgain(key []byte) {
 func (d *decoder) span() {
 	var s Span
 	d.attributes, d.events = d.attributes[:0], d.events[:0]
-	for key := range d.in.members {
-		switch string(key) {
+	ok := d.in.open('{')
+	if ok {
+		d.quickHead(&s)
+	}
+	for ok && d.in.more('}') {
+		switch key := d.in.key(); string(key) {
 		case "traceId":
 			readID(s.TraceID[:], d.in.text())
 		case "spanId":
@@ -178,6 +183,52 @@ func (d *decoder) span() {
 	s.Events = slices.Clone(d.events)
 	s.Kind = s.Text(semconv.KindKey)
 	d.spans.add(s)
+}
+
+// quickHead reads what spans of our own trace files begin with, up to their end, or nothing where that is spelled
+// otherwise. That took a sixth off the time for a list.
+func (d *decoder) quickHead(s *Span) {
+	traceID, rest := quoted(d.in.data[d.in.at:], `"traceId":"`)
+	spanID, rest := quoted(rest, `,"spanId":"`)
+	parentID, after := quoted(rest, `,"parentSpanId":"`)
+	if after != nil { // a root has none
+		rest = after
+	}
+	name, rest := quoted(digits(rest, `,"flags":`), `,"name":"`)
+	start, rest := quoted(digits(rest, `,"kind":`), `,"startTimeUnixNano":"`)
+	end, rest := quoted(rest, `,"endTimeUnixNano":"`)
+	if rest == nil {
+		return
+	}
+	began, err := timeOf(start)
+	if err != nil {
+		return
+	}
+	ended, err := timeOf(end)
+	if err != nil {
+		return
+	}
+	s.Name, s.Start, s.End = d.texts.text(name), began, ended
+	readID(s.TraceID[:], traceID)
+	readID(s.SpanID[:], spanID)
+	readID(s.ParentID[:], parentID)
+	d.in.at, d.in.fresh = len(d.in.data)-len(rest), false
+}
+
+// digits is what follows prefix and a whole number; nil when they are not there.
+func digits(data []byte, prefix string) []byte {
+	if len(data) < len(prefix) || string(data[:len(prefix)]) != prefix {
+		return nil
+	}
+	rest := data[len(prefix):]
+	n := 0
+	for n < len(rest) && rest[n] >= '0' && rest[n] <= '9' {
+		n++
+	}
+	if n == 0 {
+		return nil
+	}
+	return rest[n:]
 }
 
 func (d *decoder) event() {
@@ -353,23 +404,31 @@ func (d *decoder) value() (v attribute.Value) {
 	return v
 }
 
-// time is a time in nanoseconds since 1970; zero for 0, for null and for what is beyond the years that Go can count.
+// time is a time in nanoseconds since 1970; see timeOf. It is zero for null.
 func (d *decoder) time() (t time.Time) {
 	d.in.peek()
 	start := d.in.at
 	raw := d.in.scalar()
-	n, err := strconv.ParseUint(string(raw), 10, 64)
-	switch {
-	case string(raw) == "null":
-	case err != nil:
+	if string(raw) == "null" {
+		return t
+	}
+	t, err := timeOf(raw)
+	if err != nil {
 		if !d.in.bad() {
 			d.in.at = start
 		}
 		d.in.fail("a time in nanoseconds since 1970")
-	case n > 0 && n <= math.MaxInt64:
-		t = time.Unix(0, int64(n)).UTC()
 	}
 	return t
+}
+
+// timeOf reads a time in nanoseconds since 1970. It is zero for 0, and for what is beyond the years that Go can count.
+func timeOf(nanoseconds []byte) (t time.Time, err error) {
+	n, err := strconv.ParseUint(string(nanoseconds), 10, 64)
+	if n > 0 && n <= math.MaxInt64 && err == nil {
+		t = time.Unix(0, int64(n)).UTC()
+	}
+	return t, err
 }
 
 func (d *decoder) status(s *Span) {

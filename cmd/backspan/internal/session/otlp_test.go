@@ -48,6 +48,55 @@ func TestQuickAttributes(t *testing.T) {
 	}
 }
 
+// What our own spans begin with is read the quick way, anything else is left to the other, and both come to the same.
+func TestQuickHeads(t *testing.T) {
+	const (
+		ids    = `"traceId":"00000000000000000000000000000001","spanId":"0000000000000002"`
+		parent = `,"parentSpanId":"0000000000000003"`
+		middle = `,"flags":257,"name":"a","kind":1`
+		times  = `,"startTimeUnixNano":"1795456407892844704","endTimeUnixNano":"1795456407893715884"`
+		rest   = `,"attributes":[]`
+	)
+	for in, quick := range map[string]bool{
+		ids + parent + middle + times + rest:                                                    true,
+		ids + middle + times + rest:                                                             true,
+		ids + middle + times:                                                                    true,
+		ids + middle + times + `,"name":"b"`:                                                    true,
+		ids + middle + times + " , " + rest[1:]:                                                 true,
+		" " + ids + middle + times:                                                              false,
+		ids + middle + rest + times:                                                             false,
+		ids + middle + rest:                                                                     false,
+		ids + parent + `,"flags":257,"name":"\u0061","kind":1` + times:                          false,
+		ids + parent + `,"flags":257,"name":"` + "\xff" + `","kind":1` + times:                  false,
+		ids + parent + `,"flags":257,"name":"a","kind":"SPAN_KIND_CLIENT"` + times:              false,
+		ids + parent + `,"flags":,"name":"a","kind":1` + times:                                  false,
+		ids + parent + `,"name":"a","kind":1` + times:                                           false,
+		ids + middle + strings.Replace(times, `"1795456407892844704"`, `1`, 1):                  false,
+		ids + middle + strings.Replace(times, `1795456407892844704`, `soon`, 1):                 false,
+		ids + middle + strings.Replace(times, `1795456407893715884`, ``, 1):                     false,
+		ids + middle + strings.Replace(times, `1795456407893715884`, `18446744073709551615`, 1): true,
+		strings.Replace(ids, "01", "x1", 1) + middle + times + rest:                             true, // no id
+		"": false,
+	} {
+		d, general := newDecoder(), newDecoder()
+		line := spansBegin + "{" + in + "}" + spansEnd
+		var head Span
+		d.in = jsonReader{data: []byte(in)}
+		d.quickHead(&head)
+		if got := d.in.at > 0; got != quick || got == reflect.DeepEqual(head, Span{}) {
+			t.Errorf("%s: read the quick way: %v, %+v; want %v", in, got, head, quick)
+		}
+		// White space is what only the other way reads.
+		whole, want := d.line([]byte(line)), general.line([]byte(strings.Replace(line, `"spans":[{`, `"spans":[{ `, 1)))
+		if whole != want || !reflect.DeepEqual(d.spans.items, general.spans.items) || d.left != general.left {
+			t.Errorf("%s: %v, %+v, want %v, %+v", in, whole, d.spans.items, want, general.spans.items)
+		}
+		if d.in.want != general.in.want {
+			t.Errorf("%s: %v, want %v", in, d.in.err(), general.in.err())
+		}
+	}
+}
+
 // A resource that is the same as in the line before is not looked at again, and one that only begins so is.
 func TestTheSameResourceIsReadOnce(t *testing.T) {
 	d := newDecoder()

@@ -106,8 +106,10 @@ func dryRunOr(o Outcome, dry bool) Outcome {
 
 // Said is the end of s in words, after so many tries without the fallback: "exhausted, 4 attempts", "skipped: dry
 // run". It is empty for a try and for what succeeded at once, and safe to show.
-func (s *Span) Said(tries int) string {
-	o := s.Outcome()
+func (s *Span) Said(tries int) string { return s.said(s.Outcome(), tries) }
+
+// said is Said of a span that ended with o.
+func (s *Span) said(o Outcome, tries int) string {
 	switch {
 	case o == Skipped:
 		if why := cmp.Or(s.Text(semconv.PhaseReasonKey), s.Text(semconv.SkippedKey)); why != "" {

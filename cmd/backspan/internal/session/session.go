@@ -22,17 +22,26 @@ type Session struct {
 
 	Roots       []*Node   // the earliest first
 	First, Last time.Time // the first time known and the last; zero when no span has one
+
+	nodes   []*Node  // all of them, by time
+	summary *Summary // nil until somebody asks
 }
 
 // New makes a session of spans, those of other instrumentation too.
 func New(spans []Span) *Session {
-	s := &Session{Roots: treesOf(spans)}
+	s := &Session{nodes: nodesOf(spans)}
+	s.Roots = treesOf(s.nodes)
 	s.First, s.Last = extent(spans)
 	return s
 }
 
-// Summary counts what happened.
-func (s *Session) Summary() *Summary { return summaryOf(s.Roots, s.First, s.Last, s.Partial) }
+// Summary counts what happened, once: a page needs it more than once.
+func (s *Session) Summary() *Summary {
+	if s.summary == nil {
+		s.summary = summaryOf(s.Roots, s.First, s.Last, s.Partial)
+	}
+	return s.summary
+}
 
 // Name is what ran; see nameOf. Spans of other instrumentation count only if there are no others. It is not made safe to
 // show.
@@ -51,7 +60,7 @@ func (s *Session) Name() string {
 			ours = append(ours, withCommand(r.Name, r.command()))
 		}
 	}
-	for _, n := range flat(s.Roots) {
+	for _, n := range s.nodes {
 		if n.Kind == semconv.KindOperation {
 			operations++
 		}
@@ -113,7 +122,7 @@ func (s *Session) Outcome() Outcome {
 		}
 	}
 	saved := Succeeded
-	for _, n := range flat(s.Roots) {
+	for _, n := range s.nodes {
 		switch n.Outcome() {
 		case FellBack:
 			return FellBack
@@ -139,7 +148,7 @@ func (n *Node) goneOn() *Node {
 // Of a root that is an operation itself the outcome says it all.
 func (s *Session) Said() string {
 	said, n := s.Outcome().Word(), 0
-	for _, node := range flat(s.Roots) {
+	for _, node := range s.nodes {
 		alone := node.Parent == nil && len(s.Roots) == 1
 		if node.Kind == semconv.KindOperation && node.gaveUp() && !alone {
 			n++

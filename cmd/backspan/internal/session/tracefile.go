@@ -21,6 +21,9 @@ func ReadTraceFile(r io.Reader) (spans []Span, left LeftOut, err error) { return
 // file reads a trace file, as ReadTraceFile says.
 func (d *decoder) file(r io.Reader) (spans []Span, left LeftOut, err error) {
 	in := lineReader{in: bufio.NewReaderSize(r, 64<<10)}
+	if d.size > 0 {
+		d.spans.share = func() float64 { return float64(in.read) / float64(d.size) }
+	}
 	good := 0
 	var first error // of a line
 	for number := 1; err == nil; number++ {
@@ -61,6 +64,7 @@ func faultOf(number int, tooLong bool, in *jsonReader) error {
 type lineReader struct {
 	in   *bufio.Reader
 	long []byte // a line that is longer than the buffer of in
+	read int64  // bytes, those of blank lines not counted
 }
 
 // next is the next line, or the beginning of one that is too long, until it is called again. It goes over blank lines
@@ -83,12 +87,14 @@ func (r *lineReader) next() (line []byte, blank int, tooLong bool, err error) {
 		}
 	}
 	line, err = r.in.ReadSlice('\n')
+	r.read += int64(len(line))
 	if !errors.Is(err, bufio.ErrBufferFull) {
 		return line, blank, false, err
 	}
 	r.long = append(r.long[:0], line...)
 	for errors.Is(err, bufio.ErrBufferFull) {
 		line, err = r.in.ReadSlice('\n')
+		r.read += int64(len(line))
 		if tooLong = tooLong || len(r.long)+len(line) > maxTraceLine; !tooLong {
 			r.long = append(r.long, line...)
 		}

@@ -3,6 +3,8 @@ package session
 import (
 	"errors"
 	"io"
+	"os"
+	"slices"
 
 	"go.opentelemetry.io/otel/trace"
 
@@ -18,6 +20,9 @@ func (l *Log) readTraces() error {
 	}
 	d := newDecoder()
 	d.list = l.list
+	if info, err := os.Stat(l.Path); err == nil { // if not, reading it says so
+		d.size = info.Size()
+	}
 	spans, left, err := d.file(in)
 	if closeErr := in.Close(); err == nil {
 		err = closeErr
@@ -30,8 +35,17 @@ func (l *Log) readTraces() error {
 		return err
 	}
 	l.spans, l.Left, l.traces = spans, left, map[string][]int{}
-	for i, id := range l.spans.sessions() {
-		l.traces[id] = append(l.traces[id], i)
+	ids := l.spans.sessions()
+	for i := 0; i < len(ids); {
+		id, from := ids[i], i
+		for i < len(ids) && ids[i] == id { // most often all of the file
+			i++
+		}
+		members := slices.Grow(l.traces[id], i-from)
+		for ; from < i; from++ {
+			members = append(members, from)
+		}
+		l.traces[id] = members
 	}
 	for id, members := range l.traces {
 		e := Entry{ID: id, Records: len(members), Begun: true}
@@ -53,16 +67,24 @@ func (l *Log) readTraces() error {
 // its trace, else the trace itself.
 func (l spanList) sessions() []string {
 	own := func(s *Span) string { return s.Text(semconv.SessionIDKey) }
+	ids := make([]string, len(l))
+	all := true
+	for i := range l {
+		ids[i] = own(&l[i])
+		all = all && ids[i] != ""
+	}
+	if all {
+		return ids
+	}
 	index := make(map[Key]int, len(l))
 	ofTrace := map[trace.TraceID]string{}
 	for i := range l {
 		s := &l[i]
 		index[s.Key()] = i
-		if id := own(s); id != "" && ofTrace[s.TraceID] == "" {
-			ofTrace[s.TraceID] = id
+		if ids[i] != "" && ofTrace[s.TraceID] == "" {
+			ofTrace[s.TraceID] = ids[i]
 		}
 	}
-	ids := make([]string, len(l))
 	for i := range l {
 		s := &l[i]
 		const far = 100 // levels; who is deeper is given to the trace's

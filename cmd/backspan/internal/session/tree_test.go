@@ -85,7 +85,7 @@ func TestTrees(t *testing.T) {
 		{"no end", []Span{span(1, 0, 0, 9), noEnd}, "1(3)"},
 		{"no ids", []Span{noID, noID, span(1, 0, 0, 9)}, "1 0 0"},
 	} {
-		if got := shape(treesOf(c.spans)); got != c.want {
+		if got := shape(New(c.spans).Roots); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
 		}
 	}
@@ -95,7 +95,7 @@ func TestTreesTakesTheTwinThatEnded(t *testing.T) {
 	open := span(1, 0, 0, 0)
 	open.End = time.Time{}
 	for _, spans := range [][]Span{{open, span(1, 0, 0, 9)}, {span(1, 0, 0, 9), open}} {
-		roots := treesOf(spans)
+		roots := New(spans).Roots
 		if len(roots) != 1 || roots[0].Open || !roots[0].To.Equal(epoch.Add(ms(9))) {
 			t.Errorf("got %d roots, the first open %v until %v", len(roots), roots[0].Open, roots[0].To)
 		}
@@ -109,7 +109,7 @@ func TestTreesSettlesTimes(t *testing.T) {
 	nowhere := span(3, 0, 0, 0)
 	nowhere.Start, nowhere.End = time.Time{}, time.Time{}
 	last := span(4, 0, 6, 9)
-	for _, n := range treesOf([]Span{backwards, open, nowhere, last}) {
+	for _, n := range New([]Span{backwards, open, nowhere, last}).Roots {
 		var from, to time.Time
 		switch n.Name {
 		case "1":
@@ -149,7 +149,7 @@ func TestTreesDeep(t *testing.T) {
 			walk(n.Children, level+1)
 		}
 	}
-	walk(treesOf(spans), 0)
+	walk(New(spans).Roots, 0)
 	if found != deep || deepest != maxLevel+1 {
 		t.Errorf("found %d spans on %d levels, want %d on %d", found, deepest, deep, maxLevel+1)
 	}
@@ -162,7 +162,7 @@ func TestTreesCircle(t *testing.T) {
 	for i := range uint64(around) {
 		spans = append(spans, span(i+1, (i+1)%around+1, 0, 9), span(around+i+1, i+1, 0, 9))
 	}
-	if got := len(flat(treesOf(spans))); got != 2*around {
+	if got := len(flat(New(spans).Roots)); got != 2*around {
 		t.Errorf("found %d spans, want %d", got, 2*around)
 	}
 }
@@ -207,9 +207,25 @@ func TestTreesAdopts(t *testing.T) {
 		{"by its phase, without depth", append(phases, span(9, 77, 10, 20, phase("b"))), "1(2(3) 4(5(9)))"},
 		{"not of another phase", append(phases, span(9, 77, 10, 20, phase("c"))), "1(2(3) 4(5)) 9"},
 	} {
-		if got := shape(treesOf(slices.Clone(c.spans))); got != c.want {
+		if got := shape(New(slices.Clone(c.spans)).Roots); got != c.want {
 			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
 		}
+	}
+}
+
+// A tree takes a few large pieces of memory and none for each span. It did with one of: nodes, lists of children and
+// lists of tries by themselves, a wait for tries without one, groups of tries that nobody looks for.
+func TestATreeTakesFewPiecesOfMemory(t *testing.T) {
+	const operations = 1000
+	spans := []Span{as(semconv.KindRun, span(1, 0, 0, 10*operations))}
+	for i := range operations {
+		id := uint64(3*i + 2)
+		spans = append(spans, span(id, 1, 10*i, 10*i+9), as(semconv.KindAttempt, span(id+1, id, 10*i, 10*i+1)),
+			as(semconv.KindAttempt, span(id+2, id, 10*i+2, 10*i+9)))
+	}
+	pieces := testing.AllocsPerRun(10, func() { New(spans) })
+	if most := float64(len(spans)) / 10; pieces > most {
+		t.Errorf("the tree of %d spans takes %v pieces of memory, want %v at most", len(spans), pieces, most)
 	}
 }
 
@@ -220,7 +236,7 @@ func TestTreesManyOrphans(t *testing.T) {
 		spans = append(spans, span(i+1, i+1_000_000, int(i), int(i)+1, semconv.DepthKey.Int(1)))
 	}
 	start := time.Now()
-	roots := treesOf(spans)
+	roots := New(spans).Roots
 	if len(roots) != len(spans) {
 		t.Errorf("got %d roots, want %d", len(roots), len(spans))
 	}

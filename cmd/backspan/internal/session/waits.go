@@ -32,13 +32,15 @@ func (w *Wait) Said() string {
 // waitAfter is the wait of n between its i-th try and the next; nil when there was none.
 func (n *Node) waitAfter(i int) *Wait {
 	try := n.Tries[i]
-	planned, said := try.Seconds(semconv.NextDelayKey)
 	retrying := try.Text(semconv.ResultKey) == semconv.ResultRetrying
-	w := &Wait{From: try.To, To: n.To, Planned: planned}
 	last := i+1 == len(n.Tries)
+	if last && !retrying { // as most
+		return nil
+	}
+	planned, said := try.Seconds(semconv.NextDelayKey)
+	w := Wait{From: try.To, To: n.To, Planned: planned}
 	if last {
 		w.Open, w.Cut = n.Open, !n.Open
-		said = said && retrying
 	} else {
 		next := n.Tries[i+1]
 		if delay, ok := next.Seconds(semconv.DelayKey); ok && !said {
@@ -54,5 +56,6 @@ func (n *Node) waitAfter(i int) *Wait {
 	case !said && !last && n.Tries[i+1].Unbegun: // the wait and the try after it are not told apart
 		return nil
 	}
-	return w
+	wait := w // what is returned is on the heap, from where it is declared
+	return &wait
 }
