@@ -1,7 +1,7 @@
 package page
 
 import (
-	"bytes"
+	"bufio"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
@@ -58,7 +58,7 @@ type data struct {
 	Begin   int64    `json:"begin"`   // microseconds since 1970
 	Elapsed int64    `json:"elapsed"` // microseconds
 	Traces  []string `json:"traces"`
-	Rows    []row    `json:"rows"`
+	Rows    []row    `json:"rows"` // written one by one; see writeData
 
 	// Words are the outcomes as people read them, in the order in which they are listed.
 	Words [][2]string `json:"words"`
@@ -69,53 +69,86 @@ func Write(w io.Writer, s *session.Session) error {
 	if len(s.Roots) == 0 {
 		return fmt.Errorf("page: the session has no spans")
 	}
-	page, err := pageOf(s)
-	if err != nil {
-		return fmt.Errorf("page: %w", err)
+	out := bufio.NewWriterSize(w, 64<<10)
+	if err := write(out, s); err != nil {
+		return err
 	}
-	_, err = io.WriteString(w, page)
-	return err
+	return out.Flush()
 }
 
-func pageOf(s *session.Session) (string, error) {
+func write(out *bufio.Writer, s *session.Session) error {
 	sum := s.Summary()
-	rows, traces := rowsOf(s, sum)
-	d := data{Begin: s.First.UnixMicro(), Elapsed: sum.Elapsed.Microseconds(), Traces: traces, Rows: rows}
-	for _, o := range session.Outcomes {
-		d.Words = append(d.Words, [2]string{string(o), o.Word()})
-	}
-	var encoded bytes.Buffer
-	// The encoder writes < > & as \u003c …, so that no text can end the script.
-	if err := json.NewEncoder(&encoded).Encode(d); err != nil {
-		return "", err
-	}
-	var picture bytes.Buffer
+	t := newTable(s, sum)
+	traces := t.tracesOf(s.Roots)
+	var picture strings.Builder
 	if err := waterfall.Render(&picture, s, waterfall.Options{Width: 110}); err != nil {
-		return "", err
+		return err
 	}
 	p, o, said := assets(), s.Outcome(), s.Said()
 	name := text.Name(s.Name())
-	// One pass: what is put in is not searched again.
-	return strings.NewReplacer(
-		"[[policy]]", p.policy,
-		"[[title]]", escape(name+": "+o.Word()+" (backspan)"),
-		"[[icon]]", "data:image/svg+xml,"+url.PathEscape(p.logo),
-		"[[logo]]", p.logo,
-		"[[style]]", p.style,
-		"[[name]]", escape(name),
-		"[[state]]", pillOf(o, said),
-		"[[said]]", said,
-		"[[sentence]]", escape(verdict(s, sum)),
-		"[[error]]", errorOf(failure(s)),
-		"[[facts]]", factsOf(s, traces),
-		"[[notes]]", notesOf(s.Notes),
-		"[[time]]", timeOf(sum),
-		"[[errors]]", errorsOf(sum),
-		"[[operations]]", tableOf(sum),
-		"[[text]]", escape(picture.String()),
-		"[[data]]", strings.TrimSpace(encoded.String()),
-		"[[script]]", p.script,
-	).Replace(p.frame), nil
+	values := map[string]string{
+		"policy":     p.policy,
+		"title":      escape(name + ": " + o.Word() + " (backspan)"),
+		"icon":       "data:image/svg+xml," + url.PathEscape(p.logo),
+		"logo":       p.logo,
+		"style":      p.style,
+		"name":       escape(name),
+		"state":      pillOf(o, said),
+		"said":       said,
+		"sentence":   escape(verdict(s, sum)),
+		"error":      errorOf(failure(s)),
+		"facts":      factsOf(s, traces),
+		"notes":      notesOf(s.Notes),
+		"time":       timeOf(sum),
+		"errors":     errorsOf(sum),
+		"operations": tableOf(sum),
+		"text":       escape(picture.String()),
+		"script":     p.script,
+	}
+	// What is put in is not searched again.
+	for rest := p.frame; ; {
+		before, after, found := strings.Cut(rest, "[[")
+		if _, err := out.WriteString(before); err != nil || !found {
+			return err
+		}
+		var key string
+		key, rest, _ = strings.Cut(after, "]]")
+		if key == "data" {
+			d := data{Begin: s.First.UnixMicro(), Elapsed: sum.Elapsed.Microseconds(), Traces: traces}
+			if err := writeData(out, d, t, s.Roots); err != nil {
+				return err
+			}
+			continue
+		}
+		value, known := values[key]
+		if !known {
+			panic("page.html wants " + key) // wrong in every run
+		}
+		if _, err := out.WriteString(value); err != nil {
+			return err
+		}
+	}
+}
+
+// writeData writes d as JSON, with the rows of t and the words.
+func writeData(out *bufio.Writer, d data, t *table, roots []*session.Node) error {
+	for _, o := range session.Outcomes {
+		d.Words = append(d.Words, [2]string{string(o), o.Word()})
+	}
+	encoded, err := json.Marshal(d)
+	if err != nil {
+		return err
+	}
+	const rows, none = `"rows":`, "null"
+	before, after, _ := strings.Cut(string(encoded), rows+none)
+	if _, err := out.WriteString(before + rows); err != nil {
+		return err
+	}
+	if err := t.write(out, roots); err != nil {
+		return err
+	}
+	_, err = out.WriteString(after)
+	return err
 }
 
 // pillOf is the class of the pill: that all ended well is not said in green where an operation was given up.

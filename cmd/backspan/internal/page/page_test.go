@@ -392,7 +392,28 @@ func nightlyLost(lost session.Span) []session.Span {
 
 // The script spells outcomes as everything else does, and shows the ones that there are.
 func TestWordsOfTheScript(t *testing.T) {
-	page, err := pageOf(session.New(nightly()))
+	words := dataOf(t, session.New(nightly())).Words
+	if len(words) != len(session.Outcomes) {
+		t.Fatalf("%d words, want %d", len(words), len(session.Outcomes))
+	}
+	for i, o := range session.Outcomes {
+		if want := [2]string{string(o), o.Word()}; words[i] != want {
+			t.Errorf("word %d is %v, want %v", i, words[i], want)
+		}
+	}
+}
+
+// pageOf is the page of s.
+func pageOf(s *session.Session) (string, error) {
+	var b strings.Builder
+	err := Write(&b, s)
+	return b.String(), err
+}
+
+// dataOf is what the script of the page of s reads.
+func dataOf(t *testing.T, s *session.Session) (d data) {
+	t.Helper()
+	page, err := pageOf(s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -400,16 +421,13 @@ func TestWordsOfTheScript(t *testing.T) {
 		if attr(n, "id") != "data" {
 			continue
 		}
-		var d data
-		if err := json.Unmarshal([]byte(textOf(n)), &d); err != nil || len(d.Words) != len(session.Outcomes) {
-			t.Fatalf("%d words, error %v", len(d.Words), err)
+		if err := json.Unmarshal([]byte(textOf(n)), &d); err != nil {
+			t.Fatal(err)
 		}
-		for i, o := range session.Outcomes {
-			if want := [2]string{string(o), o.Word()}; d.Words[i] != want {
-				t.Errorf("word %d is %v, want %v", i, d.Words[i], want)
-			}
-		}
+		return d
 	}
+	t.Fatal("the page has no data")
+	return d
 }
 
 // A file may nest spans as deep as it is long, and have thousands of orphans: neither may cost more than a moment.
@@ -440,7 +458,7 @@ func TestWaitsAreTold(t *testing.T) {
 		span(1, 0, semconv.KindOperation, "get", 0, 272, semconv.AttemptsKey.Int(2)),
 		first, span(3, 1, semconv.KindAttempt, "attempt 2", 262, 272),
 	})
-	rows, _ := rowsOf(all, all.Summary())
+	rows := dataOf(t, all).Rows
 	if rows[0].Waited != 252_000 || rows[1].Waited != 252_000 || rows[1].Wait == nil || rows[1].Wait.Took != 252_000 {
 		t.Errorf("waited %d and %d, drawn as %+v; want 252ms everywhere", rows[0].Waited, rows[1].Waited, rows[1].Wait)
 	}

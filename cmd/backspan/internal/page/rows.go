@@ -1,11 +1,16 @@
 package page
 
 import (
+	"bufio"
+	"bytes"
 	"cmp"
+	"encoding/json"
+	"iter"
 	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/session"
 	"github.com/backspan/backspan/cmd/backspan/internal/text"
@@ -43,30 +48,68 @@ type rowWait struct {
 	Open bool   `json:"open,omitempty"`
 }
 
-// A table is the rows of a session, and the traces that they are of.
+// A table makes the rows of a session.
 type table struct {
-	rows       []row
-	traces     []string
-	traceIndex map[string]int
-	classes    map[session.ErrorClass]int
-	first      time.Time
+	sum     *session.Summary
+	first   time.Time
+	traces  map[trace.TraceID]int // 1 + index of data.Traces
+	reasons *text.Memo            // of text.Reason
 }
 
-func rowsOf(s *session.Session, sum *session.Summary) (rows []row, traces []string) {
-	t := table{first: s.First, traceIndex: map[string]int{}, classes: map[session.ErrorClass]int{}}
-	for i := range sum.Errors {
-		t.classes[sum.Errors[i].ErrorClass] = i + 1
+func newTable(s *session.Session, sum *session.Summary) *table {
+	return &table{sum, s.First, map[trace.TraceID]int{}, text.Remember(text.Reason)}
+}
+
+// tracesOf are the traces that the rows are of, in their order.
+func (t *table) tracesOf(roots []*session.Node) (traces []string) {
+	for n := range inRows(roots) {
+		if n.TraceID.IsValid() && t.traces[n.TraceID] == 0 {
+			traces = append(traces, n.TraceID.String())
+			t.traces[n.TraceID] = len(traces)
+		}
 	}
-	t.add(s.Roots, -1)
-	return t.rows, t.traces
+	return traces
 }
 
-func (t *table) add(nodes []*session.Node, parent int) {
-	for _, n := range nodes {
-		r := t.row(n)
+// write writes the rows as JSON, one after the other. Of a hundred thousand the rows and the JSON of all of them took
+// half of the memory of a report.
+func (t *table) write(out *bufio.Writer, roots []*session.Node) error {
+	var r row
+	var line bytes.Buffer
+	encoder := json.NewEncoder(&line) // it writes < > & as \u003c …, so that no text can end the script
+	open := byte('[')
+	for n, parent := range inRows(roots) {
+		r = t.row(n)
 		r.Parent = parent
-		t.rows = append(t.rows, r)
-		t.add(n.Rows(), len(t.rows)-1)
+		line.Reset()
+		line.WriteByte(open)
+		open = ','
+		if err := encoder.Encode(&r); err != nil {
+			return err
+		}
+		if _, err := out.Write(bytes.TrimSuffix(line.Bytes(), []byte("\n"))); err != nil {
+			return err
+		}
+	}
+	return out.WriteByte(']') // there is a row, as there are spans
+}
+
+// inRows are the nodes in the order of their rows, each with the index of the row above it; -1: none.
+func inRows(roots []*session.Node) iter.Seq2[*session.Node, int] {
+	return func(yield func(*session.Node, int) bool) {
+		at := 0
+		var walk func(nodes []*session.Node, parent int) bool
+		walk = func(nodes []*session.Node, parent int) bool {
+			for _, n := range nodes {
+				own := at
+				at++
+				if !yield(n, parent) || !walk(n.Rows(), own) {
+					return false
+				}
+			}
+			return true
+		}
+		walk(roots, -1)
 	}
 }
 
@@ -100,12 +143,12 @@ func (t *table) row(n *session.Node) row {
 	}
 	r.Error, r.ErrorType = text.Safe(r.Error, text.MaxText), text.Safe(errorType, text.MaxName)
 	if r.Error != "" {
-		if reason := text.Reason(r.Error); reason != r.Error {
+		if reason := t.reasons.Of(r.Error); reason != r.Error {
 			r.Reason = reason
 		}
 	}
-	if class, ok := n.Class(); ok {
-		r.Class = t.classes[class]
+	if i, ok := t.sum.Class(n); ok {
+		r.Class = i + 1
 	}
 	if w := n.Wait; w != nil {
 		r.Wait = &rowWait{w.Took().Microseconds(), w.Said(), w.Open}
@@ -113,14 +156,7 @@ func (t *table) row(n *session.Node) row {
 	if n.SpanID.IsValid() {
 		r.Span = n.SpanID.String()
 	}
-	if n.TraceID.IsValid() {
-		id := n.TraceID.String()
-		if t.traceIndex[id] == 0 {
-			t.traces = append(t.traces, id)
-			t.traceIndex[id] = len(t.traces)
-		}
-		r.Trace = t.traceIndex[id]
-	}
+	r.Trace = t.traces[n.TraceID]
 	return r
 }
 

@@ -27,26 +27,42 @@ type Share struct {
 	Took       time.Duration
 }
 
-// A ledger collects when nodes worked, lost time and waited. One that is partial collects only when they waited:
-// what else ran meanwhile is not known in full.
-type ledger struct {
-	partial           bool
-	work, lost, waits []interval
+// A stint is what a node adds to ledgers: the wait after it, and when it ran itself.
+type stint struct {
+	waits, own []interval
+	failed     bool
 }
 
-// add counts the time of n that is not covered by calls below it: the innermost attempt says whether time was lost.
-func (l *ledger) add(n *Node) {
+// set makes s that of n, in a session that began at first. The time that is covered by calls below n is theirs: the
+// innermost attempt says whether time was lost. Of a session that is partial only the waits are known: what else ran
+// meanwhile is not known in full.
+func (s *stint) set(n *Node, first time.Time, partial bool) {
+	s.waits, s.own, s.failed = s.waits[:0], s.own[:0], n.Failed()
 	if n.Wait != nil {
-		l.waits = append(l.waits, interval{n.Wait.From, n.Wait.To})
+		s.waits = append(s.waits, n.Wait.since(first))
 	}
-	if l.partial || !n.runs() {
+	if partial || !n.runs() {
 		return
 	}
-	own := subtract([]interval{{n.From, n.To}}, merge(below(n)))
-	if n.Failed() {
-		l.lost = append(l.lost, own...)
+	whole := n.since(first)
+	if len(n.Children) == 0 { // as most
+		if whole.from < whole.to {
+			s.own = append(s.own, whole)
+		}
+		return
+	}
+	s.own = append(s.own, subtract([]interval{whole}, merge(n.below(first)))...)
+}
+
+// A ledger collects when nodes worked, lost time and waited.
+type ledger struct{ work, lost, waits []interval }
+
+func (l *ledger) add(s *stint) {
+	l.waits = append(l.waits, s.waits...)
+	if s.failed {
+		l.lost = append(l.lost, s.own...)
 	} else {
-		l.work = append(l.work, own...)
+		l.work = append(l.work, s.own...)
 	}
 }
 
@@ -65,19 +81,23 @@ func (n *Node) runs() bool {
 }
 
 // below is when calls below n ran, or waited for the next.
-func below(n *Node) (list []interval) {
+func (n *Node) below(first time.Time) (list []interval) {
 	todo := slices.Clone(n.Children)
 	for len(todo) > 0 {
 		c := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
 		if c.Wait != nil {
-			list = append(list, interval{c.Wait.From, c.Wait.To})
+			list = append(list, c.Wait.since(first))
 		}
 		if c.runs() { // what is below it lies within
-			list = append(list, interval{c.From, c.To})
+			list = append(list, c.since(first))
 		} else {
 			todo = append(todo, c.Children...)
 		}
 	}
 	return list
 }
+
+func (n *Node) since(first time.Time) interval { return interval{n.From.Sub(first), n.To.Sub(first)} }
+
+func (w *Wait) since(first time.Time) interval { return interval{w.From.Sub(first), w.To.Sub(first)} }

@@ -53,6 +53,14 @@ func TestAccount(t *testing.T) {
 	}
 }
 
+// Summaries take a third of the time of a page, which asks for two.
+func TestASummaryIsMadeOnce(t *testing.T) {
+	s := New([]Span{span(1, 0, 0, 20)})
+	if s.Summary() != s.Summary() {
+		t.Error("it was made again")
+	}
+}
+
 // A policy may leave out the spans of attempts that succeed.
 func TestSummaryWithoutAttemptSpans(t *testing.T) {
 	s := span(1, 0, 0, 20, semconv.OutcomeKey.String(semconv.OutcomeSuccess), semconv.AttemptsKey.Int(1))

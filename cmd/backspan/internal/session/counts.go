@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/internal/semconv"
 )
 
@@ -57,15 +58,18 @@ type Summary struct {
 	Elapsed    time.Duration
 	Exact      bool // the session's beginning and end are recorded, and so Elapsed is how long it lasted
 	Partial    bool // see Session
+
+	patterns *text.Memo         // of text.ErrorPattern
+	classes  map[ErrorClass]int // indices of Errors
 }
 
 func summaryOf(roots []*Node, first, last time.Time, partial bool) *Summary {
 	s := &Summary{
 		Operations: Counts{Ended: map[Outcome]int{}}, Phases: Counts{Ended: map[Outcome]int{}},
-		Elapsed: last.Sub(first), Exact: true, Partial: partial,
+		Elapsed: last.Sub(first), Exact: true, Partial: partial, classes: map[ErrorClass]int{},
 	}
 	index := map[string]int{}
-	all := ledger{partial: partial}
+	var all ledger
 	var named []ledger
 	of := func(n *Node) int { // index of the operation's name in named
 		name := cmp.Or(n.Text(semconv.OperationKey), n.Name)
@@ -73,25 +77,27 @@ func summaryOf(roots []*Node, first, last time.Time, partial bool) *Summary {
 		if !known {
 			i = len(named)
 			index[name] = i
-			named = append(named, ledger{partial: partial})
+			named = append(named, ledger{})
 			s.ByName = append(s.ByName, Counts{Name: name, Ended: map[Outcome]int{}})
 		}
 		return i
 	}
-	classes := newClasses(partial)
+	classes := newClasses()
+	var stint stint
 	for _, n := range flat(roots) {
-		all.add(n)
-		classes.add(n)
+		stint.set(n, first, partial)
+		all.add(&stint)
+		classes.add(n, &stint)
 		switch {
 		case n.Kind == semconv.KindOperation:
 			i := of(n)
 			s.ByName[i].operation(n)
 			s.Operations.operation(n)
-			named[i].add(n)
+			named[i].add(&stint)
 		case n.Kind == semconv.KindPhase:
 			s.Phases.ended(n)
 		case n.IsTry() && n.Parent != nil && n.Parent.Kind == semconv.KindOperation:
-			named[of(n.Parent)].add(n)
+			named[of(n.Parent)].add(&stint)
 		}
 		s.Exact = s.Exact && !(n.Unbegun && !n.From.After(first) || n.Open && n.Parent == nil)
 	}
@@ -104,6 +110,10 @@ func summaryOf(roots []*Node, first, last time.Time, partial bool) *Summary {
 		return cmp.Or(cmp.Compare(b.Time.cost(), a.Time.cost()), cmp.Compare(b.Failures, a.Failures))
 	})
 	s.Errors = classes.list()
+	s.patterns = classes.patterns
+	for i := range s.Errors {
+		s.classes[s.Errors[i].ErrorClass] = i
+	}
 	return s
 }
 

@@ -16,15 +16,22 @@ type ErrorClass struct {
 	Reason string // the text.ErrorPattern
 }
 
-// Class is the class of the failure of n, which is that of its only try.
-func (n *Node) Class() (c ErrorClass, ok bool) {
+// Class is the class of the failure of n, which is that of its only try, as an index of s.Errors; ok is false when n did
+// not fail, or what failed counts elsewhere.
+func (s *Summary) Class(n *Node) (i int, ok bool) {
 	if !n.Failed() {
-		return c, false
+		return 0, false
 	}
+	i, ok = s.classes[classOf(n, s.patterns)]
+	return i, ok
+}
+
+// classOf is the class of n, which failed. patterns remembers text.ErrorPattern.
+func classOf(n *Node, patterns *text.Memo) ErrorClass {
 	if only := n.Only(); only != nil && only.Failed() {
 		n = only
 	}
-	return ClassOf(n.Text(semconv.ErrorTypeKey), n.Failure()), true
+	return ErrorClass{n.Text(semconv.ErrorTypeKey), patterns.Of(n.Failure())}
 }
 
 // ClassOf is the class of an error by its type and its text.
@@ -43,12 +50,12 @@ type Errors struct {
 
 // classes collect the Errors of a session.
 type classes struct {
-	partial bool
-	index   map[ErrorClass]int
-	errors  []Errors
-	times   []ledger
-	first   []time.Time // when the examples began
-	named   map[name]bool
+	patterns *text.Memo // of text.ErrorPattern
+	index    map[ErrorClass]int
+	errors   []Errors
+	times    []ledger
+	first    []time.Time // when the examples began
+	named    map[name]bool
 }
 
 // A name is that of an operation that failed with errors of a class.
@@ -57,23 +64,23 @@ type name struct {
 	name  string
 }
 
-func newClasses(partial bool) *classes {
-	return &classes{partial: partial, index: map[ErrorClass]int{}, named: map[name]bool{}}
+func newClasses() *classes {
+	return &classes{patterns: text.Remember(text.ErrorPattern), index: map[ErrorClass]int{}, named: map[name]bool{}}
 }
 
-// add counts n if it is a call that failed by itself.
-func (c *classes) add(n *Node) {
+// add counts n, and what it adds to ledgers, if it is a call that failed by itself.
+func (c *classes) add(n *Node, s *stint) {
 	calls := n.IsTry() || n.CanRetry() && len(n.Tries) == 0
 	if !calls || !n.Failed() || slices.ContainsFunc(n.Children, (*Node).Failed) {
 		return
 	}
-	class, _ := n.Class()
+	class := classOf(n, c.patterns)
 	i, known := c.index[class]
 	if !known {
 		i = len(c.errors)
 		c.index[class] = i
 		c.errors = append(c.errors, Errors{ErrorClass: class})
-		c.times = append(c.times, ledger{partial: c.partial})
+		c.times = append(c.times, ledger{})
 		c.first = append(c.first, n.From)
 	}
 	e := &c.errors[i]
@@ -81,7 +88,7 @@ func (c *classes) add(n *Node) {
 		e.Example, c.first[i] = n.Failure(), n.From
 	}
 	e.Failures++
-	c.times[i].add(n)
+	c.times[i].add(s)
 	of := n // the operation or phase
 	if n.IsTry() && n.Parent != nil {
 		of = n.Parent

@@ -9,15 +9,15 @@ import (
 // intervals makes intervals of pairs of seconds.
 func intervals(seconds ...int) (l []interval) {
 	for i := 0; i+1 < len(seconds); i += 2 {
-		l = append(l, interval{time.Unix(int64(seconds[i]), 0), time.Unix(int64(seconds[i+1]), 0)})
+		l = append(l, interval{time.Duration(seconds[i]) * time.Second, time.Duration(seconds[i+1]) * time.Second})
 	}
 	return l
 }
 
 func written(l []interval) string {
-	var seconds []int64
+	var seconds []float64
 	for _, v := range l {
-		seconds = append(seconds, v.from.Unix(), v.to.Unix())
+		seconds = append(seconds, v.from.Seconds(), v.to.Seconds())
 	}
 	return fmt.Sprint(seconds)
 }
