@@ -112,8 +112,8 @@ func (n *Node) Rows() []*Node {
 // recursion.
 const maxLevel = 60
 
-// treesOf builds the trees of nodes, the earliest root first, and sorts nodes by time. Parents may be missing or go in a
-// circle: every node is in the trees exactly once.
+// treesOf builds the trees of nodes, the earliest root first, and sorts nodes by time. Parents may be missing or go in
+// a circle: every node is in the trees exactly once.
 func treesOf(nodes []*Node) (roots []*Node) {
 	cutCircles(nodes)
 	adopt(nodes)
@@ -162,12 +162,13 @@ func (n *Node) deep() bool {
 	return level > maxLevel
 }
 
-// nodesOf makes a node of each span, and of the hosts that spans lack. A span may come twice, and its end may lie before
-// its beginning.
+// nodesOf makes a node of each span, and of the hosts that spans lack. A span may come twice, and its end may lie
+// before its beginning.
 func nodesOf(spans []Span) []*Node {
 	nodes, byKey, twins := nodesByKey(spans)
 	orphans := findParents(nodes, byKey)
-	if twins || slices.ContainsFunc(orphans, func(n *Node) bool { return n.IsTry() }) { // else there are no hosts to look for
+	// Without such spans there are no hosts to look for.
+	if twins || slices.ContainsFunc(orphans, func(n *Node) bool { return n.IsTry() }) {
 		hosts := hostsOf(spans, byKey)
 		for i := range hosts {
 			n := &Node{Span: &hosts[i]}
