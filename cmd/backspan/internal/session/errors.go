@@ -16,8 +16,8 @@ type ErrorClass struct {
 	Reason string // the text.ErrorPattern
 }
 
-// Class is the class of the failure of n, which is that of its only try, as an index of s.Errors; ok is false when n did
-// not fail, or what failed counts elsewhere.
+// Class is the class of the failure of n, which is that of its only try, as an index of s.Errors; ok is false when n
+// did not fail, or what failed counts elsewhere.
 func (s *Summary) Class(n *Node) (i int, ok bool) {
 	if !n.Failed() {
 		return 0, false

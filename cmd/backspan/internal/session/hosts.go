@@ -8,8 +8,8 @@ import (
 	"github.com/backspan/backspan/internal/semconv"
 )
 
-// hostsOf are the operations and phases that are not among spans, those of known, while tries of theirs are. A span is written when it
-// ends: of what a process was doing when it was killed, only the tries that had ended are known.
+// hostsOf are the operations and phases that are not among spans, those of known, while tries of theirs are. A span is
+// written when it ends: of what a process was doing when it was killed, only the tries that had ended are known.
 func hostsOf(spans []Span, known map[Key]*Node) (hosts []Span) {
 	index := map[Key]int{} // of hosts
 	for i := range spans {
