@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // standing holds the results of one scenario, by the contender's name.
 type standing map[string]result
@@ -31,7 +34,7 @@ func measureRetries(p *page, s sizes) error {
 			all[env.name+", "+sc.name] = found
 			p.results(sc.name, results, base{"backoff v7", found[nameV7]}, base{"by hand, with spans", found[nameByHand]})
 		}
-		if err := measureHTTP(p, s, env); err != nil {
+		if err := errors.Join(measureHTTP(p, s, env), measureGRPC(p, s, env)); err != nil {
 			return err
 		}
 	}
