@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptrace"
+	"strings"
 	"testing"
 )
 
@@ -27,6 +28,19 @@ func TestAWireThatIsNotLazy(t *testing.T) {
 	}
 	if hooksKey == nil {
 		t.Error("httptrace looks for hooks in another way now: each attempt makes them")
+	}
+}
+
+func TestAPrintedContextHasNoHeaders(t *testing.T) {
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer sesame")
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+		if text := fmt.Sprintf(verb, newWire(t.Context(), req, true)); strings.Contains(text, "sesame") {
+			t.Errorf("%s: %s", verb, text)
+		}
 	}
 }
 

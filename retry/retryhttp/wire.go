@@ -51,6 +51,10 @@ func (w *wire) Value(key any) any {
 	return hooks
 }
 
+// String and GoString keep the request, and the secrets in its headers, out of logs of contexts.
+func (w *wire) String() string   { return "the context of an attempt of retryhttp" }
+func (w *wire) GoString() string { return w.String() }
+
 // hooksKey is the key of hooks in a context. httptrace does not export it, but asks the context with it. It is nil, and
 // then wires are not lazy, if httptrace should look for hooks in another way.
 var hooksKey = func() any {
