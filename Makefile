@@ -36,6 +36,7 @@ man: ## write the man pages into bin/man
 
 test: needs-test cross jaeger-build ## run every test, with the race detector, against a real Jaeger (built on the first run)
 	GOWORK=off $(GOTEST) ./...
+	GOWORK=off go test $(if $(CI),-count=1) ./retry # what the race detector's larger frames hide
 	@for m in $(NESTED); do echo "cd $$m && $(GOTEST) -timeout 30m -parallel 8 ./..."; (cd $$m && $(GOTEST) -timeout 30m -parallel 8 ./...) || exit 1; done
 
 test-short: needs-test-short ## the tests of the library and the command alone

@@ -117,8 +117,8 @@ func (e emptyBudget) Error() string {
 
 // A payment is what an operation has to do with its policy's budget.
 type payment struct {
-	taken int64 // for the attempt that runs or is waited for; tenths
 	left  int64 // in the budget when it was asked last
+	taken int16 // for the attempt that runs or is waited for: 0, retryCost or askedCost
 	asked bool  // it was asked after the attempt that ended last
 }
 
@@ -136,7 +136,7 @@ func (o *operation) pay() {
 		o.next = decide.Decision{Asked: o.next.Asked, Reason: ErrBudget, Cause: emptyBudget{b.name, left, cost}}
 		return
 	}
-	o.payment.taken = cost
+	o.payment.taken = int16(cost)
 }
 
 // earn adds what the attempt that succeeded is worth.
@@ -154,7 +154,7 @@ func (o *operation) earn() {
 // refund gives back what was taken for a retry that succeeded, or was not made.
 func (o *operation) refund() {
 	if o.payment.taken > 0 {
-		o.policy.Budget.give(o.payment.taken)
+		o.policy.Budget.give(int64(o.payment.taken))
 		o.payment.taken = 0
 	}
 }

@@ -40,8 +40,11 @@ func init() {
 	decide.Do = func(
 		ctx context.Context, name string, policy any, op func(context.Context) error, retrying func(),
 	) error {
-		o := operation{retrying: retrying}
-		return o.do(ctx, name, policy.(*Policy), op)
+		below, o, err := begin(ctx, name, policy.(*Policy), op, retrying)
+		if o == nil {
+			return err
+		}
+		return o.goOn(below, op)
 	}
 	decide.Describe = func(stopped any, limit int) string { return stopped.(*Error).bounded(limit) }
 }

@@ -39,7 +39,8 @@ type rooted struct {
 
 func (r rooted) TracerProvider() trace.TracerProvider { return r.provider }
 
-func TestAnOperationWhoseAttemptsNobodyTraces(t *testing.T) {
+// The provider that the operation's span names is not asked again for those of its attempts.
+func TestAttemptsGoWhereTheirOperationWent(t *testing.T) {
 	for _, which := range []retry.Spans{retry.EveryAttempt, retry.FromFirstFailure} {
 		recorder := tracetest.NewSpanRecorder()
 		provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder))
@@ -62,7 +63,7 @@ func TestAnOperationWhoseAttemptsNobodyTraces(t *testing.T) {
 		for _, s := range recorder.Ended() {
 			names = append(names, s.Name())
 		}
-		if want := []string{"data_load", "print", "root"}; !slices.Equal(names, want) {
+		if want := []string{"attempt 1", "attempt 2", "data_load", "attempt 1", "print", "root"}; !slices.Equal(names, want) {
 			t.Errorf("%v: spans %q, want %q", which, names, want)
 		}
 	}

@@ -19,26 +19,47 @@ import (
 // op is not called when ctx is already done. A panic in op is not retried: the spans are ended with it and it goes
 // on. Unusable arguments give a *FieldError before the first attempt.
 func Do(ctx context.Context, name string, p Policy, op func(context.Context) error) error {
-	var o operation // stays on the stack
-	return o.do(ctx, name, &p, op)
-}
-
-func (o *operation) do(ctx context.Context, name string, p *Policy, op func(context.Context) error) error {
-	if err := check(ctx, name, p, op == nil); err != nil {
+	below, o, err := begin(ctx, name, &p, op, nil)
+	if o == nil {
 		return err
 	}
-	ctx = o.begin(ctx, name, p)
-	defer o.endPanic(ctx)
+	return o.goOn(below, op)
+}
 
-	for ctx.Err() == nil {
-		if !o.attempt(ctx, op) {
-			return o.end()
-		}
-		o.wait(ctx)
+// begin starts an operation and makes attempts until none follows, or until one must be waited for. In that case it
+// returns the operation, with its context. retrying is as in decide.Do, and may be nil.
+//
+// Up to there the operation stays on the stack, where it costs nothing, and nearly every one succeeds at first. One that
+// waits is moved to the heap: with it, a goroutine that waits would need a stack of 8 KiB, and has 4.
+//
+//go:noinline
+func begin(
+	ctx context.Context, name string, p *Policy, op func(context.Context) error, retrying func(),
+) (below context.Context, waiting *operation, err error) {
+	if err := check(ctx, name, p, op == nil); err != nil {
+		return nil, nil, err
 	}
-	o.refund() // the retry that was waited for is not made
-	o.next.Reason, o.next.Cause = contextReason(ctx.Err()), context.Cause(ctx)
-	return o.end()
+	o := operation{retrying: retrying}
+	below = o.start(ctx, name, p)
+	defer o.endPanic(below)
+	if waits, err := o.attempts(below, op); !waits {
+		return nil, nil, err
+	}
+	waiting = &operation{}
+	*waiting = o
+	o.spans.ended = true // here; it goes on there
+	return below, waiting, nil
+}
+
+// goOn waits and makes attempts until none follows.
+func (o *operation) goOn(ctx context.Context, op func(context.Context) error) error {
+	defer o.endPanic(ctx)
+	for {
+		o.waited += sleep(ctx, o.current.NextDelay)
+		if waits, err := o.attempts(ctx, op); !waits {
+			return err
+		}
+	}
 }
 
 // Value is Do for an operation with a result. Together with an error it returns what the last attempt did.
@@ -68,15 +89,16 @@ func check(ctx context.Context, name string, p *Policy, noOp bool) error {
 
 // An operation is the state of one Do.
 type operation struct {
-	spans    spans
-	policy   Policy
-	retrying func()        // see decide.Do; may be nil
-	started  time.Duration // on clock
-	waited   time.Duration // all waits together
-	skipped  time.Duration // of these, what passed at once because of scope.Frame.NoWait; it counts as elapsed
+	spans   spans
+	policy  Policy
+	started time.Duration // on clock
+	waited  time.Duration // all waits together
+	noWait  bool          // they pass at once, because of scope.Frame.NoWait, and count as elapsed
 
+	retrying func() // see decide.Do; may be nil
+
+	running bool            // the current attempt runs, or it is decided what follows it
 	current Attempt         // the one that runs, or ran last
-	running bool            // it runs, or it is decided what follows it
 	began   time.Duration   // when, on clock; only known when somebody asks
 	bounded *attemptContext // its context; nil without an AttemptTimeout
 
@@ -85,12 +107,28 @@ type operation struct {
 	payment payment
 }
 
-func (o *operation) begin(ctx context.Context, name string, p *Policy) context.Context {
+func (o *operation) start(ctx context.Context, name string, p *Policy) context.Context {
 	o.policy = *p
 	o.policy.fillDefaults()
 	o.current.Operation = name
 	o.started = clock()
 	return o.startOperation(ctx)
+}
+
+// attempts makes attempts until one must be waited for, and says so, or until none follows: then err is what Do returns.
+func (o *operation) attempts(ctx context.Context, op func(context.Context) error) (waits bool, err error) {
+	for ctx.Err() == nil {
+		if !o.attempt(ctx, op) {
+			return false, o.end()
+		}
+		o.scheduled()
+		if o.waits(ctx) {
+			return true, nil
+		}
+	}
+	o.refund() // the retry that was decided on is not made
+	o.next.Reason, o.next.Cause = contextReason(ctx.Err()), context.Cause(ctx)
+	return false, o.end()
 }
 
 // attempt makes one attempt, decides what follows it, and reports whether that is another attempt.
@@ -169,7 +207,7 @@ func (o *operation) ended(ctx context.Context) decide.Ended {
 	}
 	if deadline, ok := ctx.Deadline(); ok {
 		e.HasDeadline = true
-		e.Remaining = time.Until(deadline) - o.skipped
+		e.Remaining = time.Until(deadline) - o.skipped()
 	}
 	if o.policy.Jitter != NoJitter {
 		e.Random = rand.Float64() //nolint:gosec // spreads callers in time, guards no secret
@@ -177,7 +215,15 @@ func (o *operation) ended(ctx context.Context) decide.Ended {
 	return e
 }
 
-func (o *operation) elapsed() time.Duration { return clock() - o.started + o.skipped }
+func (o *operation) elapsed() time.Duration { return clock() - o.started + o.skipped() }
+
+// skipped is what of the waits passed at once.
+func (o *operation) skipped() time.Duration {
+	if o.noWait {
+		return o.waited
+	}
+	return 0
+}
 
 // clock is the monotonic time since some moment. Reading it takes half as long as time.Now, which reads the wall
 // clock too, and an operation that succeeds at first does little else.
@@ -185,30 +231,27 @@ func clock() time.Duration { return time.Since(epoch) }
 
 var epoch = time.Now()
 
-// wait lets the delay before the next attempt pass, or ends earlier when ctx does.
-func (o *operation) wait(ctx context.Context) {
-	o.scheduled()
+// waits reports whether the delay before the next attempt takes time.
+func (o *operation) waits(ctx context.Context) bool {
 	delay := o.current.NextDelay
-	switch {
-	case delay <= 0: // a timer would cost more than all the rest of a retry without delay
-	case scope.From(ctx).NoWait:
-		o.skipped += delay
+	if delay > 0 && scope.NoWait(ctx) {
+		o.noWait = true
 		o.waited += delay
-	default:
-		o.waited += sleep(ctx, delay)
+		return false
 	}
+	return delay > 0 // a timer would cost more than all the rest of a retry without delay
 }
 
 // sleep returns after d, or earlier when ctx ends, and says how long it took.
 func sleep(ctx context.Context, d time.Duration) time.Duration {
-	start := time.Now()
+	start := clock()
 	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return d // as configured: how late the timer was is not a wait that anybody asked for
 	case <-ctx.Done():
-		return min(d, time.Since(start))
+		timer.Stop()
+		return min(d, clock()-start)
 	}
 }
 

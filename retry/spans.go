@@ -22,57 +22,45 @@ type spans struct {
 	attempt   trace.Span // the running attempt's; nil between attempts and when the operation is not recorded
 	recording bool       // an operation that is not recorded costs no attempt spans either
 	described bool       // what is known of the operation from its start is on its span
+	late      bool       // the running attempt has no span yet: it gets one if it fails
 	ended     bool       // the operation's span is ended
-	waits     int        // how many retry.scheduled events the operation's span has
+	waits     uint8      // how many retry.scheduled events the operation's span has
 
-	late  bool          // the running attempt has no span yet: it gets one if it fails
-	since time.Duration // when that attempt began, on clock
-
-	common common // known when the operation is recorded
-}
-
-// common is what the spans of an operation and of its attempts say alike.
-type common struct {
-	name           string // the operation's
-	session, phase string // of the frame around it
-	depth          int    // likewise
-	dryRun         bool   // likewise
-	parent         string // the operation around it; empty when there is none
+	layers *scope.Layers // its contexts; nil when nobody traces
+	first  *firstSuccess // what an operation says that succeeded at first; nil when that is not known
 }
 
 // startOperation starts the operation's span and returns its context.
 func (o *operation) startOperation(ctx context.Context) context.Context {
-	below, span := tracer.Start(ctx, o.started, semconv.KindOperation, o.current.Operation)
-	if o.spans.whole = span; span != nil && span.IsRecording() {
-		o.spans.recording = true
-		around := scope.From(below) // with the session that a span processor may have given it
-		o.spans.common = common{
-			boundtext.Name(o.current.Operation), around.Session, around.Phase, around.Depth, around.DryRun,
-			around.Operation,
-		}
-	}
+	below, span, layers := tracer.StartOperation(ctx, o.started, o.current.Operation)
+	o.spans.whole, o.spans.layers = span, layers
+	o.spans.recording = span != nil && span.IsRecording()
 	return below
 }
 
 // startAttemptSpan starts the span of the current attempt and returns the context below it.
 func (o *operation) startAttemptSpan(ctx context.Context) context.Context {
 	switch {
+	case o.spans.layers == nil:
+		return scope.WithAttempt(ctx, o.scope())
 	case !o.spans.recording:
 	case o.policy.Spans == FromFirstFailure && o.current.Number == 1:
-		o.spans.late, o.spans.since = true, clock()
+		o.spans.late, o.began = true, clock()
 	default:
-		ctx, o.spans.attempt = o.attemptSpan(ctx)
+		ctx, o.spans.attempt = tracer.StartAttempt(ctx, o.spans.layers, o.scope())
+		return ctx
 	}
-	return scope.WithAttempt(ctx, scope.Attempt{
+	return o.spans.layers.Untraced(ctx, o.scope())
+}
+
+// scope is what the context of the current attempt says of it.
+func (o *operation) scope() scope.Attempt {
+	return scope.Attempt{
 		Operation:   o.current.Operation,
 		Number:      o.current.Number,
 		RetriesLeft: o.current.RetriesLeft,
 		Delay:       o.current.Delay,
-	})
-}
-
-func (o *operation) attemptSpan(ctx context.Context, options ...trace.SpanStartOption) (context.Context, trace.Span) {
-	return tracer.Start(ctx, o.started, semconv.KindAttempt, semconv.AttemptName(o.current.Number), options...)
+	}
 }
 
 // startLate starts the span of an attempt that failed without one; see FromFirstFailure.
@@ -80,36 +68,27 @@ func (o *operation) startLate(ctx context.Context) {
 	if o.spans.late {
 		o.spans.late = false
 		now := time.Now() // read once: who is held up between two readings would begin before the operation
-		began := now.Add(o.spans.since - now.Sub(epoch))
-		_, o.spans.attempt = o.attemptSpan(ctx, trace.WithTimestamp(began))
+		began := now.Add(o.began - now.Sub(epoch))
+		_, o.spans.attempt = tracer.StartAttempt(ctx, o.spans.layers, o.scope(), trace.WithTimestamp(began))
 	}
 }
 
 // endAttemptSpan ends the current attempt's span. ctx is the operation's.
 func (o *operation) endAttemptSpan(ctx context.Context) {
 	err := o.current.Err
-	if err != nil {
+	switch {
+	case err != nil:
 		o.startLate(ctx)
+	case o.current.Number == 1:
+		o.spans.first = o.firstSuccess()
 	}
 	span := o.spans.attempt
 	if span == nil {
 		return
 	}
 	o.spans.attempt = nil
-	set := attributes()
-	set.add(semconv.KindKey.String(semconv.KindAttempt))
-	set.add(semconv.OperationKey.String(o.spans.common.name))
-	set.add(semconv.AttemptKey.Int(o.current.Number))
-	set.add(semconv.DelayKey.Float64(o.current.Delay.Seconds()))
-	set.addFrame(&o.spans.common)
-	set.add(semconv.ResultKey.String(o.result()))
-	if err == nil {
-		if o.current.Number > 1 {
-			set.add(semconv.OutcomeKey.String(semconv.OutcomeRecovered))
-		}
-	} else {
+	if err != nil {
 		o.describe()
-		o.addFailure(set)
 		limit := boundtext.MaxAttempt
 		if o.next.Reason == ErrPanic {
 			limit = boundtext.MaxAttemptBeside
@@ -117,8 +96,28 @@ func (o *operation) endAttemptSpan(ctx context.Context) {
 		// The description carries the message; RecordError would repeat it as an event, for 6 allocations.
 		span.SetStatus(codes.Error, boundtext.Error(err, limit))
 	}
-	set.on(span)
+	o.attemptAttributes().on(span)
 	span.End()
+}
+
+func (o *operation) attemptAttributes() *attributeSet {
+	if o.spans.first != nil {
+		return &o.spans.first.attempt
+	}
+	set := attributes()
+	set.string(semconv.KindKey, semconv.KindAttempt)
+	set.string(semconv.OperationKey, boundtext.Name(o.current.Operation))
+	set.int(semconv.AttemptKey, o.current.Number)
+	set.seconds(semconv.DelayKey, o.current.Delay)
+	o.addFrame(set)
+	set.string(semconv.ResultKey, o.result())
+	switch {
+	case o.current.Err != nil:
+		o.addFailure(set)
+	case o.current.Number > 1:
+		set.string(semconv.OutcomeKey, semconv.OutcomeRecovered)
+	}
+	return set
 }
 
 // result is how the current attempt ended.
@@ -135,32 +134,32 @@ func (o *operation) result() string {
 // addFailure adds what only a failed attempt says.
 func (o *operation) addFailure(set *attributeSet) {
 	if d := &o.next; d.Retry {
-		set.add(semconv.NextDelayKey.Float64(d.Delay.Seconds()))
+		set.seconds(semconv.NextDelayKey, d.Delay)
 	} else {
-		set.add(semconv.OutcomeKey.String(outcomes[d.Reason]))
+		set.string(semconv.OutcomeKey, outcomes[d.Reason])
 	}
 	if o.next.Asked > 0 {
-		set.add(semconv.AfterKey.Float64(o.next.Asked.Seconds()))
+		set.seconds(semconv.AfterKey, o.next.Asked)
 	}
 	if o.payment.asked {
-		set.add(semconv.BudgetNameKey.String(boundtext.Name(o.policy.Budget.name)))
-		set.add(semconv.BudgetTokensKey.Float64(float64(o.payment.left) / tenths))
+		set.string(semconv.BudgetNameKey, boundtext.Name(o.policy.Budget.name))
+		set.float(semconv.BudgetTokensKey, float64(o.payment.left)/tenths)
 	}
 	o.addPolicy(set)
-	if parent := o.spans.common.parent; parent != "" {
-		set.add(semconv.ParentOpKey.String(boundtext.Name(parent)))
+	if parent := o.spans.layers.Frame().Operation; parent != "" {
+		set.string(semconv.ParentOpKey, boundtext.Name(parent))
 	}
-	set.add(semconv.ErrorTypeKey.String(boundtext.Type(o.current.Err)))
+	set.string(semconv.ErrorTypeKey, boundtext.Type(o.current.Err))
 }
 
 // addPolicy adds what says something about an operation only once it has failed.
 func (o *operation) addPolicy(set *attributeSet) {
-	set.add(semconv.MaxRetriesKey.Int(o.policy.maxRetries()))
+	set.int(semconv.MaxRetriesKey, o.policy.maxRetries())
 	if o.policy.MaxElapsed > 0 {
-		set.add(semconv.MaxElapsedKey.Float64(o.policy.MaxElapsed.Seconds()))
+		set.seconds(semconv.MaxElapsedKey, o.policy.MaxElapsed)
 	}
-	if o.spans.common.depth > 0 {
-		set.add(semconv.DepthKey.Int(o.spans.common.depth))
+	if depth := o.spans.layers.Frame().Depth; depth > 0 {
+		set.int(semconv.DepthKey, depth)
 	}
 }
 
@@ -175,20 +174,36 @@ func (o *operation) describe() {
 	o.addDescription(set)
 	o.addPolicy(set)
 	if b := o.policy.Budget; b != nil {
-		set.add(semconv.BudgetNameKey.String(boundtext.Name(b.name)))
+		set.string(semconv.BudgetNameKey, boundtext.Name(b.name))
 	}
 	set.on(o.spans.whole)
 	o.spans.described = true
 }
 
 func (o *operation) addDescription(set *attributeSet) {
-	set.add(semconv.KindKey.String(semconv.KindOperation))
-	set.add(semconv.OperationKey.String(o.spans.common.name))
-	set.addFrame(&o.spans.common)
+	set.string(semconv.KindKey, semconv.KindOperation)
+	set.string(semconv.OperationKey, boundtext.Name(o.current.Operation))
+	o.addFrame(set)
+}
+
+// addFrame adds the session and the phase, as far as there are any, and that it is a dry run.
+func (o *operation) addFrame(set *attributeSet) {
+	around := o.spans.layers.Frame()
+	if around.Session != "" {
+		set.string(semconv.SessionIDKey, around.Session)
+	}
+	if around.Phase != "" {
+		set.string(semconv.PhaseNameKey, around.Phase)
+	}
+	if around.DryRun {
+		set.bool(semconv.RunDryRunKey, true)
+	}
 }
 
 // scheduled puts an event on the operation's span at the beginning of a wait. Like gaveUp it is about the attempt that
-// failed.
+// failed. It is not inlined: its attributes would lie on the stack while the operation waits.
+//
+//go:noinline
 func (o *operation) scheduled() {
 	if !o.spans.recording || o.spans.waits >= semconv.MaxScheduled {
 		return
@@ -226,11 +241,11 @@ func (o *operation) endOperation(failure *Error) {
 			err := failure.lastOrCause()
 			o.gaveUp(err, outcomes[failure.Reason])
 			o.spans.whole.SetStatus(codes.Error, failure.bounded(boundtext.MaxOperation))
-			o.finish(outcomes[failure.Reason], err)
+			o.finalAttributes(outcomes[failure.Reason], err).on(o.spans.whole)
 		case o.current.Number > 1:
-			o.finish(semconv.OutcomeRecovered, nil)
+			o.finalAttributes(semconv.OutcomeRecovered, nil).on(o.spans.whole)
 		default:
-			o.finish(semconv.OutcomeSuccess, nil)
+			o.finalAttributes(semconv.OutcomeSuccess, nil).on(o.spans.whole)
 		}
 	}
 	o.spans.whole.End()
@@ -247,28 +262,31 @@ var outcomes = map[error]string{
 	ErrPanic:        semconv.OutcomePanic,
 }
 
-// finish sets what is known of an operation only at its end. A first success has nothing to tell but that.
-func (o *operation) finish(outcome string, err error) {
+// finalAttributes are what is known of an operation only at its end. A first success has nothing to tell but that.
+func (o *operation) finalAttributes(outcome string, err error) *attributeSet {
+	if outcome == semconv.OutcomeSuccess && o.spans.first != nil {
+		return &o.spans.first.operation
+	}
 	set := attributes()
 	if !o.spans.described {
 		o.addDescription(set)
 	}
-	set.add(semconv.OutcomeKey.String(outcome))
-	set.add(semconv.AttemptsKey.Int(o.current.Number))
+	set.string(semconv.OutcomeKey, outcome)
+	set.int(semconv.AttemptsKey, o.current.Number)
 	if outcome != semconv.OutcomeSuccess {
 		if !o.spans.described {
 			o.addPolicy(set)
 		}
-		set.add(semconv.RetriedKey.Bool(o.current.Number > 1))
-		set.add(semconv.TotalDelayKey.Float64(o.waited.Seconds()))
+		set.bool(semconv.RetriedKey, o.current.Number > 1)
+		set.seconds(semconv.TotalDelayKey, o.waited)
 	}
 	if err != nil {
-		set.add(semconv.ErrorTypeKey.String(boundtext.Type(err)))
+		set.string(semconv.ErrorTypeKey, boundtext.Type(err))
 	}
 	if o.next.Retry { // stopped in the wait, which the last attempt announced
-		set.add(semconv.NextDelayKey.Float64(o.current.NextDelay.Seconds()))
+		set.seconds(semconv.NextDelayKey, o.current.NextDelay)
 	}
-	set.on(o.spans.whole)
+	return set
 }
 
 // addException puts the event of a panic on span, which may be nil.
@@ -297,7 +315,7 @@ func (o *operation) abandonSpan(err abandonedError) {
 			o.next = decide.Decision{}
 		}
 		o.spans.whole.SetStatus(codes.Error, boundtext.Error(err, boundtext.MaxOperation))
-		o.finish(semconv.OutcomePanic, err)
+		o.finalAttributes(semconv.OutcomePanic, err).on(o.spans.whole)
 	}
 	o.spans.whole.End()
 }

@@ -8,6 +8,7 @@ package scope
 import (
 	"context"
 	"iter"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -75,7 +76,10 @@ func From(ctx context.Context) Frame {
 }
 
 // With returns ctx with frame f as its innermost.
-func With(ctx context.Context, f Frame) context.Context { return &whole{ctx, f} }
+func With(ctx context.Context, f Frame) context.Context {
+	hand(f.Provider)
+	return &whole{ctx, f}
+}
 
 type whole struct {
 	context.Context
@@ -107,12 +111,14 @@ type attempt struct {
 	a Attempt
 }
 
-func (c *attempt) frame() Frame {
-	f := From(c.Context)
+func (c *attempt) frame() Frame { return c.a.below(From(c.Context)) }
+
+// below is the frame that is one retry loop deeper than f, in attempt a of that loop.
+func (a *Attempt) below(f Frame) Frame {
 	f.Depth++
-	f.Retries += c.a.Number - 1
+	f.Retries += a.Number - 1
 	f.Starting = ""
-	f.Operation, f.Attempt, f.RetriesLeft, f.Delay = c.a.Operation, c.a.Number, c.a.RetriesLeft, c.a.Delay
+	f.Operation, f.Attempt, f.RetriesLeft, f.Delay = a.Operation, a.Number, a.RetriesLeft, a.Delay
 	return f
 }
 
@@ -123,12 +129,8 @@ func (c *attempt) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// ToStart returns the context to hand to Tracer.Start for a Backspan span of the given kind: ctx with its innermost
-// frame marked as Starting. provider is the frame's Provider.
-func ToStart(ctx context.Context, kind string, provider trace.TracerProvider) context.Context {
-	return &starting{ctx, kind, provider, ""}
-}
-
+// starting is the context to hand to Tracer.Start for a Backspan span of the given kind: it marks the innermost frame
+// around as Starting.
 type starting struct {
 	context.Context
 	kind     string
@@ -149,17 +151,23 @@ func (c *starting) frame() Frame {
 // Adopt gives a session to the Backspan span that is being started with parent context ctx, and to everything below
 // it, unless it has one. A span processor calls it in its OnStart. The code that starts the span then finds the
 // session in the frame, and sets it together with the span's other attributes. Adopt returns false when ctx is not
-// from ToStart and has no session: then the processor must set the attribute.
+// of Layers and has no session: then the processor must set the attribute.
 func Adopt(ctx context.Context, session string) bool {
 	innermost, ok := ctx.Value(frameKey{}).(layer)
 	if !ok || innermost.frame().Session != "" {
 		return ok
 	}
-	l, ok := innermost.(*starting)
-	if ok {
+	switch l := innermost.(type) {
+	case *starting:
 		l.session = session
+		return true
+	case *Traced:
+		if !l.running.Load() {
+			l.session = session
+			return true
+		}
 	}
-	return ok
+	return false
 }
 
 func (c *starting) Value(key any) any {
@@ -169,17 +177,88 @@ func (c *starting) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// Spans yields the spans around ctx from the inside: the one in ctx, and the one that each layer was made below. Between
-// them may be spans that other instrumentation started.
-func Spans(ctx context.Context) iter.Seq[trace.Span] {
-	return func(yield func(trace.Span) bool) {
-		for ctx != nil && yield(trace.SpanFromContext(ctx)) {
-			switch l := ctx.Value(frameKey{}).(type) {
+// Layers are the contexts of an operation that somebody traces, and of its first attempt. They are made together,
+// because one allocation takes half the time of two, and nearly every operation makes a first attempt.
+type Layers struct {
+	Tracer trace.Tracer // what the operation's span was started with, and those of its attempts are
+
+	operation starting
+	first     Traced
+}
+
+// Operation returns the context to hand to Tracer.Start for the operation's span, with a frame that is marked as
+// Starting. provider is the frame's Provider.
+func (l *Layers) Operation(ctx context.Context, kind string, provider trace.TracerProvider) context.Context {
+	hand(provider)
+	l.operation = starting{ctx, kind, provider, ""}
+	return &l.operation
+}
+
+// Frame returns the frame of the operation: the one around it, with the session that Adopt gave it.
+func (l *Layers) Frame() Frame { return l.operation.frame() }
+
+// Attempt returns a layer below ctx for attempt a, which has a span of the given kind.
+func (l *Layers) Attempt(ctx context.Context, a Attempt, kind string) *Traced {
+	t := &l.first
+	if t.Context != nil { // in use, and stays so as long as somebody has that context
+		t = &Traced{}
+	}
+	t.starting, t.a = starting{ctx, kind, l.operation.provider, ""}, a
+	return t
+}
+
+// Untraced returns a layer below ctx for attempt a, which has no span.
+func (l *Layers) Untraced(ctx context.Context, a Attempt) context.Context {
+	t := l.Attempt(ctx, a, "")
+	t.Run()
+	return t
+}
+
+// Traced is the layer of an attempt of an operation that somebody traces. At first it is the context to hand to
+// Tracer.Start, and after Run it is as from WithAttempt: one layer for both, so that what is looked up in a context
+// passes one less.
+type Traced struct {
+	starting
+	a       Attempt
+	running atomic.Bool // a span processor may have kept the context, and ask at any time
+}
+
+// Run is called when the attempt's span is started.
+func (c *Traced) Run() { c.running.Store(true) }
+
+func (c *Traced) frame() Frame {
+	f := c.starting.frame()
+	if c.running.Load() {
+		return c.a.below(f)
+	}
+	return f
+}
+
+// Value returns what is known for key, as every context does.
+func (c *Traced) Value(key any) any {
+	if key == (frameKey{}) {
+		return c
+	}
+	return c.Context.Value(key)
+}
+
+// Around yields what is around ctx from the inside: each layer (the outermost is nil), and the span in the context just
+// within it. Spans that other instrumentation started may lie between two layers.
+func Around(ctx context.Context) iter.Seq2[trace.Span, any] {
+	return func(yield func(trace.Span, any) bool) {
+		for ctx != nil {
+			innermost := ctx.Value(frameKey{})
+			if !yield(trace.SpanFromContext(ctx), innermost) {
+				return
+			}
+			switch l := innermost.(type) {
 			case *starting:
 				ctx = l.Context
 			case *whole:
 				ctx = l.Context
 			case *attempt:
+				ctx = l.Context
+			case *Traced:
 				ctx = l.Context
 			default:
 				return
@@ -188,12 +267,26 @@ func Spans(ctx context.Context) iter.Seq[trace.Span] {
 	}
 }
 
-// Provider returns the Provider of ctx's innermost frame. It costs no allocation and builds no frame: it is asked for
-// every Backspan span whose parent does not say where it goes.
+// handed says that some frame of this process has a Provider. In most processes none has.
+var handed atomic.Bool
+
+func hand(provider trace.TracerProvider) {
+	if provider != nil && !handed.Load() { // who writes without need takes it from the other processors
+		handed.Store(true)
+	}
+}
+
+// Provider returns the Provider of ctx's innermost frame. It costs no allocation and builds no frame, and as long as no
+// frame has one it does not even look: it is asked for every operation, below contexts that may be deep.
 func Provider(ctx context.Context) trace.TracerProvider {
+	if !handed.Load() {
+		return nil
+	}
 	for {
 		switch l := ctx.Value(frameKey{}).(type) {
 		case *starting:
+			return l.provider
+		case *Traced:
 			return l.provider
 		case *whole:
 			return l.f.Provider
@@ -205,12 +298,35 @@ func Provider(ctx context.Context) trace.TracerProvider {
 	}
 }
 
+// NoWait reports whether the innermost frame of ctx says so. It builds no frame: that would be a third of the stack of
+// a goroutine that waits.
+func NoWait(ctx context.Context) bool {
+	for {
+		switch l := ctx.Value(frameKey{}).(type) {
+		case *whole:
+			return l.f.NoWait
+		case *starting:
+			ctx = l.Context
+		case *attempt:
+			ctx = l.Context
+		case *Traced:
+			ctx = l.Context
+		default:
+			return false
+		}
+	}
+}
+
 // Starting returns the kind of the Backspan span that is started with parent context ctx, and "" for every
 // other span. It costs no allocation: samplers ask it for every span of the process.
 func Starting(ctx context.Context) string {
 	switch l := ctx.Value(frameKey{}).(type) {
 	case *starting:
 		return l.kind
+	case *Traced:
+		if !l.running.Load() {
+			return l.kind
+		}
 	case *whole:
 		return l.f.Starting
 	}

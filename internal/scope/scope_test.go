@@ -50,20 +50,28 @@ func TestLayersAddToWhatIsAround(t *testing.T) {
 	}
 
 	ctx := scope.With(context.WithValue(t.Context(), key{}, "kept"), around)
+	var layers scope.Layers
+	var traced *scope.Traced
 	for _, step := range []struct {
 		name string
 		lay  func(context.Context) context.Context
 		want scope.Frame
 	}{
-		{"operation starts", func(c context.Context) context.Context { return scope.ToStart(c, "operation", nil) }, marked(around, "operation")},
-		{"attempt starts", func(c context.Context) context.Context { return scope.ToStart(c, "attempt", nil) }, marked(around, "attempt")},
-		{"attempt runs", func(c context.Context) context.Context { return scope.WithAttempt(c, first) }, inFirst},
-		{"inner operation starts", func(c context.Context) context.Context { return scope.ToStart(c, "operation", nil) }, marked(inFirst, "operation")},
+		{"operation starts", func(c context.Context) context.Context { return starting(c, "operation", nil) }, marked(around, "operation")},
+		{"attempt starts", func(c context.Context) context.Context {
+			traced = layers.Attempt(c, first, "attempt")
+			return traced
+		}, marked(around, "attempt")},
+		{"attempt runs", func(c context.Context) context.Context { traced.Run(); return c }, inFirst},
+		{"inner operation starts", func(c context.Context) context.Context { return starting(c, "operation", nil) }, marked(inFirst, "operation")},
 		{"inner attempt runs", func(c context.Context) context.Context { return scope.WithAttempt(c, second) }, inSecond},
 	} {
 		ctx = step.lay(ctx)
 		if got := scope.From(ctx); got != step.want {
 			t.Errorf("%s:\ngot  %+v\nwant %+v", step.name, got, step.want)
+		}
+		if !scope.NoWait(ctx) {
+			t.Errorf("%s: it waits", step.name)
 		}
 		if got := scope.Starting(ctx); got != step.want.Starting {
 			t.Errorf("%s: starting %q, want %q", step.name, got, step.want.Starting)
@@ -75,7 +83,10 @@ func TestLayersAddToWhatIsAround(t *testing.T) {
 }
 
 func TestLayersNeedNothingAround(t *testing.T) {
-	ctx := scope.ToStart(t.Context(), "operation", nil)
+	if scope.NoWait(t.Context()) || scope.NoWait(starting(t.Context(), "operation", nil)) {
+		t.Error("nobody said that waits pass at once")
+	}
+	ctx := starting(t.Context(), "operation", nil)
 	if got := scope.From(ctx); got != (scope.Frame{Starting: "operation"}) {
 		t.Errorf("starting: %+v", got)
 	}
@@ -89,6 +100,7 @@ func TestLayersNeedNothingAround(t *testing.T) {
 func TestTheProviderIsHandedDown(t *testing.T) {
 	one, two := noop.NewTracerProvider(), trace.SpanFromContext(t.Context()).TracerProvider()
 	ctx := scope.With(t.Context(), scope.Frame{Provider: one})
+	var layers scope.Layers
 	for _, step := range []struct {
 		name string
 		lay  func(context.Context) context.Context
@@ -96,8 +108,10 @@ func TestTheProviderIsHandedDown(t *testing.T) {
 	}{
 		{"as it is", func(c context.Context) context.Context { return c }, one},
 		{"attempt runs", func(c context.Context) context.Context { return scope.WithAttempt(c, scope.Attempt{}) }, one},
-		{"another starts", func(c context.Context) context.Context { return scope.ToStart(c, "attempt", two) }, two},
+		{"another starts", func(c context.Context) context.Context { return layers.Operation(c, "operation", two) }, two},
 		{"its attempt runs", func(c context.Context) context.Context { return scope.WithAttempt(c, scope.Attempt{}) }, two},
+		{"or without a span", func(c context.Context) context.Context { return layers.Untraced(c, scope.Attempt{}) }, two},
+		{"or with one", func(c context.Context) context.Context { return layers.Attempt(c, scope.Attempt{}, "attempt") }, two},
 		{"new frame", func(c context.Context) context.Context { return scope.With(c, scope.Frame{}) }, nil},
 	} {
 		ctx = step.lay(ctx)
@@ -113,7 +127,9 @@ func TestTheProviderIsHandedDown(t *testing.T) {
 func TestAskingAllocatesNothing(t *testing.T) {
 	for name, ctx := range map[string]context.Context{
 		"frame":    scope.With(t.Context(), scope.Frame{Starting: "attempt"}),
-		"starting": scope.ToStart(t.Context(), "attempt", nil),
+		"starting": starting(t.Context(), "operation", nil),
+		"traced":   new(scope.Layers).Attempt(t.Context(), scope.Attempt{Number: 1}, "attempt"),
+		"untraced": new(scope.Layers).Untraced(t.Context(), scope.Attempt{Number: 1}),
 		"attempt":  scope.WithAttempt(t.Context(), scope.Attempt{Number: 1}),
 	} {
 		if n := testing.AllocsPerRun(100, func() { scope.Starting(ctx); scope.From(ctx); scope.Provider(ctx) }); n != 0 {
@@ -125,9 +141,13 @@ func TestAskingAllocatesNothing(t *testing.T) {
 func TestALayerIsOneAllocation(t *testing.T) {
 	var ctx context.Context
 	for name, lay := range map[string]func(){
-		"frame":    func() { ctx = scope.With(t.Context(), scope.Frame{}) },
-		"starting": func() { ctx = scope.ToStart(t.Context(), "attempt", nil) },
-		"attempt":  func() { ctx = scope.WithAttempt(t.Context(), scope.Attempt{Number: 1}) },
+		"frame":   func() { ctx = scope.With(t.Context(), scope.Frame{}) },
+		"attempt": func() { ctx = scope.WithAttempt(t.Context(), scope.Attempt{Number: 1}) },
+		"an operation and its first attempt": func() {
+			var layers scope.Layers
+			ctx = layers.Operation(t.Context(), "operation", nil)
+			ctx = layers.Attempt(ctx, scope.Attempt{Number: 1}, "attempt")
+		},
 	} {
 		if n := testing.AllocsPerRun(100, lay); n != 1 || ctx == nil {
 			t.Errorf("%s: %v allocations, want 1", name, n)
@@ -135,23 +155,52 @@ func TestALayerIsOneAllocation(t *testing.T) {
 	}
 }
 
+// starting is the context that the span of an operation is started with.
+func starting(ctx context.Context, kind string, provider trace.TracerProvider) context.Context {
+	return new(scope.Layers).Operation(ctx, kind, provider)
+}
+
+// Somebody may still have the context of an attempt when the next one begins.
+func TestEachAttemptKeepsItsLayer(t *testing.T) {
+	var layers scope.Layers
+	ctx := layers.Operation(t.Context(), "operation", nil)
+	var attempts []context.Context
+	for n := range 3 {
+		attempts = append(attempts, layers.Untraced(ctx, scope.Attempt{Operation: "data_load", Number: n + 1}))
+	}
+	for n, attempt := range attempts {
+		if f := scope.From(attempt); f.Attempt != n+1 {
+			t.Errorf("the context of attempt %d says %d", n+1, f.Attempt)
+		}
+	}
+}
+
 func TestASpanProcessorGivesASessionToWhatHasNone(t *testing.T) {
-	starting := scope.ToStart(scope.With(t.Context(), scope.Frame{Phase: "p"}), "operation", nil)
-	if !scope.Adopt(starting, "process") {
+	whole := starting(scope.With(t.Context(), scope.Frame{Phase: "p"}), "operation", nil)
+	if !scope.Adopt(whole, "process") {
 		t.Error("not taken by a span that is started")
 	}
-	below := scope.ToStart(scope.WithAttempt(starting, scope.Attempt{Operation: "o", Number: 1}), "attempt", nil)
+	below := new(scope.Layers).Attempt(
+		scope.WithAttempt(whole, scope.Attempt{Operation: "o", Number: 1}), scope.Attempt{}, "attempt")
 	if !scope.Adopt(below, "another") {
 		t.Error("not taken for granted by a span that has a session")
 	}
-	for name, ctx := range map[string]context.Context{"the span": starting, "below it": below} {
+	for name, ctx := range map[string]context.Context{"the span": whole, "below it": below} {
 		if f := scope.From(ctx); f.Session != "process" || f.Phase != "p" {
 			t.Errorf("%s: session %q and phase %q, want process and p", name, f.Session, f.Phase)
 		}
 	}
-	inRun := scope.ToStart(scope.With(t.Context(), scope.Frame{Session: "run"}), "operation", nil)
+	inRun := starting(scope.With(t.Context(), scope.Frame{Session: "run"}), "operation", nil)
 	if !scope.Adopt(inRun, "process") || scope.From(inRun).Session != "run" {
 		t.Errorf("session %q in a run, want the run's", scope.From(inRun).Session)
+	}
+	alone := new(scope.Layers).Attempt(t.Context(), scope.Attempt{Number: 1}, "attempt")
+	if !scope.Adopt(alone, "process") || scope.From(alone).Session != "process" {
+		t.Error("not taken by an attempt that is started")
+	}
+	running := new(scope.Layers).Untraced(t.Context(), scope.Attempt{Number: 1})
+	if scope.Adopt(running, "process") || scope.From(running).Session != "" {
+		t.Error("taken by an attempt that runs")
 	}
 	if scope.Adopt(t.Context(), "process") {
 		t.Error("taken by nobody")

@@ -10,22 +10,34 @@ import (
 
 	"github.com/backspan/backspan/internal/boundtext"
 	"github.com/backspan/backspan/internal/scope"
+	"github.com/backspan/backspan/internal/semconv"
 )
 
-// Start starts a span of the given kind (semconv.Kind…) with the tracer of For. now is the time on any clock that
-// only runs forward.
+// StartOperation starts the span of an operation with the tracer of For. now is the time on any clock that only runs
+// forward. The layers are for StartAttempt.
 //
-// When the provider makes no spans, Start returns ctx as it is, and nil. Such a provider still allocates a no-op
-// span, 1 to 3 allocations, which is more than the rest of an operation that succeeds. Start skips that call.
-func Start(
-	ctx context.Context, now time.Duration, kind, name string, options ...trace.SpanStartOption,
-) (context.Context, trace.Span) {
+// When the provider makes no spans, StartOperation returns ctx as it is, and nil twice. Such a provider still allocates
+// a no-op span, 1 to 3 allocations, which is more than the rest of an operation that succeeds. That call is skipped.
+func StartOperation(
+	ctx context.Context, now time.Duration, name string,
+) (below context.Context, span trace.Span, layers *scope.Layers) {
 	e, handed := find(ctx)
 	if e.noop.holds(now) {
-		return ctx, nil
+		return ctx, nil, nil
 	}
-	below, span := e.tracer.Start(scope.ToStart(ctx, kind, handed), boundtext.Name(name), options...)
+	layers = &scope.Layers{Tracer: e.tracer}
+	below, span = e.tracer.Start(layers.Operation(ctx, semconv.KindOperation, handed), boundtext.Name(name))
 	e.noop.learn(ctx, now, span)
+	return below, span, layers
+}
+
+// StartAttempt starts the span of attempt a of the operation that has those layers.
+func StartAttempt(
+	ctx context.Context, layers *scope.Layers, a scope.Attempt, options ...trace.SpanStartOption,
+) (below context.Context, span trace.Span) {
+	layer := layers.Attempt(ctx, a, semconv.KindAttempt)
+	below, span = layers.Tracer.Start(layer, semconv.AttemptName(a.Number), options...)
+	layer.Run()
 	return below, span
 }
 

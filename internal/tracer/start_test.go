@@ -49,7 +49,8 @@ func installed(t *testing.T, placeholder bool) *asked {
 }
 
 func begin(ctx context.Context, now time.Duration) (context.Context, trace.Span) {
-	return Start(ctx, now, "operation", "data_load")
+	below, span, _ := StartOperation(ctx, now, "data_load")
+	return below, span
 }
 
 func madeSpan() trace.Span {

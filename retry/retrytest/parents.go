@@ -16,26 +16,36 @@ type parents struct {
 	provider trace.TracerProvider // of the recorded spans
 	mu       sync.Mutex
 	of       map[trace.SpanID]trace.SpanID
+	started  map[any]trace.SpanID // with each layer that a span of Backspan was started with; see scope.Around
 }
 
 var _ sdktrace.SpanProcessor = (*parents)(nil)
 
+func newParents() *parents {
+	return &parents{of: map[trace.SpanID]trace.SpanID{}, started: map[any]trace.SpanID{}}
+}
+
 func (p *parents) OnStart(parent context.Context, span sdktrace.ReadWriteSpan) {
-	for around := range scope.Spans(parent) {
-		if around.TracerProvider() == p.provider {
-			p.note(span.SpanContext().SpanID(), around.SpanContext().SpanID())
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	id := span.SpanContext().SpanID()
+	own := scope.Starting(parent) != "" // the innermost layer is this span's
+	for within, layer := range scope.Around(parent) {
+		around, ok := p.started[layer]
+		switch {
+		case within.TracerProvider() == p.provider:
+			around, ok = within.SpanContext().SpanID(), true
+		case own:
+			ok = false
+		}
+		if own {
+			own, p.started[layer] = false, id
+		}
+		if ok {
+			p.of[id] = around
 			return
 		}
 	}
-}
-
-func (p *parents) note(span, parent trace.SpanID) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.of == nil {
-		p.of = map[trace.SpanID]trace.SpanID{}
-	}
-	p.of[span] = parent
 }
 
 // parent is the nearest recorded span around span; zero when there is none.

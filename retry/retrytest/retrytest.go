@@ -22,7 +22,7 @@ func NoWait(ctx context.Context) context.Context {
 // A Recorder keeps the spans that ended below the context of its Record.
 type Recorder struct {
 	spans   *tracetest.SpanRecorder
-	parents parents
+	parents *parents
 }
 
 // Record returns a context whose retries are recorded, and the recorder. The context holds a span called after the
@@ -32,11 +32,11 @@ type Recorder struct {
 //nolint:revive // t comes first, as in every test helper
 func Record(t testing.TB, ctx context.Context) (context.Context, *Recorder) {
 	t.Helper()
-	recorder := &Recorder{spans: tracetest.NewSpanRecorder()}
+	recorder := &Recorder{spans: tracetest.NewSpanRecorder(), parents: newParents()}
 	provider := sdktrace.NewTracerProvider(
 		sdktrace.WithSampler(sdktrace.AlwaysSample()),
 		sdktrace.WithSpanProcessor(recorder.spans),
-		sdktrace.WithSpanProcessor(&recorder.parents),
+		sdktrace.WithSpanProcessor(recorder.parents),
 	)
 	recorder.parents.provider = provider
 	ctx, span := provider.Tracer("retrytest").Start(ctx, t.Name(), newRoot)
