@@ -59,7 +59,9 @@ func (o *operation) firstSuccess() *firstSuccess {
 }
 
 func (o *operation) newFirstSuccess(what said) *firstSuccess {
-	what.name, what.session, what.phase = strings.Clone(what.name), strings.Clone(what.session), strings.Clone(what.phase)
+	for _, text := range []*string{&what.name, &what.session, &what.phase} {
+		*text = strings.Clone(*text) // it may be a part of a much longer one
+	}
 	return &firstSuccess{
 		said:      what,
 		operation: o.finalAttributes(semconv.OutcomeSuccess, nil).kept(),

@@ -29,8 +29,8 @@ func Do(ctx context.Context, name string, p Policy, op func(context.Context) err
 // begin starts an operation and makes attempts until none follows, or until one must be waited for. In that case it
 // returns the operation, with its context. retrying is as in decide.Do, and may be nil.
 //
-// Up to there the operation stays on the stack, where it costs nothing, and nearly every one succeeds at first. One that
-// waits is moved to the heap: with it, a goroutine that waits would need a stack of 8 KiB, and has 4.
+// Up to there the operation stays on the stack, where it costs nothing, and nearly every one succeeds at first. One
+// that waits is moved to the heap: with it, a goroutine that waits would need a stack of 8 KiB, and has 4.
 //
 //go:noinline
 func begin(
@@ -115,7 +115,8 @@ func (o *operation) start(ctx context.Context, name string, p *Policy) context.C
 	return o.startOperation(ctx)
 }
 
-// attempts makes attempts until one must be waited for, and says so, or until none follows: then err is what Do returns.
+// attempts makes attempts until one must be waited for, and says so, or until none follows: then err is what Do
+// returns.
 func (o *operation) attempts(ctx context.Context, op func(context.Context) error) (waits bool, err error) {
 	for ctx.Err() == nil {
 		if !o.attempt(ctx, op) {
