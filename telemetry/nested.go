@@ -31,10 +31,10 @@ type around struct {
 
 // enter notes what is around a span that starts with parent.
 func (s *nested) enter(parent context.Context, span sdktrace.ReadOnlySpan) {
-	frame := scope.From(parent)
-	if frame.Depth == 0 {
+	if scope.Depth(parent) == 0 {
 		return
 	}
+	frame := scope.From(parent)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.in == nil {

@@ -65,11 +65,21 @@ type frameKey struct{}
 // A layer is a context that adds to the frame around it. It is a context itself, because context.WithValue would
 // take two allocations. It is small, because one or two are made for each attempt; the frame around it is looked up
 // when it is needed.
-type layer interface{ frame() Frame }
+type layer interface {
+	frame() Frame
+	around() context.Context // what it was made below
+}
 
-// From returns the innermost frame of ctx, or the zero Frame.
+// innermost returns the innermost layer of ctx, nil when there is none. The next one is that of its around.
+func innermost(ctx context.Context) layer {
+	l, _ := ctx.Value(frameKey{}).(layer)
+	return l
+}
+
+// From returns the innermost frame of ctx, or the zero Frame. Who needs one field of it asks Session, Depth, Provider,
+// NoWait, Starting or Place: a frame is large, and each layer makes a copy.
 func From(ctx context.Context) Frame {
-	if l, ok := ctx.Value(frameKey{}).(layer); ok {
+	if l := innermost(ctx); l != nil {
 		return l.frame()
 	}
 	return Frame{}
@@ -86,7 +96,8 @@ type whole struct {
 	f Frame
 }
 
-func (c *whole) frame() Frame { return c.f }
+func (c *whole) frame() Frame            { return c.f }
+func (c *whole) around() context.Context { return c.Context }
 
 func (c *whole) Value(key any) any {
 	if key == (frameKey{}) {
@@ -111,7 +122,8 @@ type attempt struct {
 	a Attempt
 }
 
-func (c *attempt) frame() Frame { return c.a.below(From(c.Context)) }
+func (c *attempt) frame() Frame            { return c.a.below(From(c.Context)) }
+func (c *attempt) around() context.Context { return c.Context }
 
 // below is the frame that is one retry loop deeper than f, in attempt a of that loop.
 func (a *Attempt) below(f Frame) Frame {
@@ -138,6 +150,8 @@ type starting struct {
 	session  string // see Adopt
 }
 
+func (c *starting) around() context.Context { return c.Context }
+
 func (c *starting) frame() Frame {
 	f := From(c.Context)
 	f.Starting = c.kind
@@ -153,11 +167,10 @@ func (c *starting) frame() Frame {
 // session in the frame, and sets it together with the span's other attributes. Adopt returns false when ctx is not
 // of Layers and has no session: then the processor must set the attribute.
 func Adopt(ctx context.Context, session string) bool {
-	innermost, ok := ctx.Value(frameKey{}).(layer)
-	if !ok || innermost.frame().Session != "" {
-		return ok
+	if Session(ctx) != "" {
+		return true
 	}
-	switch l := innermost.(type) {
+	switch l := innermost(ctx).(type) {
 	case *starting:
 		l.session = session
 		return true
@@ -246,23 +259,9 @@ func (c *Traced) Value(key any) any {
 // within it. Spans that other instrumentation started may lie between two layers.
 func Around(ctx context.Context) iter.Seq2[trace.Span, any] {
 	return func(yield func(trace.Span, any) bool) {
-		for ctx != nil {
-			innermost := ctx.Value(frameKey{})
-			if !yield(trace.SpanFromContext(ctx), innermost) {
-				return
-			}
-			switch l := innermost.(type) {
-			case *starting:
-				ctx = l.Context
-			case *whole:
-				ctx = l.Context
-			case *attempt:
-				ctx = l.Context
-			case *Traced:
-				ctx = l.Context
-			default:
-				return
-			}
+		l := innermost(ctx)
+		if yield(trace.SpanFromContext(ctx), l) && l != nil {
+			Around(l.around())(yield)
 		}
 	}
 }
@@ -282,39 +281,65 @@ func Provider(ctx context.Context) trace.TracerProvider {
 	if !handed.Load() {
 		return nil
 	}
-	for {
-		switch l := ctx.Value(frameKey{}).(type) {
+	for l := innermost(ctx); l != nil; l = innermost(l.around()) {
+		switch l := l.(type) {
 		case *starting:
 			return l.provider
 		case *Traced:
 			return l.provider
 		case *whole:
 			return l.f.Provider
-		case *attempt:
-			ctx = l.Context
-		default:
-			return nil
 		}
 	}
+	return nil
+}
+
+// Session returns the Session of ctx's innermost frame. It builds no frame: span processors ask it for every Backspan
+// span.
+func Session(ctx context.Context) string {
+	for l := innermost(ctx); l != nil; l = innermost(l.around()) {
+		switch l := l.(type) {
+		case *starting:
+			if l.session != "" {
+				return l.session
+			}
+		case *Traced:
+			if l.session != "" {
+				return l.session
+			}
+		case *whole:
+			return l.f.Session
+		}
+	}
+	return ""
+}
+
+// Depth returns the Depth of ctx's innermost frame. It builds no frame either.
+func Depth(ctx context.Context) (depth int) {
+	for l := innermost(ctx); l != nil; l = innermost(l.around()) {
+		switch l := l.(type) {
+		case *attempt:
+			depth++
+		case *Traced:
+			if l.running.Load() {
+				depth++
+			}
+		case *whole:
+			return depth + l.f.Depth
+		}
+	}
+	return depth
 }
 
 // NoWait reports whether the innermost frame of ctx says so. It builds no frame: that would be a third of the stack of
 // a goroutine that waits.
 func NoWait(ctx context.Context) bool {
-	for {
-		switch l := ctx.Value(frameKey{}).(type) {
-		case *whole:
+	for l := innermost(ctx); l != nil; l = innermost(l.around()) {
+		if l, ok := l.(*whole); ok {
 			return l.f.NoWait
-		case *starting:
-			ctx = l.Context
-		case *attempt:
-			ctx = l.Context
-		case *Traced:
-			ctx = l.Context
-		default:
-			return false
 		}
 	}
+	return false
 }
 
 // Starting returns the kind of the Backspan span that is started with parent context ctx, and "" for every

@@ -26,6 +26,9 @@ func TestTheInnermostFrameCounts(t *testing.T) {
 	if got := scope.From(inner); got != (scope.Frame{Session: "s", Depth: 1}) || scope.Starting(inner) != "" {
 		t.Errorf("inner frame: %+v", got)
 	}
+	if s, d := scope.Session(inner), scope.Depth(inner); s != "s" || d != 1 {
+		t.Errorf("inner frame: session %q and depth %d", s, d)
+	}
 	if inner.Value(key{}) != "kept" {
 		t.Error("a frame hides the other values of the context")
 	}
@@ -72,6 +75,9 @@ func TestLayersAddToWhatIsAround(t *testing.T) {
 		}
 		if !scope.NoWait(ctx) {
 			t.Errorf("%s: it waits", step.name)
+		}
+		if s, d := scope.Session(ctx), scope.Depth(ctx); s != step.want.Session || d != step.want.Depth {
+			t.Errorf("%s: session %q and depth %d, want %q and %d", step.name, s, d, step.want.Session, step.want.Depth)
 		}
 		if got := scope.Starting(ctx); got != step.want.Starting {
 			t.Errorf("%s: starting %q, want %q", step.name, got, step.want.Starting)
@@ -132,7 +138,13 @@ func TestAskingAllocatesNothing(t *testing.T) {
 		"untraced": new(scope.Layers).Untraced(t.Context(), scope.Attempt{Number: 1}),
 		"attempt":  scope.WithAttempt(t.Context(), scope.Attempt{Number: 1}),
 	} {
-		if n := testing.AllocsPerRun(100, func() { scope.Starting(ctx); scope.From(ctx); scope.Provider(ctx) }); n != 0 {
+		if n := testing.AllocsPerRun(100, func() {
+			scope.Starting(ctx)
+			scope.From(ctx)
+			scope.Provider(ctx)
+			scope.Session(ctx)
+			scope.Depth(ctx)
+		}); n != 0 {
 			t.Errorf("%s: %v allocations", name, n)
 		}
 	}
@@ -186,8 +198,8 @@ func TestASpanProcessorGivesASessionToWhatHasNone(t *testing.T) {
 		t.Error("not taken for granted by a span that has a session")
 	}
 	for name, ctx := range map[string]context.Context{"the span": whole, "below it": below} {
-		if f := scope.From(ctx); f.Session != "process" || f.Phase != "p" {
-			t.Errorf("%s: session %q and phase %q, want process and p", name, f.Session, f.Phase)
+		if f := scope.From(ctx); f.Session != "process" || scope.Session(ctx) != "process" || f.Phase != "p" {
+			t.Errorf("%s: session %q, or %q, and phase %q, want process and p", name, f.Session, scope.Session(ctx), f.Phase)
 		}
 	}
 	inRun := starting(scope.With(t.Context(), scope.Frame{Session: "run"}), "operation", nil)
