@@ -16,6 +16,7 @@ const blockSize = 256 << 10
 type block struct {
 	data   []byte
 	offset int64 // of data in the input
+	number int64 // of the block, from 0
 	joined bool  // it begins in the middle of a line that is too long
 	part   bool  // it ends in the middle of a line that is too long
 	last   bool  // it is the end of the input, without a newline
@@ -29,6 +30,7 @@ type blocks struct {
 	live   bool   // the end of the input is not the end: more may come
 	carry  []byte // read, but behind the last newline
 	offset int64  // of carry in the input
+	cuts   int64  // how many blocks were cut off
 	joined bool   // carry belongs to a line that is too long
 	err    error  // why nothing more can be read
 	done   bool   // the last block is out
@@ -86,7 +88,8 @@ func (b *blocks) read(buf []byte) (int, error) {
 
 // cut makes the first end bytes of what was read the next block, and carries the rest.
 func (b *blocks) cut(read []byte, end int, next block) block {
-	next.data, next.offset, next.joined = read[:end], b.offset, b.joined
+	next.data, next.offset, next.joined, next.number = read[:end], b.offset, b.joined, b.cuts
+	b.cuts++
 	b.carry = append(b.carry[:0], read[end:]...)
 	b.offset += int64(end)
 	b.joined = next.part

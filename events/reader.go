@@ -80,24 +80,56 @@ func (r *Reader) All() iter.Seq[*Line] {
 // call it at the same time, each with its own number from 0 to workers-1. The order of the records is lost, and each
 // must not keep the Line. Each returns when all records have been through, with what Err says.
 func (r *Reader) Each(workers int, each func(worker int, l *Line)) error {
+	if err := r.eachPiece(workers, each, nil); err != nil {
+		return err
+	}
+	return r.Err()
+}
+
+// EachInOrder is Each for what needs the order of the records. Each worker calls look for the records of a piece of the
+// input, some hundred, and then take, which may use what look was given of them. All calls of take are in the order of
+// the pieces, and one at a time. The Lines themselves are used again, but their Values hold until take returns. An
+// error of take ends it all, and is returned.
+func (r *Reader) EachInOrder(workers int, look func(worker int, l *Line), take func(worker int) error) error {
+	if err := r.eachPiece(workers, look, take); err != nil {
+		return err
+	}
+	return r.Err()
+}
+
+// eachPiece is EachInOrder; Each when take is nil. The error is that of take, or says that workers cannot be.
+func (r *Reader) eachPiece(workers int, look func(worker int, l *Line), take func(worker int) error) error {
 	if workers < 0 {
-		return fmt.Errorf("events: Each with %d workers; 0 means one for each processor", workers)
+		return fmt.Errorf("events: reading with %d workers; 0 means one for each processor", workers)
 	}
 	if workers == 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
 	for r.cur.next(&r.line) { // what Next has read and not handed out
-		each(0, &r.line)
+		look(0, &r.line)
 	}
+	if take != nil {
+		if err := take(0); err != nil {
+			return err
+		}
+	}
+	turns := inTurn{of: take, number: r.src.cuts}
+	turns.ended.L = &turns.mu
 	var all sync.Mutex
 	work := func(worker int) {
 		var cur cursor
 		buf := make([]byte, blockSize)
 		var l Line
-		for ok := true; ok; cur.block, ok = r.src.next(buf) {
-			for cur.next(&l) {
-				each(worker, &l)
+		for goOn := true; goOn; {
+			var ok bool
+			if cur.block, ok = r.src.next(buf); !ok {
+				break
 			}
+			number := cur.block.number
+			for cur.next(&l) {
+				look(worker, &l)
+			}
+			goOn = take == nil || turns.take(worker, number)
 		}
 		all.Lock()
 		r.cur.tally.add(cur.tally)
@@ -109,7 +141,31 @@ func (r *Reader) Each(workers int, each func(worker int, l *Line)) error {
 	}
 	work(0)
 	others.Wait()
-	return r.Err()
+	return turns.err
+}
+
+// inTurn calls what takes the blocks of an input in their order.
+type inTurn struct {
+	of     func(worker int) error
+	mu     sync.Mutex
+	ended  sync.Cond // a turn
+	number int64     // of the block whose turn it is
+	err    error     // of of: no more is taken
+}
+
+// take waits for the turn of a block and takes it. It says whether there is to be another.
+func (t *inTurn) take(worker int, number int64) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for t.number != number {
+		t.ended.Wait()
+	}
+	if t.err == nil {
+		t.err = t.of(worker)
+	}
+	t.number++
+	t.ended.Broadcast()
+	return t.err == nil
 }
 
 // Tally says what has been come across up to the record that Next moved to.

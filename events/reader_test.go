@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -51,10 +52,59 @@ func read(t testing.TB, data string) ([]Record, Tally) {
 	if err := many.Each(3, func(int, *Line) { n.Add(1) }); err != nil || many.Tally() != r.Tally() || n.Load() != int64(len(raws)) {
 		t.Errorf("3 goroutines found %d, %+v, %v; want %d, %+v", n.Load(), many.Tally(), err, len(raws), r.Tally())
 	}
+	ordered := NewReader(strings.NewReader(data))
+	if got, err := readInOrder(ordered, nil); err != nil || ordered.Tally() != r.Tally() || !slices.Equal(got, raws) {
+		t.Errorf("3 goroutines found in order %d, %+v, %v; want %d, %+v", len(got), ordered.Tally(), err, len(raws), r.Tally())
+	}
 	if got := r.Tally().Records; got != int64(len(all)) {
 		t.Errorf("the tally says %d records, but there were %d", got, len(all))
 	}
 	return all, r.Tally()
+}
+
+// readInOrder reads what is left of r from three goroutines, until it has found stopAt, when that is not nil.
+func readInOrder(r *Reader, stopAt error) (raws []string, err error) {
+	looked := make([][]Value, 3)
+	err = r.EachInOrder(len(looked), func(worker int, l *Line) {
+		looked[worker] = append(looked[worker], Value(l.Raw())) // which holds until take
+	}, func(worker int) error {
+		for _, raw := range looked[worker] {
+			raws = append(raws, string(raw))
+			if stopAt != nil && bytes.Contains(raw, []byte(stopAt.Error())) {
+				return stopAt
+			}
+		}
+		looked[worker] = looked[worker][:0]
+		return nil
+	})
+	return raws, err
+}
+
+// The blocks of a large input are taken in their order, each once, and none after an error; also when a part of it was
+// read before. This failed without waiting for the turn.
+func TestEachInOrderKeepsTheOrder(t *testing.T) {
+	var text []byte
+	var want []string
+	for i := range 20 * blockSize / 300 {
+		r := Record{Type: TypeRunStart, Message: fmt.Sprintf("%d.%s", i, strings.Repeat("x", 200))}
+		from := len(text)
+		text = r.Append(text)
+		want = append(want, string(text[from:len(text)-1]))
+	}
+	r := NewReader(bytes.NewReader(text))
+	for range 3 {
+		r.Next()
+	}
+	if got, err := readInOrder(r, nil); err != nil || !slices.Equal(got, want[3:]) {
+		t.Errorf("%d records, %v, want %d in their order", len(got), err, len(want)-3)
+	}
+	stop := errors.New(`"7000.x`)
+	if got, err := readInOrder(NewReader(bytes.NewReader(text)), stop); !errors.Is(err, stop) || !slices.Equal(got, want[:7001]) {
+		t.Errorf("%d records, %v, want 7001", len(got), err)
+	}
+	if _, err := readInOrder(NewReader(iotest.ErrReader(os.ErrDeadlineExceeded)), nil); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("%v, want the error of the input", err)
+	}
 }
 
 func TestReaderReadsWhatTheWriterWrites(t *testing.T) {

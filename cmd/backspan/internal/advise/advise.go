@@ -16,7 +16,6 @@ import (
 	"github.com/backspan/backspan/cmd/backspan/internal/eventfiles"
 	"github.com/backspan/backspan/cmd/backspan/internal/eventquery"
 	"github.com/backspan/backspan/cmd/backspan/internal/history"
-	"github.com/backspan/backspan/cmd/backspan/internal/logfiles"
 	"github.com/backspan/backspan/events"
 )
 
@@ -87,8 +86,7 @@ func (o *Options) run(files []string) error {
 	}
 	collected := history.NewCollector()
 	q := eventfiles.Query{Streams: o.Streams, Zone: zone, Keeps: true}
-	take := func(f *logfiles.Found) error { return collected.Add(f.Line()) }
-	some, err := q.InOrder(filter.Compile(), files, take, func() error { return nil })
+	some, err := q.Lines(filter.Compile(), files, collected.Add)
 	if errors.Is(err, history.ErrTooLarge) {
 		return cli.UsageError(err)
 	}

@@ -3,7 +3,6 @@ package eventfiles
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -14,10 +13,6 @@ import (
 	"github.com/backspan/backspan/cmd/backspan/internal/logfiles"
 	"github.com/backspan/backspan/events"
 )
-
-// Workers is how many goroutines read a file whose order does not matter. More than a few would wait for the reading,
-// and each takes memory.
-var Workers = min(runtime.GOMAXPROCS(0), 4)
 
 // A Query reads event logs for a verb, and says on stderr what is to be said of the files.
 type Query struct {
@@ -43,23 +38,45 @@ func Range(flags *pflag.FlagSet, since, until string) (from, to time.Time, err e
 	return from, to, nil
 }
 
-// InOrder calls do for each record that matters, in the order of time when there are several files, and then ended,
-// before anything is said of the files. some is as of each.
+// InOrder calls each for what look makes of each record that matters, in the order of time when there are several
+// files, and then ended, before anything is said of the files. some is as of each.
 func (q Query) InOrder(
-	m *eventquery.Matcher, files []string, do func(*logfiles.Found) error, ended func() error,
+	m *eventquery.Matcher, files []string, look logfiles.Look, each func(piece []byte) error, ended func() error,
+) (some bool, err error) {
+	return q.inOrder(m, files, func(list []*logfiles.File, matters func(*events.Line) bool) (logfiles.Order, error) {
+		order, err := logfiles.Merge(list, func(pieces []byte, l *events.Line) []byte {
+			if !matters(l) {
+				return pieces
+			}
+			return look(pieces, l)
+		}, each)
+		return order, errors.Join(err, ended())
+	})
+}
+
+// Lines is InOrder for those who need the records themselves.
+func (q Query) Lines(m *eventquery.Matcher, files []string, each func(*events.Line) error) (some bool, err error) {
+	return q.inOrder(m, files, func(list []*logfiles.File, matters func(*events.Line) bool) (logfiles.Order, error) {
+		return logfiles.MergeLines(list, matters, each)
+	})
+}
+
+func (q Query) inOrder(
+	m *eventquery.Matcher, files []string,
+	merge func(list []*logfiles.File, matters func(*events.Line) bool) (logfiles.Order, error),
 ) (some bool, err error) {
 	var dropped atomic.Int64
 	var looked search
 	list := q.opened(files, m.Since())
-	order, err := logfiles.Merge(list, func(l *events.Line) bool {
+	order, err := merge(list, func(l *events.Line) bool {
 		if n := m.Dropped(l); n > 0 {
 			dropped.Add(n)
 		}
 		matches := m.Matches(l)
 		looked.at(l, matches)
 		return matches
-	}, do)
-	if err = errors.Join(err, ended()); err != nil {
+	})
+	if err != nil {
 		logfiles.CloseAll(list)
 		return false, err
 	}
@@ -79,10 +96,10 @@ func (q Query) InOrder(
 func (q Query) InAnyOrder(
 	m *eventquery.Matcher, files []string, do func(worker int, l *events.Line),
 ) (dropped int64, some bool, err error) {
-	looked := make([]looking, Workers)
+	looked := make([]looking, logfiles.Workers)
 	list := q.opened(files, m.Since())
 	some, err = q.each(list, func(r *events.Reader) {
-		_ = r.Each(Workers, func(worker int, l *events.Line) { // whose error r.Err returns as well
+		_ = r.Each(logfiles.Workers, func(worker int, l *events.Line) { // whose error r.Err returns as well
 			w := &looked[worker]
 			w.dropped += m.Dropped(l)
 			switch {

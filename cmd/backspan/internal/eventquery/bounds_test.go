@@ -27,7 +27,7 @@ func TestCallsAreBounded(t *testing.T) {
 			other.Details = append(other.Details, events.Int(events.KeyDepth, int64(n%5)))
 			records = append(records, r, other)
 		}
-		lines(t, log(records...), c.Add)
+		lines(t, log(records...), follow(c))
 	}
 	runtime.GC()
 	var memory runtime.MemStats

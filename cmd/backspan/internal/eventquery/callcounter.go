@@ -1,9 +1,6 @@
 package eventquery
 
-import (
-	"github.com/backspan/backspan/cmd/backspan/internal/history"
-	"github.com/backspan/backspan/events"
-)
+import "github.com/backspan/backspan/cmd/backspan/internal/history"
 
 // A CallCounter follows each call through its records: how long its attempts, its waits and its recovery took, and
 // which loop it was in. Its records have to come in their order. It is for one goroutine.
@@ -13,6 +10,7 @@ type CallCounter struct {
 	nodes  map[nodeKey]*node
 	first  map[nodeKey]*node // of an operation at a depth, whatever is around it: parent is empty
 	wastes wastes
+	note   callNote
 	others int64 // records of operations that found no budget
 }
 
@@ -45,42 +43,31 @@ func NewCallCounter() *CallCounter {
 	return &CallCounter{budget: newBudget(callsBudget), nodes: map[nodeKey]*node{}, first: map[nodeKey]*node{}}
 }
 
-// Add counts one record.
-func (c *CallCounter) Add(l *events.Line) {
-	kind := l.Type()
-	if !kind.Is(events.TypeAttempt) && !kind.Is(events.TypeRecovered) && !kind.Is(events.TypeStopped) &&
-		!kind.Is(events.TypeTally) || dryRun(l) {
-		return
-	}
-	switch a, ok := history.See(l); {
-	case kind.Is(events.TypeTally):
-		if n, ok := l.Detail(events.KeySuccesses).Float(); ok && n > 0 && n < maxSuccesses {
-			if node := c.node(l); node != nil {
-				node.succeeded += int64(n)
-			}
+// Add counts one record of which AppendCallNote made note.
+func (c *CallCounter) Add(note []byte) {
+	c.note.parse(note)
+	switch a := &c.note; a.kind {
+	case noteTally:
+		if n := c.node(a); n != nil {
+			n.succeeded += a.successes
 		}
-	case !ok:
-	case kind.Is(events.TypeAttempt):
-		c.failed(l, a)
-	case kind.Is(events.TypeRecovered):
-		c.recovered(l, a)
+	case noteFailed:
+		c.failed(a)
+	case noteRecovered:
+		c.recovered(a)
 	default: // it stopped in the wait after its last attempt
 		a.Number++
-		if known := c.calls.Of(l, a); known != nil {
+		if known := c.calls.Of(a.Sighting); known != nil {
 			c.calls.End(known)
 		}
 	}
 }
 
 // node is that of a failed attempt or a tally; nil when there is no budget for it.
-func (c *CallCounter) node(l *events.Line) *node {
-	depth, _ := l.Detail(events.KeyDepth).Float()
-	key := nodeKey{
-		shortened(l.Detail(events.KeyOperation).Text()), shortened(l.Detail(events.KeyParentOperation).Text()),
-		int64(max(0, min(depth, maxLoops))),
-	}
-	n := c.nodes[key]
+func (c *CallCounter) node(a *callNote) *node {
+	n := c.nodes[nodeKey{string(a.operation), string(a.parent), int64(a.depth)}] // which allocates nothing
 	if n == nil {
+		key := nodeKey{string(a.operation), string(a.parent), int64(a.depth)}
 		if !c.budget.take(nodeSize + len(key.operation) + len(key.parent)) {
 			c.others++
 			return nil
@@ -94,53 +81,50 @@ func (c *CallCounter) node(l *events.Line) *node {
 	return n
 }
 
-func (c *CallCounter) failed(l *events.Line, a history.Sighting) {
-	n := c.node(l)
+func (c *CallCounter) failed(a *callNote) {
+	n := c.node(a)
 	if n == nil {
 		return
 	}
 	n.attempts++
 	n.failed++
 	n.wasted += a.End.Sub(a.Begin).Seconds()
-	if most, ok := l.Detail(events.KeyMaxRetries).Float(); ok && n.maxRetries != noLimit && most < 1e6 {
-		if n.maxRetries = max(n.maxRetries, int64(most)); most < 0 {
+	if a.maxRetries != notSaid && n.maxRetries != noLimit {
+		if n.maxRetries = max(n.maxRetries, a.maxRetries); a.maxRetries == noLimit {
 			n.maxRetries = noLimit
 		}
 	}
-	c.lengths(n, l, a)
-	c.wastes.add(c, l, n, a)
-	retried := l.Detail(events.KeyResult).Is("retrying")
+	c.lengths(n, a)
+	c.wastes.add(c, n, a)
 	if a.Number == 1 {
 		n.asked++
-		if retried {
-			c.calls.Start(l, n, a)
+		if a.retried {
+			c.calls.Start(n, a.Sighting)
 		}
 		return
 	}
-	switch known := c.calls.Of(l, a); {
+	switch known := c.calls.Of(a.Sighting); {
 	case known == nil:
-	case retried:
-		known.Last = a
+	case a.retried:
+		known.Last = a.Sighting
 	default:
 		c.calls.End(known)
 	}
 }
 
-func (c *CallCounter) recovered(l *events.Line, a history.Sighting) {
-	known := c.calls.Of(l, a)
+func (c *CallCounter) recovered(a *callNote) {
+	known := c.calls.Of(a.Sighting)
 	if known == nil { // its beginning is not in what is read
 		return
 	}
 	known.Of.attempts++
-	c.lengths(known.Of, l, a)
+	c.lengths(known.Of, a)
 	known.Of.recovered.add(c.budget, a.End.Sub(known.Begin).Seconds())
 	c.calls.End(known)
 }
 
-func (c *CallCounter) lengths(n *node, l *events.Line, a history.Sighting) {
-	if took, ok := l.Detail(events.KeyDuration).Float(); ok {
-		n.took.add(c.budget, took)
-	}
+func (c *CallCounter) lengths(n *node, a *callNote) {
+	n.took.add(c.budget, a.took)
 	if a.Delay > 0 {
 		n.waited.add(c.budget, a.Delay.Seconds())
 	}

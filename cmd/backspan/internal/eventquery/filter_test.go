@@ -26,6 +26,15 @@ func log(records ...events.Record) []byte {
 	return text
 }
 
+// follow counts records as the verbs do.
+func follow(c *eventquery.CallCounter) func(*events.Line) {
+	return func(l *events.Line) {
+		if note := eventquery.AppendCallNote(nil, l); note != nil {
+			c.Add(note)
+		}
+	}
+}
+
 // lines calls each for every record of text.
 func lines(t *testing.T, text []byte, each func(*events.Line)) {
 	t.Helper()

@@ -1,8 +1,10 @@
 package eventquery
 
 import (
+	"bytes"
 	"encoding/csv"
-	"io"
+	"strings"
+	"sync"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/events"
@@ -16,32 +18,43 @@ var listKeys = []Key{
 	"service", "host", "pid",
 }
 
-// A ListCSV writes records as CSV, with the names of the columns first.
-type ListCSV struct {
-	out    *csv.Writer
-	record []string
+// A ListCSV makes rows of records. It can be used from many goroutines.
+type ListCSV struct{ rows sync.Pool }
+
+// A csvRow is what making a row takes.
+type csvRow struct {
+	fields []string
+	text   bytes.Buffer
+	csv    *csv.Writer
 }
 
-// NewListCSV begins a list. The error of w is returned at the latest by Flush.
-func NewListCSV(w io.Writer) *ListCSV {
-	c := &ListCSV{out: csv.NewWriter(w), record: make([]string, len(listKeys))}
-	for i, key := range listKeys {
-		c.record[i] = string(key)
+// NewListCSV returns a ListCSV.
+func NewListCSV() *ListCSV {
+	return &ListCSV{sync.Pool{New: func() any {
+		r := &csvRow{fields: make([]string, len(listKeys))}
+		r.csv = csv.NewWriter(&r.text)
+		return r
+	}}}
+}
+
+// Head is the row with the names of the columns.
+func (c *ListCSV) Head() string {
+	var names []string
+	for _, key := range listKeys {
+		names = append(names, string(key))
 	}
-	_ = c.out.Write(c.record) // its error is kept
-	return c
+	return strings.Join(names, ",") + "\n"
 }
 
-// Write writes one record.
-func (c *ListCSV) Write(l *events.Line) error {
+// Append appends the row of l to rows.
+func (c *ListCSV) Append(rows []byte, l *events.Line) []byte {
+	r := c.rows.Get().(*csvRow)
+	defer c.rows.Put(r)
 	for i, key := range listKeys {
-		c.record[i] = text.Safe(key.Of(l).Text(), text.MaxText)
+		r.fields[i] = text.Safe(key.Of(l).Text(), text.MaxText)
 	}
-	return c.out.Write(c.record)
-}
-
-// Flush ends the list.
-func (c *ListCSV) Flush() error {
-	c.out.Flush()
-	return c.out.Error()
+	r.text.Reset()
+	_ = r.csv.Write(r.fields) // a Buffer takes all
+	r.csv.Flush()
+	return append(rows, r.text.Bytes()...)
 }

@@ -32,7 +32,7 @@ func TestLoopsDoNotInventWhatPoliciesAllow(t *testing.T) {
 	add("without limit", "", 0, endless)
 	add("not said", "", 0)
 	add("within what is not said", "not said", 1, three)
-	lines(t, text, c.Add)
+	lines(t, text, follow(c))
 	loops := c.Loops()
 	want := map[string]int64{"said": 4, "within": 16, "without limit": 0, "not said": -1, "within what is not said": -1}
 	for _, l := range loops.Loops {

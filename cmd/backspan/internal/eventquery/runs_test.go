@@ -216,7 +216,7 @@ func TestCallsOfOneTraceAreToldApart(t *testing.T) {
 		at(1, events.TypeAttempt, 1, 0, 1), at(1.5, events.TypeAttempt, 1, 0, 0.1),
 		at(3, events.TypeRecovered, 2, 1, 0.5),  // began at 2.5: the second call, which began at 1.4
 		at(12, events.TypeRecovered, 2, 1, 9.9), // the first
-	), c.Add)
+	), follow(c))
 	got := c.Times().Operations
 	if len(got) != 1 || got[0].Recovery == nil || got[0].Recovery.P50 != 1.6 || got[0].Recovery.P99 != 12 {
 		t.Errorf("%+v", got)

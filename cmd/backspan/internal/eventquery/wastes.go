@@ -1,11 +1,9 @@
 package eventquery
 
 import (
-	"hash/maphash"
 	"slices"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/history"
-	"github.com/backspan/backspan/events"
 )
 
 // A waste is a failed attempt within another loop. Whether the attempt around it fails too is not known yet.
@@ -27,10 +25,10 @@ type wastes struct {
 // maxWastes is how many attempts within other loops are kept.
 const maxWastes = 50_000
 
-func (w *wastes) add(c *CallCounter, l *events.Line, n *node, a history.Sighting) {
+func (w *wastes) add(c *CallCounter, n *node, a *callNote) {
 	w.seconds += a.End.Sub(a.Begin).Seconds()
-	trace := traceOf(l)
-	w.dropWithin(c, trace, n, a)
+	trace := a.trace
+	w.dropWithin(c, trace, n, &a.Sighting)
 	if n.depth == 0 {
 		return
 	}
@@ -40,7 +38,7 @@ func (w *wastes) add(c *CallCounter, l *events.Line, n *node, a history.Sighting
 	if _, known := w.within[trace]; !known {
 		w.order = append(w.order, trace)
 	}
-	w.within[trace] = append(w.within[trace], waste{n, a})
+	w.within[trace] = append(w.within[trace], waste{n, a.Sighting})
 	for w.count++; w.count > maxWastes || len(w.order) > maxWastes; {
 		w.cut = w.cut || len(w.within[w.order[0]]) > 0
 		w.count -= len(w.within[w.order[0]])
@@ -51,7 +49,7 @@ func (w *wastes) add(c *CallCounter, l *events.Line, n *node, a history.Sighting
 
 // dropWithin takes back what failed within a, which failed itself. The wastes of a trace are in the order of their
 // ends.
-func (w *wastes) dropWithin(c *CallCounter, trace uint64, n *node, a history.Sighting) {
+func (w *wastes) dropWithin(c *CallCounter, trace uint64, n *node, a *history.Sighting) {
 	list := w.within[trace]
 	from := len(list)
 	for from > 0 && !list[from-1].End.Before(a.Begin) {
@@ -89,12 +87,4 @@ func (c *CallCounter) isWithin(inner, outer *node) bool {
 // around is a node of the loop around n, the first that was found; nil when the log knows none.
 func (c *CallCounter) around(n *node) *node {
 	return c.first[nodeKey{operation: n.parent, depth: n.depth - 1}]
-}
-
-// traceOf is a hash of the trace that l belongs to, or of its session where it has none.
-func traceOf(l *events.Line) uint64 {
-	if id := l.TraceID(); id != nil {
-		return maphash.Bytes(seed, id)
-	}
-	return maphash.Bytes(seed, l.Session())
 }

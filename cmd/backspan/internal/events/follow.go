@@ -13,6 +13,7 @@ import (
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/cmd/backspan/internal/eventfiles"
 	"github.com/backspan/backspan/cmd/backspan/internal/eventquery"
+	"github.com/backspan/backspan/cmd/backspan/internal/logfiles"
 	"github.com/backspan/backspan/cmd/backspan/internal/text"
 	"github.com/backspan/backspan/events"
 )
@@ -24,7 +25,7 @@ type following struct {
 	path    string
 	matcher *eventquery.Matcher
 	out     *bufio.Writer
-	style   eventquery.Style
+	look    logfiles.Look
 	told    bool // that there are lines that cannot be read
 }
 
@@ -51,7 +52,7 @@ func (o *Options) follow(ctx context.Context, files []string, fromStart bool) er
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		cli.Printf(o.Err, "backspan: %s is not there yet; waiting for it\n", path)
 	}
-	f := &following{o, follower, path, m, bufio.NewWriter(o.Out), o.style(), false}
+	f := &following{o, follower, path, m, bufio.NewWriter(o.Out), o.look(), false}
 	err = errors.Join(f.run(ctx), f.Close())
 	if n := f.Tally().Unreadable; n > 0 {
 		cli.Printf(o.Err, "backspan: %s: %s could not be read in all\n", path, text.Plural(n, "line", "lines"))
@@ -92,7 +93,8 @@ func (f *following) print(l *events.Line) error {
 		f.query().Dropped(f.matcher.Dropped(l))
 		return nil
 	}
-	return errors.Join(f.write(f.out, f.style, l), f.out.Flush())
+	_, err := f.out.Write(f.look(f.out.AvailableBuffer(), l))
+	return errors.Join(err, f.out.Flush())
 }
 
 // unreadable says once that there are lines that cannot be read. How many there were is said at the end.

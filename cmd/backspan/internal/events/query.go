@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -60,18 +59,13 @@ func (o *Options) style() eventquery.Style {
 	return s
 }
 
-// write writes one record to w.
-func (o *Options) write(w *bufio.Writer, s eventquery.Style, l *events.Line) error {
+// look makes what is shown of each record: as it is, or for a person.
+func (o *Options) look() logfiles.Look {
 	if o.format == formatJSON {
-		return writeJSON(w, l.Raw())
+		return func(lines []byte, l *events.Line) []byte { return append(append(lines, text.JSON(l.Raw())...), '\n') }
 	}
-	_, err := w.WriteString(s.Describe(l) + "\n")
-	return err
-}
-
-func writeJSON(w *bufio.Writer, raw []byte) error {
-	_, err := w.Write(text.JSON(raw))
-	return errors.Join(err, w.WriteByte('\n'))
+	style := o.style()
+	return func(lines []byte, l *events.Line) []byte { return append(append(lines, style.Describe(l)...), '\n') }
 }
 
 func (o *Options) list(files []string) error {
@@ -79,17 +73,16 @@ func (o *Options) list(files []string) error {
 	if err != nil {
 		return err
 	}
-	out, style := bufio.NewWriterSize(o.Out, 64<<10), o.style()
-	write, flush := func(f *logfiles.Found) error { return o.write(out, style, f.Line()) }, out.Flush
-	switch o.format {
-	case formatJSON:
-		write = func(f *logfiles.Found) error { return writeJSON(out, f.Raw()) }
-	case formatCSV:
-		list := eventquery.NewListCSV(out)
-		write = func(f *logfiles.Found) error { return list.Write(f.Line()) }
-		flush = func() error { return errors.Join(list.Flush(), out.Flush()) }
+	out, look := bufio.NewWriterSize(o.Out, 64<<10), o.look()
+	if o.format == formatCSV {
+		list := eventquery.NewListCSV()
+		look = list.Append
+		cli.Print(out, list.Head()) // out keeps its error
 	}
-	_, err = o.query().InOrder(m, files, write, flush)
+	_, err = o.query().InOrder(m, files, look, func(piece []byte) error {
+		_, err := out.Write(piece)
+		return err
+	}, out.Flush)
 	return err
 }
 
@@ -98,7 +91,7 @@ func (o *Options) count(files []string) error {
 	if err != nil {
 		return err
 	}
-	counts := make([]counter, eventfiles.Workers)
+	counts := make([]counter, logfiles.Workers)
 	dropped, some, err := o.query().InAnyOrder(m, files, func(worker int, _ *events.Line) { counts[worker].n++ })
 	if !some {
 		return err
@@ -149,7 +142,7 @@ func forked[T interface {
 }](
 	o *Options, m *eventquery.Matcher, files []string, all T, add func(T, *events.Line),
 ) (dropped int64, some bool, err error) {
-	forks := make([]T, eventfiles.Workers)
+	forks := make([]T, logfiles.Workers)
 	for i := range forks {
 		forks[i] = all.Fork()
 	}

@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
-	"github.com/backspan/backspan/cmd/backspan/internal/eventfiles"
 	"github.com/backspan/backspan/cmd/backspan/internal/eventquery"
 	"github.com/backspan/backspan/cmd/backspan/internal/logfiles"
 	"github.com/backspan/backspan/events"
@@ -110,7 +109,7 @@ func (o *Options) stats(files []string, v *view) error {
 func (o *Options) counted(
 	m *eventquery.Matcher, files []string, which func(*events.Line) int, counters ...*eventquery.Counter,
 ) (all []*eventquery.Counter, some bool, err error) {
-	forks := make([][]*eventquery.Counter, eventfiles.Workers)
+	forks := make([][]*eventquery.Counter, logfiles.Workers)
 	for i := range forks {
 		for _, c := range counters {
 			forks[i] = append(forks[i], c.Fork())
@@ -182,8 +181,8 @@ func (o *Options) compare(m *eventquery.Matcher, files []string, to string) erro
 
 func (o *Options) followCalls(m *eventquery.Matcher, files []string, v *view) error {
 	all := eventquery.NewCallCounter()
-	some, err := o.query().InOrder(m, files, func(f *logfiles.Found) error {
-		all.Add(f.Line())
+	some, err := o.query().InOrder(m, files, eventquery.AppendCallNote, func(note []byte) error {
+		all.Add(note)
 		return nil
 	}, func() error { return nil })
 	if !some {

@@ -74,7 +74,7 @@ func (b *Builder) attempt(l *events.Line, s Sighting, failed bool) {
 	}
 	var c *Call[*Operation]
 	if s.Number > 1 {
-		c = b.open.Of(l, s)
+		c = b.open.Of(s)
 	}
 	var o *Operation
 	if c == nil {
@@ -85,7 +85,7 @@ func (b *Builder) attempt(l *events.Line, s Sighting, failed bool) {
 	o.add(b, l, s, failed)
 	switch retried := failed && l.Detail(events.KeyResult).Is(semconv.ResultRetrying); {
 	case retried && c == nil:
-		b.open.Start(l, o, s)
+		b.open.Start(o, s)
 	case retried:
 	default:
 		o.Outcome = b.texts.of(cmp.Or(l.Detail(events.KeyOutcome).Text(), l.Detail(events.KeyResult).Text()))
@@ -144,7 +144,7 @@ func (b *Builder) stopped(l *events.Line, s Sighting) {
 		return
 	}
 	s.Number++
-	c := b.open.Of(l, s)
+	c := b.open.Of(s)
 	if c == nil { // its attempts are not in what is read, or its first one succeeded
 		return
 	}

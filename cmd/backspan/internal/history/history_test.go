@@ -55,7 +55,7 @@ func read(t *testing.T, paths ...string) *history.History {
 	}
 	defer logfiles.CloseAll(files)
 	c := history.NewCollector()
-	if _, err := logfiles.Merge(files, history.Reads, func(f *logfiles.Found) error { return c.Add(f.Line()) }); err != nil {
+	if _, err := logfiles.MergeLines(files, history.Reads, c.Add); err != nil {
 		t.Fatal(err)
 	}
 	return c.History()

@@ -177,7 +177,7 @@ func TestSinceLeavesOutWhatEndedBefore(t *testing.T) {
 	}
 	n := 0
 	isLate := func(l *events.Line) bool { return l.Message().Is("late") }
-	_, err := Merge(files, isLate, func(*Found) error { n++; return nil })
+	_, err := MergeLines(files, isLate, func(*events.Line) error { n++; return nil })
 	if CloseAll(files); n != 1 || err != nil {
 		t.Errorf("read %d records, %v, want 1 after it was looked how they begin", n, err)
 	}

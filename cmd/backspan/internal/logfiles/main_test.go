@@ -69,8 +69,7 @@ func all(*events.Line) bool { return true }
 func messages(t *testing.T, files []*File) ([]string, Order) {
 	t.Helper()
 	var got []string
-	order, err := Merge(files, all, func(f *Found) error {
-		l := f.Line()
+	order, err := MergeLines(files, all, func(l *events.Line) error {
 		got = append(got, l.Message().Text())
 		return nil
 	})

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -40,35 +41,18 @@ func (o Order) Fault() string {
 		text.Plural(o.Late, "event stands", "events stand"), window)
 }
 
-// A Found is a record that Merge hands out. It holds until the next one.
-type Found struct {
-	raw  []byte
-	line *events.Line // nil: not parsed yet
-	own  events.Line
-}
+// A Look appends to pieces what is wanted of a record; nothing when the record is not wanted. It is called from several
+// goroutines, so that what it does is done on all processors.
+type Look func(pieces []byte, l *events.Line) []byte
 
-// Raw is the record as it stands in its file.
-func (f *Found) Raw() []byte { return f.raw }
-
-// Line is the record. Where it was read in one goroutine and is needed in another, it is parsed again: who needs only
-// Raw is a third faster.
-func (f *Found) Line() *events.Line {
-	if f.line == nil {
-		f.own.Parse(f.raw) // which was a record when it was read
-		f.line = &f.own
-	}
-	return f.line
-}
-
-// Merge calls each for the records of files for which keep says true, in the order of their times; equal times in the
-// order of files and lines. A record without a time stays behind the one before it. keep is called from several
-// goroutines. An error of each ends it all. A single file stays in its own order. What is wrong with a file its Err
-// and Tally say.
-func Merge(files []*File, keep func(*events.Line) bool, each func(*Found) error) (Order, error) {
+// Merge calls each for what look made of the records of files, in the order of their times; equal times in the order
+// of files and lines. A record without a time stays behind the one before it. An error of each ends it all. A single
+// file stays in its own order. What is wrong with a file its Err and Tally say.
+func Merge(files []*File, look Look, each func(piece []byte) error) (Order, error) {
 	if len(files) == 1 {
-		return Order{}, inOrder(files[0], keep, each)
+		return Order{}, inOrder(files[0], look, each)
 	}
-	m := merging{quit: make(chan struct{}), batches: newBatches(len(files))}
+	m := merging{quit: make(chan struct{}), batches: newBatches(len(files)), look: look}
 	defer m.stop()
 	for i, f := range files {
 		if s, ok := newSource(i, f, &m.batches); ok {
@@ -76,25 +60,76 @@ func Merge(files []*File, keep func(*events.Line) bool, each func(*Found) error)
 		}
 	}
 	slices.SortStableFunc(m.waiting, func(a, b *source) int { return cmp.Compare(a.floor, b.floor) })
-	err := m.run(keep, each)
+	err := m.run(each)
 	return m.order, err
 }
 
-func inOrder(f *File, keep func(*events.Line) bool, each func(*Found) error) error {
+// MergeLines is Merge for those who need the records themselves that keep keeps. A Line holds until each returns. Of
+// several files each record is read twice: Merge is quicker where what is wanted of it can be said at once.
+func MergeLines(files []*File, keep func(*events.Line) bool, each func(*events.Line) error) (Order, error) {
+	if len(files) == 1 {
+		return Order{}, linesInOrder(files[0], keep, each)
+	}
+	var l events.Line
+	return Merge(files, func(pieces []byte, l *events.Line) []byte {
+		if !keep(l) {
+			return pieces
+		}
+		return append(pieces, l.Raw()...)
+	}, func(raw []byte) error {
+		l.Parse(raw) // which was a record when it was read
+		return each(&l)
+	})
+}
+
+func linesInOrder(f *File, keep func(*events.Line) bool, each func(*events.Line) error) error {
 	r, err := f.Reader()
 	if err != nil {
 		return nil //nolint:nilerr // f.Err says it
 	}
-	var found Found
 	for r.Next() {
-		if found.line = r.Line(); keep(found.line) {
-			found.raw = found.line.Raw()
-			if err := each(&found); err != nil {
+		if l := r.Line(); keep(l) {
+			if err := each(l); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// Workers is how many goroutines read one file. More than a few would wait for the reading, and each takes memory.
+var Workers = min(runtime.GOMAXPROCS(0), 4)
+
+// inOrder is Merge of a single file.
+func inOrder(f *File, look Look, each func(piece []byte) error) (failed error) {
+	r, err := f.Reader()
+	if err != nil {
+		return nil //nolint:nilerr // f.Err says it
+	}
+	type pieces struct {
+		text []byte
+		ends []int
+		_    [64]byte // so that no other worker's are in its cache line
+	}
+	all := make([]pieces, Workers)
+	_ = r.EachInOrder(Workers, func(worker int, l *events.Line) { // f.Err says it
+		p := &all[worker]
+		if longer := look(p.text, l); len(longer) > len(p.text) {
+			p.text, p.ends = longer, append(p.ends, len(longer))
+		}
+	}, func(worker int) error {
+		p := &all[worker]
+		from := 0
+		for _, end := range p.ends {
+			if failed = each(p.text[from:end]); failed != nil {
+				return failed
+			}
+			from = end
+		}
+		p.text, p.ends = p.text[:0], p.ends[:0]
+		return nil
+	})
+	return failed
 }
 
 // A merging is one Merge.
@@ -103,15 +138,15 @@ type merging struct {
 	active  []*source
 	order   Order
 	batches batches
+	look    Look
 	quit    chan struct{}
 	readers sync.WaitGroup
 }
 
-func (m *merging) run(keep func(*events.Line) bool, each func(*Found) error) error {
-	var found Found
+func (m *merging) run(each func(piece []byte) error) error {
 	last := int64(math.MinInt64)
 	for {
-		s := m.earliest(keep)
+		s := m.earliest()
 		if s == nil {
 			return nil
 		}
@@ -121,8 +156,7 @@ func (m *merging) run(keep func(*events.Line) bool, each func(*Found) error) err
 		} else {
 			last = e.time
 		}
-		found.raw, found.line = e.raw(), nil
-		if err := each(&found); err != nil {
+		if err := each(e.piece()); err != nil {
 			return err
 		}
 		e.batch.release(s)
@@ -131,7 +165,7 @@ func (m *merging) run(keep func(*events.Line) bool, each func(*Found) error) err
 }
 
 // earliest is the source with the next record; nil at the end. Sources are begun when their turn may have come.
-func (m *merging) earliest(keep func(*events.Line) bool) *source {
+func (m *merging) earliest() *source {
 	for {
 		var first *source
 		for _, s := range m.active {
@@ -145,18 +179,18 @@ func (m *merging) earliest(keep func(*events.Line) bool) *source {
 		s := m.waiting[0]
 		m.waiting[0] = nil // its window is a megabyte, which must not outlive it
 		m.waiting = m.waiting[1:]
-		m.begin(s, keep)
+		m.begin(s)
 	}
 }
 
-func (m *merging) begin(s *source, keep func(*events.Line) bool) {
+func (m *merging) begin(s *source) {
 	r, err := s.file.Reader()
 	if err != nil {
 		return // s.file.Err says it
 	}
 	s.read = make(chan *batch, 1)
 	m.batches.held += readerSize
-	m.readers.Go(func() { s.readAll(r, keep, m.quit) })
+	m.readers.Go(func() { s.readAll(r, m.look, m.quit) })
 	m.active = append(m.active, s)
 	m.fill(s)
 }

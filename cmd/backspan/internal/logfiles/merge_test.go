@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/backspan/backspan/events"
 )
 
 // logs are files with these texts.
@@ -122,7 +124,7 @@ func TestMergeReadsOnWhatIsDamaged(t *testing.T) {
 func TestMergeEndsWithAnError(t *testing.T) {
 	enough, n := errors.New("enough"), 0
 	files := logs(t, numbered(0, 5000), numbered(3, 5000), numbered(90_000, 5000))
-	_, err := Merge(files, all, func(*Found) error {
+	_, err := MergeLines(files, all, func(*events.Line) error {
 		if n++; n == 100 {
 			return enough
 		}

@@ -25,7 +25,7 @@ type source struct {
 	late  lateHeap
 }
 
-// A batch is some lines of one file, one behind the other.
+// A batch is what is wanted of some lines of one file, one behind the other.
 type batch struct {
 	text    []byte
 	entries []entry
@@ -40,7 +40,7 @@ type entry struct {
 	number   int64 // of the line
 }
 
-func (e *entry) raw() []byte { return e.batch.text[e.from:e.to] }
+func (e *entry) piece() []byte { return e.batch.text[e.from:e.to] }
 
 // before is the order of the lines of one file.
 func (e *entry) before(o *entry) bool {
@@ -91,29 +91,30 @@ func newSource(index int, f *File, all *batches) (*source, bool) {
 	return s, true
 }
 
-// readAll sends the lines of r that matter in batches, until quit is closed.
-func (s *source) readAll(r *events.Reader, keep func(*events.Line) bool, quit <-chan struct{}) {
+// readAll sends what look makes of the lines of r in batches, until quit is closed.
+func (s *source) readAll(r *events.Reader, look Look, quit <-chan struct{}) {
 	defer close(s.read)
 	b := s.empty()
 	at, number := int64(math.MinInt64), int64(0)
 	for r.Next() {
 		l := r.Line()
-		if !keep(l) {
-			continue
-		}
-		if t, ok := l.Time(); ok {
-			at = t.UnixMicro()
-		}
-		raw := l.Raw()
-		if len(b.entries) == s.batches.lines || len(b.entries) > 0 && len(b.text)+len(raw) > s.batches.text {
+		// What is made of a line is seldom more than twice as long: if it is, the batch grows.
+		full := len(b.entries) == s.batches.lines || len(b.text)+2*len(l.Raw()) > s.batches.text
+		if full && len(b.entries) > 0 {
 			if !s.send(b, quit) {
 				return
 			}
 			b = s.empty()
 		}
-		from := len(b.text)
-		b.text = append(b.text, raw...)
-		b.entries = append(b.entries, entry{at, b, from, len(b.text), number})
+		longer := look(b.text, l)
+		if len(longer) == len(b.text) {
+			continue
+		}
+		if t, ok := l.Time(); ok {
+			at = t.UnixMicro()
+		}
+		b.entries = append(b.entries, entry{at, b, len(b.text), len(longer), number})
+		b.text = longer
 		number++
 	}
 	if len(b.entries) > 0 {

@@ -138,7 +138,7 @@ func (w world) record(t *testing.T, p Policy) *history.History {
 	files := []*logfiles.File{logfiles.Open(path)}
 	defer logfiles.CloseAll(files)
 	c := history.NewCollector()
-	if _, err := logfiles.Merge(files, history.Reads, func(f *logfiles.Found) error { return c.Add(f.Line()) }); err != nil {
+	if _, err := logfiles.MergeLines(files, history.Reads, c.Add); err != nil {
 		t.Fatal(err)
 	}
 	return c.History()

@@ -205,7 +205,7 @@ func (s *story) outcome() Outcome {
 func (l *Log) eachEvent(keep func(*events.Line) bool, each func(*events.Line)) (left LeftOut, err error) {
 	files := l.files()
 	defer logfiles.CloseAll(files) // they are only read
-	order, err := logfiles.Merge(files, keep, func(f *logfiles.Found) error { each(f.Line()); return nil })
+	order, err := logfiles.MergeLines(files, keep, func(l *events.Line) error { each(l); return nil })
 	left.Order = order.Fault()
 	records := int64(0)
 	for _, f := range files {

@@ -16,7 +16,6 @@ import (
 	"github.com/backspan/backspan/cmd/backspan/internal/eventfiles"
 	"github.com/backspan/backspan/cmd/backspan/internal/eventquery"
 	"github.com/backspan/backspan/cmd/backspan/internal/history"
-	"github.com/backspan/backspan/cmd/backspan/internal/logfiles"
 	"github.com/backspan/backspan/cmd/backspan/internal/pipefile"
 	"github.com/backspan/backspan/cmd/backspan/internal/replay"
 	"github.com/backspan/backspan/cmd/backspan/internal/term"
@@ -198,15 +197,11 @@ func (o *Options) history(files []string) (h *history.History, badFile, err erro
 		return nil, nil, err
 	}
 	collector := history.NewCollector()
-	var tooLarge error
-	some, badFile := eventfiles.Query{Streams: o.Streams, Zone: o.zone(), Keeps: true}.InOrder(filter.Compile(), files,
-		func(f *logfiles.Found) error {
-			tooLarge = collector.Add(f.Line())
-			return tooLarge
-		}, func() error { return nil })
+	q := eventfiles.Query{Streams: o.Streams, Zone: o.zone(), Keeps: true}
+	some, badFile := q.Lines(filter.Compile(), files, collector.Add)
 	switch {
-	case tooLarge != nil:
-		return nil, nil, cli.UsageError(tooLarge)
+	case errors.Is(badFile, history.ErrTooLarge):
+		return nil, nil, cli.UsageError(badFile)
 	case !some:
 		return nil, badFile, nil
 	}
