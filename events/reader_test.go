@@ -62,6 +62,24 @@ func read(t testing.TB, data string) ([]Record, Tally) {
 	return all, r.Tally()
 }
 
+// A time is one where package time says so, and the same one.
+func TestTimesAreThoseOfPackageTime(t *testing.T) {
+	texts := []string{"2026-11-23T10:00:00.00000xZ", "2026-11-23T10:00:00.000000+", "2026-11-23 10:00:00.000000Z", "2026-11-23T10:00:00,000000Z"}
+	for _, date := range []string{"0000-01-01", "1900-02-29", "2000-02-29", "2023-02-29", "2024-02-29", "2026-00-10", "2026-13-01",
+		"2026-04-31", "2026-05-00", "2026-05-32", "9999-12-31", "2026-1a-01"} {
+		for _, clock := range []string{"00:00:00", "23:59:59", "24:00:00", "23:60:00", "23:59:60", "99:00:00", "0:000:00"} {
+			texts = append(texts, date+"T"+clock+".123456Z")
+		}
+	}
+	for _, text := range texts {
+		got, ok := Value(`"` + text + `"`).time()
+		want, err := time.Parse("2006-01-02T15:04:05.000000Z", text)
+		if ok != (err == nil) && !strings.Contains(text, ",") || ok && !got.Equal(want) {
+			t.Errorf("%s: %v, %v, want %v, %v", text, got, ok, want, err)
+		}
+	}
+}
+
 // readInOrder reads what is left of r from three goroutines, until it has found stopAt, when that is not nil.
 func readInOrder(r *Reader, stopAt error) (raws []string, err error) {
 	looked := make([][]Value, 3)

@@ -227,11 +227,16 @@ func (v Value) field(key string) Field {
 	return String(key, string(v))
 }
 
-// time reads a time as appendTime writes it. That it writes the same again shows that there is such a time.
+// time reads a time as appendTime writes it.
 func (v Value) time() (t time.Time, ok bool) {
 	const form = `"0000-00-00T00:00:00.000000Z"`
 	if len(v) != len(form) {
 		return t, false
+	}
+	for i, c := range v {
+		if want := form[i]; want == '0' && c-'0' > 9 || want != '0' && c != want {
+			return t, false
+		}
 	}
 	number := func(from, to int) (n int) {
 		for _, c := range v[from:to] {
@@ -239,10 +244,11 @@ func (v Value) time() (t time.Time, ok bool) {
 		}
 		return n
 	}
-	t = time.Date(number(1, 5), time.Month(number(6, 8)), number(9, 11),
-		number(12, 14), number(15, 17), number(18, 20), 1000*number(21, 27), time.UTC)
-	var again [len(form)]byte
-	return t, string(appendTime(again[:0], t)) == string(v[1:len(v)-1])
+	month, day := time.Month(number(6, 8)), number(9, 11)
+	hour, minute, second := number(12, 14), number(15, 17), number(18, 20)
+	t = time.Date(number(1, 5), month, day, hour, minute, second, 1000*number(21, 27), time.UTC)
+	// time.Date takes what is no day of its month, or no hour, for a later one.
+	return t, t.Month() == month && t.Day() == day && hour < 24 && minute < 60 && second < 60
 }
 
 // id decodes hex digits into id, and leaves it zero when they are not as many as they should be.
