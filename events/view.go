@@ -247,8 +247,9 @@ func (v Value) time() (t time.Time, ok bool) {
 	month, day := time.Month(number(6, 8)), number(9, 11)
 	hour, minute, second := number(12, 14), number(15, 17), number(18, 20)
 	t = time.Date(number(1, 5), month, day, hour, minute, second, 1000*number(21, 27), time.UTC)
-	// time.Date takes what is no day of its month, or no hour, for a later one.
-	return t, t.Month() == month && t.Day() == day && hour < 24 && minute < 60 && second < 60
+	// time.Date takes what is no day of its month, or no hour, for a later one. To ask for the day takes a while.
+	return t, 1 <= month && month <= 12 && 1 <= day && (day <= 28 || t.Day() == day) &&
+		hour < 24 && minute < 60 && second < 60
 }
 
 // id decodes hex digits into id, and leaves it zero when they are not as many as they should be.
