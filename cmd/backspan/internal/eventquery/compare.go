@@ -83,11 +83,52 @@ func ParseComparison(since, until time.Time, to string, now time.Time) (this, be
 // tallySlack is how much later than the first record the first tally of a time may begin: a window has a minute.
 const tallySlack = 90 * time.Second
 
-// Compare compares what two Counters counted, each in its time.
-func Compare(before, now *Counter, beforeSide, nowSide Side) *Comparison {
-	c := &Comparison{Before: beforeSide, Now: nowSide, Operations: []Compared{}}
-	before.side(&c.Before)
-	now.side(&c.Now)
+// A Comparer counts the records of two times. As of a Counter there is one for each goroutine.
+type Comparer struct {
+	now, before         *Counter
+	nowTime, beforeTime *Matcher
+	nowSide, beforeSide Side
+}
+
+// NewComparer returns a Comparer of the times of two sides that has seen nothing.
+func NewComparer(now, before Side) *Comparer {
+	return &Comparer{
+		now: NewCounter(ByOperation), before: NewCounter(ByOperation),
+		nowTime:    Filter{Since: now.From, Until: now.Until}.Compile(),
+		beforeTime: Filter{Since: before.From, Until: before.Until}.Compile(),
+		nowSide:    now, beforeSide: before,
+	}
+}
+
+// Fork returns a Comparer that has seen nothing and shares the memory budgets of c.
+func (c *Comparer) Fork() *Comparer {
+	fork := *c
+	fork.now, fork.before = c.now.Fork(), c.before.Fork()
+	return &fork
+}
+
+// Merge adds what other counted, which is not to be used any more.
+func (c *Comparer) Merge(other *Comparer) {
+	c.now.Merge(other.now)
+	c.before.Merge(other.before)
+}
+
+// Add counts one record, in the time that it is of.
+func (c *Comparer) Add(l *events.Line) {
+	switch {
+	case c.nowTime.InTime(l):
+		c.now.Add(l)
+	case c.beforeTime.InTime(l):
+		c.before.Add(l)
+	}
+}
+
+// Comparison compares what was counted in the two times.
+func (c *Comparer) Comparison() *Comparison {
+	before, now := c.before, c.now
+	all := &Comparison{Before: c.beforeSide, Now: c.nowSide, Operations: []Compared{}}
+	before.side(&all.Before)
+	now.side(&all.Now)
 	names := map[string]bool{}
 	for _, counter := range []*Counter{before, now} {
 		for name, t := range counter.operations {
@@ -99,19 +140,19 @@ func Compare(before, now *Counter, beforeSide, nowSide Side) *Comparison {
 	for name := range names {
 		one := Compared{
 			Name:   events.Value(name).Text(),
-			Before: before.operations[name].rates(c.Before.Whole), Now: now.operations[name].rates(c.Now.Whole),
+			Before: before.operations[name].rates(all.Before.Whole), Now: now.operations[name].rates(all.Now.Whole),
 		}
 		if b, n := one.Before.FailureRate, one.Now.FailureRate; b != nil && n != nil {
 			change := 100 * (*n - *b)
 			one.Change = &change
 		}
-		c.Operations = append(c.Operations, one)
+		all.Operations = append(all.Operations, one)
 	}
-	slices.SortFunc(c.Operations, func(a, b Compared) int {
-		return cmp.Or(cmp.Compare(b.worse(c), a.worse(c)), cmp.Compare(b.Now.GivenUp, a.Now.GivenUp),
+	slices.SortFunc(all.Operations, func(a, b Compared) int {
+		return cmp.Or(cmp.Compare(b.worse(all), a.worse(all)), cmp.Compare(b.Now.GivenUp, a.Now.GivenUp),
 			cmp.Compare(a.Name, b.Name))
 	})
-	return c
+	return all
 }
 
 // side notes when the tallies of s begin.

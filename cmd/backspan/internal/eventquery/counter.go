@@ -103,9 +103,6 @@ func (c *Counter) tallied(l *events.Line) {
 	}
 }
 
-// Dropped is how many lines were lost, by AddDropped.
-func (c *Counter) Dropped() int64 { return c.dropped }
-
 // AddDropped counts n lines that were lost while writing; see Matcher.Dropped.
 func (c *Counter) AddDropped(n int64) { c.dropped += n }
 

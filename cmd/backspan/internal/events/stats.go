@@ -14,7 +14,6 @@ import (
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/cmd/backspan/internal/eventquery"
-	"github.com/backspan/backspan/cmd/backspan/internal/logfiles"
 	"github.com/backspan/backspan/events"
 	"github.com/backspan/backspan/internal/nearest"
 )
@@ -97,36 +96,14 @@ func (o *Options) stats(files []string, v *view) error {
 	case v.times || v.loops:
 		return o.followCalls(m, files, v)
 	}
-	all, some, err := o.counted(m, files, func(*events.Line) int { return 0 }, eventquery.NewCounter(v.by))
+	all := eventquery.NewCounter(v.by)
+	dropped, some, err := forked(o, m, files, all, (*eventquery.Counter).Add)
 	if !some {
 		return err
 	}
-	s := all[0].Stats()
+	all.AddDropped(dropped)
+	s := all.Stats()
 	return cmp.Or(o.answer(&s), err)
-}
-
-// counted counts the records that matter, each with that of the counters whose number which returns.
-func (o *Options) counted(
-	m *eventquery.Matcher, files []string, which func(*events.Line) int, counters ...*eventquery.Counter,
-) (all []*eventquery.Counter, some bool, err error) {
-	forks := make([][]*eventquery.Counter, logfiles.Workers)
-	for i := range forks {
-		for _, c := range counters {
-			forks[i] = append(forks[i], c.Fork())
-		}
-	}
-	dropped, some, err := o.query().InAnyOrder(m, files, func(worker int, l *events.Line) {
-		if i := which(l); i >= 0 {
-			forks[worker][i].Add(l)
-		}
-	})
-	for i, c := range counters {
-		for _, fork := range forks {
-			c.Merge(fork[i])
-		}
-	}
-	counters[0].AddDropped(dropped)
-	return counters, some, err
 }
 
 func (o *Options) timeline(m *eventquery.Matcher, files []string, per string) error {
@@ -161,22 +138,13 @@ func (o *Options) compare(m *eventquery.Matcher, files []string, to string) erro
 	if beforeSide.Until.After(both.Until) {
 		both.Until = beforeSide.Until
 	}
-	before := eventquery.Filter{Since: beforeSide.From, Until: beforeSide.Until}.Compile()
-	now := eventquery.Filter{Since: nowSide.From, Until: nowSide.Until}.Compile()
-	sides, some, err := o.counted(both.Compile(), files, func(l *events.Line) int {
-		switch {
-		case now.InTime(l):
-			return 1
-		case before.InTime(l):
-			return 0
-		}
-		return -1
-	}, eventquery.NewCounter(eventquery.ByOperation), eventquery.NewCounter(eventquery.ByOperation))
+	all := eventquery.NewComparer(nowSide, beforeSide)
+	dropped, some, err := forked(o, both.Compile(), files, all, (*eventquery.Comparer).Add)
 	if !some {
 		return err
 	}
-	o.query().Dropped(sides[0].Dropped())
-	return cmp.Or(o.answer(eventquery.Compare(sides[0], sides[1], beforeSide, nowSide)), err)
+	o.query().Dropped(dropped)
+	return cmp.Or(o.answer(all.Comparison()), err)
 }
 
 func (o *Options) followCalls(m *eventquery.Matcher, files []string, v *view) error {

@@ -56,8 +56,8 @@ type Call[T any] struct {
 type Open[T any] struct {
 	Forgotten func(*Call[T]) // is told of those that were too many; may be nil
 
-	// Calls stand in a slice, and are known by their place in it: allocating each, and a list for each key, took a third
-	// of the time. Buckets took less than half as long as a map, which is bound to grow and shrink all the time.
+	// Calls stand in a slice, and are known by their place in it: allocating each, and a list for each key, took a
+	// third of the time. Buckets took less than half as long as a map, which is bound to grow and shrink all the time.
 	calls   []Call[T] // from place 1 on
 	free    []int32   // places
 	buckets []int32   // place of the youngest call of which the key ends in these bits
