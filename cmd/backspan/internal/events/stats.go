@@ -14,7 +14,6 @@ import (
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
 	"github.com/backspan/backspan/cmd/backspan/internal/eventquery"
-	"github.com/backspan/backspan/events"
 	"github.com/backspan/backspan/internal/nearest"
 )
 
