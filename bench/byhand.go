@@ -15,9 +15,6 @@ const (
 	tracerName    = "example.com/service"
 )
 
-// noDelay is a variable, so that the compiler keeps the timers of the loops below.
-var noDelay time.Duration
-
 func bareCall(_ context.Context, f *flaky) func() error { return f.call }
 
 // loopByHand is a retry loop without a library.
@@ -29,7 +26,7 @@ func loopByHand(ctx context.Context, f *flaky) func() error {
 			if err == nil || attempt == maxAttempts {
 				return err
 			}
-			if err := pause(ctx, noDelay); err != nil {
+			if err := pause(ctx, f.delay); err != nil {
 				return err
 			}
 		}
@@ -72,6 +69,39 @@ func loopWithSpans(ctx context.Context, f *flaky) func() error {
 		span.SetAttributes(attribute.String("retry.result", "success"))
 		return nil
 	}
+	return tracedLoop(ctx, f, tracer, attempt)
+}
+
+// loopWithOneSet is loopWithSpans with one SetAttributes for each attempt, at its end, which takes the SDK less than
+// attributes at the start and one more at the end.
+func loopWithOneSet(ctx context.Context, f *flaky) func() error {
+	tracer := otel.Tracer(tracerName)
+	op := f.withContext
+	attempt := func(ctx context.Context, number int, delay time.Duration) error {
+		ctx, span := tracer.Start(ctx, "attempt")
+		defer span.End()
+		err := op(ctx)
+		result := "success"
+		if err != nil {
+			result = "failed"
+			span.RecordError(err)
+			span.SetStatus(codes.Error, err.Error())
+		}
+		span.SetAttributes(
+			attribute.String("retry.operation", operationName),
+			attribute.Int("retry.attempt", number),
+			attribute.Float64("retry.delay_seconds", delay.Seconds()),
+			attribute.String("retry.result", result),
+		)
+		return err
+	}
+	return tracedLoop(ctx, f, tracer, attempt)
+}
+
+// tracedLoop is the loop around attempts, with the operation's span.
+func tracedLoop(
+	ctx context.Context, f *flaky, tracer trace.Tracer, attempt func(context.Context, int, time.Duration) error,
+) func() error {
 	return func() error {
 		ctx, span := tracer.Start(ctx, operationName)
 		defer span.End()
@@ -86,7 +116,7 @@ func loopWithSpans(ctx context.Context, f *flaky) func() error {
 				span.SetStatus(codes.Error, err.Error())
 				return err
 			}
-			delay = noDelay
+			delay = f.delay
 			if err := pause(ctx, delay); err != nil {
 				return err
 			}
@@ -117,7 +147,7 @@ func loopWithFullSpans(ctx context.Context, f *flaky) func() error {
 			span.SetAttributes(
 				attribute.String("retry.result", "retrying"),
 				attribute.String("error.type", "refused"),
-				attribute.Float64("retry.next_delay_seconds", noDelay.Seconds()),
+				attribute.Float64("retry.next_delay_seconds", f.delay.Seconds()),
 			)
 		}
 		span.SetStatus(codes.Error, err.Error())
@@ -144,11 +174,11 @@ func loopWithFullSpans(ctx context.Context, f *flaky) func() error {
 			outcome = "recovered"
 			span.AddEvent("retry.scheduled", trace.WithAttributes(
 				attribute.Int("retry.attempt", number),
-				attribute.Float64("retry.next_delay_seconds", noDelay.Seconds()),
+				attribute.Float64("retry.next_delay_seconds", f.delay.Seconds()),
 				attribute.String("retry.reason", err.Error()),
 			))
-			waited += noDelay
-			if err = pause(ctx, noDelay); err != nil {
+			waited += f.delay
+			if err = pause(ctx, f.delay); err != nil {
 				outcome = "cancelled"
 				break
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"time"
 )
 
 // maxAttempts is the limit of every contender: 3 retries after the first attempt.
@@ -55,6 +56,7 @@ var contenders = []contender{
 	{nameSDKSpans, spansOf(true), sampling},
 	{nameSDKWhole, wholeSpan, succeeded},
 	{nameByHand, loopWithSpans, anywhere},
+	{"… with one SetAttributes", loopWithOneSet, sampling},
 	{nameAsFull, loopWithFullSpans, sampling},
 	{nameBackspan, backspan, anywhere},
 	{"Backspan, retry.Value", backspanValue, anywhere},
@@ -65,14 +67,34 @@ var contenders = []contender{
 type scenario struct {
 	name     string
 	failures int
-	parallel bool // on every processor at once
+	parallel bool          // on every processor at once
+	values   int           // in the operation's context
+	delay    time.Duration // after each failure
+	short    bool          // it is measured where no SDK is installed, and where one samples all
 }
 
 var scenarios = []scenario{
-	{"success at first", 0, false},
-	{"two failures, no delay", 2, false},
-	{"success at first, parallel", 0, true},
-	{"two failures, no delay, parallel", 2, true},
+	{name: "success at first"},
+	{name: "two failures, no delay", failures: 2},
+	{name: "success at first, parallel", parallel: true},
+	{name: "two failures, no delay, parallel", failures: 2, parallel: true},
+	{name: "success at first, 10 context values", values: 10, short: true},
+	{name: "two failures, waits of 1 µs", failures: 2, delay: time.Microsecond, short: true},
+}
+
+// takesPlace says whether a scenario is measured in an environment.
+func (sc scenario) takesPlace(env environment) bool {
+	return !sc.short || env.provider == nil || env.samples
+}
+
+// context is the one that the operations of a scenario get.
+func (sc scenario) context() context.Context {
+	type key int
+	ctx := context.Background()
+	for n := range sc.values {
+		ctx = context.WithValue(ctx, key(n), n)
+	}
+	return ctx
 }
 
 func (c contender) takesPart(env environment, sc scenario) bool {
@@ -101,7 +123,7 @@ func subjects(env environment, sc scenario) ([]subject, error) {
 			goroutines = runtime.GOMAXPROCS(0)
 		}
 		for range goroutines {
-			run, err := c.start(sc.failures)
+			run, err := c.start(sc)
 			if err != nil {
 				return nil, fmt.Errorf("%s, %s: %w", env.name, sc.name, err)
 			}
@@ -113,14 +135,14 @@ func subjects(env environment, sc scenario) ([]subject, error) {
 }
 
 // start builds c for one goroutine and carries an operation out once, so that nothing is measured that did not work.
-func (c contender) start(failures int) (run func() error, err error) {
-	f := &flaky{failures: failures, left: failures}
-	run = c.build(context.Background(), f)
+func (c contender) start(sc scenario) (run func() error, err error) {
+	f := &flaky{failures: sc.failures, left: sc.failures, delay: sc.delay}
+	run = c.build(sc.context(), f)
 	if err := run(); err != nil {
 		return nil, fmt.Errorf("%s: %w", c.name, err)
 	}
-	if f.calls != failures+1 {
-		return nil, fmt.Errorf("%s made %d calls, want %d", c.name, f.calls, failures+1)
+	if f.calls != sc.failures+1 {
+		return nil, fmt.Errorf("%s made %d calls, want %d", c.name, f.calls, sc.failures+1)
 	}
 	return run, nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 var errRefused = errors.New("connection refused")
@@ -10,8 +11,9 @@ var errRefused = errors.New("connection refused")
 // A flaky operation fails a number of times, then succeeds, and begins again. A contender calls one of them for the
 // whole measurement, so that making closures is not measured.
 type flaky struct {
-	failures int // before each success
-	left     int // of them
+	failures int           // before each success
+	delay    time.Duration // what a contender waits after each
+	left     int           // of them
 	calls    int
 }
 

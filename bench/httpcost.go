@@ -53,7 +53,7 @@ func measureHTTP(p *page, s sizes, env environment) error {
 		standing := standingOf(results)
 		p.results(what, results, base{"go-retryablehttp", standing["go-retryablehttp"]})
 		if env.provider == nil {
-			p.promise(fmt.Sprintf("%s, a request, %s: retryhttp ÷ go-retryablehttp", env.name, what), 1.4,
+			p.promise(fmt.Sprintf("%s, a request, %s: retryhttp ÷ go-retryablehttp", env.name, what), 1,
 				standing.ratio(oursHTTP, "go-retryablehttp"), "×")
 		}
 	}

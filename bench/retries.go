@@ -25,6 +25,9 @@ func measureRetries(p *page, s sizes) error {
 		env.install()
 		p.title("Retries: " + env.name)
 		for _, sc := range scenarios {
+			if !sc.takesPlace(env) {
+				continue
+			}
 			list, err := subjects(env, sc)
 			if err != nil {
 				return err
@@ -48,7 +51,7 @@ const noise = 1.5
 
 func judgeRetries(p *page, all map[string]standing) {
 	none, noop, sampled := environments[0].name, environments[1].name, environments[3].name
-	first, failing := scenarios[0].name, scenarios[1].name
+	first, failing, deep := scenarios[0].name, scenarios[1].name, scenarios[4].name
 	of := func(env, sc string) standing { return all[env+", "+sc] }
 	judge := func(env, sc, name, base string, limit float64) {
 		p.promise(fmt.Sprintf("%s, %s: %s ÷ %s", env, sc, name, base), limit, of(env, sc).ratio(name, base), "×")
@@ -63,19 +66,20 @@ func judgeRetries(p *page, all map[string]standing) {
 		judge(env, sc+", parallel", nameBackspan, base, limit)
 	}
 
-	judge(none, first, nameBackspan, nameV7, 1.3)
+	judge(none, first, nameBackspan, nameV7, 0.85)
+	judge(none, deep, nameBackspan, nameV7, 1)
 	judge(none, first, nameBackspan, nameFailsafe, 0.5)
-	p.promise(fmt.Sprintf("%s, %s: allocations", none, first), 5, of(none, first)[nameBackspan].allocs, "")
+	p.promise(fmt.Sprintf("%s, %s: allocations", none, first), 1, of(none, first)[nameBackspan].allocs, "")
 	judge(none, failing, nameBackspan, nameV7, 0.5)
 	judge(noop, first, nameBackspan, nameV7, 0.8)
 
-	judge(sampled, first, nameBackspan, nameByHand, 0.75)
-	judge(sampled, failing, nameBackspan, nameByHand, 0.75)
+	judge(sampled, first, nameBackspan, nameSDKSpans, 1.15)
+	judge(sampled, first, nameBackspan, nameByHand, 1.25)
+	judge(sampled, first, nameLate, nameByHand, 0.6)
+	judge(sampled, first, nameBackspan, nameAsFull, 1)
+	judge(sampled, failing, nameBackspan, nameAsFull, 1)
 	bytes(first)
 	bytes(failing)
-	judge(sampled, first, nameLate, nameByHand, 0.35)
-	judge(sampled, first, nameBackspan, nameAsFull, 0.75)
-	judge(sampled, failing, nameBackspan, nameAsFull, 0.75)
 
 	scales(none, first, nameV7)
 	scales(none, failing, nameV7)

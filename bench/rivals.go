@@ -12,13 +12,13 @@ import (
 	sethvargo "github.com/sethvargo/go-retry"
 )
 
-// Each rival is used as its documentation shows, with 3 retries, no delay and the caller's context. What it allows to
+// Each rival is used as its documentation shows, with 3 retries, a constant delay and the caller's context. What it allows to
 // make once is made once.
 
 func backoffV5(ctx context.Context, f *flaky) func() error {
 	op := func() (int, error) { return f.calls, f.call() }
 	options := []backoff5.RetryOption{
-		backoff5.WithBackOff(&backoff5.ZeroBackOff{}), // it has no state, so it may be shared
+		backoff5.WithBackOff(&backoff5.ConstantBackOff{Interval: f.delay}), // it has no state, so it may be shared
 		backoff5.WithMaxTries(maxAttempts),
 	}
 	return func() error {
@@ -30,7 +30,7 @@ func backoffV5(ctx context.Context, f *flaky) func() error {
 func backoffV7(ctx context.Context, f *flaky) func() error {
 	op := func() (int, error) { return f.calls, f.call() }
 	options := []backoff7.RetryOption{
-		backoff7.WithBackOff(&backoff7.ZeroBackOff{}),
+		backoff7.WithBackOff(&backoff7.ConstantBackOff{Interval: f.delay}),
 		backoff7.WithMaxTries(maxAttempts),
 	}
 	return func() error {
@@ -43,7 +43,7 @@ func backoffV7(ctx context.Context, f *flaky) func() error {
 func retryGo(ctx context.Context, f *flaky) func() error {
 	retrier := avast.New(
 		avast.Context(ctx), avast.Attempts(maxAttempts), avast.LastErrorOnly(true),
-		avast.Delay(0), avast.DelayType(avast.FixedDelay),
+		avast.Delay(f.delay), avast.DelayType(avast.FixedDelay),
 	)
 	op := f.call
 	return func() error { return retrier.Do(op) }
@@ -59,14 +59,14 @@ func goRetry(ctx context.Context, f *flaky) func() error {
 		}
 		return nil
 	}
-	atOnce := sethvargo.BackoffFunc(func() (time.Duration, bool) { return 0, false })
+	constant := sethvargo.BackoffFunc(func() (time.Duration, bool) { return f.delay, false })
 	return func() error {
-		return sethvargo.Do(ctx, sethvargo.WithMaxRetries(maxAttempts-1, atOnce), op)
+		return sethvargo.Do(ctx, sethvargo.WithMaxRetries(maxAttempts-1, constant), op)
 	}
 }
 
 func failsafeGo(ctx context.Context, f *flaky) func() error {
-	policy := retrypolicy.NewBuilder[any]().WithMaxRetries(maxAttempts - 1).Build()
+	policy := retrypolicy.NewBuilder[any]().WithMaxRetries(maxAttempts - 1).WithDelay(f.delay).Build()
 	executor := failsafe.With[any](policy)
 	op := f.call
 	return func() error { return executor.WithContext(ctx).Run(op) }
