@@ -92,7 +92,7 @@ func (sc scenario) context() context.Context {
 	type key int
 	ctx := context.Background()
 	for n := range sc.values {
-		ctx = context.WithValue(ctx, key(n), n)
+		ctx = context.WithValue(ctx, key(n), n) //nolint:fatcontext // that is the point
 	}
 	return ctx
 }
