@@ -12,8 +12,8 @@ import (
 	sethvargo "github.com/sethvargo/go-retry"
 )
 
-// Each rival is used as its documentation shows, with 3 retries, a constant delay and the caller's context. What it allows to
-// make once is made once.
+// Each rival is used as its documentation shows, with 3 retries, a constant delay and the caller's context. What it
+// allows to make once is made once.
 
 func backoffV5(ctx context.Context, f *flaky) func() error {
 	op := func() (int, error) { return f.calls, f.call() }
