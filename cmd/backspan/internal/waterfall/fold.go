@@ -73,8 +73,8 @@ func dropTries(items []*item, all bool) {
 func prune(items []*item, below int, all bool) {
 	for level, it := range rows(items) {
 		if level+1 == below && (all || !it.trouble) && len(it.children) > 0 {
-			if it.note == (note{}) {
-				it.note = note{said: text.Plural(countRows(it.children), "row", "rows") + " folded", style: term.Faint}
+			if look := it.looks(); look.note == (note{}) {
+				look.note = note{said: text.Plural(countRows(it.children), "row", "rows") + " folded", style: term.Faint}
 			}
 			it.children = nil
 		}
@@ -159,14 +159,17 @@ func isTry(it *item) bool { return semconv.IsTry(it.kind) }
 
 // foldOf is the row that stands for items.
 func foldOf(items []*item) *item {
-	f := &item{kind: items[0].kind, mark: term.NoMark}
+	f := &item{kind: items[0].kind, mark: term.NoMark, look: new(look)}
 	for _, it := range items {
 		f.folded += max(1, it.folded)
 		if it.kind != f.kind {
 			f.kind = ""
 		}
-		f.bars = append(f.bars, it.bars...)
-		f.waited += it.waited
+		if it.look != nil {
+			f.bars, f.waited = append(f.bars, it.bars...), f.waited+it.waited
+		} else {
+			f.bars, f.waited = appendBars(f.bars, it.node), f.waited+it.node.Waited()
+		}
 		f.trouble = f.trouble || it.trouble
 		f.foldedFailed += it.foldedFailed
 		f.foldedTrouble += it.foldedTrouble

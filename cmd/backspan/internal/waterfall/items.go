@@ -14,21 +14,28 @@ import (
 
 // An item is one row of the picture, with the rows below it.
 type item struct {
-	kind     string // semconv.Kind…; "" for others
+	node     *session.Node // nil for a row that stands for several
+	kind     string        // semconv.Kind…; "" for others
 	mark     term.Mark
-	name     string
-	bold     bool
-	note     note
-	took     string // "…" when it is not known
 	lasted   time.Duration
-	waited   time.Duration
-	bars     []bar
 	children []*item
 
 	trouble       bool // something failed in it or below it
 	folded        int  // how many rows this one stands for; 0 for an ordinary row
 	foldedFailed  int  // how many of those failed
 	foldedTrouble int  // how many of the others were in trouble
+
+	*look // nil until it is needed: of a long session most rows are folded away, and nobody sees theirs
+}
+
+// A look is what is drawn of an item.
+type look struct {
+	name   string
+	bold   bool
+	note   note
+	took   string // "…" when it is not known
+	waited time.Duration
+	bars   []bar
 }
 
 // rows are items and all that is below them, from above, each with its level; that of items is 0.
@@ -77,50 +84,65 @@ const (
 
 // itemsOf makes the rows of nodes.
 func itemsOf(nodes []*session.Node) []*item {
-	items := make([]*item, 0, len(nodes))
-	for _, n := range nodes {
-		items = append(items, itemOf(n))
+	items, room := make([]*item, len(nodes)), make([]item, len(nodes))
+	for i, n := range nodes {
+		items[i] = &room[i]
+		items[i].set(n)
 	}
 	return items
 }
 
-func itemOf(n *session.Node) *item {
+// set makes it the row of n, with the rows below.
+func (it *item) set(n *session.Node) {
 	outcome := n.Outcome()
-	it := &item{
-		kind: n.Kind,
-		name: text.Name(n.Label()),
-		bold: n.Kind == semconv.KindRun || n.Kind == semconv.KindPhase,
-		mark: Mark(n.Span), waited: n.Waited(), bars: barsOf(n), children: itemsOf(n.Rows()),
-		note: note{said: n.Said(), style: StyleOf(outcome), err: errorOf(n)},
-	}
-	if took, known := n.Lasted(); !known {
-		it.took = unknown
-	} else if outcome != session.Skipped || took > 0 {
-		it.took, it.lasted = text.Duration(took), took
-	}
-	if w := n.Wait; w != nil {
-		it.bars = append([]bar{waitBar(w)}, it.bars...)
-		if said := w.Said(); said != "" {
-			it.note.tail = ", " + said
-		}
+	*it = item{node: n, kind: n.Kind, mark: markOf(outcome, n.Failed()), children: itemsOf(n.Rows())}
+	if took, known := n.Lasted(); known {
+		it.lasted = took
 	}
 	it.trouble = it.mark == term.Failed || it.mark == term.Cancelled || outcome.Saved()
 	for _, c := range it.children {
 		it.trouble = it.trouble || c.trouble
 	}
-	return it
+}
+
+// looks finds out what is drawn of it, unless that was done before.
+func (it *item) looks() *look {
+	if it.look != nil {
+		return it.look
+	}
+	n, outcome := it.node, it.node.Outcome()
+	it.look = &look{
+		name: text.Name(n.Label()), bold: n.Kind == semconv.KindRun || n.Kind == semconv.KindPhase,
+		note:   note{said: n.Said(), style: StyleOf(outcome), err: errorOf(n)},
+		waited: n.Waited(), bars: appendBars(nil, n),
+	}
+	if took, known := n.Lasted(); !known {
+		it.took = unknown
+	} else if outcome != session.Skipped || took > 0 {
+		it.took = text.Duration(took)
+	}
+	if w := n.Wait; w != nil {
+		if said := w.Said(); said != "" {
+			it.note.tail = ", " + said
+		}
+	}
+	return it.look
 }
 
 // unknown stands for a time that was not recorded.
 const unknown = "…"
 
-// barsOf are the bars of n's row: of an operation or phase, its tries and the waits between them.
-func barsOf(n *session.Node) (bars []bar) {
+// appendBars appends the bars of n's row: the wait after it, and of an operation or phase its tries and the waits
+// between them.
+func appendBars(bars []bar, n *session.Node) []bar {
+	if n.Wait != nil {
+		bars = append(bars, waitBar(n.Wait))
+	}
 	switch {
 	case n.Outcome() == session.Skipped && !n.To.After(n.From): // it never began
-		return nil
+		return bars
 	case len(n.Tries) == 0:
-		return []bar{barOf(n)}
+		return append(bars, barOf(n))
 	}
 	for _, try := range n.Tries {
 		if try.Wait != nil {
@@ -145,8 +167,10 @@ func barOf(n *session.Node) bar {
 }
 
 // Mark is how s ended, in one letter.
-func Mark(s *session.Span) term.Mark {
-	switch s.Outcome() {
+func Mark(s *session.Span) term.Mark { return markOf(s.Outcome(), s.Failed()) }
+
+func markOf(o session.Outcome, failed bool) term.Mark {
+	switch o {
 	case session.Skipped, session.DryRun:
 		return term.Skipped
 	case session.Cancelled:
@@ -154,7 +178,7 @@ func Mark(s *session.Span) term.Mark {
 	case session.Unended:
 		return term.Open
 	}
-	if s.Failed() {
+	if failed {
 		return term.Failed
 	}
 	return term.OK

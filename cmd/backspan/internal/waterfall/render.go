@@ -71,8 +71,9 @@ func (p *picture) draw(s *session.Session) {
 	if p.MaxRows != NoFold {
 		items = fold(items, p.MaxRows)
 	}
-	if p.ASCII {
-		for _, it := range rows(items) {
+	for _, it := range rows(items) {
+		it.looks()
+		if p.ASCII {
 			for _, s := range [...]*string{&it.name, &it.note.said, &it.note.err, &it.took} {
 				*s = text.ASCII(*s)
 			}
