@@ -16,14 +16,31 @@ import (
 	"github.com/backspan/backspan/telemetry"
 )
 
-// traceReaders are the verbs that read a trace file. They write what they make to stdout.
+// traceReaders are the verbs that read a trace file, and how much memory they may take for one of 20,000 spans. They
+// write what they make to stdout.
 var traceReaders = []struct {
 	name string
 	args []string
+	most int // KiB
 }{
-	{"list", []string{"show", "--list"}},
-	{"show", []string{"show"}},
-	{"report", []string{"report", "-o", "-"}},
+	{"list", []string{"show", "--list"}, 41 << 10},
+	{"show", []string{"show"}, 56 << 10},
+	{"report", []string{"report", "-o", "-"}, 72 << 10},
+}
+
+// A trace file takes three to five times what its spans do, and the command itself 18 MiB. These failed without one of:
+// lists of attributes that spans share, nodes that are one piece of memory, rows of the picture without what is drawn of
+// them, rows of the page that are written one by one.
+func TestATraceFileTakesLittleMemory(t *testing.T) {
+	program, path := built(t), filepath.Join(t.TempDir(), "trace.json")
+	writeTraceFile(t, path, 20_000)
+	for _, verb := range traceReaders {
+		kib := peakOf(t, slices.Concat([]string{program}, verb.args, []string{path}))
+		t.Logf("%s: %d KiB", verb.name, kib)
+		if kib > verb.most {
+			t.Errorf("%s: %d KiB, want at most %d", verb.name, kib, verb.most)
+		}
+	}
 }
 
 // BenchmarkTraceFile measures the verbs that read a trace file, on one session of 100,000 spans: BACKSPAN_BENCH_SPANS

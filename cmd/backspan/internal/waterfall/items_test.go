@@ -1,13 +1,53 @@
 package waterfall
 
 import (
+	"slices"
 	"testing"
+	"time"
 
 	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/session"
 	"github.com/backspan/backspan/internal/semconv"
 )
+
+// Of what is folded away nothing is found out that only drawing it needs.
+func TestFoldedRowsAreNotDrawn(t *testing.T) {
+	var spans []session.Span
+	for i := range 1000 {
+		id := trace.SpanID{1, byte(i >> 8), byte(i)}
+		operation := session.Span{Kind: semconv.KindOperation, Name: "get", TraceID: trace.TraceID{1}, SpanID: id}
+		operation.Start = time.Unix(int64(i), 0)
+		operation.End = operation.Start.Add(time.Second)
+		try := operation
+		try.Kind, try.SpanID, try.ParentID, try.Status = semconv.KindAttempt, trace.SpanID{2, id[1], id[2]}, id, codes.Error
+		second := try
+		second.SpanID[0] = 3
+		spans = append(spans, operation, try, second)
+	}
+	items := itemsOf(session.New(spans).Roots)
+	all := slices.Collect(func(yield func(*item) bool) {
+		for _, it := range rows(items) {
+			if !yield(it) {
+				return
+			}
+		}
+	})
+	shown := fold(items, defaultRows)
+	for _, it := range rows(shown) {
+		it.looks()
+	}
+	drawn := 0
+	for _, it := range all {
+		if it.look != nil {
+			drawn++
+		}
+	}
+	if len(all) != len(spans) || drawn == 0 || drawn > defaultRows {
+		t.Errorf("of %d rows %d are drawn, want some, and %d at most", len(all), drawn, defaultRows)
+	}
+}
 
 // A failure is left out of a row only when a row below shows the same one.
 func TestWraps(t *testing.T) {
