@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -470,6 +471,20 @@ type sick struct{}
 var errSick = errors.New("disk full")
 
 func (sick) Write([]byte) (int, error) { return 0, errSick }
+
+// Rows are not kept until all are made: who cannot write the first ones makes few.
+func TestRowsAreWrittenOneByOne(t *testing.T) {
+	var spans []session.Span
+	for i := range 5000 {
+		spans = append(spans, span(i+1, 0, semconv.KindOperation, "get", i, i+1))
+	}
+	s := session.New(spans)
+	s.Summary() // once for all
+	pieces := func(w io.Writer) float64 { return testing.AllocsPerRun(1, func() { _ = Write(w, s) }) }
+	if all, first := pieces(io.Discard), pieces(sick{}); first > all/2 {
+		t.Errorf("until the first rows cannot be written %v pieces of memory are taken, for all rows %v", first, all)
+	}
+}
 
 func TestWriteSaysWhatWentWrong(t *testing.T) {
 	if err := Write(sick{}, session.New([]session.Span{span(1, 0, "", "a", 0, 1)})); !errors.Is(err, errSick) {

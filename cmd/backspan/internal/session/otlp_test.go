@@ -97,6 +97,29 @@ func TestQuickHeads(t *testing.T) {
 	}
 }
 
+// To read a span that says nothing new takes no piece of memory of its own.
+func TestASpanTakesNoPieceOfMemory(t *testing.T) {
+	const n = 1000
+	var lines [][]byte
+	for i := range n {
+		lines = append(lines, fmt.Appendf(nil, spansBegin+`{"traceId":"%032x","spanId":"%016x","parentSpanId":"%016x","flags":257,`+
+			`"name":"attempt 1","kind":1,"startTimeUnixNano":"%d","endTimeUnixNano":"%d","attributes":[`+
+			`{"key":"backspan.kind","value":{"stringValue":"attempt"}},{"key":"retry.delay_seconds","value":{"doubleValue":0.25}}],`+
+			`"status":{"message":"refused","code":2}}`+spansEnd, 1, i+1, i, 1_795_456_407_892_844_704+i, 1_795_456_407_892_844_704+2*i))
+	}
+	pieces := testing.AllocsPerRun(10, func() {
+		d := newDecoder()
+		for _, line := range lines {
+			if !d.line(line) {
+				t.Fatal(d.in.err())
+			}
+		}
+	})
+	if most := n / 10.0; pieces > most {
+		t.Errorf("%d spans take %v pieces of memory, want %v at most", n, pieces, most)
+	}
+}
+
 // A resource that is the same as in the line before is not looked at again, and one that only begins so is.
 func TestTheSameResourceIsReadOnce(t *testing.T) {
 	d := newDecoder()

@@ -20,7 +20,7 @@ func (r *recent[T]) add(item T) {
 		r.items = slices.Grow(r.items, r.room())
 	}
 	r.items = append(r.items, item)
-	r.held += r.cost(&item)
+	r.held += r.cost(&r.items[len(r.items)-1]) // &item would be an item on the heap for each
 	if r.held <= maxHeld {
 		return
 	}

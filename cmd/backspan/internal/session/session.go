@@ -29,9 +29,10 @@ type Session struct {
 
 // New makes a session of spans, those of other instrumentation too.
 func New(spans []Span) *Session {
-	s := &Session{nodes: nodesOf(spans)}
-	s.Roots = treesOf(s.nodes)
+	s := new(Session)
 	s.First, s.Last = extent(spans)
+	s.nodes = nodesOf(spans, s.First, s.Last)
+	s.Roots = treesOf(s.nodes)
 	return s
 }
 

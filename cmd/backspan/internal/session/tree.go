@@ -162,40 +162,28 @@ func (n *Node) deep() bool {
 	return level > maxLevel
 }
 
-// nodesOf makes a node of each span, and of the hosts that spans lack. A span may come twice, and its end may lie
-// before its beginning.
-func nodesOf(spans []Span) []*Node {
-	nodes, byKey, twins := nodesByKey(spans)
+// nodesOf makes a node of each span, and of the hosts that spans lack. first and last are the extent of spans. A span
+// may come twice.
+func nodesOf(spans []Span, first, last time.Time) []*Node {
+	nodes, byKey, twins := nodesByKey(spans, first, last)
 	orphans := findParents(nodes, byKey)
 	// Without such spans there are no hosts to look for.
 	if twins || slices.ContainsFunc(orphans, func(n *Node) bool { return n.IsTry() }) {
 		hosts := hostsOf(spans, byKey)
 		for i := range hosts {
-			n := &Node{Span: &hosts[i]}
+			n := new(Node)
+			n.set(&hosts[i], first, last)
 			byKey[n.Key()] = n
 			nodes = append(nodes, n)
 		}
 		findParents(orphans, byKey)
-	}
-	first, last := extent(spans)
-	for _, n := range nodes {
-		n.From, n.To = n.Start, n.End
-		if n.From.IsZero() {
-			n.From, n.Unbegun = first, true
-		}
-		if n.To.IsZero() {
-			n.To, n.Open = last, true
-		}
-		if n.To.Before(n.From) {
-			n.To = n.From
-		}
 	}
 	return nodes
 }
 
 // nodesByKey makes the nodes without their parents. Of a span that comes twice the one that ended counts, else the
 // first; twins says that there are such spans.
-func nodesByKey(spans []Span) (nodes []*Node, byKey map[Key]*Node, twins bool) {
+func nodesByKey(spans []Span, first, last time.Time) (nodes []*Node, byKey map[Key]*Node, twins bool) {
 	nodes = make([]*Node, 0, len(spans))
 	byKey = make(map[Key]*Node, len(spans))
 	room := make([]Node, len(spans)) // for all, as a hundred thousand by themselves took twice the time
@@ -204,17 +192,31 @@ func nodesByKey(spans []Span) (nodes []*Node, byKey map[Key]*Node, twins bool) {
 		key := span.Key()
 		if twin := byKey[key]; twin != nil && span.SpanID.IsValid() {
 			if twin.End.IsZero() && !span.End.IsZero() {
-				twin.Span = span
+				twin.set(span, first, last)
 			}
 			twins = true
 			continue
 		}
 		n := &room[len(nodes)]
-		n.Span = span
+		n.set(span, first, last)
 		byKey[key] = n
 		nodes = append(nodes, n)
 	}
 	return nodes, byKey, twins
+}
+
+// set makes n the node of span, whose end may lie before its beginning, in a session from first to last.
+func (n *Node) set(span *Span, first, last time.Time) {
+	n.Span, n.From, n.To, n.Open = span, span.Start, span.End, span.End.IsZero()
+	if n.From.IsZero() {
+		n.From, n.Unbegun = first, true
+	}
+	if n.Open {
+		n.To = last
+	}
+	if n.To.Before(n.From) {
+		n.To = n.From
+	}
 }
 
 // findParents returns those of nodes whose parents are not in byKey.
