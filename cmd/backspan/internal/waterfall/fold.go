@@ -73,8 +73,8 @@ func dropTries(items []*item, all bool) {
 func prune(items []*item, below int, all bool) {
 	for level, it := range rows(items) {
 		if level+1 == below && (all || !it.trouble) && len(it.children) > 0 {
-			if look := it.looks(); look.note == (note{}) {
-				look.note = note{said: text.Plural(countRows(it.children), "row", "rows") + " folded", style: term.Faint}
+			if it.looks().note == (note{}) {
+				it.note = note{said: text.Plural(countRows(it.children), "row", "rows") + " folded", style: term.Faint}
 			}
 			it.children = nil
 		}
