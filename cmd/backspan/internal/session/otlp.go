@@ -252,10 +252,12 @@ func (d *decoder) event() {
 	d.events = append(d.events, e)
 }
 
-// How long the text of a list of attributes is that a decoder remembers, and how many it remembers.
+// What lists of attributes a decoder remembers: how long their texts are, how many attributes they have, and how many
+// lists there are. That is 24 MiB at most.
 const (
-	maxListText = 2 << 10
-	maxLists    = 4096
+	maxListText   = 2 << 10
+	maxListLength = 64
+	maxLists      = 4096
 )
 
 // attributesInto reads the attributes of a span or an event. Spans of one operation have the same ones again and again.
@@ -271,7 +273,6 @@ func (d *decoder) attributesInto(list *[]attribute.KeyValue) {
 			return
 		}
 	}
-	left := d.left.Details
 	d.attributes = d.attributes[:0]
 	for range d.in.elements {
 		if len(d.attributes) == maxDetails {
@@ -290,7 +291,7 @@ func (d *decoder) attributesInto(list *[]attribute.KeyValue) {
 	}
 	*list = slices.Clip(slices.Clone(d.attributes))
 	text := d.in.data[start:d.in.at]
-	if d.in.bad() || d.left.Details != left || len(listText(text)) != len(text) {
+	if d.in.bad() || len(*list) > maxListLength || len(listText(text)) != len(text) {
 		return
 	}
 	if len(d.lists) == maxLists {

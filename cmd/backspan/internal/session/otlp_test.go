@@ -189,6 +189,7 @@ func TestTheSameAttributesAreReadOnce(t *testing.T) {
 		{"[]", 0, 4},
 		{"null", 0, 4},
 		{`[` + a + `,{"key":"` + strings.Repeat("x", maxListText) + `"}]`, 2, 4},
+		{"[" + strings.Repeat("{},", maxListLength) + "{}]", maxListLength + 1, 4},
 		{"[" + strings.Repeat("{},", maxDetails) + "{}]", maxDetails, 4}, // one is left out, which is to be counted again
 	} {
 		if got := with(c.list); len(got) != c.count || cap(got) != c.count || len(d.lists) != c.known {

@@ -15,7 +15,8 @@ const maxTraceLine = 64 << 20
 //
 // Lines that are something else are skipped and counted, as the torn end of a file is that somebody still writes; the
 // spans before a fault in a line are kept. Of what is more than memory should hold the newest is kept, and the rest
-// counted. The error is r's, or tells that there was no line of the kind at all.
+// counted. The error is r's, or tells that there was no line of the kind at all. Spans share lists of attributes: they
+// are not to be changed.
 func ReadTraceFile(r io.Reader) (spans []Span, left LeftOut, err error) { return newDecoder().file(r) }
 
 // file reads a trace file, as ReadTraceFile says.
