@@ -54,3 +54,31 @@ func TestLoopsDoNotInventWhatPoliciesAllow(t *testing.T) {
 		}
 	}
 }
+
+// Names are told apart as they are, however they are spelled, and whatever is in them.
+func TestLoopsOfStrangeNames(t *testing.T) {
+	c := eventquery.NewCallCounter()
+	long := strings.Repeat("é", 400)
+	var text []byte
+	for _, name := range []string{"a\x00b", "a", `q"\`, long, "plain"} {
+		r := events.Record{
+			Time: time.Unix(1_800_000_000, 0), Session: "s", Type: events.TypeAttempt,
+			Details: []events.Field{
+				events.Int(events.KeyAttemptNumber, 1), events.String(events.KeyResult, "failed"),
+				events.String(events.KeyOperation, name), events.String(events.KeyParentOperation, name+"\x00"),
+			},
+		}
+		text = r.Append(text)
+	}
+	text = append(text, strings.ReplaceAll(string(text), `"plain"`, `"pl\u0061in"`)...)
+	lines(t, text, follow(c))
+	got := c.Loops().Loops
+	if len(got) != 5 {
+		t.Errorf("%d loops, want 5: %+v", len(got), got)
+	}
+	for _, l := range got {
+		if l.WastedCalls != 2 || l.Name != long && l.Parent != l.Name+"\x00" && len(l.Name) < 300 {
+			t.Errorf("%+v, want each twice, in the loop around it", l)
+		}
+	}
+}

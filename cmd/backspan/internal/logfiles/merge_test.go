@@ -134,3 +134,46 @@ func TestMergeEndsWithAnError(t *testing.T) {
 		t.Errorf("%v after %d records", err, n)
 	}
 }
+
+// What is made of records is handed on as it is, however long, in their order, and nothing where nothing was made; of one
+// file and of several.
+func TestMergeHandsOnWhatWasMade(t *testing.T) {
+	one, other := numbered(0, 4000), numbered(4000, 4000)
+	look := func(pieces []byte, l *events.Line) []byte {
+		text := l.Message().Text()
+		switch {
+		case strings.HasSuffix(text, "7"):
+			return pieces
+		case len(text) == 1 || strings.HasSuffix(text, "00"):
+			return append(pieces, strings.Repeat(text, 30_000)...) // longer than a batch
+		}
+		return append(pieces, text...)
+	}
+	var want []string
+	for i := range 8000 {
+		switch text := fmt.Sprint(i); {
+		case i%10 == 7:
+		case i < 10 || i%100 == 0:
+			want = append(want, strings.Repeat(text, 30_000))
+		default:
+			want = append(want, text)
+		}
+	}
+	for name, texts := range map[string][]string{"one file": {one + other}, "two": {other, one}, "many": {one, other, "", "", "", ""}} {
+		files := logs(t, texts...)
+		var got []string
+		order, err := Merge(files, look, func(piece []byte) error {
+			got = append(got, string(piece))
+			return nil
+		})
+		if CloseAll(files); err != nil || order.Late != 0 || !slices.Equal(got, want) {
+			t.Errorf("%s: %d pieces, %v, %+v, want %d", name, len(got), err, order, len(want))
+		}
+		enough := errors.New("enough")
+		files = logs(t, texts...)
+		_, err = Merge(files, look, func([]byte) error { return enough })
+		if CloseAll(files); !errors.Is(err, enough) {
+			t.Errorf("%s: %v, want the error of who takes the pieces", name, err)
+		}
+	}
+}
