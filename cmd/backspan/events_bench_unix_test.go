@@ -58,6 +58,7 @@ func BenchmarkEvents(b *testing.B) {
 		"four-list-json":      four("list", "--json"),
 		"times":               {program, "events", "stats", "--times", small},
 		"loops":               {program, "events", "stats", "--loops", small},
+		"four-times":          four("stats", "--times"),
 		"jq":                  {"jq", "-n", `reduce inputs as $e ({}; .[$e.details.operation // ""][$e.type] += 1)`, small},
 		"grep large":          {"grep", "-c", needle, large},
 		"count large":         {program, "events", "count", "--type", events.TypeAttempt, large},
@@ -78,7 +79,7 @@ func BenchmarkEvents(b *testing.B) {
 	}
 	b.ReportMetric(0, "ns/op") // the sum of all of them says nothing
 	for _, name := range []string{
-		"count", "stats", "four-count-by", "four-stats-by-error", "four-list-json", "times", "loops",
+		"count", "stats", "four-count-by", "four-stats-by-error", "four-list-json", "times", "loops", "four-times",
 	} {
 		b.ReportMetric(median(name)/median("grep"), "x-grep-"+name)
 		b.ReportMetric(float64(memory[name])/1024, "MiB-"+name)
