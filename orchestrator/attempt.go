@@ -62,7 +62,9 @@ func checkAttempt(ctx context.Context, task engine.Task, limits engine.Limits) e
 			Want: "the phase's span, or its span context (see trace.ContextWithRemoteSpanContext)",
 		}
 	case task.Attempt < 0 || task.Attempt == math.MaxInt:
-		return &FieldError{Field: "Task.Attempt", Value: fmt.Sprint(task.Attempt), Want: "0 or more, as the loop counts"}
+		return &FieldError{
+			Field: "Task.Attempt", Value: fmt.Sprint(task.Attempt), Want: "0 or more, as the loop counts",
+		}
 	case task.Delay < 0:
 		return &FieldError{Field: "Task.Delay", Value: task.Delay.String(), Want: "0 or more"}
 	case task.Elapsed < 0:

@@ -52,8 +52,9 @@ func TestTextsOnSpansAreBoundedAndValid(t *testing.T) {
 	page := strings.Repeat("<p>torn \xc3 sorry</p>\n", 100_000) // 2 MB
 	long := fmt.Errorf("502 %s: %w", page, errRefused)
 	limits := map[string]int{
-		"name": boundtext.MaxName, "status": boundtext.MaxRun, semconv.ScheduledEvent + " retry.reason": boundtext.MaxEventReason,
-		semconv.GaveUpEvent + " retry.reason": boundtext.MaxEventReason, "phase.reason": boundtext.MaxPhaseReason,
+		"name": boundtext.MaxName, "status": boundtext.MaxRun,
+		semconv.ScheduledEvent + " retry.reason": boundtext.MaxEventReason,
+		semconv.GaveUpEvent + " retry.reason":    boundtext.MaxEventReason, "phase.reason": boundtext.MaxPhaseReason,
 		"run.reason": boundtext.MaxPhaseReason, "recovery.message": boundtext.MaxRecoveryMessage,
 		"recovery.result": boundtext.MaxRecoveryResult, "error.type": boundtext.MaxErrorType,
 		"exception exception.message": boundtext.MaxException, "exception exception.stacktrace": boundtext.MaxStack,
@@ -65,7 +66,11 @@ func TestTextsOnSpansAreBoundedAndValid(t *testing.T) {
 	defer cancel(nil)
 	report, err := orchestrator.Pipeline{Name: name, Phases: []orchestrator.Phase{
 		{Name: name + "a", Run: fails(long), Recovery: &retry.Policy{MaxRetries: 40}},
-		{Name: name + "b", Run: func(context.Context, orchestrator.Input) (any, error) { return deep(50, func() { panic(long) }), nil }},
+		{
+			Name: name + "b", Run: func(context.Context, orchestrator.Input) (any, error) {
+				return deep(50, func() { panic(long) }), nil
+			},
+		},
 		{Name: name + "c", Run: func(ctx context.Context, _ orchestrator.Input) (any, error) {
 			cancel(long)
 			return nil, ctx.Err()
@@ -85,7 +90,8 @@ func TestTextsOnSpansAreBoundedAndValid(t *testing.T) {
 			}
 			seen[what] = seen[what] || len(text) > limit/2
 			if known && len(text) > limit || !utf8.ValidString(text) {
-				t.Errorf("%s of %s: %d bytes of at most %d, valid: %v", what, kind, len(text), limit, utf8.ValidString(text))
+				t.Errorf("%s of %s: %d bytes of at most %d, valid: %v",
+					what, kind, len(text), limit, utf8.ValidString(text))
 			}
 		}
 		for what, text := range map[string]string{
@@ -107,7 +113,9 @@ func TestTextsOnSpansAreBoundedAndValid(t *testing.T) {
 
 func TestPhasesTellOfTheirFirstWaits(t *testing.T) {
 	ctx, rec := retrytest.Record(t, retrytest.NoWait(t.Context()))
-	_, err := pipeline(orchestrator.Phase{Name: "a", Run: fails(errRefused), Recovery: &retry.Policy{MaxRetries: 20}}).Run(ctx, recovering)
+	_, err := pipeline(orchestrator.Phase{
+		Name: "a", Run: fails(errRefused), Recovery: &retry.Policy{MaxRetries: 20},
+	}).Run(ctx, recovering)
 	if err == nil {
 		t.Error("no error")
 	}
@@ -138,7 +146,10 @@ func TestRecoveryResultsAreBounded(t *testing.T) {
 		{"long errors", 5, 4, strings.Repeat("row failed; ", 1000), 1, "(12000 bytes)", ""},
 		{"what JSON escapes", 3, 2, strings.Repeat("\x01<&> ", 1000), 1, "", ""},
 		{"a large result", 2, 2, "Connection refused", strings.Repeat("x", 5000), `"result":{"size":5002}`, "xxx"},
-		{"a result beside a long list", 100, 20, "Connection refused", strings.Repeat("x", 300), `"result":{"size":302}`, "xxx"},
+		{
+			"a result beside a long list", 100, 20, "Connection refused", strings.Repeat("x", 300),
+			`"result":{"size":302}`, "xxx",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ctx, rec := retrytest.Record(t, retrytest.NoWait(t.Context()))
@@ -165,7 +176,8 @@ func TestRecoveryResultsAreBounded(t *testing.T) {
 				t.Fatalf("%d bytes: %v\n%s", len(text), err, text)
 			}
 			n := len(got.Attempts)
-			if n < c.shown || n+got.Omitted != c.attempts || got.Attempts[0].Attempt != 1 || got.Attempts[n-1].Attempt != c.attempts {
+			if n < c.shown || n+got.Omitted != c.attempts || got.Attempts[0].Attempt != 1 ||
+				got.Attempts[n-1].Attempt != c.attempts {
 				t.Errorf("%d attempts shown, %d omitted of %d\n%s", n, got.Omitted, c.attempts, text)
 			}
 			for i := 1; i < n; i++ {
@@ -243,9 +255,12 @@ func TestAPhaseWhoseInputFailedIsSkipped(t *testing.T) {
 			orchestrator.Phase{Name: "a", Run: flaky(1, errRefused)},
 			orchestrator.Phase{Name: "b", Run: ok(1), Needs: []string{"a"}, If: orchestrator.Always},
 			orchestrator.Phase{Name: "c", Run: ok(1), Needs: []string{"b"}, Uses: []string{"a"}},
-			orchestrator.Phase{Name: "d", Run: ok(1), Needs: []string{"b"}, Uses: []string{"a"}, If: orchestrator.OnFailure},
+			orchestrator.Phase{
+				Name: "d", Run: ok(1), Needs: []string{"b"}, Uses: []string{"a"}, If: orchestrator.OnFailure,
+			},
 		)
-		report, _ := p.Run(retrytest.NoWait(t.Context()), orchestrator.Options{ContinueOnError: true, EnableRecovery: again})
+		report, _ := p.Run(retrytest.NoWait(t.Context()),
+			orchestrator.Options{ContinueOnError: true, EnableRecovery: again})
 		want := "a=failed b=success c=skipped d=success"
 		if again {
 			want = "a=success b=success c=success d=skipped"

@@ -71,10 +71,13 @@ func TestCancel(t *testing.T) {
 				started := time.Now()
 				rctx, rec := retrytest.Record(t, ctx)
 				p := pipeline(
-					orchestrator.Phase{Name: "a", Run: c.first, Fallback: func(context.Context, orchestrator.Input) (any, error) {
-						t.Error("the fallback of a cancelled phase was called")
-						return nil, nil
-					}},
+					orchestrator.Phase{
+						Name: "a", Run: c.first,
+						Fallback: func(context.Context, orchestrator.Input) (any, error) {
+							t.Error("the fallback of a cancelled phase was called")
+							return nil, nil
+						},
+					},
 					orchestrator.Phase{Name: "b", Run: ok(1), Needs: []string{"a"}},
 				)
 				report, err := p.Run(rctx, recovering)
@@ -102,7 +105,8 @@ func TestCancel(t *testing.T) {
 				}
 				checkSpans(t, report, rec)
 				spans := rec.Spans()
-				equal(t, "the run's span", spans[len(spans)-1].Status().Description, strings.TrimPrefix(c.err, `pipeline "nightly" was `))
+				equal(t, "the run's span", spans[len(spans)-1].Status().Description,
+					strings.TrimPrefix(c.err, `pipeline "nightly" was `))
 			})
 		})
 	}
@@ -134,7 +138,8 @@ func TestDeadlineOfTheRun(t *testing.T) {
 		equal(t, "statuses", statuses(report), "a=failed b=skipped")
 		equal(t, "status", report.Status, failed)
 		equal(t, "reason", report.Phases[1].Reason, "the run's time was up: context deadline exceeded")
-		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, retry.ErrDeadline) || errors.Is(err, context.Canceled) {
+		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, retry.ErrDeadline) ||
+			errors.Is(err, context.Canceled) {
 			t.Errorf("error %v, want a deadline's", err)
 		}
 	})
@@ -159,12 +164,31 @@ func TestAbandoned(t *testing.T) {
 		status  orchestrator.Status
 		is      error
 	}{
-		{"cancelled", orchestrator.Phase{}, orchestrator.Options{}, 2 * time.Second, 7 * time.Second, cancelled, context.Canceled},
-		{"cancelled, grace of its own", orchestrator.Phase{}, orchestrator.Options{Grace: time.Minute}, 2 * time.Second, 62 * time.Second, cancelled, context.Canceled},
-		{"phase timeout", orchestrator.Phase{Timeout: 3 * time.Second}, orchestrator.Options{}, time.Hour, 8 * time.Second, failed, context.DeadlineExceeded},
+		{
+			"cancelled",
+			orchestrator.Phase{},
+			orchestrator.Options{},
+			2 * time.Second, 7 * time.Second,
+			cancelled, context.Canceled,
+		},
+		{
+			"cancelled, grace of its own",
+			orchestrator.Phase{},
+			orchestrator.Options{Grace: time.Minute},
+			2 * time.Second, 62 * time.Second, cancelled, context.Canceled,
+		},
+		{
+			"phase timeout",
+			orchestrator.Phase{Timeout: 3 * time.Second},
+			orchestrator.Options{},
+			time.Hour,
+			8 * time.Second, failed, context.DeadlineExceeded,
+		},
 		{
 			"attempt timeout",
-			orchestrator.Phase{Recovery: &retry.Policy{AttemptTimeout: time.Second, Retryable: func(error) bool { return true }}},
+			orchestrator.Phase{
+				Recovery: &retry.Policy{AttemptTimeout: time.Second, Retryable: func(error) bool { return true }},
+			},
 			orchestrator.Options{},
 			time.Hour, 6 * time.Second, failed, retry.ErrPermanent,
 		},
@@ -198,8 +222,8 @@ func TestAbandoned(t *testing.T) {
 	}
 }
 
-// What an abandoned call does in the end changes nothing any more. Its phase is not over its time, only its attempt was: a failure
-// would be retried, if anybody still listened.
+// What an abandoned call does in the end changes nothing any more. Its phase is not over its time, only its attempt
+// was: a failure would be retried, if anybody still listened.
 func TestGhostReturnsLater(t *testing.T) {
 	for _, last := range []struct {
 		name string

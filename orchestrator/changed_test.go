@@ -94,7 +94,9 @@ func changeField(c *engine.Completion, field uint8, number int64, text string) {
 func changedPipeline() orchestrator.Pipeline {
 	return pipeline(
 		orchestrator.Phase{Name: "a", Run: flaky(1, errRefused)},
-		orchestrator.Phase{Name: "b", Run: fails(errRefused), Recovery: &retry.Policy{MaxRetries: 1}, Fallback: ok("old")},
+		orchestrator.Phase{
+			Name: "b", Run: fails(errRefused), Recovery: &retry.Policy{MaxRetries: 1}, Fallback: ok("old"),
+		},
 		orchestrator.Phase{Name: "c", Run: ok([]int{1, 2})},
 		orchestrator.Phase{Name: "d", Run: fails(retry.Permanent(errRefused)), Fallback: fails(errRefused)},
 		orchestrator.Phase{Name: "z", Run: fails(errRefused), If: orchestrator.Always},
@@ -104,7 +106,8 @@ func changedPipeline() orchestrator.Pipeline {
 // Whatever one field of a history is changed to, the run ends with an error, or the report tells what the history does.
 func TestAChangedHistory(t *testing.T) {
 	texts := []string{
-		"", "a", "b", "z", "success", "error", "exhausted", "cancelled", "deadline", "abandoned", "budget", "null", `{"n": 1}`, `{"n"`,
+		"", "a", "b", "z", "success", "error", "exhausted", "cancelled", "deadline", "abandoned", "budget", "null",
+		`{"n": 1}`, `{"n"`,
 	}
 	numbers := []int64{-1, 0, 1, 2, 3, int64(2 * time.Second), -99 * int64(time.Hour), 1 << 62}
 	original := newEngine(t, changedPipeline())
@@ -163,7 +166,8 @@ func tellPhases(list []engine.Completion) (text string) {
 			case c.Timer != nil && c.Timer.Phase == name:
 				delay = c.Timer.Delay
 			case c.Done != nil && c.Done.Phase == name && (c.Done.Skipped == "" || c.Done.Attempt > 0):
-				tries = append(tries, sayTry(c.Done.Attempt, c.Done.Fallback, delay, c.Done.Status, c.Done.Error, c.Done.Output))
+				tries = append(tries, sayTry(c.Done.Attempt, c.Done.Fallback, delay, c.Done.Status,
+					c.Done.Error, c.Done.Output))
 			}
 		}
 		text += fmt.Sprintf("%s: %q\n", name, tries)

@@ -38,10 +38,12 @@ func TestCleanup(t *testing.T) {
 			want: "a cancelled, b skipped, f skipped, z success; cancelled",
 		},
 		{
-			name:   "it goes on",
-			phases: []orchestrator.Phase{{Name: "a", Run: fails(errRefused)}, {Name: "z", Run: work(time.Minute), If: always}},
-			took:   time.Minute,
-			want:   "a failed, z success; cancelled",
+			name: "it goes on",
+			phases: []orchestrator.Phase{
+				{Name: "a", Run: fails(errRefused)}, {Name: "z", Run: work(time.Minute), If: always},
+			},
+			took: time.Minute,
+			want: "a failed, z success; cancelled",
 		},
 		{
 			name:   "it goes on when all else is done",
@@ -112,21 +114,27 @@ func TestCleanupKnowsItsRun(t *testing.T) {
 	var value any
 	var cause error
 	var span trace.SpanContext
-	z := orchestrator.Phase{Name: "z", If: orchestrator.Always, Run: func(ctx context.Context, _ orchestrator.Input) (any, error) {
-		value, span = ctx.Value(key{}), trace.SpanContextFromContext(ctx)
-		cancel(errSignal)
-		cancelCleanup(again)
-		<-ctx.Done()
-		cause = context.Cause(ctx)
-		return nil, ctx.Err()
-	}}
+	z := orchestrator.Phase{
+		Name: "z", If: orchestrator.Always,
+		Run: func(ctx context.Context, _ orchestrator.Input) (any, error) {
+			value, span = ctx.Value(key{}), trace.SpanContextFromContext(ctx)
+			cancel(errSignal)
+			cancelCleanup(again)
+			<-ctx.Done()
+			cause = context.Cause(ctx)
+			return nil, ctx.Err()
+		},
+	}
 	report, _ := pipeline(z).Run(ctx, orchestrator.Options{Cleanup: cleanup})
-	if report.Status != orchestrator.Cancelled || value != "run" || !errors.Is(cause, again) || span.TraceID() != traceID {
-		t.Errorf("%s, value %v, cause %v, trace %v; want those of the run, trace %v, and %v", report.Status, value, cause, span.TraceID(), traceID, again)
+	if report.Status != orchestrator.Cancelled || value != "run" || !errors.Is(cause, again) ||
+		span.TraceID() != traceID {
+		t.Errorf("%s, value %v, cause %v, trace %v; want those of the run, trace %v, and %v",
+			report.Status, value, cause, span.TraceID(), traceID, again)
 	}
 }
 
-// In a run that has ended, what cleans up ends for reasons of its own, and nobody is told of an attempt that does not follow.
+// In a run that has ended, what cleans up ends for reasons of its own, and nobody is told of an attempt that does not
+// follow.
 func TestCleanupTellsWhyItEnded(t *testing.T) {
 	failsLater := func(context.Context, orchestrator.Input) (any, error) {
 		<-time.After(time.Minute)
@@ -142,8 +150,14 @@ func TestCleanupTellsWhyItEnded(t *testing.T) {
 		is      []error
 	}{
 		{"failed", failsLater, 0, false, failed, "retries exhausted", []error{retry.ErrExhausted, errRefused}},
-		{"out of time", work(time.Hour), time.Minute, false, failed, "deadline reached", []error{retry.ErrDeadline, context.DeadlineExceeded}},
-		{"cancelled", work(time.Hour), 0, true, cancelled, "operation cancelled", []error{retry.ErrCancelled, context.Canceled}},
+		{
+			"out of time", work(time.Hour), time.Minute, false, failed, "deadline reached",
+			[]error{retry.ErrDeadline, context.DeadlineExceeded},
+		},
+		{
+			"cancelled", work(time.Hour), 0, true, cancelled, "operation cancelled",
+			[]error{retry.ErrCancelled, context.Canceled},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -146,7 +146,10 @@ func (l *loop) rules(i int, d *engine.Done) []rule {
 			"Final", d.Final, "true exactly when the phase's context has ended or its function was abandoned",
 			succeeded || stopped || d.Final == abandoned,
 		},
-		{"Error", fmt.Sprintf("%q", d.Error), "a text after a failure, and none after a success", failed == (d.Error != "")},
+		{
+			"Error", fmt.Sprintf("%q", d.Error), "a text after a failure, and none after a success",
+			failed == (d.Error != ""),
+		},
 		{"ErrorType", fmt.Sprintf("%q", d.ErrorType), "none after a success", failed || d.ErrorType == ""},
 		{"Output", fmt.Sprintf("%d bytes", len(d.Output)), "none after a failure", succeeded || d.Output == nil},
 		{"Output", fmt.Sprintf("%d bytes", len(d.Output)), "none with Skipped", d.Skipped == "" || d.Output == nil},

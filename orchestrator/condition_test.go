@@ -68,7 +68,9 @@ func TestConditions(t *testing.T) {
 		{
 			"something fails",
 			orchestrator.Options{},
-			[]orchestrator.Phase{ifs(onFailure, good("e")), bad("a"), good("b"), ifs(onFailure, good("f")), ifs(always, good("z"))},
+			[]orchestrator.Phase{
+				ifs(onFailure, good("e")), bad("a"), good("b"), ifs(onFailure, good("f")), ifs(always, good("z")),
+			},
 			`e skipped: nothing failed, a failed, b skipped: "a" failed before it began, f success, z success`, failed,
 		},
 		{
@@ -81,27 +83,33 @@ func TestConditions(t *testing.T) {
 			"in a graph, what it needs counts, also through others",
 			orchestrator.Options{},
 			[]orchestrator.Phase{
-				bad("a"), good("b", "a"), ifs(onFailure, good("f", "b")), good("c"), ifs(onFailure, good("g", "c")), ifs(always, good("z", "f", "g")),
+				bad("a"), good("b", "a"), ifs(onFailure, good("f", "b")), good("c"), ifs(onFailure, good("g", "c")),
+				ifs(always, good("z", "f", "g")),
 			},
 			`a failed, b skipped: it needs "a", which failed, f success, c success, g skipped: nothing failed, z success`, failed,
 		},
 		{
 			"who needs one that had nothing to do, has nothing to do",
 			orchestrator.Options{},
-			[]orchestrator.Phase{good("a"), ifs(onFailure, good("f", "a")), good("g", "f"), ifs(onFailure, good("h", "g"))},
+			[]orchestrator.Phase{
+				good("a"), ifs(onFailure, good("f", "a")), good("g", "f"), ifs(onFailure, good("h", "g")),
+			},
 			`a success, f skipped: nothing failed, g skipped: it needs "f", which was skipped, h skipped: nothing failed`, success,
 		},
 		{
 			"and with a failure elsewhere too",
 			orchestrator.Options{ContinueOnError: true},
-			[]orchestrator.Phase{bad("x"), good("a"), ifs(onFailure, good("f", "a")), good("g", "f"), ifs(onFailure, good("h", "g"))},
+			[]orchestrator.Phase{
+				bad("x"), good("a"), ifs(onFailure, good("f", "a")), good("g", "f"), ifs(onFailure, good("h", "g")),
+			},
 			`x failed, a success, f skipped: nothing failed, g skipped: it needs "f", which was skipped, h skipped: nothing failed`, failed,
 		},
 		{
 			"a failure that is allowed holds nobody up, except those that use its output",
 			orchestrator.Options{},
 			[]orchestrator.Phase{
-				allowed(bad("a")), good("b", "a"), uses("a", good("c", "a")), good("d", "c"), ifs(onFailure, good("f", "a")),
+				allowed(bad("a")), good("b", "a"), uses("a", good("c", "a")), good("d", "c"),
+				ifs(onFailure, good("f", "a")),
 			},
 			`a failed, b success, c skipped: it needs "a", which failed, d skipped: it needs "c", which was skipped, ` +
 				"f skipped: nothing failed", success,
@@ -125,12 +133,16 @@ func TestConditions(t *testing.T) {
 				good("a"), bad("b", "a"), good("c", "b"),
 				began("b", ifs(always, good("y", "c"))), began("c", ifs(always, good("z", "c"))),
 			},
-			`a success, b failed, c skipped: it needs "b", which failed, y success, z skipped: "c" did not begin`, failed,
+			`a success, b failed, c skipped: it needs "b", which failed, y success, z skipped: "c" did not begin`,
+			failed,
 		},
 		{
 			"nothing to do is no failure, and whoever needs it has nothing to do either",
 			recovering,
-			[]orchestrator.Phase{nothingToDo("a"), good("b", "a"), good("c"), ifs(onFailure, good("f", "b")), began("b", ifs(always, good("z", "b")))},
+			[]orchestrator.Phase{
+				nothingToDo("a"), good("b", "a"), good("c"), ifs(onFailure, good("f", "b")),
+				began("b", ifs(always, good("z", "b"))),
+			},
 			`a skipped: up to date, b skipped: it needs "a", which was skipped, c success, f skipped: nothing failed, ` +
 				`z skipped: "b" did not begin`, success,
 		},
@@ -200,8 +212,8 @@ func TestAnUnknownConditionIsRefused(t *testing.T) {
 	}
 }
 
-// Who begins after failures, and who falls back, is told what failed: of several phases the first one that it waits for,
-// else the first one of all.
+// Who begins after failures, and who falls back, is told what failed: of several phases the first one that it waits
+// for, else the first one of all.
 func TestWhatFailedIsTold(t *testing.T) {
 	told := map[string]string{}
 	var mu sync.Mutex
@@ -262,15 +274,19 @@ func TestWhatFailedIsTold(t *testing.T) {
 // In a run that is stopped, what cleans up is told so.
 func TestACancelledRunIsTold(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
-	interrupted := orchestrator.Phase{Name: "a", AllowFailure: true, Run: func(ctx context.Context, _ orchestrator.Input) (any, error) {
-		cancel(errSignal)
-		return nil, ctx.Err()
-	}}
+	interrupted := orchestrator.Phase{
+		Name: "a", AllowFailure: true,
+		Run: func(ctx context.Context, _ orchestrator.Input) (any, error) {
+			cancel(errSignal)
+			return nil, ctx.Err()
+		},
+	}
 	var got string
-	clean := began("a", ifs(orchestrator.Always, orchestrator.Phase{Name: "z", Run: func(_ context.Context, in orchestrator.Input) (any, error) {
-		got = fmt.Sprintf("%s: %s: %s", in.RunStatus, in.FailedPhase, in.FailedError)
-		return nil, nil
-	}}))
+	clean := began("a", ifs(orchestrator.Always,
+		orchestrator.Phase{Name: "z", Run: func(_ context.Context, in orchestrator.Input) (any, error) {
+			got = fmt.Sprintf("%s: %s: %s", in.RunStatus, in.FailedPhase, in.FailedError)
+			return nil, nil
+		}}))
 	report, _ := pipeline(interrupted, clean).Run(ctx, orchestrator.Options{Cleanup: t.Context()})
 	equal(t, "told", got, "cancelled: a: context canceled")
 	equal(t, "statuses", statuses(report), "a=cancelled z=success")
@@ -283,15 +299,23 @@ func TestIfBeganWantsAPhaseThatEndsBefore(t *testing.T) {
 		want   string
 	}{
 		{
-			[]orchestrator.Phase{{Name: "a", Run: ok(nil)}, began("c", orchestrator.Phase{Name: "b", Run: ok(nil)}), {Name: "c", Run: ok(nil)}},
+			[]orchestrator.Phase{
+				{Name: "a", Run: ok(nil)},
+				began("c", orchestrator.Phase{Name: "b", Run: ok(nil)}),
+				{Name: "c", Run: ok(nil)},
+			},
 			`orchestrator: Pipeline.Phases["b"].IfBegan is "c", want a phase before it`,
 		},
 		{
-			[]orchestrator.Phase{{Name: "a", Run: ok(nil), Needs: []string{}}, began("a", orchestrator.Phase{Name: "b", Run: ok(nil)})},
+			[]orchestrator.Phase{
+				{Name: "a", Run: ok(nil), Needs: []string{}}, began("a", orchestrator.Phase{Name: "b", Run: ok(nil)}),
+			},
 			`orchestrator: Pipeline.Phases["b"].IfBegan is "a", want a phase that it needs, also through others; or to name this one in Needs`,
 		},
 		{
-			[]orchestrator.Phase{{Name: "load", Run: ok(nil)}, began("lord", orchestrator.Phase{Name: "b", Run: ok(nil)})},
+			[]orchestrator.Phase{
+				{Name: "load", Run: ok(nil)}, began("lord", orchestrator.Phase{Name: "b", Run: ok(nil)}),
+			},
 			`orchestrator: Pipeline.Phases["b"].IfBegan is "lord", want the name of another phase (did you mean load?)`,
 		},
 	} {

@@ -20,9 +20,9 @@ import (
 	"github.com/backspan/backspan/retry"
 )
 
-// testEngine is an engine.Driver with a clock of its own that keeps a history, as a durable engine does: everything that goes in
-// and out passes through JSON, so that no Go error and no pointer gets through. Played back, the history takes the
-// place of the attempts.
+// testEngine is an engine.Driver with a clock of its own that keeps a history, as a durable engine does: everything
+// that goes in and out passes through JSON, so that no Go error and no pointer gets through. Played back, the history
+// takes the place of the attempts.
 type testEngine struct {
 	t     *testing.T
 	plan  *orchestrator.Plan
@@ -218,7 +218,9 @@ func (e *testEngine) again() (engine.Completion, error) {
 }
 
 // checkReplay plays e's history back to a new engine: the loop must ask for the same and report the same.
-func checkReplay(t *testing.T, e *testEngine, p orchestrator.Pipeline, opts orchestrator.Options, report orchestrator.Report) {
+func checkReplay(t *testing.T, e *testEngine, p orchestrator.Pipeline, opts orchestrator.Options,
+	report orchestrator.Report,
+) {
 	t.Helper()
 	second := newEngine(t, p)
 	second.replay = append(slices.Clone(e.history), "end")
@@ -235,16 +237,25 @@ func checkReplay(t *testing.T, e *testEngine, p orchestrator.Pipeline, opts orch
 func TestAnotherEngine(t *testing.T) {
 	p := pipeline(
 		orchestrator.Phase{Name: "a", Run: flaky(2, retry.After(3*time.Second, errRefused))},
-		orchestrator.Phase{Name: "b", Run: ok(map[string]int64{"n": 1 << 60}), Recovery: &retry.Policy{Jitter: retry.FullJitter}},
-		orchestrator.Phase{Name: "c", Run: fails(fmt.Errorf("reading: %w", retry.Permanent(errRefused))), Fallback: func(_ context.Context, in orchestrator.Input) (any, error) {
-			var b struct{ N int64 }
-			return b.N, errors.Join(in.Output("b", &b))
-		}},
-		orchestrator.Phase{Name: "d", Run: fails(errRefused), Recovery: &retry.Policy{Jitter: retry.DecorrelatedJitter}},
+		orchestrator.Phase{
+			Name: "b", Run: ok(map[string]int64{"n": 1 << 60}), Recovery: &retry.Policy{Jitter: retry.FullJitter},
+		},
+		orchestrator.Phase{
+			Name: "c", Run: fails(fmt.Errorf("reading: %w", retry.Permanent(errRefused))),
+			Fallback: func(_ context.Context, in orchestrator.Input) (any, error) {
+				var b struct{ N int64 }
+				return b.N, errors.Join(in.Output("b", &b))
+			},
+		},
+		orchestrator.Phase{
+			Name: "d", Run: fails(errRefused), Recovery: &retry.Policy{Jitter: retry.DecorrelatedJitter},
+		},
 		orchestrator.Phase{Name: "e", Run: func(context.Context, orchestrator.Input) (any, error) { panic("a bug") }},
 		orchestrator.Phase{Name: "f", Run: ok(1), Uses: []string{"e"}},
 	)
-	opts := orchestrator.Options{EnableRecovery: true, ContinueOnError: true, RunID: "4786a9a2-c5bf-41ca-a26e-e1ae5d01f41c"}
+	opts := orchestrator.Options{
+		EnableRecovery: true, ContinueOnError: true, RunID: "4786a9a2-c5bf-41ca-a26e-e1ae5d01f41c",
+	}
 	e := newEngine(t, p)
 	report, err := e.plan.Drive(e, opts)
 	if !errors.Is(err, retry.ErrExhausted) || !errors.Is(err, retry.ErrPermanent) {
@@ -253,7 +264,9 @@ func TestAnotherEngine(t *testing.T) {
 	equal(t, "statuses", statuses(report), "a=success b=success c=success d=failed e=failed f=skipped")
 	checkReplay(t, e, p, opts, report)
 
-	inProcess, inProcessErr := inBubble(t, func(ctx context.Context) (orchestrator.Report, error) { return p.Run(ctx, opts) })
+	inProcess, inProcessErr := inBubble(t, func(ctx context.Context) (orchestrator.Report, error) {
+		return p.Run(ctx, opts)
+	})
 	_, got := through(t, report)
 	_, want := through(t, inProcess)
 	equal(t, "report", got, want)
@@ -275,7 +288,8 @@ func TestTaskOfAnotherVersion(t *testing.T) {
 	ctx := trace.ContextWithRemoteSpanContext(t.Context(), elsewhere)
 	for _, task := range []engine.Task{{Phase: "b"}, {Phase: "a", Fallback: true}, {Phase: "a", DryRun: true}} {
 		done, err := e.plan.Attempt(ctx, task, engine.Limits{})
-		if err != nil || done.Status != orchestrator.AttemptError || done.Decision != (engine.Decision{Reason: engine.ReasonPermanent}) {
+		if err != nil || done.Status != orchestrator.AttemptError ||
+			done.Decision != (engine.Decision{Reason: engine.ReasonPermanent}) {
 			t.Errorf("task %+v: got %+v, want a permanent error", task, done)
 		}
 	}
@@ -350,10 +364,13 @@ func TestWhatComesAfterTheStop(t *testing.T) {
 }
 
 func TestNeverCalledWithAContextThatHasEnded(t *testing.T) {
-	e := newEngine(t, pipeline(orchestrator.Phase{Name: "a", Run: func(context.Context, orchestrator.Input) (any, error) {
-		t.Error("called")
-		return nil, nil
-	}}))
+	e := newEngine(t, pipeline(orchestrator.Phase{
+		Name: "a",
+		Run: func(context.Context, orchestrator.Input) (any, error) {
+			t.Error("called")
+			return nil, nil
+		},
+	}))
 	ctx, cancel := context.WithCancelCause(trace.ContextWithRemoteSpanContext(t.Context(), elsewhere))
 	cancel(errSignal)
 	done, err := e.plan.Attempt(ctx, engine.Task{Phase: "a", Recovery: true}, engine.Limits{})

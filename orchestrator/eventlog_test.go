@@ -108,7 +108,9 @@ func levelOf(p orchestrator.PhaseResult) string {
 	return events.LevelInfo
 }
 
-func checkPhaseLines(t *testing.T, report orchestrator.Report, p orchestrator.PhaseResult, of func(kind string) []logged) {
+func checkPhaseLines(t *testing.T, report orchestrator.Report, p orchestrator.PhaseResult,
+	of func(kind string) []logged,
+) {
 	t.Helper()
 	starts, ends, firsts := of(events.TypePhaseStart), of(events.TypePhaseEnd), of(events.TypePhaseFailed)
 	recoveries, fallbacks := of(events.TypeRecovery), of(events.TypeFallback)

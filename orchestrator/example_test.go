@@ -100,8 +100,9 @@ func ExamplePipeline_Validate() {
 	pipeline.Phases[1].Needs = []string{"analysis"}
 	fmt.Println(pipeline.Validate())
 	// Output:
-	// orchestrator: Pipeline.Phases["report"].Needs is "anaylsis", want the name of another phase (did you mean analysis?)
-	// orchestrator: Pipeline.Phases["analysis"].Needs is analysis→report→analysis, want a graph without cycles
+	// orchestrator: Pipeline.Phases["report"].Needs is "anaylsis", want the name of another phase (did you mean
+	// analysis?) orchestrator: Pipeline.Phases["analysis"].Needs is analysis→report→analysis, want a graph without
+	// cycles
 }
 
 func ExampleInput_Output() {
@@ -131,7 +132,11 @@ func ExampleInput_Output() {
 func ExampleReport() {
 	pipeline := orchestrator.Pipeline{Name: "nightly", Phases: []orchestrator.Phase{
 		{Name: "load", Run: done},
-		{Name: "report", Run: func(context.Context, orchestrator.Input) (any, error) { return nil, errors.New("disk full") }},
+		{
+			Name: "report", Run: func(context.Context, orchestrator.Input) (any, error) {
+				return nil, errors.New("disk full")
+			},
+		},
 	}}
 	report, _ := pipeline.Run(context.Background(), orchestrator.Options{}) // the report tells of the error too
 	text, err := json.MarshalIndent(report.Phases, "", "  ")

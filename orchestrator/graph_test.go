@@ -43,7 +43,9 @@ func (d *diary) note(what string, more int) {
 }
 
 // run runs phases in a bubble and returns the report, the error and the diary's lines in order.
-func (d *diary) run(t *testing.T, opts orchestrator.Options, phases ...orchestrator.Phase) (report orchestrator.Report, err error) {
+func (d *diary) run(t *testing.T, opts orchestrator.Options, phases ...orchestrator.Phase) (
+	report orchestrator.Report, err error,
+) {
 	synctest.Test(t, func(t *testing.T) {
 		d.started = time.Now()
 		report, err = pipeline(phases...).Run(t.Context(), opts)
@@ -102,7 +104,9 @@ func TestGraph(t *testing.T) {
 }
 
 func TestMaxParallel(t *testing.T) {
-	for limit, took := range map[int]time.Duration{0: time.Second, 1: 12 * time.Second, 5: 3 * time.Second, 100: time.Second} {
+	for limit, took := range map[int]time.Duration{
+		0: time.Second, 1: 12 * time.Second, 5: 3 * time.Second, 100: time.Second,
+	} {
 		t.Run(fmt.Sprint(limit), func(t *testing.T) {
 			var d diary
 			phases := []orchestrator.Phase{d.phase("p0", 1, nil)}
@@ -241,14 +245,17 @@ func TestDryRun(t *testing.T) {
 	var read error
 	p := pipeline(
 		orchestrator.Phase{Name: "load", Run: never},
-		orchestrator.Phase{Name: "check", Run: never, Fallback: never, Needs: []string{"load"}, DryRun: func(_ context.Context, in orchestrator.Input) (any, error) {
-			var v any
-			read = in.Output("load", &v)
-			if !in.DryRun {
-				t.Error("Input.DryRun is false in a dry run")
-			}
-			return "would check", nil
-		}},
+		orchestrator.Phase{
+			Name: "check", Run: never, Fallback: never, Needs: []string{"load"},
+			DryRun: func(_ context.Context, in orchestrator.Input) (any, error) {
+				var v any
+				read = in.Output("load", &v)
+				if !in.DryRun {
+					t.Error("Input.DryRun is false in a dry run")
+				}
+				return "would check", nil
+			},
+		},
 		orchestrator.Phase{Name: "write", Run: never, Needs: []string{"check"}},
 	)
 	report, err := p.Run(t.Context(), orchestrator.Options{DryRun: true, EnableRecovery: true})
@@ -274,6 +281,7 @@ func TestDryRun(t *testing.T) {
 func TestFirstFailureIsTheOneThatIsNamed(t *testing.T) {
 	var d diary
 	report, _ := d.run(t, orchestrator.Options{},
-		d.phase("late", 2, errRefused), d.phase("early", 1, errRefused), d.phase("long", 3, nil), d.phase("last", 1, nil, "long"))
+		d.phase("late", 2, errRefused), d.phase("early", 1, errRefused), d.phase("long", 3, nil),
+		d.phase("last", 1, nil, "long"))
 	equal(t, "reason", phaseOf(t, report, "last").Reason, `"early" failed before it began`)
 }

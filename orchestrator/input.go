@@ -30,9 +30,9 @@ type Input struct {
 	// What went wrong before. It is told to phases whose condition is OnFailure or Always, and to fallbacks, whose own
 	// phase is the one that failed; it is empty for others.
 	//
-	// RunStatus is how the run has gone so far: Success, Failed or Cancelled. FailedPhase names the phase that failed or
-	// was cancelled first, and FailedError is its last error, at most 1,024 bytes of it. Of several such phases those
-	// that this one waits for come first. Failures that are allowed do not count. In a fallback its own phase has
+	// RunStatus is how the run has gone so far: Success, Failed or Cancelled. FailedPhase names the phase that failed
+	// or was cancelled first, and FailedError is its last error, at most 1,024 bytes of it. Of several such phases
+	// those that this one waits for come first. Failures that are allowed do not count. In a fallback its own phase has
 	// failed, so that RunStatus is never Success there, although the run may still succeed.
 	RunStatus                Status
 	FailedPhase, FailedError string

@@ -24,25 +24,29 @@ func TestOutputsAreHandedOn(t *testing.T) {
 	p := pipeline(
 		orchestrator.Phase{Name: "load", Run: ok(rows{math.MaxInt64, []string{"<a>", "ü"}})},
 		orchestrator.Phase{Name: "nothing", Run: ok(nil)},
-		orchestrator.Phase{Name: "read", Uses: []string{"load"}, Run: func(_ context.Context, in orchestrator.Input) (any, error) {
-			var typed rows
-			var untyped map[string]any
-			var raw json.RawMessage
-			nothing := new(int)
-			for _, err := range []error{
-				in.Output("load", &typed), in.Output("load", &untyped), in.Output("load", &raw), in.Output("nothing", &nothing),
-			} {
-				if err != nil {
-					t.Error(err)
+		orchestrator.Phase{
+			Name: "read", Uses: []string{"load"},
+			Run: func(_ context.Context, in orchestrator.Input) (any, error) {
+				var typed rows
+				var untyped map[string]any
+				var raw json.RawMessage
+				nothing := new(int)
+				for _, err := range []error{
+					in.Output("load", &typed), in.Output("load", &untyped), in.Output("load", &raw),
+					in.Output("nothing", &nothing),
+				} {
+					if err != nil {
+						t.Error(err)
+					}
 				}
-			}
-			if !reflect.DeepEqual(typed, rows{math.MaxInt64, []string{"<a>", "ü"}}) {
-				t.Errorf("typed: %v", typed)
-			}
-			equal(t, "number in an any", untyped["Count"], any(json.Number("9223372036854775807")))
-			equal(t, "nil", nothing, nil)
-			return raw, nil
-		}},
+				if !reflect.DeepEqual(typed, rows{math.MaxInt64, []string{"<a>", "ü"}}) {
+					t.Errorf("typed: %v", typed)
+				}
+				equal(t, "number in an any", untyped["Count"], any(json.Number("9223372036854775807")))
+				equal(t, "nil", nothing, nil)
+				return raw, nil
+			},
+		},
 	)
 	report, err := p.Run(t.Context(), recovering)
 	if err != nil {
@@ -61,8 +65,15 @@ func TestOutputThatCannotBeRead(t *testing.T) {
 		name, phase, want string
 		into              any
 	}{
-		{"not used", "apart", `orchestrator: Input.Output is "apart", want a phase that it reads (a), or to name this one in Uses`, new(any)},
-		{"unknown", "x", `orchestrator: Input.Output is "x", want a phase that it reads (a), or to name this one in Uses`, new(any)},
+		{
+			"not used", "apart",
+			`orchestrator: Input.Output is "apart", want a phase that it reads (a), or to name this one in Uses`,
+			new(any),
+		},
+		{
+			"unknown", "x",
+			`orchestrator: Input.Output is "x", want a phase that it reads (a), or to name this one in Uses`, new(any),
+		},
 		{"wrong type", "a", `output of phase "a": json: cannot unmarshal string into Go value of type int`, new(int)},
 		{"no pointer", "a", `output of phase "a": json: Unmarshal(non-pointer string)`, "x"},
 	} {
@@ -70,9 +81,12 @@ func TestOutputThatCannotBeRead(t *testing.T) {
 			p := pipeline(
 				orchestrator.Phase{Name: "a", Run: ok("text")},
 				orchestrator.Phase{Name: "apart", Run: ok(1)},
-				orchestrator.Phase{Name: "b", Needs: []string{"a"}, Run: func(_ context.Context, in orchestrator.Input) (any, error) {
-					return nil, in.Output(c.phase, c.into)
-				}},
+				orchestrator.Phase{
+					Name: "b", Needs: []string{"a"},
+					Run: func(_ context.Context, in orchestrator.Input) (any, error) {
+						return nil, in.Output(c.phase, c.into)
+					},
+				},
 			)
 			report, err := p.Run(t.Context(), recovering)
 			equal(t, "error", phaseOf(t, report, "b").Error, c.want)
@@ -87,7 +101,8 @@ func TestOutputThatCannotBeRead(t *testing.T) {
 }
 
 func TestPhaseResultWithoutOutput(t *testing.T) {
-	report, _ := pipeline(orchestrator.Phase{Name: "a", Run: fails(errRefused)}).Run(t.Context(), orchestrator.Options{})
+	report, _ := pipeline(orchestrator.Phase{Name: "a", Run: fails(errRefused)}).Run(t.Context(),
+		orchestrator.Options{})
 	if err := report.Phases[0].Output(new(any)); err == nil {
 		t.Error("a failed phase has an output")
 	}
@@ -143,9 +158,13 @@ func TestInput(t *testing.T) {
 
 func TestKeysOfDifferentWorkDiffer(t *testing.T) {
 	keys := map[string][3]string{}
-	for _, names := range [][3]string{{"x", "yz", "p"}, {"xy", "z", "p"}, {"x", "y", "zp"}, {"x", "y:z", "p"}, {"x", "y", "z:p"}} {
+	for _, names := range [][3]string{
+		{"x", "yz", "p"}, {"xy", "z", "p"}, {"x", "y", "zp"}, {"x", "y:z", "p"}, {"x", "y", "z:p"},
+	} {
 		p := orchestrator.Pipeline{Name: names[1], Phases: []orchestrator.Phase{{
-			Name: names[2], Run: func(_ context.Context, in orchestrator.Input) (any, error) { return in.IdempotencyKey, nil },
+			Name: names[2], Run: func(_ context.Context, in orchestrator.Input) (any, error) {
+				return in.IdempotencyKey, nil
+			},
 		}}}
 		report, err := p.Run(t.Context(), orchestrator.Options{RunID: names[0]})
 		if err != nil {
@@ -161,7 +180,10 @@ func TestKeysOfDifferentWorkDiffer(t *testing.T) {
 
 func TestReportReadsBackFromItsJSON(t *testing.T) {
 	p := pipeline(
-		orchestrator.Phase{Name: "a", Run: flaky(2, errRefused), Recovery: &retry.Policy{BaseDelay: 333*time.Millisecond + 1, Multiplier: 1.7}},
+		orchestrator.Phase{
+			Name: "a", Run: flaky(2, errRefused),
+			Recovery: &retry.Policy{BaseDelay: 333*time.Millisecond + 1, Multiplier: 1.7},
+		},
 		orchestrator.Phase{Name: "b", Run: ok(map[string]any{"n": int64(math.MaxInt64), "html": "<b>&"})},
 		orchestrator.Phase{Name: "c", Run: fails(errors.New("a\xffb \u2028 \x00")), Fallback: ok([]int{1})},
 		orchestrator.Phase{Name: "d", Run: fails(errRefused)},

@@ -49,26 +49,56 @@ func TestPhasesThatEndBadly(t *testing.T) {
 		is        error
 		permanent bool
 	}{
-		{"panic", func(context.Context, orchestrator.Input) (any, error) { panic("a bug") }, "panic: a bug", "panic", nil, true},
+		{
+			"panic", func(context.Context, orchestrator.Input) (any, error) { panic("a bug") }, "panic: a bug",
+			"panic", nil, true,
+		},
 		{"panic with an error", deepPanic, "panic: row 7: unexpected EOF", "panic", io.ErrUnexpectedEOF, true},
 		{"out of range", func(_ context.Context, in orchestrator.Input) (any, error) {
 			return []int{}[in.Attempt], nil
 		}, "panic: runtime error: index out of range [0] with length 0", "panic", nil, true},
-		{"goexit", func(context.Context, orchestrator.Input) (any, error) { runtime.Goexit(); return nil, nil }, "the phase called runtime.Goexit", "goexit", nil, true},
-		{"error whose method panics", fails(none), "*orchestrator_test.nilError (its Error method panicked", "*orchestrator_test.nilError", nil, false},
-		{"empty error", fails(errors.New("")), "*errors.errorString without a message", "*errors.errorString", nil, false},
+		{
+			"goexit", func(context.Context, orchestrator.Input) (any, error) { runtime.Goexit(); return nil, nil },
+			"the phase called runtime.Goexit", "goexit", nil, true,
+		},
+		{
+			"error whose method panics", fails(none), "*orchestrator_test.nilError (its Error method panicked",
+			"*orchestrator_test.nilError", nil, false,
+		},
+		{
+			"empty error", fails(errors.New("")), "*errors.errorString without a message",
+			"*errors.errorString", nil, false,
+		},
 		{"not UTF-8", fails(errors.New("a\xffb")), "a\uFFFDb", "*errors.errorString", nil, false},
-		{"NaN", ok(math.NaN()), "the result does not marshal to JSON: json: unsupported value: NaN", "*json.UnsupportedValueError", nil, true},
-		{"chan", ok(make(chan int)), "the result does not marshal to JSON: json: unsupported type: chan int", "*json.UnsupportedTypeError", nil, true},
-		{"func in a map", ok(map[string]any{"f": func() {}}), "the result does not marshal to JSON: json: unsupported type: func()", "*json.UnsupportedTypeError", nil, true},
-		{"cycle", ok(cycle), "the result does not marshal to JSON: json: unsupported value: encountered a cycle", "*json.UnsupportedValueError", nil, true},
+		{
+			"NaN", ok(math.NaN()), "the result does not marshal to JSON: json: unsupported value: NaN",
+			"*json.UnsupportedValueError", nil, true,
+		},
+		{
+			"chan", ok(make(chan int)), "the result does not marshal to JSON: json: unsupported type: chan int",
+			"*json.UnsupportedTypeError", nil, true,
+		},
+		{
+			"func in a map", ok(map[string]any{"f": func() {}}),
+			"the result does not marshal to JSON: json: unsupported type: func()",
+			"*json.UnsupportedTypeError", nil, true,
+		},
+		{
+			"cycle", ok(cycle), "the result does not marshal to JSON: json: unsupported value: encountered a cycle",
+			"*json.UnsupportedValueError", nil, true,
+		},
 		{"marshaller panics", ok(angry{}), "panic: will not be marshalled", "panic", nil, true},
-		{"bad raw message", ok(json.RawMessage("{")), "the result does not marshal to JSON: json: error calling MarshalJSON", "*json.MarshalerError", nil, true},
+		{
+			"bad raw message", ok(json.RawMessage("{")),
+			"the result does not marshal to JSON: json: error calling MarshalJSON", "*json.MarshalerError", nil, true,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ctx, rec := retrytest.Record(t, t.Context())
-			p := pipeline(orchestrator.Phase{Name: "a", Run: c.run, Recovery: &retry.Policy{MaxRetries: 1}}, orchestrator.Phase{Name: "b", Run: ok(1)})
-			report, err := p.Run(retrytest.NoWait(ctx), orchestrator.Options{EnableRecovery: true, ContinueOnError: true})
+			p := pipeline(orchestrator.Phase{Name: "a", Run: c.run, Recovery: &retry.Policy{MaxRetries: 1}},
+				orchestrator.Phase{Name: "b", Run: ok(1)})
+			report, err := p.Run(retrytest.NoWait(ctx),
+				orchestrator.Options{EnableRecovery: true, ContinueOnError: true})
 			equal(t, "statuses", statuses(report), "a=failed b=success")
 			equal(t, "recovery was tried", report.Phases[0].Recovery != nil, !c.permanent)
 			if got := report.Phases[0].Error; !strings.HasPrefix(got, c.error) {
@@ -84,7 +114,8 @@ func TestPhasesThatEndBadly(t *testing.T) {
 					}
 				}
 				if s.Name() == "a" {
-					equal(t, "the phase's error.type", attributeOf(s.Attributes(), semconv.ErrorTypeKey).AsString(), c.errorType)
+					equal(t, "the phase's error.type",
+						attributeOf(s.Attributes(), semconv.ErrorTypeKey).AsString(), c.errorType)
 				}
 			}
 			checkSpans(t, report, rec)
@@ -149,7 +180,8 @@ func TestStackIsOnTheSpan(t *testing.T) {
 		list := s.Events()[0].Attributes
 		equal(t, "type", attributeOf(list, semconv.ExceptionTypeKey).AsString(), "*fmt.wrapError")
 		equal(t, "message", attributeOf(list, semconv.ExceptionMessageKey).AsString(), "panic: row 7: unexpected EOF")
-		if stack := attributeOf(list, semconv.ExceptionStacktraceKey).AsString(); !strings.Contains(stack, "deepPanic") {
+		stack := attributeOf(list, semconv.ExceptionStacktraceKey).AsString()
+		if !strings.Contains(stack, "deepPanic") {
 			t.Errorf("the stack does not show where it panicked:\n%s", stack)
 		}
 		return
@@ -159,7 +191,9 @@ func TestStackIsOnTheSpan(t *testing.T) {
 
 // The functions of a policy are the user's too.
 func TestRetryableThatPanics(t *testing.T) {
-	p := pipeline(orchestrator.Phase{Name: "a", Run: fails(errRefused), Recovery: &retry.Policy{Retryable: func(error) bool { panic("oh") }}})
+	p := pipeline(orchestrator.Phase{
+		Name: "a", Run: fails(errRefused), Recovery: &retry.Policy{Retryable: func(error) bool { panic("oh") }},
+	})
 	report, err := p.Run(t.Context(), recovering)
 	equal(t, "error", report.Phases[0].Error, "Connection refused (and a function of its retry.Policy panicked: oh)")
 	if !errors.Is(err, errRefused) || !errors.Is(err, retry.ErrPermanent) {
@@ -177,7 +211,9 @@ func TestAfterAttemptThatPanicsChangesNothing(t *testing.T) {
 			defer otel.SetErrorHandler(before)
 			ctx, rec := retrytest.Record(t, retrytest.NoWait(t.Context()))
 			hook := func(context.Context, retry.Attempt) { leave() }
-			p := pipeline(orchestrator.Phase{Name: "a", Run: flaky(1, errRefused), Recovery: &retry.Policy{AfterAttempt: hook}})
+			p := pipeline(orchestrator.Phase{
+				Name: "a", Run: flaky(1, errRefused), Recovery: &retry.Policy{AfterAttempt: hook},
+			})
 			report, err := p.Run(ctx, recovering)
 			if err != nil || !report.Phases[0].Recovery.Success {
 				t.Errorf("error %v, report %+v", err, report)

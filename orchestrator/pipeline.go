@@ -150,8 +150,8 @@ const (
 
 // Run runs the pipeline and returns when no phase is under way any more. The report is complete whenever the
 // pipeline and the options could be used at all. The error is nil if every phase succeeded, was skipped because there
-// was nothing to do, or failed and was allowed to, a *FieldError if nothing was run because an input cannot be used, and
-// else an *Error.
+// was nothing to do, or failed and was allowed to, a *FieldError if nothing was run because an input cannot be used,
+// and else an *Error.
 //
 // When ctx ends, the contexts of the phases under way end too, and the other phases are skipped; see
 // Options.Cleanup for the exception. A cancelled run's error matches context.Canceled and context.Cause(ctx).

@@ -180,7 +180,9 @@ func (p *Plan) linkUses() error {
 			if p.sequence {
 				want = "a phase before it"
 			}
-			return &FieldError{Field: fieldOf(phase.Name, chunk[bad].field), Value: fmt.Sprintf("%q", used.Name), Want: want}
+			return &FieldError{
+				Field: fieldOf(phase.Name, chunk[bad].field), Value: fmt.Sprintf("%q", used.Name), Want: want,
+			}
 		}
 	}
 	return nil

@@ -14,7 +14,9 @@ import (
 )
 
 // inBubble runs a pipeline in a bubble of its own.
-func inBubble(t *testing.T, run func(context.Context) (orchestrator.Report, error)) (report orchestrator.Report, err error) {
+func inBubble(t *testing.T, run func(context.Context) (orchestrator.Report, error)) (
+	report orchestrator.Report, err error,
+) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) { report, err = run(t.Context()) })
 	return report, err
@@ -75,7 +77,8 @@ func FuzzRuns(f *testing.F) {
 }
 
 // TestWildRuns makes graphs of up to 12 phases with every field of a policy, timeouts, panics, functions that hang,
-// fallbacks, dry runs and cleaning up, which are cancelled or run out of time: report, spans and event log say the same.
+// fallbacks, dry runs and cleaning up, which are cancelled or run out of time: report, spans and event log say the
+// same.
 func TestWildRuns(t *testing.T) {
 	runs := uint64(500)
 	if os.Getenv("CI") != "" || os.Getenv("BACKSPAN_FULL") != "" {

@@ -57,19 +57,24 @@ func TestRecovery(t *testing.T) {
 		},
 		{
 			name: "recovered at once", phase: orchestrator.Phase{Run: flaky(1, unavailable)}, options: recovering,
-			status: success, error: "unavailable", message: "Recovery successful on attempt 1", delays: []time.Duration{2 * time.Second},
-			took: 2 * time.Second,
+			status: success, error: "unavailable", message: "Recovery successful on attempt 1",
+			delays: []time.Duration{2 * time.Second},
+			took:   2 * time.Second,
 		},
 		{
 			name: "spent", phase: orchestrator.Phase{Run: fails(unavailable)}, options: recovering,
-			status: failed, error: "unavailable", reason: "retries exhausted", message: "Recovery failed after 3 recovery attempts",
-			delays: []time.Duration{2 * time.Second, 4 * time.Second, 8 * time.Second}, took: 14 * time.Second, is: retry.ErrExhausted,
+			status: failed, error: "unavailable", reason: "retries exhausted",
+			message: "Recovery failed after 3 recovery attempts",
+			delays:  []time.Duration{2 * time.Second, 4 * time.Second, 8 * time.Second}, took: 14 * time.Second,
+			is: retry.ErrExhausted,
 		},
 		{
-			name:  "the cap",
-			phase: orchestrator.Phase{Run: fails(unavailable), Recovery: policy(retry.Policy{MaxRetries: 6})}, options: recovering,
-			status: failed, error: "unavailable", reason: "retries exhausted", message: "Recovery failed after 6 recovery attempts",
-			delays: []time.Duration{2e9, 4e9, 8e9, 16e9, 30e9, 30e9}, took: 90 * time.Second, is: retry.ErrExhausted,
+			name:    "the cap",
+			phase:   orchestrator.Phase{Run: fails(unavailable), Recovery: policy(retry.Policy{MaxRetries: 6})},
+			options: recovering,
+			status:  failed, error: "unavailable", reason: "retries exhausted",
+			message: "Recovery failed after 6 recovery attempts",
+			delays:  []time.Duration{2e9, 4e9, 8e9, 16e9, 30e9, 30e9}, took: 90 * time.Second, is: retry.ErrExhausted,
 		},
 		{
 			name: "off", phase: orchestrator.Phase{Run: flaky(1, unavailable), Fallback: ok("a fallback")},
@@ -77,7 +82,9 @@ func TestRecovery(t *testing.T) {
 		},
 		{
 			name: "never", options: recovering,
-			phase:  orchestrator.Phase{Run: flaky(1, unavailable), Recovery: policy(retry.Policy{MaxRetries: retry.Never})},
+			phase: orchestrator.Phase{
+				Run: flaky(1, unavailable), Recovery: policy(retry.Policy{MaxRetries: retry.Never}),
+			},
 			status: failed, error: "unavailable", reason: "retries exhausted", is: unavailable,
 		},
 		{
@@ -92,8 +99,9 @@ func TestRecovery(t *testing.T) {
 				}
 				return nil, unavailable
 			}},
-			status: failed, error: "unavailable", reason: "permanent error", message: "Recovery failed after 2 recovery attempts",
-			delays: []time.Duration{2e9, 4e9}, took: 6 * time.Second, is: retry.ErrPermanent,
+			status: failed, error: "unavailable", reason: "permanent error",
+			message: "Recovery failed after 2 recovery attempts",
+			delays:  []time.Duration{2e9, 4e9}, took: 6 * time.Second, is: retry.ErrPermanent,
 		},
 		{
 			name: "not retryable", options: recovering,
@@ -107,31 +115,42 @@ func TestRecovery(t *testing.T) {
 			phase: orchestrator.Phase{Run: fails(unavailable), Recovery: policy(retry.Policy{
 				MaxRetries: 2, BaseDelay: 100 * time.Millisecond, Multiplier: 3,
 			})},
-			status: failed, error: "unavailable", reason: "retries exhausted", message: "Recovery failed after 2 recovery attempts",
-			delays: []time.Duration{100e6, 300e6}, took: 400 * time.Millisecond, is: retry.ErrExhausted,
+			status: failed, error: "unavailable", reason: "retries exhausted",
+			message: "Recovery failed after 2 recovery attempts",
+			delays:  []time.Duration{100e6, 300e6}, took: 400 * time.Millisecond, is: retry.ErrExhausted,
 		},
 		{
 			name: "no delay", options: recovering,
-			phase:  orchestrator.Phase{Run: flaky(3, unavailable), Recovery: policy(retry.Policy{BaseDelay: retry.NoDelay})},
-			status: success, error: "unavailable", message: "Recovery successful on attempt 3", delays: []time.Duration{0, 0, 0},
+			phase: orchestrator.Phase{
+				Run: flaky(3, unavailable), Recovery: policy(retry.Policy{BaseDelay: retry.NoDelay}),
+			},
+			status: success, error: "unavailable", message: "Recovery successful on attempt 3",
+			delays: []time.Duration{0, 0, 0},
 		},
 		{
-			name: "the server says when", phase: orchestrator.Phase{Run: flaky(1, retry.After(7*time.Second, unavailable))}, options: recovering,
-			status: success, error: "unavailable", message: "Recovery successful on attempt 1", delays: []time.Duration{7e9}, took: 7 * time.Second,
+			name: "the server says when", phase: orchestrator.Phase{
+				Run: flaky(1, retry.After(7*time.Second, unavailable)),
+			}, options: recovering,
+			status: success, error: "unavailable", message: "Recovery successful on attempt 1",
+			delays: []time.Duration{7e9}, took: 7 * time.Second,
 		},
 		{
 			name: "elapsed", options: recovering,
-			phase:  orchestrator.Phase{Run: fails(unavailable), Recovery: policy(retry.Policy{MaxElapsed: 10 * time.Second})},
-			status: failed, error: "unavailable", reason: "deadline reached", message: "Recovery failed after 2 recovery attempts",
-			delays: []time.Duration{2e9, 4e9}, took: 6 * time.Second, is: context.DeadlineExceeded,
+			phase: orchestrator.Phase{
+				Run: fails(unavailable), Recovery: policy(retry.Policy{MaxElapsed: 10 * time.Second}),
+			},
+			status: failed, error: "unavailable", reason: "deadline reached",
+			message: "Recovery failed after 2 recovery attempts",
+			delays:  []time.Duration{2e9, 4e9}, took: 6 * time.Second, is: context.DeadlineExceeded,
 		},
 		{
 			name: "attempt timeout", options: recovering,
 			phase: orchestrator.Phase{Run: func(ctx context.Context, in orchestrator.Input) (any, error) {
 				return work(time.Duration(1-in.Attempt)*time.Hour)(ctx, in) // the first try takes too long
 			}, Recovery: policy(retry.Policy{AttemptTimeout: 5 * time.Second})},
-			status: success, error: "context deadline exceeded (attempt timeout of 5s)", message: "Recovery successful on attempt 1",
-			delays: []time.Duration{2e9}, took: 7 * time.Second,
+			status: success, error: "context deadline exceeded (attempt timeout of 5s)",
+			message: "Recovery successful on attempt 1",
+			delays:  []time.Duration{2e9}, took: 7 * time.Second,
 		},
 		{
 			name: "phase timeout in an attempt", options: recovering,
@@ -142,8 +161,9 @@ func TestRecovery(t *testing.T) {
 		{
 			name: "phase timeout includes recovery", options: recovering,
 			phase:  orchestrator.Phase{Run: fails(unavailable), Timeout: 10 * time.Second},
-			status: failed, error: "unavailable", reason: "deadline reached", message: "Recovery failed after 2 recovery attempts",
-			delays: []time.Duration{2e9, 4e9}, took: 6 * time.Second, is: context.DeadlineExceeded,
+			status: failed, error: "unavailable", reason: "deadline reached",
+			message: "Recovery failed after 2 recovery attempts",
+			delays:  []time.Duration{2e9, 4e9}, took: 6 * time.Second, is: context.DeadlineExceeded,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -181,7 +201,9 @@ func TestRecovery(t *testing.T) {
 }
 
 func TestOneAttemptIsSaidInTheSingular(t *testing.T) {
-	p := pipeline(orchestrator.Phase{Name: "a", Run: fails(errRefused), Recovery: &retry.Policy{MaxRetries: 1, BaseDelay: retry.NoDelay}})
+	p := pipeline(orchestrator.Phase{
+		Name: "a", Run: fails(errRefused), Recovery: &retry.Policy{MaxRetries: 1, BaseDelay: retry.NoDelay},
+	})
 	report, err := p.Run(t.Context(), recovering)
 	if err == nil {
 		t.Error("no error")
@@ -201,15 +223,18 @@ func TestNestedRetries(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			calls := 0
-			p := pipeline(orchestrator.Phase{Name: "a", Run: func(ctx context.Context, _ orchestrator.Input) (any, error) {
-				err := retry.Do(ctx, "data_load", retry.Policy{}, func(ctx context.Context) error {
-					calls++
-					attempt, _ := retry.AttemptFromContext(ctx)
-					equal(t, "depth of the operation below the recovery", attempt.Depth, 1)
-					return c.err
-				})
-				return nil, fmt.Errorf("loading: %w", err)
-			}})
+			p := pipeline(orchestrator.Phase{
+				Name: "a",
+				Run: func(ctx context.Context, _ orchestrator.Input) (any, error) {
+					err := retry.Do(ctx, "data_load", retry.Policy{}, func(ctx context.Context) error {
+						calls++
+						attempt, _ := retry.AttemptFromContext(ctx)
+						equal(t, "depth of the operation below the recovery", attempt.Depth, 1)
+						return c.err
+					})
+					return nil, fmt.Errorf("loading: %w", err)
+				},
+			})
 			_, err := p.Run(retrytest.NoWait(t.Context()), recovering)
 			if !errors.Is(err, errRefused) {
 				t.Errorf("error %v, want %v", err, errRefused)
@@ -231,16 +256,19 @@ func TestDepthCountsOnlyWhatMayBeRepeated(t *testing.T) {
 		{"never", retry.Policy{MaxRetries: retry.Never}, recovering, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := pipeline(orchestrator.Phase{Name: "a", Recovery: &c.policy, Run: func(ctx context.Context, _ orchestrator.Input) (any, error) {
-				if _, within := retry.AttemptFromContext(ctx); within {
-					t.Error("the attempt of the loop around the run was handed on to its phase")
-				}
-				return nil, retry.Do(ctx, "load", retry.Policy{}, func(ctx context.Context) error {
-					attempt, _ := retry.AttemptFromContext(ctx)
-					equal(t, "depth", attempt.Depth, 1+c.depth)
-					return nil
-				})
-			}})
+			p := pipeline(orchestrator.Phase{
+				Name: "a", Recovery: &c.policy,
+				Run: func(ctx context.Context, _ orchestrator.Input) (any, error) {
+					if _, within := retry.AttemptFromContext(ctx); within {
+						t.Error("the attempt of the loop around the run was handed on to its phase")
+					}
+					return nil, retry.Do(ctx, "load", retry.Policy{}, func(ctx context.Context) error {
+						attempt, _ := retry.AttemptFromContext(ctx)
+						equal(t, "depth", attempt.Depth, 1+c.depth)
+						return nil
+					})
+				},
+			})
 			err := retry.Do(t.Context(), "outer", retry.Policy{}, func(ctx context.Context) error {
 				_, err := p.Run(ctx, c.options)
 				return err
@@ -264,9 +292,18 @@ func TestFallback(t *testing.T) {
 		is       []error
 	}{
 		{"spent", fails(errRefused), ok("stale"), `"stale"`, success, `{"status":"success","result":"stale"}`, nil},
-		{"permanent", fails(retry.Permanent(errRefused)), ok("stale"), `"stale"`, success, `{"status":"success","result":"stale"}`, nil},
-		{"panic", func(context.Context, orchestrator.Input) (any, error) { panic("a bug") }, ok("stale"), `"stale"`, success, `{"status":"success","result":"stale"}`, nil},
-		{"fails too", fails(errRefused), fails(broken), ``, failed, `{"status":"error","error":"broken too"}`, []error{errRefused, broken, retry.ErrExhausted}},
+		{
+			"permanent", fails(retry.Permanent(errRefused)), ok("stale"), `"stale"`, success,
+			`{"status":"success","result":"stale"}`, nil,
+		},
+		{
+			"panic", func(context.Context, orchestrator.Input) (any, error) { panic("a bug") }, ok("stale"), `"stale"`,
+			success, `{"status":"success","result":"stale"}`, nil,
+		},
+		{
+			"fails too", fails(errRefused), fails(broken), ``, failed, `{"status":"error","error":"broken too"}`,
+			[]error{errRefused, broken, retry.ErrExhausted},
+		},
 		{"not needed", ok("fresh"), ok("stale"), `"fresh"`, success, `null`, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -310,7 +347,8 @@ func TestJitterIsRepeatable(t *testing.T) {
 			phases = append(phases, orchestrator.Phase{Name: fmt.Sprint("p", i), Run: fails(errRefused)})
 		}
 		p := orchestrator.Pipeline{Name: "nightly", Phases: phases, Recovery: retry.Policy{Jitter: retry.FullJitter}}
-		report, _ := p.Run(retrytest.NoWait(t.Context()), orchestrator.Options{EnableRecovery: true, ContinueOnError: true, RunID: runID})
+		report, _ := p.Run(retrytest.NoWait(t.Context()),
+			orchestrator.Options{EnableRecovery: true, ContinueOnError: true, RunID: runID})
 		var b strings.Builder
 		seen := map[time.Duration]bool{}
 		for _, phase := range report.Phases {
@@ -343,8 +381,11 @@ func TestJitterKnowsTheWaitBefore(t *testing.T) {
 	for i := range 20 {
 		phases = append(phases, orchestrator.Phase{Name: fmt.Sprint("p", i), Run: fails(errRefused)})
 	}
-	p := orchestrator.Pipeline{Name: "nightly", Phases: phases, Recovery: retry.Policy{Jitter: retry.DecorrelatedJitter}}
-	report, _ := p.Run(retrytest.NoWait(t.Context()), orchestrator.Options{EnableRecovery: true, ContinueOnError: true, RunID: "id"})
+	p := orchestrator.Pipeline{
+		Name: "nightly", Phases: phases, Recovery: retry.Policy{Jitter: retry.DecorrelatedJitter},
+	}
+	report, _ := p.Run(retrytest.NoWait(t.Context()),
+		orchestrator.Options{EnableRecovery: true, ContinueOnError: true, RunID: "id"})
 	longest := time.Duration(0)
 	for _, phase := range report.Phases {
 		a := phase.Recovery.Attempts

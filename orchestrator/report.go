@@ -46,7 +46,7 @@ func (r Report) Phase(name string) (result PhaseResult, ok bool) {
 type PhaseResult struct {
 	Phase    string          `json:"phase"`
 	Status   Status          `json:"status"`
-	Allowed  bool            `json:"allowed,omitempty"`  // it failed, and its AllowFailure keeps that from failing the run
+	Allowed  bool            `json:"allowed,omitempty"`  // it failed, and its AllowFailure keeps the run from failing
 	Result   json.RawMessage `json:"result,omitempty"`   // what the phase returned; absent when nil or not successful
 	Error    string          `json:"error,omitempty"`    // the first try's failure, kept also when recovered
 	Reason   string          `json:"reason,omitempty"`   // why it was not a success

@@ -39,43 +39,191 @@ func TestCompletionsThatDoNotFit(t *testing.T) {
 		history []string
 		want    string
 	}{
-		{"an unknown phase", []string{`0 {"done":{"phase":"x","status":"success"}}`}, `Completion.Done.Phase is "x", want a phase of pipeline "nightly"`},
-		{"before its phase began", []string{`0 {"done":{"phase":"b","status":"success"}}`}, `Completion.Done.Attempt is attempt 0 of "b", want nothing of a phase that has not begun`},
-		{"doubled", []string{doneA, doneA}, `Completion.Done.Attempt is attempt 0 of "a", want nothing of a phase that has ended`},
-		{"doubled in the wait", []string{retryA, retryA}, `Completion.Done.Attempt is attempt 0 of "a", want the end of the wait before attempt 1 of "a"`},
-		{"another attempt", []string{`0 {"done":{"phase":"a","attempt":2,"status":"success"}}`}, `Completion.Done.Attempt is attempt 2 of "a", want the end of attempt 0 of "a"`},
-		{"the try for the fallback", []string{spentA, `0 {"done":{"phase":"a","attempt":1,"status":"success"}}`}, `Completion.Done.Attempt is attempt 1 of "a", want the end of the fallback of "a"`},
-		{"no status", []string{`0 {"done":{"phase":"a"}}`}, `Completion.Done.Status is "" for attempt 0 of "a", want success or error`},
-		{"retried after a success", []string{`0 {"done":{"phase":"a","status":"success","decision":{"retry":true}}}`}, `Completion.Done.Decision.Retry is true for attempt 0 of "a", want false after a success, a Final, or a task without Recovery`},
-		{"retried although final", []string{`0 {"done":{"phase":"a","status":"error","final":true,"decision":{"retry":true}}}`}, `Completion.Done.Decision.Retry is true for attempt 0 of "a", want false after a success, a Final, or a task without Recovery`},
-		{"a failure skipped", []string{`0 {"done":{"phase":"a","status":"error","skipped":"x"}}`}, `Completion.Done.Skipped is "x" for attempt 0 of "a", want empty after a failure`},
-		{"a fallback retried", []string{spentA, `0 {"done":{"phase":"a","attempt":1,"fallback":true,"status":"error","decision":{"retry":true}}}`}, `Completion.Done.Decision.Retry is true for the fallback of "a", want false after a success, a Final, or a task without Recovery`},
-		{"a wait of less than nothing", []string{`0 {"done":{"phase":"a","status":"error","decision":{"retry":true,"delay":-1}}}`}, `Completion.Done.Decision.Delay is -1ns for attempt 0 of "a", want 0 or more`},
-		{"a wait after the last attempt", lastA(`"error":"x","decision":{"reason":"exhausted","delay":1}`), `Completion.Done.Decision.Delay is 1ns for attempt 0 of "a", want 0 when no attempt follows`},
-		{"no reason", lastA(`"error":"x"`), `Completion.Done.Decision.Reason is "" for attempt 0 of "a", want one of ["abandoned" "cancelled" "deadline" "exhausted" "not_retryable" "permanent" "retry_later"]`},
-		{"an unknown reason", lastA(`"error":"x","decision":{"reason":"budget"}`), `Completion.Done.Decision.Reason is "budget" for attempt 0 of "a", want one of ["abandoned" "cancelled" "deadline" "exhausted" "not_retryable" "permanent" "retry_later"]`},
-		{"a reason to go on", lastA(`"error":"x","decision":{"retry":true,"reason":"exhausted"}`), `Completion.Done.Decision.Reason is "exhausted" for attempt 0 of "a", want none unless a failure is the last`},
-		{"a reason for a success", []string{`0 {"done":{"phase":"a","status":"success","decision":{"reason":"exhausted"}}}`}, `Completion.Done.Decision.Reason is "exhausted" for attempt 0 of "a", want none unless a failure is the last`},
-		{"cancelled by nobody", lastA(`"error":"x","decision":{"reason":"cancelled"}`), `Completion.Done.Decision.Reason is "cancelled" for attempt 0 of "a", want another one as long as the run has not been stopped`},
-		{"a cause without need", lastA(`"error":"x","decision":{"reason":"exhausted","cause":"y"}`), `Completion.Done.Decision.Cause is "y" for attempt 0 of "a", want none for reason "exhausted"`},
-		{"final without need", lastA(`"error":"x","final":true,"decision":{"reason":"exhausted"}`), `Completion.Done.Final is true for attempt 0 of "a", want true exactly when the phase's context has ended or its function was abandoned`},
-		{"abandoned, and not final", lastA(`"error":"x","decision":{"reason":"abandoned"}`), `Completion.Done.Final is false for attempt 0 of "a", want true exactly when the phase's context has ended or its function was abandoned`},
-		{"no error", lastA(`"decision":{"reason":"exhausted"}`), `Completion.Done.Error is "" for attempt 0 of "a", want a text after a failure, and none after a success`},
-		{"a success with an error", []string{`0 {"done":{"phase":"a","status":"success","error":"x"}}`}, `Completion.Done.Error is "x" for attempt 0 of "a", want a text after a failure, and none after a success`},
-		{"a success with a type of error", []string{`0 {"done":{"phase":"a","status":"success","error_type":"x"}}`}, `Completion.Done.ErrorType is "x" for attempt 0 of "a", want none after a success`},
-		{"a failure with a result", lastA(`"error":"x","output":1,"decision":{"reason":"exhausted"}`), `Completion.Done.Output is 1 bytes for attempt 0 of "a", want none after a failure`},
-		{"one retry too many", []string{retryA, timer(1), `2 {"done":{"phase":"a","attempt":1,"status":"error","error":"x","decision":{"retry":true}}}`}, `Completion.Done.Decision.Retry is true for attempt 1 of "a", want false after the last of the policy's MaxRetries`},
-		{"a timer of another length", []string{retryA, `2 {"timer":{"phase":"a","attempt":1,"delay":-356400000000000}}`}, `Completion.Timer.Delay is -99h0m0s before attempt 1 of "a", want 2s, as decided`},
-		{"a timer that was never started, of a phase that has ended", []string{doneA, timer(1)}, `Completion.Timer.Attempt is attempt 1 of "a", want nothing of a phase that has ended`},
-		{"a timer of an unknown phase", []string{`0 {"timer":{"phase":"x","attempt":1}}`}, `Completion.Timer.Phase is "x", want a phase of pipeline "nightly"`},
-		{"a timer that nobody started", []string{timer(1)}, `Completion.Timer.Attempt is attempt 1 of "a", want the end of attempt 0 of "a"`},
-		{"a timer before its phase began", []string{`0 {"timer":{"phase":"b","attempt":1}}`}, `Completion.Timer.Attempt is attempt 1 of "b", want nothing of a phase that has not begun`},
-		{"a timer of another wait", []string{retryA, timer(2)}, `Completion.Timer.Attempt is attempt 2 of "a", want the end of the wait before attempt 1 of "a"`},
-		{"a doubled timer", []string{retryA, timer(1), timer(1)}, `Completion.Timer.Attempt is attempt 1 of "a", want the end of attempt 1 of "a"`},
-		{"a second stop", []string{stopped, stopped}, `Completion.Stop is "SIGTERM", want one in a run, which there has been`},
+		{
+			"an unknown phase",
+			[]string{`0 {"done":{"phase":"x","status":"success"}}`},
+			`Completion.Done.Phase is "x", want a phase of pipeline "nightly"`,
+		},
+		{
+			"before its phase began",
+			[]string{`0 {"done":{"phase":"b","status":"success"}}`},
+			`Completion.Done.Attempt is attempt 0 of "b", want nothing of a phase that has not begun`,
+		},
+		{
+			"doubled",
+			[]string{doneA, doneA},
+			`Completion.Done.Attempt is attempt 0 of "a", want nothing of a phase that has ended`,
+		},
+		{
+			"doubled in the wait",
+			[]string{retryA, retryA},
+			`Completion.Done.Attempt is attempt 0 of "a", want the end of the wait before attempt 1 of "a"`,
+		},
+		{
+			"another attempt",
+			[]string{`0 {"done":{"phase":"a","attempt":2,"status":"success"}}`},
+			`Completion.Done.Attempt is attempt 2 of "a", want the end of attempt 0 of "a"`,
+		},
+		{
+			"the try for the fallback",
+			[]string{spentA, `0 {"done":{"phase":"a","attempt":1,"status":"success"}}`},
+			`Completion.Done.Attempt is attempt 1 of "a", want the end of the fallback of "a"`,
+		},
+		{
+			"no status",
+			[]string{`0 {"done":{"phase":"a"}}`},
+			`Completion.Done.Status is "" for attempt 0 of "a", want success or error`,
+		},
+		{
+			"retried after a success",
+			[]string{
+				`0 {"done":{"phase":"a","status":"success","decision":{"retry":true}}}`,
+			},
+			`Completion.Done.Decision.Retry is true for attempt 0 of "a", want false after a success, a Final, or a task without Recovery`,
+		},
+		{
+			"retried although final",
+			[]string{
+				`0 {"done":{"phase":"a","status":"error","final":true,"decision":{"retry":true}}}`,
+			},
+			`Completion.Done.Decision.Retry is true for attempt 0 of "a", want false after a success, a Final, or a task without Recovery`,
+		},
+		{
+			"a failure skipped",
+			[]string{`0 {"done":{"phase":"a","status":"error","skipped":"x"}}`},
+			`Completion.Done.Skipped is "x" for attempt 0 of "a", want empty after a failure`,
+		},
+		{
+			"a fallback retried",
+			[]string{
+				spentA,
+				`0 {"done":{"phase":"a","attempt":1,"fallback":true,"status":"error","decision":{"retry":true}}}`,
+			},
+			`Completion.Done.Decision.Retry is true for the fallback of "a", want false after a success, a Final, or a task without Recovery`,
+		},
+		{
+			"a wait of less than nothing",
+			[]string{`0 {"done":{"phase":"a","status":"error","decision":{"retry":true,"delay":-1}}}`},
+			`Completion.Done.Decision.Delay is -1ns for attempt 0 of "a", want 0 or more`,
+		},
+		{
+			"a wait after the last attempt", lastA(`"error":"x","decision":{"reason":"exhausted","delay":1}`),
+			`Completion.Done.Decision.Delay is 1ns for attempt 0 of "a", want 0 when no attempt follows`,
+		},
+		{
+			"no reason", lastA(`"error":"x"`),
+			`Completion.Done.Decision.Reason is "" for attempt 0 of "a", want one of ["abandoned" "cancelled" "deadline" "exhausted" "not_retryable" "permanent" "retry_later"]`,
+		},
+		{
+			"an unknown reason", lastA(`"error":"x","decision":{"reason":"budget"}`),
+			`Completion.Done.Decision.Reason is "budget" for attempt 0 of "a", want one of ["abandoned" "cancelled" "deadline" "exhausted" "not_retryable" "permanent" "retry_later"]`,
+		},
+		{
+			"a reason to go on", lastA(`"error":"x","decision":{"retry":true,"reason":"exhausted"}`),
+			`Completion.Done.Decision.Reason is "exhausted" for attempt 0 of "a", want none unless a failure is the last`,
+		},
+		{
+			"a reason for a success",
+			[]string{
+				`0 {"done":{"phase":"a","status":"success","decision":{"reason":"exhausted"}}}`,
+			},
+			`Completion.Done.Decision.Reason is "exhausted" for attempt 0 of "a", want none unless a failure is the last`,
+		},
+		{
+			"cancelled by nobody", lastA(`"error":"x","decision":{"reason":"cancelled"}`),
+			`Completion.Done.Decision.Reason is "cancelled" for attempt 0 of "a", want another one as long as the run has not been stopped`,
+		},
+		{
+			"a cause without need", lastA(`"error":"x","decision":{"reason":"exhausted","cause":"y"}`),
+			`Completion.Done.Decision.Cause is "y" for attempt 0 of "a", want none for reason "exhausted"`,
+		},
+		{
+			"final without need", lastA(`"error":"x","final":true,"decision":{"reason":"exhausted"}`),
+			`Completion.Done.Final is true for attempt 0 of "a", want true exactly when the phase's context has ended or its function was abandoned`,
+		},
+		{
+			"abandoned, and not final", lastA(`"error":"x","decision":{"reason":"abandoned"}`),
+			`Completion.Done.Final is false for attempt 0 of "a", want true exactly when the phase's context has ended or its function was abandoned`,
+		},
+		{
+			"no error", lastA(`"decision":{"reason":"exhausted"}`),
+			`Completion.Done.Error is "" for attempt 0 of "a", want a text after a failure, and none after a success`,
+		},
+		{
+			"a success with an error",
+			[]string{`0 {"done":{"phase":"a","status":"success","error":"x"}}`},
+			`Completion.Done.Error is "x" for attempt 0 of "a", want a text after a failure, and none after a success`,
+		},
+		{
+			"a success with a type of error",
+			[]string{`0 {"done":{"phase":"a","status":"success","error_type":"x"}}`},
+			`Completion.Done.ErrorType is "x" for attempt 0 of "a", want none after a success`,
+		},
+		{
+			"a failure with a result", lastA(`"error":"x","output":1,"decision":{"reason":"exhausted"}`),
+			`Completion.Done.Output is 1 bytes for attempt 0 of "a", want none after a failure`,
+		},
+		{
+			"one retry too many",
+			[]string{
+				retryA, timer(1),
+				`2 {"done":{"phase":"a","attempt":1,"status":"error","error":"x","decision":{"retry":true}}}`,
+			},
+			`Completion.Done.Decision.Retry is true for attempt 1 of "a", want false after the last of the policy's MaxRetries`,
+		},
+		{
+			"a timer of another length", []string{
+				retryA, `2 {"timer":{"phase":"a","attempt":1,"delay":-356400000000000}}`,
+			}, `Completion.Timer.Delay is -99h0m0s before attempt 1 of "a", want 2s, as decided`,
+		},
+		{
+			"a timer that was never started, of a phase that has ended",
+			[]string{
+				doneA, timer(1),
+			},
+			`Completion.Timer.Attempt is attempt 1 of "a", want nothing of a phase that has ended`,
+		},
+		{
+			"a timer of an unknown phase",
+			[]string{`0 {"timer":{"phase":"x","attempt":1}}`},
+			`Completion.Timer.Phase is "x", want a phase of pipeline "nightly"`,
+		},
+		{
+			"a timer that nobody started",
+			[]string{timer(1)},
+			`Completion.Timer.Attempt is attempt 1 of "a", want the end of attempt 0 of "a"`,
+		},
+		{
+			"a timer before its phase began",
+			[]string{`0 {"timer":{"phase":"b","attempt":1}}`},
+			`Completion.Timer.Attempt is attempt 1 of "b", want nothing of a phase that has not begun`,
+		},
+		{
+			"a timer of another wait",
+			[]string{retryA, timer(2)},
+			`Completion.Timer.Attempt is attempt 2 of "a", want the end of the wait before attempt 1 of "a"`,
+		},
+		{
+			"a doubled timer",
+			[]string{retryA, timer(1), timer(1)},
+			`Completion.Timer.Attempt is attempt 1 of "a", want the end of attempt 1 of "a"`,
+		},
+		{
+			"a second stop",
+			[]string{stopped, stopped},
+			`Completion.Stop is "SIGTERM", want one in a run, which there has been`,
+		},
 		{"nothing", []string{`0 {}`}, `Completion is empty, want exactly one of Done, Timer and Stop`},
-		{"two at once", []string{`0 {"timer":{"phase":"a","attempt":1},"stop":{"cause":"SIGTERM"}}`}, `Completion is Timer and Stop, want exactly one of Done, Timer and Stop`},
-		{"all at once", []string{`0 {"done":{"phase":"a"},"timer":{"phase":"a"},"stop":{}}`}, `Completion is Done and Timer and Stop, want exactly one of Done, Timer and Stop`},
+		{
+			"two at once",
+			[]string{`0 {"timer":{"phase":"a","attempt":1},"stop":{"cause":"SIGTERM"}}`},
+			`Completion is Timer and Stop, want exactly one of Done, Timer and Stop`,
+		},
+		{
+			"all at once",
+			[]string{`0 {"done":{"phase":"a"},"timer":{"phase":"a"},"stop":{}}`},
+			`Completion is Done and Timer and Stop, want exactly one of Done, Timer and Stop`,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := newEngine(t, pipeline(
@@ -106,7 +254,8 @@ func TestADriverThatFailsEndsTheRun(t *testing.T) {
 // The driver is asked whether what cleans up may begin after the end of the run's context.
 func TestTheDriverSaysWhetherToCleanUp(t *testing.T) {
 	for cleansUp, want := range map[bool]string{true: "a=cancelled z=success", false: "a=cancelled z=skipped"} {
-		e := newEngine(t, pipeline(orchestrator.Phase{Name: "a", Run: fails(errRefused)}, orchestrator.Phase{Name: "z", Run: ok(1), If: orchestrator.Always}))
+		e := newEngine(t, pipeline(orchestrator.Phase{Name: "a", Run: fails(errRefused)},
+			orchestrator.Phase{Name: "z", Run: ok(1), If: orchestrator.Always}))
 		e.cleansUp = cleansUp
 		e.stopAt(time.Second, engine.Stop{Cause: errSignal.Error()})
 		report, _ := e.plan.Drive(e, orchestrator.Options{RunID: "id", EnableRecovery: true})
@@ -120,8 +269,14 @@ func TestLostAttempts(t *testing.T) {
 	plan, err := pipeline(
 		orchestrator.Phase{Name: "a", Run: ok(1), Recovery: &retry.Policy{MaxRetries: 2, MaxElapsed: time.Minute}},
 		orchestrator.Phase{Name: "t", Run: ok(1), Timeout: 5 * time.Second},
-		orchestrator.Phase{Name: "never", Run: ok(1), Recovery: &retry.Policy{Retryable: func(err error) bool { return !errors.Is(err, orchestrator.ErrLost) }}},
-		orchestrator.Phase{Name: "sick", Run: ok(1), Recovery: &retry.Policy{Retryable: func(error) bool { panic("oh") }}},
+		orchestrator.Phase{
+			Name: "never", Run: ok(1), Recovery: &retry.Policy{
+				Retryable: func(err error) bool { return !errors.Is(err, orchestrator.ErrLost) },
+			},
+		},
+		orchestrator.Phase{
+			Name: "sick", Run: ok(1), Recovery: &retry.Policy{Retryable: func(error) bool { panic("oh") }},
+		},
 	).Plan()
 	if err != nil {
 		t.Fatal(err)
@@ -133,24 +288,98 @@ func TestLostAttempts(t *testing.T) {
 		want engine.Decision
 		text string
 	}{
-		{"the first", engine.Task{Phase: "a", Recovery: true}, noHeartbeat, engine.Decision{Retry: true, Delay: 2 * time.Second}, "attempt lost: no heartbeat for 30s"},
-		{"a later one", engine.Task{Phase: "a", Attempt: 1, Recovery: true, Delay: 2 * time.Second}, nil, engine.Decision{Retry: true, Delay: 4 * time.Second}, "attempt lost"},
-		{"the last", engine.Task{Phase: "a", Attempt: 2, Recovery: true}, noHeartbeat, engine.Decision{Reason: engine.ReasonExhausted}, "attempt lost: no heartbeat for 30s"},
-		{"without recovery", engine.Task{Phase: "a"}, noHeartbeat, engine.Decision{Reason: engine.ReasonExhausted}, "attempt lost: no heartbeat for 30s"},
-		{"a fallback", engine.Task{Phase: "a", Attempt: 3, Fallback: true}, noHeartbeat, engine.Decision{Reason: engine.ReasonExhausted}, "attempt lost: no heartbeat for 30s"},
-		{"too late", engine.Task{Phase: "a", Recovery: true, Elapsed: 59 * time.Second}, noHeartbeat, engine.Decision{Reason: engine.ReasonDeadline, Cause: "waiting 2s would pass MaxElapsed 1m"}, "attempt lost: no heartbeat for 30s"},
-		{"in time", engine.Task{Phase: "t", Recovery: true, Elapsed: 2 * time.Second}, noHeartbeat, engine.Decision{Retry: true, Delay: 2 * time.Second}, "attempt lost: no heartbeat for 30s"},
-		{"out of time", engine.Task{Phase: "t", Recovery: true, Elapsed: 5 * time.Second}, noHeartbeat, engine.Decision{Reason: engine.ReasonDeadline, Cause: "phase timeout of 5s"}, "attempt lost: no heartbeat for 30s"},
-		{"a worker that was cancelled", engine.Task{Phase: "a", Recovery: true}, fmt.Errorf("worker: %w", context.Canceled), engine.Decision{Retry: true, Delay: 2 * time.Second}, "attempt lost: worker: context canceled"},
-		{"not to be retried", engine.Task{Phase: "never", Recovery: true}, noHeartbeat, engine.Decision{Reason: engine.ReasonNotRetryable}, "attempt lost: no heartbeat for 30s"},
-		{"a policy that panics", engine.Task{Phase: "sick", Recovery: true}, noHeartbeat, engine.Decision{Reason: engine.ReasonPermanent}, "attempt lost: no heartbeat for 30s (and a function of its retry.Policy panicked: oh)"},
-		{"another version", engine.Task{Phase: "x", Recovery: true}, noHeartbeat, engine.Decision{Reason: engine.ReasonPermanent}, `pipeline "nightly" has no phase "x"`},
+		{
+			"the first",
+			engine.Task{Phase: "a", Recovery: true},
+			noHeartbeat,
+			engine.Decision{Retry: true, Delay: 2 * time.Second},
+			"attempt lost: no heartbeat for 30s",
+		},
+		{
+			"a later one",
+			engine.Task{Phase: "a", Attempt: 1, Recovery: true, Delay: 2 * time.Second},
+			nil,
+			engine.Decision{Retry: true, Delay: 4 * time.Second},
+			"attempt lost",
+		},
+		{
+			"the last",
+			engine.Task{Phase: "a", Attempt: 2, Recovery: true},
+			noHeartbeat,
+			engine.Decision{Reason: engine.ReasonExhausted},
+			"attempt lost: no heartbeat for 30s",
+		},
+		{
+			"without recovery",
+			engine.Task{Phase: "a"},
+			noHeartbeat,
+			engine.Decision{Reason: engine.ReasonExhausted},
+			"attempt lost: no heartbeat for 30s",
+		},
+		{
+			"a fallback",
+			engine.Task{Phase: "a", Attempt: 3, Fallback: true},
+			noHeartbeat,
+			engine.Decision{Reason: engine.ReasonExhausted},
+			"attempt lost: no heartbeat for 30s",
+		},
+		{
+			"too late",
+			engine.Task{Phase: "a", Recovery: true, Elapsed: 59 * time.Second},
+			noHeartbeat,
+			engine.Decision{Reason: engine.ReasonDeadline, Cause: "waiting 2s would pass MaxElapsed 1m"},
+			"attempt lost: no heartbeat for 30s",
+		},
+		{
+			"in time",
+			engine.Task{Phase: "t", Recovery: true, Elapsed: 2 * time.Second},
+			noHeartbeat,
+			engine.Decision{Retry: true, Delay: 2 * time.Second},
+			"attempt lost: no heartbeat for 30s",
+		},
+		{
+			"out of time",
+			engine.Task{Phase: "t", Recovery: true, Elapsed: 5 * time.Second},
+			noHeartbeat,
+			engine.Decision{Reason: engine.ReasonDeadline, Cause: "phase timeout of 5s"},
+			"attempt lost: no heartbeat for 30s",
+		},
+		{
+			"a worker that was cancelled",
+			engine.Task{Phase: "a", Recovery: true},
+			fmt.Errorf("worker: %w", context.Canceled),
+			engine.Decision{Retry: true, Delay: 2 * time.Second},
+			"attempt lost: worker: context canceled",
+		},
+		{
+			"not to be retried",
+			engine.Task{Phase: "never", Recovery: true},
+			noHeartbeat,
+			engine.Decision{Reason: engine.ReasonNotRetryable},
+			"attempt lost: no heartbeat for 30s",
+		},
+		{
+			"a policy that panics",
+			engine.Task{Phase: "sick", Recovery: true},
+			noHeartbeat,
+			engine.Decision{Reason: engine.ReasonPermanent},
+			"attempt lost: no heartbeat for 30s (and a function of its retry.Policy panicked: oh)",
+		},
+		{
+			"another version",
+			engine.Task{Phase: "x", Recovery: true},
+			noHeartbeat,
+			engine.Decision{Reason: engine.ReasonPermanent},
+			`pipeline "nightly" has no phase "x"`,
+		},
 	} {
 		done := plan.Lost(c.task, c.why)
 		equal(t, c.name+": decision", done.Decision, c.want)
 		equal(t, c.name+": error", done.Error, c.text)
-		equal(t, c.name+": the task's", done.Phase == c.task.Phase && done.Attempt == c.task.Attempt && done.Fallback == c.task.Fallback, true)
-		if lost := errors.Is(done.Err, orchestrator.ErrLost); lost != (c.task.Phase != "x") || lost && done.ErrorType != "lost" {
+		equal(t, c.name+": the task's",
+			done.Phase == c.task.Phase && done.Attempt == c.task.Attempt && done.Fallback == c.task.Fallback, true)
+		if lost := errors.Is(done.Err, orchestrator.ErrLost); lost != (c.task.Phase != "x") ||
+			lost && done.ErrorType != "lost" {
 			t.Errorf("%s: error %v of type %s", c.name, done.Err, done.ErrorType)
 		}
 	}
@@ -170,7 +399,8 @@ func TestALostAttemptIsAFailureWhateverItsCause(t *testing.T) {
 	e := newEngine(t, pipeline(orchestrator.Phase{Name: "a", Run: ok(1)}))
 	e.lost = fmt.Errorf("worker: %w", context.Canceled)
 	report, err := e.plan.Drive(e, orchestrator.Options{RunID: "id", EnableRecovery: true})
-	equal(t, "error", fmt.Sprint(err), `pipeline "nightly" failed: a: gave up after 4 attempts: attempt lost: worker: context canceled`)
+	equal(t, "error", fmt.Sprint(err),
+		`pipeline "nightly" failed: a: gave up after 4 attempts: attempt lost: worker: context canceled`)
 	equal(t, "status", report.Status, orchestrator.Failed)
 }
 
@@ -212,14 +442,37 @@ func TestWhatAnAttemptIsRefused(t *testing.T) {
 		want   string
 		task   engine.Task
 	}{
-		{t.Context(), engine.Limits{}, "orchestrator: ctx is without a span, want the phase's span, or its span context (see trace.ContextWithRemoteSpanContext)", engine.Task{}},
+		{
+			t.Context(),
+			engine.Limits{},
+			"orchestrator: ctx is without a span, want the phase's span, or its span context (see trace.ContextWithRemoteSpanContext)",
+			engine.Task{},
+		},
 		{nil, engine.Limits{}, "orchestrator: ctx is nil, want a context", engine.Task{}},
 		{parent, engine.Limits{Grace: -1}, "orchestrator: Limits.Grace is -1ns, want 0 or more", engine.Task{}},
-		{parent, engine.Limits{MaxResult: -1}, "orchestrator: Limits.MaxResult is -1, want 0 or more bytes", engine.Task{}},
-		{parent, engine.Limits{}, "orchestrator: Task.Attempt is -3, want 0 or more, as the loop counts", engine.Task{Attempt: -3}},
-		{parent, engine.Limits{}, fmt.Sprintf("orchestrator: Task.Attempt is %d, want 0 or more, as the loop counts", math.MaxInt), engine.Task{Attempt: math.MaxInt}},
+		{
+			parent,
+			engine.Limits{MaxResult: -1},
+			"orchestrator: Limits.MaxResult is -1, want 0 or more bytes",
+			engine.Task{},
+		},
+		{
+			parent,
+			engine.Limits{},
+			"orchestrator: Task.Attempt is -3, want 0 or more, as the loop counts",
+			engine.Task{Attempt: -3},
+		},
+		{
+			parent, engine.Limits{}, fmt.Sprintf("orchestrator: Task.Attempt is %d, want 0 or more, as the loop counts",
+				math.MaxInt), engine.Task{Attempt: math.MaxInt},
+		},
 		{parent, engine.Limits{}, "orchestrator: Task.Delay is -1s, want 0 or more", engine.Task{Delay: -time.Second}},
-		{parent, engine.Limits{}, "orchestrator: Task.Elapsed is -1s, want 0 or more", engine.Task{Elapsed: -time.Second}},
+		{
+			parent,
+			engine.Limits{},
+			"orchestrator: Task.Elapsed is -1s, want 0 or more",
+			engine.Task{Elapsed: -time.Second},
+		},
 	} {
 		c.task.Phase = "a"
 		_, err := plan.Attempt(c.ctx, c.task, c.limits)
@@ -284,7 +537,8 @@ func TestAnEngineBoundsResults(t *testing.T) {
 	equal(t, "error", large.Error, "the result is 101 bytes of JSON, and at most 100 can be kept")
 	equal(t, "decision", large.Decision, engine.Decision{Reason: engine.ReasonPermanent})
 	equal(t, "what fits", len(attempt("fits").Output), 100)
-	if wordy := attempt("wordy"); len(wordy.Error) > 100 || !strings.HasPrefix(wordy.Error, "row failed; ") || !strings.HasSuffix(wordy.Error, "(1200 bytes)") {
+	if wordy := attempt("wordy"); len(wordy.Error) > 100 || !strings.HasPrefix(wordy.Error, "row failed; ") ||
+		!strings.HasSuffix(wordy.Error, "(1200 bytes)") {
 		t.Errorf("error %q", wordy.Error)
 	}
 }
@@ -298,7 +552,8 @@ func TestAttemptsElsewhereHaveTheirPhasesTimeout(t *testing.T) {
 		}
 		ctx := trace.ContextWithRemoteSpanContext(t.Context(), elsewhere)
 		began := time.Now()
-		done, err := plan.Attempt(ctx, engine.Task{Phase: "a", Recovery: true, Elapsed: 45 * time.Second}, engine.Limits{})
+		done, err := plan.Attempt(ctx,
+			engine.Task{Phase: "a", Recovery: true, Elapsed: 45 * time.Second}, engine.Limits{})
 		equal(t, "error", done.Error, "context deadline exceeded (phase timeout of 1m0s)")
 		equal(t, "decision", done.Decision, engine.Decision{Reason: engine.ReasonDeadline})
 		equal(t, "took", time.Since(began), 15*time.Second)

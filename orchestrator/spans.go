@@ -276,7 +276,8 @@ func (a *attempt) endSpan(d *engine.Done, panicked *panicError, at time.Time) {
 	}
 	if panicked != nil {
 		a.span.AddEvent(semconv.ExceptionEvent, trace.WithAttributes(
-			semconv.ExceptionTypeKey.String(boundtext.Of(fmt.Sprintf("%T", panicked.value), nil, boundtext.MaxErrorType)),
+			semconv.ExceptionTypeKey.String(
+				boundtext.Of(fmt.Sprintf("%T", panicked.value), nil, boundtext.MaxErrorType)),
 			semconv.ExceptionMessageKey.String(boundtext.Of(errorText(panicked), panicked, boundtext.MaxException)),
 			semconv.ExceptionStacktraceKey.String(boundtext.Of(panicked.stack, nil, boundtext.MaxStack)),
 		))

@@ -62,7 +62,8 @@ func checkSpans(t *testing.T, report orchestrator.Report, rec *retrytest.Recorde
 		}
 		equal(t, p.Phase+"'s parent", s.Parent().SpanID(), run.SpanContext().SpanID())
 		for _, s := range []sdktrace.ReadOnlySpan{run, s} {
-			equal(t, s.Name()+"'s run.dry_run", attributeOf(s.Attributes(), semconv.RunDryRunKey).AsBool(), report.DryRun)
+			equal(t, s.Name()+"'s run.dry_run",
+				attributeOf(s.Attributes(), semconv.RunDryRunKey).AsBool(), report.DryRun)
 		}
 		checkPhaseSpan(t, p, s, children[s.SpanContext().SpanID()])
 	}
@@ -132,7 +133,8 @@ func checkPhaseSpan(t *testing.T, p orchestrator.PhaseResult, s sdktrace.ReadOnl
 	for _, try := range tries {
 		kinds[attribute(try, "backspan.kind")]++
 		equal(t, try.Name()+"'s phase.name", attribute(try, "phase.name"), any(p.Phase))
-		equal(t, try.Name()+" is an error", try.Status().Code == codes.Error, attribute(try, "retry.result") != any("success"))
+		equal(t, try.Name()+" is an error", try.Status().Code == codes.Error,
+			attribute(try, "retry.result") != any("success"))
 		if p.Recovery == nil || !strings.HasPrefix(try.Name(), "recovery ") {
 			continue
 		}
@@ -231,7 +233,8 @@ func TestWhatPhasesCallHangsBelowTheirAttempts(t *testing.T) {
 		equal(t, "frame", frame, scope.Frame{Session: in.RunID, Phase: "a", Depth: 1, Provider: provider, NoWait: true})
 		return nil, retry.Do(ctx, "data_load", retry.Policy{MaxRetries: 1}, func(context.Context) error { return nil })
 	}})
-	report, err := p.Run(retrytest.NoWait(ctx), orchestrator.Options{EnableRecovery: true, RunID: "4786a9a2-c5bf-41ca-a26e-e1ae5d01f41c"})
+	report, err := p.Run(retrytest.NoWait(ctx),
+		orchestrator.Options{EnableRecovery: true, RunID: "4786a9a2-c5bf-41ca-a26e-e1ae5d01f41c"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,15 +242,19 @@ func TestWhatPhasesCallHangsBelowTheirAttempts(t *testing.T) {
 	checkSpans(t, report, rec)
 	byName := map[string]sdktrace.ReadOnlySpan{}
 	for _, s := range rec.Spans() {
-		if attributeOf(s.Attributes(), semconv.KindKey).AsString() != semconv.KindAttempt || attributeOf(s.Attributes(), semconv.OperationKey).AsString() == "" {
+		if attributeOf(s.Attributes(), semconv.KindKey).AsString() != semconv.KindAttempt ||
+			attributeOf(s.Attributes(), semconv.OperationKey).AsString() == "" {
 			byName[s.Name()] = s
 		}
 	}
-	equal(t, "the operation's parent", byName["data_load"].Parent().SpanID(), byName["attempt 1"].SpanContext().SpanID())
-	equal(t, "the operation's phase", attributeOf(byName["data_load"].Attributes(), semconv.PhaseNameKey).AsString(), "a")
+	equal(t, "the operation's parent", byName["data_load"].Parent().SpanID(),
+		byName["attempt 1"].SpanContext().SpanID())
+	equal(t, "the operation's phase",
+		attributeOf(byName["data_load"].Attributes(), semconv.PhaseNameKey).AsString(), "a")
 }
 
-// Libraries start spans with the global tracer. The run's spans went elsewhere, and what is retried below goes there too.
+// Libraries start spans with the global tracer. The run's spans went elsewhere, and what is retried below goes there
+// too.
 func TestASpanOfTheGlobalTracerBetweenTakesNothingAway(t *testing.T) {
 	ctx, rec := retrytest.Record(t, t.Context())
 	inner := pipeline(orchestrator.Phase{Name: "b", Run: ok(1)})
@@ -283,16 +290,20 @@ func TestProcessorsKnowOurSpansFromTheFirst(t *testing.T) {
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(processor))
 	ctx, parent := provider.Tracer("test").Start(t.Context(), "parent")
 	defer parent.End()
-	p := pipeline(orchestrator.Phase{Name: "a", Run: flaky(1, errRefused), Recovery: &retry.Policy{BaseDelay: retry.NoDelay}})
+	p := pipeline(orchestrator.Phase{
+		Name: "a", Run: flaky(1, errRefused), Recovery: &retry.Policy{BaseDelay: retry.NoDelay},
+	})
 	if _, err := p.Run(ctx, orchestrator.Options{EnableRecovery: true, RunID: "id"}); err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]scope.Frame{
-		"parent":     {},
-		"nightly":    {Session: "id", Provider: provider, Starting: semconv.KindRun},
-		"a":          {Session: "id", Phase: "a", Provider: provider, Starting: semconv.KindPhase},
-		"attempt 1":  {Session: "id", Phase: "a", Depth: 1, Provider: provider, Starting: semconv.KindAttempt},
-		"recovery 1": {Session: "id", Phase: "a", Depth: 1, Retries: 1, Provider: provider, Starting: semconv.KindRecovery},
+		"parent":    {},
+		"nightly":   {Session: "id", Provider: provider, Starting: semconv.KindRun},
+		"a":         {Session: "id", Phase: "a", Provider: provider, Starting: semconv.KindPhase},
+		"attempt 1": {Session: "id", Phase: "a", Depth: 1, Provider: provider, Starting: semconv.KindAttempt},
+		"recovery 1": {
+			Session: "id", Phase: "a", Depth: 1, Retries: 1, Provider: provider, Starting: semconv.KindRecovery,
+		},
 	}
 	if !reflect.DeepEqual(processor.got, want) {
 		t.Errorf("got  %v\nwant %v", processor.got, want)
@@ -317,11 +328,16 @@ func TestRunThatIsNotRecorded(t *testing.T) {
 func TestRunWithinAPhase(t *testing.T) {
 	ctx, rec := retrytest.Record(t, t.Context())
 	var inner orchestrator.Report
-	outer, err := pipeline(orchestrator.Phase{Name: "a", Run: func(ctx context.Context, _ orchestrator.Input) (any, error) {
-		var err error
-		inner, err = orchestrator.Pipeline{Name: "inner", Phases: []orchestrator.Phase{{Name: "b", Run: ok(1)}}}.Run(ctx, recovering)
-		return inner, err
-	}}).Run(ctx, recovering)
+	outer, err := pipeline(orchestrator.Phase{
+		Name: "a",
+		Run: func(ctx context.Context, _ orchestrator.Input) (any, error) {
+			var err error
+			inner, err = orchestrator.Pipeline{
+				Name: "inner", Phases: []orchestrator.Phase{{Name: "b", Run: ok(1)}},
+			}.Run(ctx, recovering)
+			return inner, err
+		},
+	}).Run(ctx, recovering)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -335,7 +351,8 @@ func TestRunWithinAPhase(t *testing.T) {
 	for _, s := range rec.Spans() {
 		if names, known := want[s.Name()]; known {
 			equal(t, s.Name(), [2]string{
-				attributeOf(s.Attributes(), semconv.SessionIDKey).AsString(), attributeOf(s.Attributes(), semconv.PhaseNameKey).AsString(),
+				attributeOf(s.Attributes(), semconv.SessionIDKey).AsString(),
+				attributeOf(s.Attributes(), semconv.PhaseNameKey).AsString(),
 			}, names)
 			delete(want, s.Name())
 		}

@@ -41,10 +41,12 @@ func TestAfterAttemptIsCalledForEachTry(t *testing.T) {
 				var got []string
 				started := time.Now()
 				hook := func(ctx context.Context, a retry.Attempt) {
-					got = append(got, fmt.Sprintf("%v: %s %d, %d left, depth %d, took %v, after %v, next %v: %v, stop %v", time.Since(started),
+					got = append(got, fmt.Sprintf(
+						"%v: %s %d, %d left, depth %d, took %v, after %v, next %v: %v, stop %v", time.Since(started),
 						a.Operation, a.Number, a.RetriesLeft, a.Depth, a.Duration, a.Delay, a.NextDelay, a.Err, a.Stop))
 					if ctx.Value(requestKey{}) != "r-17" || len(rec.Spans()) != a.Number {
-						t.Errorf("attempt %d: request %v, %d ended spans", a.Number, ctx.Value(requestKey{}), len(rec.Spans()))
+						t.Errorf("attempt %d: request %v, %d ended spans", a.Number,
+							ctx.Value(requestKey{}), len(rec.Spans()))
 					}
 				}
 				_, _ = pipeline(orchestrator.Phase{
@@ -91,7 +93,9 @@ func TestAPhaseSaysWhichTimeWasUp(t *testing.T) {
 		},
 		{
 			"Retryable",
-			orchestrator.Phase{Run: fails(errRefused), Recovery: &retry.Policy{Retryable: func(error) bool { return false }}},
+			orchestrator.Phase{
+				Run: fails(errRefused), Recovery: &retry.Policy{Retryable: func(error) bool { return false }},
+			},
 			"a: not retryable after 1 attempt: Connection refused",
 		},
 		{

@@ -23,24 +23,120 @@ func TestBadInput(t *testing.T) {
 		want   string
 	}{
 		{"no phases", nil, orchestrator.Options{}, `orchestrator: Pipeline.Phases is empty, want at least one phase`},
-		{"no name", []orchestrator.Phase{phase("a"), phase(" ")}, orchestrator.Options{}, `orchestrator: Pipeline.Phases[1].Name is " ", want a name, for example data_preparation`},
-		{"name twice", []orchestrator.Phase{phase("a"), phase("b"), phase("a")}, orchestrator.Options{}, `orchestrator: Pipeline.Phases[2].Name is "a", want another name: Phases[0] has this one`},
-		{"bad UTF-8", []orchestrator.Phase{phase("a\xff")}, orchestrator.Options{}, `orchestrator: Pipeline.Phases[0].Name is "a\xff", want a name, for example data_preparation`},
-		{"nil Run", []orchestrator.Phase{{Name: "a"}}, orchestrator.Options{}, `orchestrator: Pipeline.Phases["a"].Run is nil, want a function`},
-		{"unknown need", []orchestrator.Phase{phase("analysis"), phase("report", "analsis")}, orchestrator.Options{}, `orchestrator: Pipeline.Phases["report"].Needs is "analsis", want the name of another phase (did you mean analysis?)`},
-		{"unknown need, nothing near", []orchestrator.Phase{phase("analysis"), phase("report", "x")}, orchestrator.Options{}, `orchestrator: Pipeline.Phases["report"].Needs is "x", want the name of another phase`},
-		{"unknown use", []orchestrator.Phase{phase("analysis"), {Name: "report", Run: run, Uses: []string{"Analysis"}}}, orchestrator.Options{}, `orchestrator: Pipeline.Phases["report"].Uses is "Analysis", want the name of another phase (did you mean analysis?)`},
-		{"needs itself", []orchestrator.Phase{phase("a", "a")}, orchestrator.Options{}, `orchestrator: Pipeline.Phases["a"].Needs is a→a, want a graph without cycles`},
-		{"cycle", []orchestrator.Phase{phase("x"), phase("tail", "a"), phase("a", "x", "b"), phase("b", "c"), phase("c", "a")}, orchestrator.Options{}, `orchestrator: Pipeline.Phases["a"].Needs is a→b→c→a, want a graph without cycles`},
-		{"cycle that is entered in its middle", []orchestrator.Phase{phase("tail", "b"), phase("a", "b"), phase("b", "a")}, orchestrator.Options{}, `orchestrator: Pipeline.Phases["a"].Needs is a→b→a, want a graph without cycles`},
-		{"uses a later one", []orchestrator.Phase{{Name: "a", Run: run, Uses: []string{"b"}}, phase("b")}, orchestrator.Options{}, `orchestrator: Pipeline.Phases["a"].Uses is "b", want a phase before it`},
-		{"uses itself", []orchestrator.Phase{{Name: "a", Run: run, Uses: []string{"a"}}}, orchestrator.Options{}, `orchestrator: Pipeline.Phases["a"].Uses is "a", want a phase before it`},
-		{"uses a stranger", []orchestrator.Phase{phase("a"), phase("b"), {Name: "c", Run: run, Needs: []string{"a"}, Uses: []string{"b"}}}, orchestrator.Options{}, `orchestrator: Pipeline.Phases["c"].Uses is "b", want a phase that it needs, also through others; or to name this one in Needs`},
-		{"timeout", []orchestrator.Phase{{Name: "a", Run: run, Timeout: -time.Second}}, orchestrator.Options{}, `orchestrator: Pipeline.Phases["a"].Timeout is -1s, want 0 or more`},
-		{"policy", []orchestrator.Phase{{Name: "a", Run: run, Recovery: &retry.Policy{MaxDelay: -1}}}, orchestrator.Options{}, `orchestrator: Pipeline.Phases["a"].Recovery.MaxDelay is -1ns, want 0 or more`},
-		{"parallel", []orchestrator.Phase{phase("a")}, orchestrator.Options{MaxParallel: -1}, `orchestrator: Options.MaxParallel is -1, want 0 or more`},
-		{"grace", []orchestrator.Phase{phase("a")}, orchestrator.Options{Grace: -1}, `orchestrator: Options.Grace is -1ns, want 0 or more`},
-		{"run id", []orchestrator.Phase{phase("a")}, orchestrator.Options{RunID: " "}, `orchestrator: Options.RunID is " ", want an id, a UUID best of all`},
+		{
+			"no name",
+			[]orchestrator.Phase{phase("a"), phase(" ")},
+			orchestrator.Options{},
+			`orchestrator: Pipeline.Phases[1].Name is " ", want a name, for example data_preparation`,
+		},
+		{
+			"name twice",
+			[]orchestrator.Phase{phase("a"), phase("b"), phase("a")},
+			orchestrator.Options{},
+			`orchestrator: Pipeline.Phases[2].Name is "a", want another name: Phases[0] has this one`,
+		},
+		{
+			"bad UTF-8",
+			[]orchestrator.Phase{phase("a\xff")},
+			orchestrator.Options{},
+			`orchestrator: Pipeline.Phases[0].Name is "a\xff", want a name, for example data_preparation`,
+		},
+		{
+			"nil Run",
+			[]orchestrator.Phase{{Name: "a"}},
+			orchestrator.Options{},
+			`orchestrator: Pipeline.Phases["a"].Run is nil, want a function`,
+		},
+		{
+			"unknown need",
+			[]orchestrator.Phase{phase("analysis"), phase("report", "analsis")},
+			orchestrator.Options{},
+			`orchestrator: Pipeline.Phases["report"].Needs is "analsis", want the name of another phase (did you mean analysis?)`,
+		},
+		{
+			"unknown need, nothing near",
+			[]orchestrator.Phase{phase("analysis"), phase("report", "x")},
+			orchestrator.Options{},
+			`orchestrator: Pipeline.Phases["report"].Needs is "x", want the name of another phase`,
+		},
+		{
+			"unknown use",
+			[]orchestrator.Phase{
+				phase("analysis"), {Name: "report", Run: run, Uses: []string{"Analysis"}},
+			},
+			orchestrator.Options{},
+			`orchestrator: Pipeline.Phases["report"].Uses is "Analysis", want the name of another phase (did you mean analysis?)`,
+		},
+		{
+			"needs itself",
+			[]orchestrator.Phase{phase("a", "a")},
+			orchestrator.Options{},
+			`orchestrator: Pipeline.Phases["a"].Needs is a→a, want a graph without cycles`,
+		},
+		{
+			"cycle",
+			[]orchestrator.Phase{
+				phase("x"), phase("tail", "a"), phase("a", "x", "b"), phase("b", "c"), phase("c", "a"),
+			},
+			orchestrator.Options{},
+			`orchestrator: Pipeline.Phases["a"].Needs is a→b→c→a, want a graph without cycles`,
+		},
+		{
+			"cycle that is entered in its middle",
+			[]orchestrator.Phase{phase("tail", "b"), phase("a", "b"), phase("b", "a")},
+			orchestrator.Options{},
+			`orchestrator: Pipeline.Phases["a"].Needs is a→b→a, want a graph without cycles`,
+		},
+		{
+			"uses a later one",
+			[]orchestrator.Phase{{Name: "a", Run: run, Uses: []string{"b"}}, phase("b")},
+			orchestrator.Options{},
+			`orchestrator: Pipeline.Phases["a"].Uses is "b", want a phase before it`,
+		},
+		{
+			"uses itself",
+			[]orchestrator.Phase{{Name: "a", Run: run, Uses: []string{"a"}}},
+			orchestrator.Options{},
+			`orchestrator: Pipeline.Phases["a"].Uses is "a", want a phase before it`,
+		},
+		{
+			"uses a stranger",
+			[]orchestrator.Phase{
+				phase("a"), phase("b"), {Name: "c", Run: run, Needs: []string{"a"}, Uses: []string{"b"}},
+			},
+			orchestrator.Options{},
+			`orchestrator: Pipeline.Phases["c"].Uses is "b", want a phase that it needs, also through others; or to name this one in Needs`,
+		},
+		{
+			"timeout",
+			[]orchestrator.Phase{{Name: "a", Run: run, Timeout: -time.Second}},
+			orchestrator.Options{},
+			`orchestrator: Pipeline.Phases["a"].Timeout is -1s, want 0 or more`,
+		},
+		{
+			"policy",
+			[]orchestrator.Phase{{Name: "a", Run: run, Recovery: &retry.Policy{MaxDelay: -1}}},
+			orchestrator.Options{},
+			`orchestrator: Pipeline.Phases["a"].Recovery.MaxDelay is -1ns, want 0 or more`,
+		},
+		{
+			"parallel",
+			[]orchestrator.Phase{phase("a")},
+			orchestrator.Options{MaxParallel: -1},
+			`orchestrator: Options.MaxParallel is -1, want 0 or more`,
+		},
+		{
+			"grace",
+			[]orchestrator.Phase{phase("a")},
+			orchestrator.Options{Grace: -1},
+			`orchestrator: Options.Grace is -1ns, want 0 or more`,
+		},
+		{
+			"run id",
+			[]orchestrator.Phase{phase("a")},
+			orchestrator.Options{RunID: " "},
+			`orchestrator: Options.RunID is " ", want an id, a UUID best of all`,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			report, err := pipeline(c.phases...).Run(t.Context(), c.opts)
@@ -65,14 +161,17 @@ func TestBadInput(t *testing.T) {
 		t.Fatal(err)
 	}
 	bad.Recovery.MaxRetries = -7
-	equal(t, "policy", fmt.Sprint(bad.Validate()), `orchestrator: Pipeline.Recovery.MaxRetries is -7, want 0 or more, retry.Never or retry.Unlimited`)
+	equal(t, "policy", fmt.Sprint(bad.Validate()),
+		`orchestrator: Pipeline.Recovery.MaxRetries is -7, want 0 or more, retry.Never or retry.Unlimited`)
 	for want, policy := range map[string]retry.Policy{
 		"orchestrator: Pipeline.Recovery.BaseDelay is 1h, want at most 30s unless Pipeline.Recovery.MaxDelay is set too": {BaseDelay: time.Hour},
 		`orchestrator: Pipeline.Recovery.Budget is "billing", want nil; operations in the phases have budgets`: {
 			Budget: budget,
 		},
-		"orchestrator: Pipeline.Recovery.BaseDelay is 1h, want at most Pipeline.Recovery.MaxDelay, which is 1m": {BaseDelay: time.Hour, MaxDelay: time.Minute},
-		"orchestrator: Pipeline.Recovery.MaxDelay is -1h, want 0 or more":                                       {MaxDelay: -time.Hour},
+		"orchestrator: Pipeline.Recovery.BaseDelay is 1h, want at most Pipeline.Recovery.MaxDelay, which is 1m": {
+			BaseDelay: time.Hour, MaxDelay: time.Minute,
+		},
+		"orchestrator: Pipeline.Recovery.MaxDelay is -1h, want 0 or more": {MaxDelay: -time.Hour},
 	} {
 		bad.Recovery = policy
 		equal(t, "policy", fmt.Sprint(bad.Validate()), want)
@@ -118,7 +217,9 @@ func TestManyUses(t *testing.T) {
 	name := func(i int) string { return fmt.Sprint("p", i) }
 	phases := []orchestrator.Phase{{Name: name(0), Run: ok(1)}}
 	for i := 1; i < n; i++ {
-		phases = append(phases, orchestrator.Phase{Name: name(i), Run: ok(1), Needs: []string{name(i - 1)}, Uses: []string{name(i / 2)}})
+		phases = append(phases, orchestrator.Phase{
+			Name: name(i), Run: ok(1), Needs: []string{name(i - 1)}, Uses: []string{name(i / 2)},
+		})
 	}
 	if err := pipeline(phases...).Validate(); err != nil {
 		t.Errorf("every phase uses one that is upstream, and yet: %v", err)
@@ -127,7 +228,8 @@ func TestManyUses(t *testing.T) {
 		changed := slices.Clone(phases)
 		changed[bad].Uses = []string{name(0), name(bad)}
 		var err *orchestrator.FieldError
-		if !errors.As(pipeline(changed...).Validate(), &err) || err.Field != fmt.Sprintf("Pipeline.Phases[%q].Uses", name(bad)) {
+		if !errors.As(pipeline(changed...).Validate(), &err) ||
+			err.Field != fmt.Sprintf("Pipeline.Phases[%q].Uses", name(bad)) {
 			t.Errorf("phase %d uses itself: got %v", bad, err)
 		}
 	}

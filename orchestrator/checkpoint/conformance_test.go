@@ -71,7 +71,8 @@ func diesAt(cut func(any, of int) int) enginetest.Runner {
 		h.Write([]byte(t.Name()))
 		n := cut(int(h.Sum32()), len(records)-1) // with all of them the run has ended
 		store.journals[report.SessionID] = records[:n]
-		report, _ = checkpoint.Resume(context.WithoutCancel(ctx), p, report.SessionID, orchestrator.Options{Grace: opts.Grace, Cleanup: opts.Cleanup},
+		report, _ = checkpoint.Resume(context.WithoutCancel(ctx), p, report.SessionID,
+			orchestrator.Options{Grace: opts.Grace, Cleanup: opts.Cleanup},
 			checkpoint.Options{Store: store, Required: true})
 		return report, made(append(append([]sdktrace.ReadOnlySpan{}, all[:before[n]]...), rec.Ended()[len(all):]...))
 	}

@@ -55,7 +55,10 @@ func pipelines() map[string]orchestrator.Pipeline {
 		}},
 		"parallel": {Name: "nightly", Phases: phases{
 			{Name: "a", Run: does(3*time.Second, 0)},
-			{Name: "b", Run: does(time.Second, 2), Recovery: &retry.Policy{Jitter: retry.FullJitter, MaxElapsed: time.Hour}},
+			{
+				Name: "b", Run: does(time.Second, 2),
+				Recovery: &retry.Policy{Jitter: retry.FullJitter, MaxElapsed: time.Hour},
+			},
 			{Name: "c", Run: does(2*time.Second, 1), Recovery: quick},
 			{Name: "d", Run: does(time.Second, 0, "a", "b"), Needs: []string{"a", "b"}},
 			{Name: "e", Run: does(time.Second, 0, "c"), Needs: []string{"c", "d"}, Recovery: never},
@@ -70,7 +73,11 @@ func pipelines() map[string]orchestrator.Pipeline {
 		"fallback, panic and skip": {Name: "nightly", Phases: phases{
 			{Name: "a", Run: does(time.Second, 9), Recovery: quick, Fallback: does(time.Second, 0)},
 			{Name: "b", Run: panics, AllowFailure: true},
-			{Name: "c", Run: func(context.Context, orchestrator.Input) (any, error) { return nil, orchestrator.Skip("nothing to do") }},
+			{
+				Name: "c", Run: func(context.Context, orchestrator.Input) (any, error) {
+					return nil, orchestrator.Skip("nothing to do")
+				},
+			},
 			{Name: "d", Run: does(time.Second, 0), If: orchestrator.Always},
 			{Name: "e", Run: func(context.Context, orchestrator.Input) (any, error) { return func() {}, nil }},
 		}},
@@ -78,7 +85,9 @@ func pipelines() map[string]orchestrator.Pipeline {
 }
 
 // whole runs p without a kill, and returns the report, the spans, and after each record how many had ended before it.
-func whole(t *testing.T, p orchestrator.Pipeline, opts orchestrator.Options) (report orchestrator.Report, err error, store *memory, spans []sdktrace.ReadOnlySpan, before []int) {
+func whole(t *testing.T, p orchestrator.Pipeline, opts orchestrator.Options) (
+	report orchestrator.Report, err error, store *memory, spans []sdktrace.ReadOnlySpan, before []int,
+) {
 	t.Helper()
 	store = newMemory()
 	synctest.Test(t, func(t *testing.T) {
@@ -125,9 +134,11 @@ func TestEveryMomentOfDeath(t *testing.T) {
 				second := cut.records()
 				for m := n + 1; m < len(second); m++ {
 					again := newMemory(second[:m]...)
-					last, _ := resume(t, p, again, want, fmt.Sprint(runErr), fmt.Sprintf("dead after records %d and %d", n, m))
+					last, _ := resume(t, p, again, want, fmt.Sprint(runErr),
+						fmt.Sprintf("dead after records %d and %d", n, m))
 					all := append(append([]sdktrace.ReadOnlySpan{}, spans[:before[n]]...), more[:moreBefore[m-n]]...)
-					equal(t, fmt.Sprintf("spans, dead after records %d and %d", n, m), tree(t, append(all, last...)), wantTree)
+					equal(t, fmt.Sprintf("spans, dead after records %d and %d", n, m),
+						tree(t, append(all, last...)), wantTree)
 				}
 			}
 		})
@@ -135,7 +146,9 @@ func TestEveryMomentOfDeath(t *testing.T) {
 }
 
 // resume goes on with the run in store, a minute after its last record.
-func resume(t *testing.T, p orchestrator.Pipeline, store *memory, want, wantErr, what string) (spans []sdktrace.ReadOnlySpan, before []int) {
+func resume(t *testing.T, p orchestrator.Pipeline, store *memory, want, wantErr, what string) (
+	spans []sdktrace.ReadOnlySpan, before []int,
+) {
 	t.Helper()
 	succeeded := map[string]bool{}
 	for _, record := range store.records() {
@@ -167,7 +180,8 @@ func resume(t *testing.T, p orchestrator.Pipeline, store *memory, want, wantErr,
 			before = append(before, len(rec.Ended()))
 			return nil
 		}
-		report, err := checkpoint.Resume(ctx, p, runID, orchestrator.Options{}, checkpoint.Options{Store: store, Required: true})
+		report, err := checkpoint.Resume(ctx, p, runID, orchestrator.Options{},
+			checkpoint.Options{Store: store, Required: true})
 		equal(t, what+": error", fmt.Sprint(err), wantErr)
 		equal(t, what+": report", timeless(t, report), want)
 		spans = rec.Ended()

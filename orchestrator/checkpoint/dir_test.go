@@ -123,7 +123,8 @@ func TestATornEndIsCut(t *testing.T) {
 		t.Fatal(err)
 	}
 	line := len(text) / 2
-	torn := [][]byte{append(append([]byte{}, text[:line]...), append(make([]byte, line-1), '\n')...)} // its end came first
+	// its end came first
+	torn := [][]byte{append(append([]byte{}, text[:line]...), append(make([]byte, line-1), '\n')...)}
 	for n := line; n < len(text); n++ {
 		torn = append(torn, text[:n])
 	}

@@ -59,7 +59,9 @@ func note(dir, line string) error {
 
 // victim is the process that is killed: it begins the run, or goes on with it, and writes the report.
 func victim(dir string) int {
-	ctx, opts := context.Background(), checkpoint.Options{Store: checkpoint.Dir(filepath.Join(dir, "store")), Required: true}
+	ctx, opts := context.Background(), checkpoint.Options{
+		Store: checkpoint.Dir(filepath.Join(dir, "store")), Required: true,
+	}
 	report, err := checkpoint.Resume(ctx, victims(dir), runID, orchestrator.Options{}, opts)
 	if errors.Is(err, checkpoint.ErrNotFound) {
 		report, err = checkpoint.Run(ctx, victims(dir), recovering, opts)
@@ -125,7 +127,8 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			equal(t, fmt.Sprintf("seed %d: calls of %s after its success was recorded", seed, phase), calls[phase], n)
 		}
 	}
-	t.Logf("%d runs, %d kills, %d attempts were seen to be lost: every run ended, with the same report", runs, dead, lost)
+	t.Logf("%d runs, %d kills, %d attempts were seen to be lost: every run ended, with the same report",
+		runs, dead, lost)
 }
 
 // kill runs a victim and kills it after a time, unless that is 0. It reports whether the victim was killed.

@@ -129,7 +129,8 @@ func equal[T comparable](t *testing.T, what string, got, want T) {
 // recorded returns a context whose spans are recorded, with ids as in telemetry.Start.
 func recorded(ctx context.Context) (context.Context, *tracetest.SpanRecorder) {
 	rec := tracetest.NewSpanRecorder()
-	provider := sdktrace.NewTracerProvider(sdktrace.WithIDGenerator(engine.IDGenerator{}), sdktrace.WithSpanProcessor(rec))
+	provider := sdktrace.NewTracerProvider(sdktrace.WithIDGenerator(engine.IDGenerator{}),
+		sdktrace.WithSpanProcessor(rec))
 	frame := scope.From(ctx)
 	frame.Provider = provider
 	return scope.With(ctx, frame), rec

@@ -36,7 +36,9 @@ func one(phases ...orchestrator.Phase) orchestrator.Pipeline {
 }
 
 // dies runs p in processes that die in each attempt of phase until the run ends, and counts the attempts.
-func dies(t *testing.T, p orchestrator.Pipeline, opts orchestrator.Options, phase string) (orchestrator.Report, error, int, []sdktrace.ReadOnlySpan) {
+func dies(t *testing.T, p orchestrator.Pipeline, opts orchestrator.Options, phase string) (
+	orchestrator.Report, error, int, []sdktrace.ReadOnlySpan,
+) {
 	t.Helper()
 	_, _, store, _, _ := whole(t, p, opts)
 	records := untilStarted(t, store.records(), phase, 1)
@@ -112,7 +114,9 @@ func TestAPhaseThatKillsItsProcessIsGivenUp(t *testing.T) {
 func TestTimeWithoutAProcess(t *testing.T) {
 	p := one(orchestrator.Phase{
 		Name: "a", Run: does(2*time.Second, 2), Timeout: 30 * time.Second,
-		Recovery: &retry.Policy{MaxRetries: 3, BaseDelay: 10 * time.Second, Multiplier: 1, MaxElapsed: 28 * time.Second},
+		Recovery: &retry.Policy{
+			MaxRetries: 3, BaseDelay: 10 * time.Second, Multiplier: 1, MaxElapsed: 28 * time.Second,
+		},
 	})
 	report, err, store, _, _ := whole(t, p, recovering)
 	if err != nil {
@@ -134,7 +138,8 @@ func TestTimeWithoutAProcess(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			time.Sleep(c.after)
 			began := time.Now()
-			again, err := checkpoint.Resume(t.Context(), p, runID, orchestrator.Options{}, checkpoint.Options{Store: newMemory(c.cut...)})
+			again, err := checkpoint.Resume(t.Context(), p, runID, orchestrator.Options{},
+				checkpoint.Options{Store: newMemory(c.cut...)})
 			equal(t, c.name+": took", time.Since(began), c.takes)
 			equal(t, c.name+": report", timeless(t, again), timeless(t, report))
 			if err != nil || again.Started != report.Started || !again.Ended.Equal(time.Now()) {
@@ -154,7 +159,8 @@ func TestTimeWithoutAProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(time.Hour)
 		began := time.Now()
-		report, err := checkpoint.Resume(t.Context(), slow, runID, orchestrator.Options{}, checkpoint.Options{Store: newMemory(untilStarted(t, records, "a", 2)...)})
+		report, err := checkpoint.Resume(t.Context(), slow, runID, orchestrator.Options{},
+			checkpoint.Options{Store: newMemory(untilStarted(t, records, "a", 2)...)})
 		equal(t, "took", time.Since(began), 18*time.Second)
 		if err == nil || !strings.Contains(err.Error(), "phase timeout of 30s") {
 			t.Errorf("%v, %+v; want the phase's timeout", err, report)
@@ -176,9 +182,13 @@ func TestAStoppedRunGoesOn(t *testing.T) {
 	}
 	p := one(
 		orchestrator.Phase{Name: "stubborn", Run: stubborn, Needs: []string{}},
-		orchestrator.Phase{Name: "heeds", Run: does(10*time.Second, 0), Recovery: &retry.Policy{MaxRetries: retry.Never}},
+		orchestrator.Phase{
+			Name: "heeds", Run: does(10*time.Second, 0), Recovery: &retry.Policy{MaxRetries: retry.Never},
+		},
 		orchestrator.Phase{Name: "waits", Run: does(time.Millisecond, 1)},
-		orchestrator.Phase{Name: "next", Run: does(time.Second, 0, "stubborn"), Needs: []string{"stubborn", "heeds", "waits"}},
+		orchestrator.Phase{
+			Name: "next", Run: does(time.Second, 0, "stubborn"), Needs: []string{"stubborn", "heeds", "waits"},
+		},
 		orchestrator.Phase{Name: "clean", Run: cleans, Needs: []string{"next"}, If: orchestrator.Always},
 	)
 	var want string
@@ -226,7 +236,8 @@ func TestAStoppedRunGoesOn(t *testing.T) {
 		traces[s.SpanContext().TraceID().String()] = true
 	}
 	equal(t, "traces", len(traces), 1)
-	if got := tree(t, all); strings.Contains(got, "an orphan") || !strings.Contains(got, "run nightly > run nightly success") {
+	if got := tree(t, all); strings.Contains(got, "an orphan") ||
+		!strings.Contains(got, "run nightly > run nightly success") {
 		t.Errorf("the spans are no tree with the run that goes on below the one that was stopped:\n%s", got)
 	}
 }
@@ -241,18 +252,25 @@ func TestAChangedPlan(t *testing.T) {
 	var store *memory
 	synctest.Test(t, func(t *testing.T) {
 		store = newMemory()
-		if _, err := checkpoint.Run(t.Context(), p, recovering, checkpoint.Options{Store: store, Facts: map[string]string{"x": "1", "y": "1"}}); err != nil {
+		_, err := checkpoint.Run(t.Context(), p, recovering,
+			checkpoint.Options{Store: store, Facts: map[string]string{"x": "1", "y": "1"}})
+		if err != nil {
 			t.Fatal(err)
 		}
 	})
 	records := untilStarted(t, store.records(), "b", 2)
 	called := map[string]int{}
 	changed := one(
-		orchestrator.Phase{Name: "a", Run: func(context.Context, orchestrator.Input) (any, error) { called["a"]++; return nil, nil }},
-		orchestrator.Phase{Name: "b", Timeout: time.Minute, Run: func(ctx context.Context, in orchestrator.Input) (any, error) {
-			called["b"]++
-			return does(time.Second, 1, "a")(ctx, in)
-		}},
+		orchestrator.Phase{
+			Name: "a", Run: func(context.Context, orchestrator.Input) (any, error) { called["a"]++; return nil, nil },
+		},
+		orchestrator.Phase{
+			Name: "b", Timeout: time.Minute,
+			Run: func(ctx context.Context, in orchestrator.Input) (any, error) {
+				called["b"]++
+				return does(time.Second, 1, "a")(ctx, in)
+			},
+		},
 		orchestrator.Phase{Name: "d", Run: does(time.Second, 0, "b")},
 	)
 	store = newMemory(records...)
@@ -263,7 +281,8 @@ func TestAChangedPlan(t *testing.T) {
 		t.Fatalf("%v, want a ChangedError", err)
 	}
 	equal(t, "changes", strings.Join(change.Changes, "\n"), strings.Join([]string{
-		`phase "b": timeout: 1m0s (was 0s)`, `phase "d" is new`, `phase "c" is gone`, "x is another one", "y is gone", "z is new",
+		`phase "b": timeout: 1m0s (was 0s)`, `phase "d" is new`, `phase "c" is gone`, "x is another one",
+		"y is gone", "z is new",
 	}, "\n"))
 	equal(t, "records of the refused run", len(store.records()), len(records))
 
@@ -352,7 +371,8 @@ func TestAJournalThatCannotBeWritten(t *testing.T) {
 				store.appended = nil
 				if required && n > 0 { // what stands in the journal can be gone on with
 					time.Sleep(time.Hour)
-					report, err := checkpoint.Resume(t.Context(), p, runID, orchestrator.Options{}, checkpoint.Options{Store: store})
+					report, err := checkpoint.Resume(t.Context(), p, runID, orchestrator.Options{},
+						checkpoint.Options{Store: store})
 					equal(t, name+": error of the resumed run", err, nil)
 					equal(t, name+": report of the resumed run", timeless(t, report), want)
 				}
@@ -366,7 +386,8 @@ func TestWhatIsRefused(t *testing.T) {
 	store := newMemory()
 	opts := checkpoint.Options{Store: store}
 	ctx := t.Context()
-	if _, err := checkpoint.Resume(ctx, p, runID, orchestrator.Options{}, opts); !errors.Is(err, checkpoint.ErrNotFound) {
+	_, err := checkpoint.Resume(ctx, p, runID, orchestrator.Options{}, opts)
+	if !errors.Is(err, checkpoint.ErrNotFound) {
 		t.Errorf("resume of nothing: %v", err)
 	}
 	if _, err := checkpoint.Run(ctx, p, recovering, opts); err != nil {
@@ -382,7 +403,9 @@ func TestWhatIsRefused(t *testing.T) {
 		t.Errorf("a run that another process has: %v, %v", resumeErr, runErr)
 	}
 	store.open[runID] = false
-	if _, err := checkpoint.Resume(ctx, one(orchestrator.Phase{Name: "b", Run: does(0, 0)}), runID, orchestrator.Options{}, checkpoint.Options{Store: store, Force: true}); err == nil || !strings.Contains(err.Error(), "has ended") {
+	_, err = checkpoint.Resume(ctx, one(orchestrator.Phase{Name: "b", Run: does(0, 0)}), runID, orchestrator.Options{},
+		checkpoint.Options{Store: store, Force: true})
+	if err == nil || !strings.Contains(err.Error(), "has ended") {
 		t.Errorf("another plan for a run that has ended: %v", err)
 	}
 	for name, c := range map[string]struct {
@@ -409,16 +432,34 @@ func TestWhatIsRefused(t *testing.T) {
 		records [][]byte
 		want    string
 	}{
-		"another version":    {[][]byte{[]byte(`{"at":"2026-01-01T00:00:00Z","head":{"format":2}}`)}, `:1: its format is 2, want 1: another version of Backspan wrote it`},
-		"no head":            {records[1:2], ":1: the first record is not the one that a run begins with"},
-		"no record":          {[][]byte{records[0], []byte(`{"at":"2026-01-01T00:00:00Z"}`)}, ":2: the record says nothing"},
-		"an unknown record":  {[][]byte{records[0], []byte(`{"new":1}`)}, `:2: json: unknown field "new"`},
-		"no JSON":            {[][]byte{records[0], []byte(`x`)}, ":2: invalid character 'x' looking for beginning of value"},
-		"after the end":      {append(append([][]byte{}, records...), records[1]), fmt.Sprintf(":%d: a record follows the end of the run", len(records)+1)},
-		"that does not fit":  {[][]byte{records[0], []byte(`{"at":"2026-01-01T00:00:00Z","timer":{"phase":"a","attempt":3,"delay":0,"reason":""}}`)}, "its journal does not fit"},
-		"an end that is not": {[][]byte{records[0], records[len(records)-1]}, "its journal ends before the run has ended"},
+		"another version": {
+			[][]byte{[]byte(`{"at":"2026-01-01T00:00:00Z","head":{"format":2}}`)},
+			`:1: its format is 2, want 1: another version of Backspan wrote it`,
+		},
+		"no head": {records[1:2], ":1: the first record is not the one that a run begins with"},
+		"no record": {
+			[][]byte{records[0], []byte(`{"at":"2026-01-01T00:00:00Z"}`)}, ":2: the record says nothing",
+		},
+		"an unknown record": {[][]byte{records[0], []byte(`{"new":1}`)}, `:2: json: unknown field "new"`},
+		"no JSON": {
+			[][]byte{records[0], []byte(`x`)}, ":2: invalid character 'x' looking for beginning of value",
+		},
+		"after the end": {
+			append(append([][]byte{}, records...), records[1]),
+			fmt.Sprintf(":%d: a record follows the end of the run", len(records)+1),
+		},
+		"that does not fit": {
+			[][]byte{
+				records[0],
+				[]byte(`{"at":"2026-01-01T00:00:00Z","timer":{"phase":"a","attempt":3,"delay":0,"reason":""}}`),
+			}, "its journal does not fit",
+		},
+		"an end that is not": {
+			[][]byte{records[0], records[len(records)-1]}, "its journal ends before the run has ended",
+		},
 	} {
-		_, err := checkpoint.Resume(ctx, p, runID, orchestrator.Options{}, checkpoint.Options{Store: newMemory(c.records...)})
+		_, err := checkpoint.Resume(ctx, p, runID, orchestrator.Options{},
+			checkpoint.Options{Store: newMemory(c.records...)})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
@@ -437,7 +478,8 @@ func TestNotes(t *testing.T) {
 	}})
 	store := newMemory()
 	synctest.Test(t, func(t *testing.T) {
-		if _, err := checkpoint.Run(t.Context(), p, recovering, checkpoint.Options{Store: store, Notes: notes}); err != nil {
+		_, err := checkpoint.Run(t.Context(), p, recovering, checkpoint.Options{Store: store, Notes: notes})
+		if err != nil {
 			t.Error(err)
 		}
 	})

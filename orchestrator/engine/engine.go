@@ -99,8 +99,9 @@ type Done struct {
 	// writes it then.
 	NoSpan bool `json:"no_span,omitempty"`
 
-	// Err is the error itself. Without it Error is kept in at most 8 KiB, ErrorType, Skipped and Decision.Cause in at most
-	// 100, 256 and 2048 bytes: longer ones are cut. It is nil in another process than the one that the attempt ran in.
+	// Err is the error itself. Without it Error is kept in at most 8 KiB, ErrorType, Skipped and Decision.Cause in at
+	// most 100, 256 and 2048 bytes: longer ones are cut. It is nil in another process than the one that the attempt ran
+	// in.
 	Err error `json:"-"`
 }
 

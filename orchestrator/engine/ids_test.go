@@ -97,10 +97,12 @@ func TestProcessesAgreeOnSpans(t *testing.T) {
 	if len(spans) != 3 {
 		t.Fatalf("%d spans, want 3", len(spans))
 	}
-	if parent := spans[0].Parent(); parent.SpanID() != spans[1].SpanContext().SpanID() || parent.TraceID() != spans[1].SpanContext().TraceID() {
+	if parent := spans[0].Parent(); parent.SpanID() != spans[1].SpanContext().SpanID() ||
+		parent.TraceID() != spans[1].SpanContext().TraceID() {
 		t.Errorf("the attempt is below %v, want %v", parent, spans[1].SpanContext())
 	}
-	if got := spans[2].SpanContext(); got.SpanID() != run.SpanID() || got.TraceID() != run.TraceID() || spans[1].Parent().SpanID() != run.SpanID() {
+	if got := spans[2].SpanContext(); got.SpanID() != run.SpanID() || got.TraceID() != run.TraceID() ||
+		spans[1].Parent().SpanID() != run.SpanID() {
 		t.Errorf("the run's span is %v, its phase's parent %v, want %v", got, spans[1].Parent(), run)
 	}
 }

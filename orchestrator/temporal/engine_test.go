@@ -25,7 +25,9 @@ import (
 var errRefused = errors.New("connection refused")
 
 func one(run orchestrator.PhaseFunc, more ...orchestrator.Phase) orchestrator.Pipeline {
-	return orchestrator.Pipeline{Name: "nightly", Phases: append([]orchestrator.Phase{{Name: "load", Run: run}}, more...)}
+	return orchestrator.Pipeline{
+		Name: "nightly", Phases: append([]orchestrator.Phase{{Name: "load", Run: run}}, more...),
+	}
 }
 
 func ok(context.Context, orchestrator.Input) (any, error) { return "rows", nil }
@@ -57,17 +59,45 @@ func TestBadInput(t *testing.T) {
 		want     string
 	}{
 		{nil, good(), one(ok), recovering, "orchestrator: ctx is nil, want a context"},
-		{t.Context(), NewEngine(nil, "q"), one(ok), recovering, "orchestrator: NewEngine's client is nil, want a client of Temporal"},
-		{t.Context(), NewEngine(&environment{}, ""), one(ok), recovering, `orchestrator: NewEngine's queue is "", want the task queue of the workers`},
-		{t.Context(), good(), orchestrator.Pipeline{}, recovering, `orchestrator: Pipeline.Name is "", want a name, for example nightly`},
-		{t.Context(), good(), one(ok), orchestrator.Options{MaxParallel: -1}, "orchestrator: Options.MaxParallel is -1, want 0 or more"},
-		{t.Context(), &Engine{Heartbeat: time.Millisecond, client: good().client, queue: "q"}, one(ok), recovering, "orchestrator: Engine.Heartbeat is 1ms, want 1s or more, or 0"},
-		{t.Context(), &Engine{Patience: -1, client: good().client, queue: "q"}, one(ok), recovering, "orchestrator: Engine.Patience is -1ns, want 1s or more, or 0"},
-		{t.Context(), &Engine{MaxResult: -1, client: good().client, queue: "q"}, one(ok), recovering, "orchestrator: Engine.MaxResult is -1, want 0 or more bytes"},
-		{t.Context(), &Engine{MaxReport: -1, client: good().client, queue: "q"}, one(ok), recovering, "orchestrator: Engine.MaxReport is -1, want 0 or more bytes"},
+		{
+			t.Context(), NewEngine(nil, "q"), one(ok), recovering,
+			"orchestrator: NewEngine's client is nil, want a client of Temporal",
+		},
+		{
+			t.Context(), NewEngine(&environment{}, ""), one(ok), recovering,
+			`orchestrator: NewEngine's queue is "", want the task queue of the workers`,
+		},
+		{
+			t.Context(), good(),
+			orchestrator.Pipeline{},
+			recovering,
+			`orchestrator: Pipeline.Name is "", want a name, for example nightly`,
+		},
+		{
+			t.Context(), good(), one(ok),
+			orchestrator.Options{MaxParallel: -1},
+			"orchestrator: Options.MaxParallel is -1, want 0 or more",
+		},
+		{
+			t.Context(), &Engine{Heartbeat: time.Millisecond, client: good().client, queue: "q"}, one(ok), recovering,
+			"orchestrator: Engine.Heartbeat is 1ms, want 1s or more, or 0",
+		},
+		{
+			t.Context(), &Engine{Patience: -1, client: good().client, queue: "q"}, one(ok), recovering,
+			"orchestrator: Engine.Patience is -1ns, want 1s or more, or 0",
+		},
+		{
+			t.Context(), &Engine{MaxResult: -1, client: good().client, queue: "q"}, one(ok), recovering,
+			"orchestrator: Engine.MaxResult is -1, want 0 or more bytes",
+		},
+		{
+			t.Context(), &Engine{MaxReport: -1, client: good().client, queue: "q"}, one(ok), recovering,
+			"orchestrator: Engine.MaxReport is -1, want 0 or more bytes",
+		},
 	} {
 		report, err := c.engine.Run(c.ctx, c.pipeline, c.opts)
-		if _, bad := errors.AsType[*orchestrator.FieldError](err); !bad || err.Error() != c.want || report.Status != "" {
+		if _, bad := errors.AsType[*orchestrator.FieldError](err); !bad || err.Error() != c.want ||
+			report.Status != "" {
 			t.Errorf("got  %v\nwant %s", err, c.want)
 		}
 		if c.pipeline.Name != "" && c.opts.MaxParallel == 0 {
@@ -80,7 +110,8 @@ func TestBadInput(t *testing.T) {
 
 func TestRegisterRefuses(t *testing.T) {
 	e := newEnvironment(t, one(ok))
-	if err := Register(e.env, one(ok)); err == nil || !strings.Contains(err.Error(), `pipeline "nightly" cannot be registered`) {
+	if err := Register(e.env, one(ok)); err == nil ||
+		!strings.Contains(err.Error(), `pipeline "nightly" cannot be registered`) {
 		t.Errorf("twice: %v", err)
 	}
 	if _, bad := errors.AsType[*orchestrator.FieldError](Register(e.env, orchestrator.Pipeline{Name: "x"})); !bad {
@@ -96,7 +127,9 @@ type answering struct {
 	found *workflows.WorkflowExecutionInfo
 }
 
-func (a *answering) ExecuteWorkflow(context.Context, client.StartWorkflowOptions, any, ...any) (client.WorkflowRun, error) {
+func (a *answering) ExecuteWorkflow(context.Context, client.StartWorkflowOptions, any, ...any) (
+	client.WorkflowRun, error,
+) {
 	return nil, a.err
 }
 
@@ -116,10 +149,12 @@ func TestErrorsOfTemporal(t *testing.T) {
 		{serviceerror.NewNotFound("not found"), ErrUnknown},
 	} {
 		e := NewEngine(&answering{err: c.err}, "nightly")
-		if _, err := e.Run(t.Context(), one(ok), recovering); !errors.Is(err, c.want) || !strings.Contains(err.Error(), `run "monday"`) {
+		if _, err := e.Run(t.Context(), one(ok), recovering); !errors.Is(err, c.want) ||
+			!strings.Contains(err.Error(), `run "monday"`) {
 			t.Errorf("Run: got %v, want %v", err, c.want)
 		}
-		if _, err := e.Resume(t.Context(), one(ok), "monday"); !errors.Is(err, c.want) || !strings.Contains(err.Error(), `run "monday"`) {
+		if _, err := e.Resume(t.Context(), one(ok), "monday"); !errors.Is(err, c.want) ||
+			!strings.Contains(err.Error(), `run "monday"`) {
 			t.Errorf("Resume: got %v, want %v", err, c.want)
 		}
 	}
@@ -147,7 +182,8 @@ func TestAChangedPlanIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		record(t)
 		e := newEnvironment(t, one(ok))
-		_, err := NewEngine(e, "nightly").Run(t.Context(), one(ok, orchestrator.Phase{Name: "new", Run: ok}), recovering)
+		_, err := NewEngine(e, "nightly").Run(t.Context(),
+			one(ok, orchestrator.Phase{Name: "new", Run: ok}), recovering)
 		if err == nil || !strings.Contains(err.Error(), ErrChanged.Error()) {
 			t.Errorf("got %v, want ErrChanged", err)
 		}
@@ -186,7 +222,8 @@ func TestLostAttempt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, want := report.Phases[0].Error, "attempt lost: no heartbeat came from its worker for 10s (Heartbeat)"; got != want {
+		got, want := report.Phases[0].Error, "attempt lost: no heartbeat came from its worker for 10s (Heartbeat)"
+		if got != want {
 			t.Errorf("error %q, want %q", got, want)
 		}
 		tree := enginetest.Tree(recorder.Ended())
@@ -289,9 +326,18 @@ func TestResultsOverTheCaps(t *testing.T) {
 		want           string
 	}{
 		{2000, 100_000, "<nil>"},
-		{1999, 100_000, `pipeline "nightly" failed: sum: permanent error after 1 attempt: the result is 2000 bytes of JSON, and at most 1999 can be kept`},
-		{2000, 3000, `pipeline "nightly" failed: sum: permanent error after 1 attempt: the result is 2000 bytes of JSON, and at most 1488 can be kept`},
-		{2000, 3600, `pipeline "nightly" failed: sum: permanent error after 1 attempt: the result is 2000 bytes of JSON, and the report has room for 1576`},
+		{
+			1999, 100_000,
+			`pipeline "nightly" failed: sum: permanent error after 1 attempt: the result is 2000 bytes of JSON, and at most 1999 can be kept`,
+		},
+		{
+			2000, 3000,
+			`pipeline "nightly" failed: sum: permanent error after 1 attempt: the result is 2000 bytes of JSON, and at most 1488 can be kept`,
+		},
+		{
+			2000, 3600,
+			`pipeline "nightly" failed: sum: permanent error after 1 attempt: the result is 2000 bytes of JSON, and the report has room for 1576`,
+		},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			record(t)
@@ -314,7 +360,8 @@ func TestEndlessAttemptsAreBounded(t *testing.T) {
 		engine := NewEngine(newEnvironment(t, p), "nightly")
 		engine.MaxReport = 10_000
 		report, err := engine.Run(t.Context(), p, recovering)
-		if report.Status != orchestrator.Cancelled || !strings.Contains(report.Reason, "and 10000 are allowed") || err == nil {
+		if report.Status != orchestrator.Cancelled || !strings.Contains(report.Reason, "and 10000 are allowed") ||
+			err == nil {
 			t.Errorf("status %s, reason %q, error %v", report.Status, report.Reason, err)
 		}
 	})
@@ -328,8 +375,15 @@ func TestErrors(t *testing.T) {
 		stop time.Duration
 		want []error
 	}{
-		{"exhausted", one(func(context.Context, orchestrator.Input) (any, error) { return nil, errRefused }), 0, []error{retry.ErrExhausted}},
-		{"permanent", one(func(context.Context, orchestrator.Input) (any, error) { return nil, retry.Permanent(errRefused) }), 0, []error{retry.ErrPermanent}},
+		{
+			"exhausted", one(func(context.Context, orchestrator.Input) (any, error) { return nil, errRefused }), 0,
+			[]error{retry.ErrExhausted},
+		},
+		{
+			"permanent", one(func(context.Context, orchestrator.Input) (any, error) {
+				return nil, retry.Permanent(errRefused)
+			}), 0, []error{retry.ErrPermanent},
+		},
 		{"cancelled", one(waitsFor(time.Hour)), time.Second, []error{retry.ErrCancelled, context.Canceled}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -415,7 +469,8 @@ func TestTheCallersTrace(t *testing.T) {
 				return
 			}
 			run := spans[len(spans)-1]
-			if run.Name() != "nightly" || run.Parent().SpanID() != caller.SpanID() || run.SpanContext().TraceID() != caller.TraceID() {
+			if run.Name() != "nightly" || run.Parent().SpanID() != caller.SpanID() ||
+				run.SpanContext().TraceID() != caller.TraceID() {
 				t.Errorf("%s is below %v", run.Name(), run.Parent())
 			}
 		})

@@ -30,8 +30,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// An environment is the SDK's test environment behind the client of an Engine. It goes by the clock of a testing/synctest
-// bubble, and cancels attempts as a server does.
+// An environment is the SDK's test environment behind the client of an Engine. It goes by the clock of a
+// testing/synctest bubble, and cancels attempts as a server does.
 type environment struct {
 	client.Client // of what is not used here: nil
 

@@ -42,8 +42,8 @@ type wildPhase struct {
 	told atomic.Int32 // the calls of AfterAttempt
 }
 
-// wild gives phase i what only the in-process engine can be asked to do: hanging functions, timeouts, policies with every
-// field, and operations that are retried.
+// wild gives phase i what only the in-process engine can be asked to do: hanging functions, timeouts, policies with
+// every field, and operations that are retried.
 func (s *Scenario) wild(r *rand.Rand, i int, needs []int) {
 	p := &s.Pipeline.Phases[i]
 	w := &s.wilds[i]
