@@ -193,8 +193,10 @@ func TestBashCompletes(t *testing.T) {
 		t.Fatalf("%v\n%s", err, printed)
 	}
 	for _, want := range []string{
-		"doc: doctor", "demo --scen: --scenario", "demo --scenario fl: flaky", "doctor --color nev: never", "events co: count",
-		"events log: log.jsonl", "events count log.jsonl --where error: error= error_type=", "events --level w: warning",
+		"doc: doctor", "demo --scen: --scenario", "demo --scenario fl: flaky", "doctor --color nev: never",
+		"events co: count",
+		"events log: log.jsonl", "events count log.jsonl --where error: error= error_type=",
+		"events --level w: warning",
 	} {
 		found := false
 		for line := range strings.Lines(string(printed)) {

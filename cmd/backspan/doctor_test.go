@@ -17,7 +17,9 @@ import (
 // A collector that takes the test span, and a Jaeger that has it: exit code 0, and nothing left behind.
 func TestDoctorFindsNothingWrong(t *testing.T) {
 	t.Chdir(t.TempDir())
-	for _, name := range []string{"OTEL_TRACES_EXPORTER", "OTEL_TRACES_SAMPLER", "OTEL_SDK_DISABLED", "TRACEPARENT", "NO_COLOR"} {
+	for _, name := range []string{
+		"OTEL_TRACES_EXPORTER", "OTEL_TRACES_SAMPLER", "OTEL_SDK_DISABLED", "TRACEPARENT", "NO_COLOR",
+	} {
 		t.Setenv(name, "")
 	}
 	t.Setenv("BACKSPAN_CONFIG", "off")
@@ -39,13 +41,18 @@ func TestDoctorFindsNothingWrong(t *testing.T) {
 	}))
 	defer server.Close()
 	t.Setenv("BACKSPAN_JAEGER_URL", server.URL+"/")
-	args := []string{"doctor", "--otlp-endpoint", server.URL + "/v1/traces", "--otlp-header", "x-team=payments", "--sample", "0.001"}
+	args := []string{
+		"doctor", "--otlp-endpoint", server.URL + "/v1/traces", "--otlp-header", "x-team=payments", "--sample", "0.001",
+	}
 
 	var out, errOut bytes.Buffer
 	if code := root.Execute(args, strings.NewReader(""), &out, &errOut); code != 0 || errOut.Len() != 0 {
 		t.Fatalf("exit code %d\n%s%s", code, out.String(), errOut.String())
 	}
-	for _, want := range []string{"headers x-team", "taken by the collector", "it has the test span: " + server.URL + "/trace/", "No problem was found."} {
+	for _, want := range []string{
+		"headers x-team", "taken by the collector", "it has the test span: " + server.URL + "/trace/",
+		"No problem was found.",
+	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}
@@ -62,7 +69,8 @@ func TestDoctorFindsNothingWrong(t *testing.T) {
 		t.Fatalf("exit code %d\n%s", code, errOut.String())
 	}
 	var report doctor.Report
-	if err := json.Unmarshal(out.Bytes(), &report); err != nil || !report.OK || len(report.TraceID) != 32 || len(report.Checks) < 8 {
+	if err := json.Unmarshal(out.Bytes(), &report); err != nil || !report.OK || len(report.TraceID) != 32 ||
+		len(report.Checks) < 8 {
 		t.Errorf("%v: %+v", err, report)
 	}
 	if left, err := os.ReadDir("."); err != nil || len(left) != 0 {

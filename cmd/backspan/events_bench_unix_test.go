@@ -24,10 +24,10 @@ import (
 //
 //	go test -run '^$' -bench Events -benchtime 5x ./cmd/backspan
 //
-// What it shows: x-grep-NAME, how many times longer than grep -c each row of docs/performance.md takes (want at most 1.3
-// for count, 2.5 for stats, 4 for the others; four-* read four files), x-jq-stats (at most 1/6), MiB-NAME, the largest
-// memory (under 64; where it is less than that of the benchmark itself, that one), and x-tenfold: how many times longer
-// ten times the lines take (10 is linear; grep's shows what the larger file alone costs).
+// What it shows: x-grep-NAME, how many times longer than grep -c each row of docs/performance.md takes (want at most
+// 1.3 for count, 2.5 for stats, 4 for the others; four-* read four files), x-jq-stats (at most 1/6), MiB-NAME, the
+// largest memory (under 64; where it is less than that of the benchmark itself, that one), and x-tenfold: how many
+// times longer ten times the lines take (10 is linear; grep's shows what the larger file alone costs).
 func BenchmarkEvents(b *testing.B) {
 	lines := 1_000_000
 	if text := os.Getenv("BACKSPAN_BENCH_LINES"); text != "" {
@@ -59,10 +59,12 @@ func BenchmarkEvents(b *testing.B) {
 		"times":               {program, "events", "stats", "--times", small},
 		"loops":               {program, "events", "stats", "--loops", small},
 		"four-times":          four("stats", "--times"),
-		"jq":                  {"jq", "-n", `reduce inputs as $e ({}; .[$e.details.operation // ""][$e.type] += 1)`, small},
-		"grep large":          {"grep", "-c", needle, large},
-		"count large":         {program, "events", "count", "--type", events.TypeAttempt, large},
-		"stats large":         {program, "events", "stats", large},
+		"jq": {
+			"jq", "-n", `reduce inputs as $e ({}; .[$e.details.operation // ""][$e.type] += 1)`, small,
+		},
+		"grep large":  {"grep", "-c", needle, large},
+		"count large": {program, "events", "count", "--type", events.TypeAttempt, large},
+		"stats large": {program, "events", "stats", large},
 	}
 	took := map[string][]time.Duration{}
 	memory := map[string]int64{}
@@ -157,20 +159,24 @@ func writeLines(b testing.TB, file io.Writer, lines int) {
 		switch i % 3 {
 		case 0:
 			reason := "Error in " + operation + ": GET https://api.example.com/v1/prices: 503 Service Unavailable"
-			record.Type, record.Level, record.Message = events.TypeAttempt, events.LevelWarning, "Autocorrect attempt 1: "+reason
+			record.Type, record.Level, record.Message = events.TypeAttempt, events.LevelWarning,
+				"Autocorrect attempt 1: "+reason
 			record.Details = []events.Field{
 				events.Int(events.KeyAttemptNumber, 1), events.String(events.KeyReason, reason),
 				events.String(events.KeyResult, "retrying"), events.String(events.KeyOperation, operation),
-				events.Float(events.KeyDelay, 0), events.Float(events.KeyNextDelay, 1), events.String(events.KeyErrorType, "503"),
+				events.Float(events.KeyDelay, 0), events.Float(events.KeyNextDelay, 1),
+				events.String(events.KeyErrorType, "503"),
 			}
 		case 1:
-			record.Type, record.Level, record.Message = events.TypeRecovered, events.LevelInfo, "Autocorrect successful on attempt 2: "+operation
+			record.Type, record.Level, record.Message = events.TypeRecovered, events.LevelInfo,
+				"Autocorrect successful on attempt 2: "+operation
 			record.Details = []events.Field{
 				events.Int(events.KeyAttemptNumber, 2), events.String(events.KeyResult, "success"),
 				events.String(events.KeyOperation, operation), events.Float(events.KeyDelay, 1),
 			}
 		default:
-			record.Type, record.Level, record.Message = events.TypePhaseEnd, events.LevelInfo, "Phase data_phase ended: success"
+			record.Type, record.Level, record.Message = events.TypePhaseEnd, events.LevelInfo,
+				"Phase data_phase ended: success"
 			record.Details = []events.Field{events.String(events.KeyResult, "success"), events.Float("duration", 1.5)}
 		}
 		line = record.Append(line[:0])

@@ -77,7 +77,8 @@ func (f *follower) end(t *testing.T, s syscall.Signal, code int, want string) {
 	rest, _ := io.ReadAll(f.err)
 	_ = f.Wait() // the code says how it ended
 	if got := f.ProcessState.ExitCode(); got != code || len(out) > 0 || string(rest) != want {
-		t.Errorf("%v: exit code %d, stdout goes on with %q, stderr with %q; want %d and %q", s, got, out, rest, code, want)
+		t.Errorf("%v: exit code %d, stdout goes on with %q, stderr with %q; want %d and %q",
+			s, got, out, rest, code, want)
 	}
 }
 

@@ -25,7 +25,8 @@ func TestCountByIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out, errOut bytes.Buffer
-	if code := root.Execute([]string{"events", "count", "--by", "message", path}, strings.NewReader(""), &out, &errOut); code != 0 {
+	code := root.Execute([]string{"events", "count", "--by", "message", path}, strings.NewReader(""), &out, &errOut)
+	if code != 0 {
 		t.Fatalf("exit code %d: %s", code, errOut.String())
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")

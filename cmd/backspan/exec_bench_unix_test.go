@@ -11,17 +11,19 @@ import (
 	"time"
 )
 
-// BenchmarkStart times what starting backspan costs, beside timeout(1) and the bare command, one after the other in each
-// round, and reports medians.
+// BenchmarkStart times what starting backspan costs, beside timeout(1) and the bare command, one after the other in
+// each round, and reports medians.
 //
 //	go test -run '^$' -bench Start -benchtime 100x ./cmd/backspan
 //
-// What it shows: ms-version (want at most 30), ms-exec-adds: what `exec -- true` adds to `true` when no collector listens
-// (at most 15), ms-timeout-adds, and x-timeout: how many times what timeout adds that is.
+// What it shows: ms-version (want at most 30), ms-exec-adds: what `exec -- true` adds to `true` when no collector
+// listens (at most 15), ms-timeout-adds, and x-timeout: how many times what timeout adds that is.
 func BenchmarkStart(b *testing.B) {
 	dir := b.TempDir()
 	program := filepath.Join(dir, "backspan")
-	if out, err := exec.CommandContext(b.Context(), "go", "build", "-trimpath", "-tags", "grpcnotrace", "-ldflags", "-s -w", "-o", program, ".").CombinedOutput(); err != nil {
+	out, err := exec.CommandContext(b.Context(), "go", "build", "-trimpath", "-tags", "grpcnotrace", "-ldflags",
+		"-s -w", "-o", program, ".").CombinedOutput()
+	if err != nil {
 		b.Fatalf("%v\n%s", err, out)
 	}
 	bare, err := exec.LookPath("true")

@@ -73,14 +73,20 @@ var matrix = []matrixRow{
 	{name: "too late, in time for KILL", limit: "0.05", grace: "1000", command: sh("sleep 1000"), code: 124},
 	{name: "too late, deaf to TERM", limit: "0.2", grace: "0.05", command: sh(`trap '' TERM; ` + waits), code: 137},
 	{name: "too late, stopped", limit: "0.2", command: sh(`kill -STOP $$; sleep 1000`), code: 124},
-	{name: "killed by somebody, not too late", limit: "1000", grace: "1000", command: sh("kill -KILL $$"), code: 137, dies: true},
+	{
+		name: "killed by somebody, not too late", limit: "1000", grace: "1000", command: sh("kill -KILL $$"),
+		code: 137, dies: true,
+	},
 
 	{name: "no time at all", limit: "0.000000001", command: sh("sleep 1000"), code: 124},
 
 	{name: "stdin closed", streams: "<&-", command: sh("read x || exit 7"), code: 7},
 	{name: "stderr closed", streams: "2>&-", command: sh("echo x >&2; exit 7"), code: 7},
 	{name: "stdout on a full disk", streams: ">/dev/full", command: sh("echo x || exit 7"), code: 7},
-	{name: "stderr on a full disk", streams: "2>/dev/full", command: sh("head -c 1000000 /dev/zero >&2; exit 7"), code: 7},
+	{
+		name: "stderr on a full disk", streams: "2>/dev/full",
+		command: sh("head -c 1000000 /dev/zero >&2; exit 7"), code: 7,
+	},
 
 	{name: "TERM", command: sh(waits), signal: unix.SIGTERM, code: 143, dies: true},
 	{name: "INT", command: sh(waits), signal: unix.SIGINT, code: 130, dies: true},
@@ -89,8 +95,14 @@ var matrix = []matrixRow{
 	{name: "TERM, returns 9", command: sh(`trap 'exit 9' TERM; ` + waits), signal: unix.SIGTERM, code: 9},
 	{name: "INT, returns 0", command: sh(`trap 'exit 0' INT; ` + waits), signal: unix.SIGINT, code: 0},
 	{name: "HUP, returns 130", command: sh(`trap 'exit 130' HUP; ` + waits), signal: unix.SIGHUP, code: 130},
-	{name: "QUIT to a command that goes on", command: sh(`trap : QUIT; echo ready; read x < SCRATCH/fifo; exit 4`), signal: unix.SIGQUIT, code: 4},
-	{name: "TERM to one that is stopped", command: sh(`echo ready; kill -STOP $$; exit 6`), signal: unix.SIGTERM, code: 143, dies: true},
+	{
+		name: "QUIT to a command that goes on", command: sh(`trap : QUIT; echo ready; read x < SCRATCH/fifo; exit 4`),
+		signal: unix.SIGQUIT, code: 4,
+	},
+	{
+		name: "TERM to one that is stopped", command: sh(`echo ready; kill -STOP $$; exit 6`), signal: unix.SIGTERM,
+		code: 143, dies: true,
+	},
 }
 
 // TestExitCodesAreThoseOfTimeout holds exec to the real timeout(1), for all that can happen to one attempt.
@@ -226,7 +238,8 @@ func shellCode(s syscall.WaitStatus) int {
 }
 
 // release lets a command go on that reads from a FIFO, or comes to read from it until the function is called that is
-// returned. It opens both ends: a shell whose open a signal interrupts never comes, and waiting for it would be for ever.
+// returned. It opens both ends: a shell whose open a signal interrupts never comes, and waiting for it would be for
+// ever.
 func release(t *testing.T, fifo string) (closeIt func()) {
 	t.Helper()
 	file, err := os.OpenFile(fifo, os.O_RDWR, 0)

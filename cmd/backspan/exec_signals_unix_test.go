@@ -73,7 +73,8 @@ func (w *wrapped) end(t *testing.T, code int, signal syscall.Signal) {
 	_ = w.Wait()                      // the status says how it ended
 	status, _ := w.ProcessState.Sys().(syscall.WaitStatus)
 	if got := shellCode(status); got != code || signal != 0 && (!status.Signaled() || status.Signal() != signal) {
-		t.Errorf("ended with %d (%v), want %d, signal %v; stderr has %q", got, w.ProcessState, code, signal, w.stderr.String())
+		t.Errorf("ended with %d (%v), want %d, signal %v; stderr has %q",
+			got, w.ProcessState, code, signal, w.stderr.String())
 	}
 }
 
@@ -120,7 +121,8 @@ func TestASignalDuringTheWait(t *testing.T) {
 	if got, err := os.ReadFile(log); err != nil || !bytes.Contains(got, []byte(`"type": "autocorrect_stopped"`)) {
 		t.Errorf("the log does not say that the wait was ended (%v):\n%s", err, got)
 	}
-	if want := "backspan: stopped after attempt 1: received signal terminated\n"; !strings.HasSuffix(w.stderr.String(), want) {
+	want := "backspan: stopped after attempt 1: received signal terminated\n"
+	if !strings.HasSuffix(w.stderr.String(), want) {
 		t.Errorf("stderr has %q, want %q at its end", w.stderr.String(), want)
 	}
 }
@@ -136,7 +138,8 @@ func (w *wrapped) awaitWait() (log string) {
 
 // What comes while no command runs is not for the next one.
 func TestASignalForNobody(t *testing.T) {
-	w := wrap(t, "exec", "--base-delay", "500ms", "--max-retries", "1", "--", "sh", "-c", "test $BACKSPAN_ATTEMPT = 2 && exec sleep 0.2")
+	w := wrap(t, "exec", "--base-delay", "500ms", "--max-retries", "1", "--", "sh", "-c",
+		"test $BACKSPAN_ATTEMPT = 2 && exec sleep 0.2")
 	w.awaitWait()
 	w.send(t, unix.SIGUSR1)
 	w.end(t, 0, 0)
@@ -174,7 +177,9 @@ func TestNohup(t *testing.T) {
 
 // Who reads stdout may stop: the command gets SIGPIPE as ever, and there is no point in another attempt.
 func TestNobodyReadsStdout(t *testing.T) {
-	for _, args := range [][]string{{"exec", "--", "yes"}, {"exec", "--hold-stdout", "--", "sh", "-c", "yes | head -n 100000"}} {
+	for _, args := range [][]string{
+		{"exec", "--", "yes"}, {"exec", "--hold-stdout", "--", "sh", "-c", "yes | head -n 100000"},
+	} {
 		w := wrap(t, args...)
 		if args[1] == "--" {
 			w.await(t, "y")

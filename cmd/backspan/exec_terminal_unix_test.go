@@ -71,12 +71,14 @@ func TestExecReadsTheTerminal(t *testing.T) {
 
 // What --on-failure says goes to where backspan speaks.
 func TestTheHookWritesToTheTerminal(t *testing.T) {
-	p := execOnTerminal(t, "--max-retries", "0", "--on-failure", `test -t 1 && echo "sorry: $BACKSPAN_ERROR"`, "--", "sh", "-c", "exit 3")
+	p := execOnTerminal(t, "--max-retries", "0", "--on-failure", `test -t 1 && echo "sorry: $BACKSPAN_ERROR"`,
+		"--", "sh", "-c", "exit 3")
 	p.await(t, "sorry: exit code 3")
 	p.ends(t, 3, 0)
 }
 
-// Ctrl-Z stops backspan in a wait as well as in an attempt, seen from a shell, which here is a command of exec's itself.
+// Ctrl-Z stops backspan in a wait as well as in an attempt, seen from a shell, which here is a command of exec's
+// itself.
 func TestCtrlZInAWait(t *testing.T) {
 	p := execOnTerminal(t, "--max-retries", "0", "--", "bash", "--norc", "--noediting", "-i")
 	p.press(t, "backspan exec --events off --base-delay 10m --max-delay 10m -- false\n")

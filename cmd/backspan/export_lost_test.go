@@ -48,7 +48,8 @@ func TestLinesOfNetHTTPStayAway(t *testing.T) {
 		}
 	}()
 	output, code := backspanIn(t, httpExport, failsTwice("http://"+listener.Addr().String())...)
-	if code != 2 || served.Load() == 0 || strings.Contains(output, "Unsolicited") || strings.Contains(output, "http: ") {
+	if code != 2 || served.Load() == 0 || strings.Contains(output, "Unsolicited") ||
+		strings.Contains(output, "http: ") {
 		t.Errorf("exit code %d, %d requests\n%s", code, served.Load(), output)
 	}
 }

@@ -57,7 +57,8 @@ EOF`
 				t.Fatal(err)
 			}
 			defer stderr.Close() //nolint:errcheck // another process wrote it
-			// The capability lets the user pass directories that are open to root alone, as the root of a chroot may be.
+			// The capability lets the user pass directories that are open to root alone, as the root of a chroot may
+			// be.
 			cmd := exec.CommandContext(t.Context(), "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
 				"--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search", "sh", "-c", c.script)
 			cmd.Dir, cmd.Stderr = filepath.Join(dir, "work"), stderr

@@ -55,7 +55,8 @@ func TestPagers(t *testing.T) {
 
 var manPage = ".TH page 1\n.SH NAME\nthe body\n" + strings.Repeat(".PP\nmore\n", 50)
 
-// Who leaves a pager before its end has seen enough. git then ends by SIGPIPE, as it has more to show than a pipe holds.
+// Who leaves a pager before its end has seen enough. git then ends by SIGPIPE, as it has more to show than a pipe
+// holds.
 func TestWhatAPagerDoesNotReadIsNotRetried(t *testing.T) {
 	const longer = `for n in 1 2 3 4 5; do seq 5000 | ` +
 		"git -c user.name=n -c user.email=e commit -q --allow-empty -F -; done\n"
@@ -155,7 +156,8 @@ func TestWhatIsKeptOfStderr(t *testing.T) {
 		dir := t.TempDir()
 		shell := exec.CommandContext(t.Context(), "sh", "-c", "backspan exec --events off --max-retries 0 "+c.flags+
 			` --on-failure 'echo "$BACKSPAN_ERROR" > reason' -- sh -c '`+
-			`if test -t 2; then echo terminal; else echo pipe; fi > kind; `+strings.ReplaceAll(fails, "'", `"`)+"' "+c.redirect)
+			`if test -t 2; then echo terminal; else echo pipe; fi > kind; `+strings.ReplaceAll(fails, "'", `"`)+"' "+
+			c.redirect)
 		shell.Dir = dir
 		p := seat(t, shell)
 		p.ends(t, 3, 0)

@@ -40,7 +40,8 @@ func outline(text string) string {
 	var lines []string
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\n")
-		if strings.HasPrefix(line, "Jaeger") || strings.HasPrefix(line, "$ ") || strings.Contains(line, " took  waited") {
+		if strings.HasPrefix(line, "Jaeger") || strings.HasPrefix(line, "$ ") ||
+			strings.Contains(line, " took  waited") {
 			continue
 		}
 		line = chart.ReplaceAllString(times.ReplaceAllString(line, ""), "")

@@ -96,7 +96,8 @@ func processorTime(b *testing.B, args []string) time.Duration {
 func writeTraceFile(t testing.TB, path string, spans int) int {
 	t.Helper()
 	tel, err := telemetry.Start(t.Context(), telemetry.Config{
-		Service: "nightly", ServiceVersion: "1.2.3", Events: telemetry.Off, TraceFile: path, NoExport: true, Local: true,
+		Service: "nightly", ServiceVersion: "1.2.3", Events: telemetry.Off, TraceFile: path,
+		NoExport: true, Local: true,
 	})
 	if err != nil {
 		t.Fatal(err)

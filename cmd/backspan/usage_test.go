@@ -20,7 +20,10 @@ func TestWhatIsTypedWrong(t *testing.T) {
 		{"report a b", `backspan: "b" is one argument too many, want backspan report `, 2},
 		{"events follow a b", `backspan: "b" is one argument too many, want backspan events follow [FILE] [flags]`, 2},
 		{"man", "backspan: an argument is missing, want backspan man DIR [flags]", 2},
-		{"exec --base-delay 1h --max-delay 1s -- x", `backspan: --base-delay is "1h", want at most --max-delay, which is 1s`, 125},
+		{
+			"exec --base-delay 1h --max-delay 1s -- x",
+			`backspan: --base-delay is "1h", want at most --max-delay, which is 1s`, 125,
+		},
 		{"demo --base-delay -1h", `backspan: --base-delay is "-1h", want 0 or more`, 2},
 		{"run none.yaml", "backspan: open none.yaml: ", 2},
 		{"show none.json", "backspan: none.json: ", 2},

@@ -142,7 +142,8 @@ func TestWhatIfAsJSON(t *testing.T) {
 		t.Errorf("got %+v", answer)
 	}
 	read(1, "max_retries=5")
-	if answer.Answered || answer.Answers[0].Figures != nil || int(answer.Answers[0].NoEvidence) != 7 || answer.Why == "" {
+	if answer.Answered || answer.Answers[0].Figures != nil || int(answer.Answers[0].NoEvidence) != 7 ||
+		answer.Why == "" {
 		t.Errorf("got %+v", answer)
 	}
 	read(1, "max_retries=1", "--operation", "save")

@@ -17,7 +17,8 @@ func TestACleanLogYieldsNoFinding(t *testing.T) {
 		p.every(4*time.Second, func(ctx context.Context) {
 			_ = call(ctx, "fetch", retry.Policy{}, p.usual(down)...)
 			_ = call(ctx, "store", retry.Policy{Budget: p.budget}, p.usual(errOdd)...)
-			_ = call(ctx, "check", retry.Policy{MaxElapsed: 6 * time.Second, Jitter: retry.EqualJitter}, p.usual(broken)...)
+			_ = call(ctx, "check", retry.Policy{MaxElapsed: 6 * time.Second, Jitter: retry.EqualJitter},
+				p.usual(broken)...)
 			_ = retry.Do(ctx, "order", retry.Policy{}, func(ctx context.Context) error {
 				return call(ctx, "pay", retry.Policy{MaxRetries: 4}, p.usual(down)...)
 			})
@@ -102,7 +103,9 @@ func TestAnErrorThatNeverRecovers(t *testing.T) {
 
 // Of some errors it is never said, whatever the log shows.
 func TestWhatGetsWellByItself(t *testing.T) {
-	for _, kind := range []errorOfType{"timeout", "dns", "connection_refused", "500", "503", "429", "UNAVAILABLE", "*net.OpError"} {
+	for _, kind := range []errorOfType{
+		"timeout", "dns", "connection_refused", "500", "503", "429", "UNAVAILABLE", "*net.OpError",
+	} {
 		log := logOf(t, 3, func(p *process) {
 			p.every(4*time.Second, func(ctx context.Context) {
 				fails := p.usual(broken)
@@ -139,7 +142,8 @@ func TestWaitsInStep(t *testing.T) {
 		log := logOf(t, 5, func(p *process) {
 			for range 6 {
 				p.together(func(ctx context.Context) {
-					_ = call(ctx, "fetch", retry.Policy{Jitter: jitter}, times(errorOfType("connection_reset"), 1+p.pid%2)...)
+					_ = call(ctx, "fetch", retry.Policy{Jitter: jitter},
+						times(errorOfType("connection_reset"), 1+p.pid%2)...)
 				})
 			}
 			p.every(4*time.Second, func(ctx context.Context) {
@@ -158,14 +162,16 @@ func TestLoopsThatMultiply(t *testing.T) {
 				fails = times(down, 5)
 			}
 			n := 0
-			_ = retry.Do(ctx, "order", retry.Policy{MaxRetries: 2, Jitter: retry.FullJitter}, func(ctx context.Context) error {
-				return retry.Do(ctx, "pay", retry.Policy{MaxRetries: 1, Jitter: retry.FullJitter}, func(context.Context) error {
-					if n++; n <= len(fails) {
-						return fails[n-1]
-					}
-					return nil
+			_ = retry.Do(ctx, "order", retry.Policy{MaxRetries: 2, Jitter: retry.FullJitter},
+				func(ctx context.Context) error {
+					return retry.Do(ctx, "pay", retry.Policy{MaxRetries: 1, Jitter: retry.FullJitter},
+						func(context.Context) error {
+							if n++; n <= len(fails) {
+								return fails[n-1]
+							}
+							return nil
+						})
 				})
-			})
 		})
 	})
 	a := check(t, log, advice.KindNested+" pay")

@@ -95,7 +95,9 @@ func operation(h *history.History, r *rand.Rand, p policy, name, kind string, re
 	}
 	at, wait := time.Duration(0), time.Duration(0)
 	for n := 1; ; n++ {
-		a := history.Attempt{Number: n, Begin: at, Took: 20 * time.Millisecond, Wait: wait, NextWait: -1, Failed: true, ErrorType: kind}
+		a := history.Attempt{
+			Number: n, Begin: at, Took: 20 * time.Millisecond, Wait: wait, NextWait: -1, Failed: true, ErrorType: kind,
+		}
 		if n > 1 && r.Float64() < recovers {
 			a.Failed, a.ErrorType, o.Outcome = false, "", "recovered"
 		} else if n > p.retries {

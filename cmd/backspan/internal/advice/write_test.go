@@ -29,15 +29,17 @@ type past history.History
 func (h *past) add(name, kind string, i int) {
 	at := h.From.Add(time.Duration(i) * time.Minute)
 	h.Tallies = append(h.Tallies, &history.Tally{
-		Name: name, Begin: at, End: at.Add(time.Minute), Successes: 100, Durations: []history.Count{{Length: 6, N: 100}},
+		Name: name, Begin: at, End: at.Add(time.Minute), Successes: 100,
+		Durations: []history.Count{{Length: 6, N: 100}},
 	})
 	o := &history.Operation{
 		Name: name, Begun: true, MaxRetries: 3, Outcome: "exhausted", Trace: fmt.Sprintf("%032x", i), Start: at,
 	}
 	for n := range 4 {
 		o.Attempts = append(o.Attempts, history.Attempt{
-			Number: n + 1, Begin: time.Duration(n) * 3 * time.Second, Took: time.Second, Wait: 2 * time.Second, NextWait: 2 * time.Second,
-			Failed: true, ErrorType: kind, Error: fmt.Sprintf("row %d of the batch is older than its parent", 1000+i),
+			Number: n + 1, Begin: time.Duration(n) * 3 * time.Second, Took: time.Second, Wait: 2 * time.Second,
+			NextWait: 2 * time.Second,
+			Failed:   true, ErrorType: kind, Error: fmt.Sprintf("row %d of the batch is older than its parent", 1000+i),
 		})
 	}
 	o.Attempts[0].Wait = 0
@@ -85,7 +87,8 @@ func TestAdviceForPeople(t *testing.T) {
 	if err := a.Write(&b, advice.Style{Zone: time.UTC, Width: 40, Color: true, ASCII: true}); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(b.String(), "\x1b[1mimport") || strings.ContainsFunc(b.String(), func(r rune) bool { return r > '~' }) {
+	if !strings.Contains(b.String(), "\x1b[1mimport") ||
+		strings.ContainsFunc(b.String(), func(r rune) bool { return r > '~' }) {
 		t.Errorf("%q, want colour and nothing beyond ASCII", b.String())
 	}
 }

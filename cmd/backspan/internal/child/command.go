@@ -65,8 +65,9 @@ type Command struct {
 }
 
 // Run runs the command and returns how it ended. When ctx ends, Run returns after at most Grace and the time that the
-// kernel needs to end a process, unless a process is out of reach: that one is waited for. The Result of a command that could not be started has an Err. The Result of a
-// command that was not started because ctx had ended is Stopped and has no PID.
+// kernel needs to end a process, unless a process is out of reach: that one is waited for. The Result of a command that
+// could not be started has an Err. The Result of a command that was not started because ctx had ended is Stopped and
+// has no PID.
 func (c Command) Run(ctx context.Context) Result {
 	if err := c.check(); err != nil {
 		return Result{ExitCode: -1, Err: err}

@@ -33,7 +33,8 @@ const helper = `$HELPER `
 func onTerminal(t *testing.T, program ...string) *screen {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), program[0], program[1:]...)
-	cmd.Env = append(os.Environ(), "HELPER=env "+asHelper+"=run "+os.Args[0], "PS1=$ ", "GORACE=atexit_sleep_ms=0", "TERM=dumb", "HISTFILE=")
+	cmd.Env = append(os.Environ(), "HELPER=env "+asHelper+"=run "+os.Args[0], "PS1=$ ", "GORACE=atexit_sleep_ms=0",
+		"TERM=dumb", "HISTFILE=")
 	tty, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 33, Cols: 111})
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +121,8 @@ const (
 )
 
 func TestTheCommandReadsTheTerminal(t *testing.T) {
-	s := onTerminal(t, "sh", "-c", helper+`sh -c 'read x; echo got $x; ps -o pgid=,tpgid= -p $$ | awk "{print \"same\", \$1 == \$2}"'`)
+	s := onTerminal(t, "sh", "-c",
+		helper+`sh -c 'read x; echo got $x; ps -o pgid=,tpgid= -p $$ | awk "{print \"same\", \$1 == \$2}"'`)
 	s.typing("hello\n")
 	s.expect("got hello")
 	s.expect("same 1")
@@ -137,7 +139,8 @@ func TestCtrlC(t *testing.T) {
 
 // Where no shell looks after the jobs (a container, ssh with a command), nothing may be stopped for ever.
 func TestCtrlZWithoutAShell(t *testing.T) {
-	s := onTerminal(t, "sh", "-c", helper+`sh -c 'trap "echo going on" CONT; echo ready; until read x; do :; done; echo got $x'`)
+	s := onTerminal(t, "sh", "-c",
+		helper+`sh -c 'trap "echo going on" CONT; echo ready; until read x; do :; done; echo got $x'`)
 	s.expect("ready")
 	s.typing(ctrlZ)
 	s.expect("going on")
@@ -149,7 +152,8 @@ func TestCtrlZWithoutAShell(t *testing.T) {
 func TestSuspendAndContinueInAShell(t *testing.T) {
 	s := onTerminal(t, "bash", "--norc", "--noediting", "-i")
 	for range 2 {
-		s.typing(helper + `sh -c 'trap "echo going on" CONT; echo re''ady; until read x; do :; done; echo got $x'` + "\n")
+		s.typing(helper + `sh -c 'trap "echo going on" CONT; echo re''ady; until read x; do :; done; echo got $x'` +
+			"\n")
 		s.expect("ready")
 		for range 2 {
 			s.typing(ctrlZ)
@@ -185,12 +189,14 @@ func TestInTheBackground(t *testing.T) {
 // The others of a pipeline may want the terminal too, so the command gets it only when it asks.
 func TestInAPipeline(t *testing.T) {
 	s := onTerminal(t, "bash", "--norc", "--noediting", "-i")
-	s.typing(helper + `sh -c 'ps -o pgid=,tpgid= -p $$ | awk "{print \"same\", \$1 == \$2}"; read x; echo got $x' | cat` + "\n")
+	s.typing(helper +
+		`sh -c 'ps -o pgid=,tpgid= -p $$ | awk "{print \"same\", \$1 == \$2}"; read x; echo got $x' | cat` + "\n")
 	s.expect("same 0")
 	s.typing("hello\n")
 	s.expect("got hello")
 	s.expect("[exit code 0, held true")
-	s.typing(helper + `sh -c 'trap "echo going on; exit" CONT; echo re''ady; while :; do sleep 0.01; done' | cat` + "\n")
+	s.typing(helper + `sh -c 'trap "echo going on; exit" CONT; echo re''ady; while :; do sleep 0.01; done' | cat` +
+		"\n")
 	s.expect("ready")
 	s.typing(ctrlZ)
 	s.expect("Stopped")
@@ -222,12 +228,19 @@ func TestTheTerminalIsLeftInOrder(t *testing.T) {
 		{"one that does not exist", helper + "no-such-program", "[no-such-program: command not found"},
 		{"one that cannot be executed", helper + "/dev/null", "[cannot run /dev/null: permission denied"},
 		{"one that is killed while it is raw", helper + `sh -c 'stty raw -echo; kill -KILL $$'`, "[killed by SIGKILL"},
-		{"one that writes while others may not", "stty tostop; " + helper + `sh -c 'echo text >&2'`, "text\r\n[exit code 0"},
-		{"one that leaves something behind", helper + `sh -c 'sleep 1000 2>/dev/null & echo $! > '"$0"`, "[exit code 0"},
+		{
+			"one that writes while others may not", "stty tostop; " + helper + `sh -c 'echo text >&2'`,
+			"text\r\n[exit code 0",
+		},
+		{
+			"one that leaves something behind",
+			helper + `sh -c 'sleep 1000 2>/dev/null & echo $! > '"$0"`, "[exit code 0",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			left := t.TempDir() + "/pid"
-			s := onTerminal(t, "sh", "-c", c.script+`; stty -a; test -f "$0" && kill $(cat "$0"); read x; echo got $x`, left)
+			s := onTerminal(t, "sh", "-c",
+				c.script+`; stty -a; test -f "$0" && kill $(cat "$0"); read x; echo got $x`, left)
 			s.expect(c.shows)
 			s.expect(" icanon ")
 			s.expect(" echo ")

@@ -76,7 +76,10 @@ func TestUnusableCommands(t *testing.T) {
 		{Command{Args: []string{"true"}, Grace: -1}, "cannot run true: Command.Grace is -1ns, want 0 or more"},
 		{Command{Args: []string{"true"}, Tail: -1}, "cannot run true: Command.Tail is -1, want 0 or more"},
 		{Command{Args: []string{"true"}, StdoutTail: -1}, "cannot run true: Command.StdoutTail is -1, want 0 or more"},
-		{Command{Args: []string{"true"}, OutputDelay: -1}, "cannot run true: Command.OutputDelay is -1ns, want 0 or more"},
+		{
+			Command{Args: []string{"true"}, OutputDelay: -1},
+			"cannot run true: Command.OutputDelay is -1ns, want 0 or more",
+		},
 		{Command{Args: []string{"true"}, Dir: "/no/such"}, "cannot run true: stat /no/such: no such file or directory"},
 		{Command{Args: []string{"true"}, Dir: "/dev/null"}, "cannot run true: /dev/null is no directory"},
 	} {
@@ -91,7 +94,8 @@ func TestUnusableCommands(t *testing.T) {
 func TestTheContextHasEndedBefore(t *testing.T) {
 	late, cancel := context.WithTimeout(t.Context(), -1)
 	defer cancel()
-	if r := (Command{Args: []string{"true"}}).Run(late); r.Code() != CodeTimedOut || !r.Stopped || r.PID != 0 || r.OK() {
+	if r := (Command{Args: []string{"true"}}).Run(late); r.Code() != CodeTimedOut || !r.Stopped || r.PID != 0 ||
+		r.OK() {
 		t.Errorf("%v, code %d, process %d; want that it timed out, and no process", r, r.Code(), r.PID)
 	}
 }
@@ -240,8 +244,14 @@ func TestTheContextEndsTheGroup(t *testing.T) {
 		{"ignores TERM", `trap '' TERM; echo ready; sleep 1000`, 10 * time.Millisecond, 137, unix.SIGKILL},
 		{"no grace", `echo ready; sleep 1000`, 0, 137, unix.SIGKILL},
 		{"is stopped", `echo ready; kill -STOP $$; sleep 1000`, time.Hour, 124, unix.SIGTERM},
-		{"leaves a deaf child", `trap 'exit 0' TERM; (trap '' TERM; echo ready; sleep 1000) & wait`, 200 * time.Millisecond, 124, 0},
-		{"leaves a deaf orphan", `(trap '' TERM; (echo ready; sleep 1000) & ) ; sleep 1000`, 200 * time.Millisecond, 124, unix.SIGTERM},
+		{
+			"leaves a deaf child", `trap 'exit 0' TERM; (trap '' TERM; echo ready; sleep 1000) & wait`,
+			200 * time.Millisecond, 124, 0,
+		},
+		{
+			"leaves a deaf orphan", `(trap '' TERM; (echo ready; sleep 1000) & ) ; sleep 1000`,
+			200 * time.Millisecond, 124, unix.SIGTERM,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
@@ -252,7 +262,8 @@ func TestTheContextEndsTheGroup(t *testing.T) {
 			cancel()
 			r := <-result
 			if !r.Stopped || r.Code() != c.code || r.Signal != c.signal {
-				t.Errorf("stopped %v, code %d, signal %v, want true, %d, %v", r.Stopped, r.Code(), r.Signal, c.code, c.signal)
+				t.Errorf("stopped %v, code %d, signal %v, want true, %d, %v",
+					r.Stopped, r.Code(), r.Signal, c.code, c.signal)
 			}
 			nobodyLeft(t, r.PID)
 		})
@@ -335,10 +346,13 @@ func (w writerThat) Write([]byte) (int, error) { return 0, w.err }
 
 // A disk that is full of a log does not end what is logged; nobody at the other end of a pipe does, as ever.
 func TestABrokenStderr(t *testing.T) {
-	for err, want := range map[error]syscall.Signal{unix.ENOSPC: 0, &os.PathError{Op: "write", Path: "x", Err: unix.EPIPE}: unix.SIGPIPE} {
+	for err, want := range map[error]syscall.Signal{
+		unix.ENOSPC: 0, &os.PathError{Op: "write", Path: "x", Err: unix.EPIPE}: unix.SIGPIPE,
+	} {
 		c := sh(`head -c 1000000 /dev/zero >&2; echo last words >&2`)
 		c.Stderr = writerThat{err}
-		if r := c.Run(t.Context()); r.Signal != want || r.OK() != (want == 0) || want == 0 && !strings.HasSuffix(r.Tail, "last words\n") {
+		if r := c.Run(t.Context()); r.Signal != want || r.OK() != (want == 0) ||
+			want == 0 && !strings.HasSuffix(r.Tail, "last words\n") {
 			t.Errorf("%v: %v, tail %.20q, want signal %d", err, r, r.Tail, want)
 		}
 	}

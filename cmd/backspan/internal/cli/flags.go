@@ -105,7 +105,8 @@ func NotAbove(f *pflag.FlagSet, name, limit string) error {
 		return err
 	}
 	if most > 0 && given > most {
-		return BadValue("--"+name, text.Exact(given), fmt.Errorf("want at most --%s, which is %s", limit, text.Exact(most)))
+		return BadValue("--"+name, text.Exact(given),
+			fmt.Errorf("want at most --%s, which is %s", limit, text.Exact(most)))
 	}
 	return nil
 }

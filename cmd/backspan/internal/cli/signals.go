@@ -23,9 +23,9 @@ func (e SignalError) Error() string { return fmt.Sprintf("received signal %v", e
 func (e SignalError) Code() int { return 128 + int(e.Signal) }
 
 // Requests tell the signals that ask for something from those that repeat what was asked. A terminal that closes
-// sends SIGHUP, and so does a shell that closes with it; a service manager may send one after its SIGTERM; a key that is
-// held down repeats itself. So a SIGHUP counts only as the first signal, and any other at most once a second. The zero
-// Requests is ready to use.
+// sends SIGHUP, and so does a shell that closes with it; a service manager may send one after its SIGTERM; a key that
+// is held down repeats itself. So a SIGHUP counts only as the first signal, and any other at most once a second. The
+// zero Requests is ready to use.
 type Requests struct{ last map[syscall.Signal]time.Time }
 
 // repeatTime is how long a signal that counted does not count again.

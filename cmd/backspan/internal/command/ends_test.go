@@ -21,7 +21,11 @@ func TestEnds(t *testing.T) {
 	}{
 		{"", "", nil, []child.Result{exited(0), exited(1), timedOut, killed, missing}},
 		{"1", "1", []child.Result{exited(1)}, []child.Result{exited(0), exited(2), timedOut, killed}},
-		{"75-78, 1", "1,75-78", []child.Result{exited(1), exited(75), exited(78)}, []child.Result{exited(74), exited(79)}},
+		{
+			"75-78, 1", "1,75-78",
+			[]child.Result{exited(1), exited(75), exited(78)},
+			[]child.Result{exited(74), exited(79)},
+		},
 		{"254-255", "254-255", []child.Result{exited(255)}, []child.Result{exited(1), exited(0)}},
 		{"1-1", "1", []child.Result{exited(1)}, []child.Result{exited(2)}},
 		{"timeout", "timeout", []child.Result{timedOut, deaf}, []child.Result{exited(124), killed}},
@@ -29,7 +33,11 @@ func TestEnds(t *testing.T) {
 		{"124", "124", []child.Result{timedOut, exited(124)}, []child.Result{deaf}},
 		{"137", "137", []child.Result{killed, deaf, exited(137)}, []child.Result{timedOut}},
 		{"127", "127", []child.Result{missing, exited(127)}, []child.Result{exited(126)}},
-		{"signal,3,timeout,1-2", "1-3,timeout,signal", []child.Result{exited(2), timedOut, killed}, []child.Result{exited(4)}},
+		{
+			"signal,3,timeout,1-2", "1-3,timeout,signal",
+			[]child.Result{exited(2), timedOut, killed},
+			[]child.Result{exited(4)},
+		},
 	} {
 		var e Ends
 		if c.list != "" {

@@ -16,7 +16,9 @@ func TestSetAttempt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled}
+	config := trace.SpanContextConfig{
+		TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled,
+	}
 	plain := trace.NewSpanContext(config)
 	config.TraceState = state
 	const parent = "TRACEPARENT=00-01000000000000000000000000000000-0200000000000000-01"
@@ -41,12 +43,13 @@ func TestSetAttempt(t *testing.T) {
 
 func TestAttemptNumber(t *testing.T) {
 	var got []string
-	err := retry.Do(t.Context(), "op", retry.Policy{MaxRetries: 1, BaseDelay: retry.NoDelay}, func(ctx context.Context) error {
-		env := Environment{}
-		env.SetAttempt(ctx, "", "")
-		got = append(got, env["BACKSPAN_ATTEMPT"])
-		return context.DeadlineExceeded
-	})
+	err := retry.Do(t.Context(), "op", retry.Policy{MaxRetries: 1, BaseDelay: retry.NoDelay},
+		func(ctx context.Context) error {
+			env := Environment{}
+			env.SetAttempt(ctx, "", "")
+			got = append(got, env["BACKSPAN_ATTEMPT"])
+			return context.DeadlineExceeded
+		})
 	if want := []string{"1", "2"}; !slices.Equal(got, want) {
 		t.Errorf("attempts %q, want %q; the error is %v", got, want, err)
 	}

@@ -61,7 +61,8 @@ func (e *Error) Ending() string {
 	}
 	switch r := e.Result; {
 	case r.OutOfReach:
-		return "timed out after " + after + ", but ended only after " + text.Duration(r.Elapsed) + ": it runs as another user"
+		return "timed out after " + after + ", but ended only after " + text.Duration(r.Elapsed) +
+			": it runs as another user"
 	case r.Signal == syscall.SIGKILL:
 		return "timed out after " + after + ", had to be killed"
 	}
@@ -70,7 +71,8 @@ func (e *Error) Ending() string {
 
 // OutOfReach is the line for a person when a command should end and the system does not let this process tell it.
 func OutOfReach(name string, pid int) string {
-	return fmt.Sprintf("%s cannot be told to end: its process %d runs as another user (sudo, setuid); waiting for it", name, pid)
+	return fmt.Sprintf("%s cannot be told to end: its process %d runs as another user (sudo, setuid); waiting for it",
+		name, pid)
 }
 
 func (e *Error) timedOut() bool { return errors.Is(e.Cause, context.DeadlineExceeded) }

@@ -25,16 +25,36 @@ func TestWhatIsRetried(t *testing.T) {
 	}{
 		{"any code", Policy{}, failed(child.Result{ExitCode: 1}), true},
 		{"what cannot be started is not", Policy{}, failed(child.Result{Err: &child.StartError{Code: 127}}), false},
-		{"but a machine without room may have some", Policy{}, failed(child.Result{Err: &child.StartError{Code: child.CodeOwn, Err: syscall.EAGAIN}}), true},
-		{"while a directory that is missing stays so", Policy{}, failed(child.Result{Err: &child.StartError{Code: child.CodeOwn, Err: os.ErrNotExist}}), false},
-		{"unless its code is named", Policy{RetryOn: only}, failed(child.Result{Err: &child.StartError{Code: 127}}), true},
+		{
+			"but a machine without room may have some",
+			Policy{},
+			failed(child.Result{Err: &child.StartError{Code: child.CodeOwn, Err: syscall.EAGAIN}}), true,
+		},
+		{
+			"while a directory that is missing stays so",
+			Policy{},
+			failed(child.Result{Err: &child.StartError{Code: child.CodeOwn, Err: os.ErrNotExist}}), false,
+		},
+		{
+			"unless its code is named",
+			Policy{RetryOn: only},
+			failed(child.Result{Err: &child.StartError{Code: 127}}), true,
+		},
 		{"a code that is not named", Policy{RetryOn: only}, failed(child.Result{ExitCode: 1}), false},
 		{"a code that is not to stop", Policy{StopOn: never}, failed(child.Result{ExitCode: 1}), true},
 		{"output that is named", Policy{RetryOnOutput: refused}, failed(child.Result{Tail: "a\nrefused\n"}), true},
 		{"also on stdout", Policy{RetryOnOutput: refused}, failed(child.Result{StdoutTail: "refused"}), true},
-		{"or a code beside it", Policy{RetryOn: only, RetryOnOutput: refused}, failed(child.Result{ExitCode: 127}), true},
+		{
+			"or a code beside it",
+			Policy{RetryOn: only, RetryOnOutput: refused},
+			failed(child.Result{ExitCode: 127}), true,
+		},
 		{"neither", Policy{RetryOn: only, RetryOnOutput: refused}, failed(child.Result{Tail: "refused it"}), false},
-		{"a command that is not there says nothing", Policy{RetryOnOutput: refused}, failed(child.Result{Err: gone}), false},
+		{
+			"a command that is not there says nothing",
+			Policy{RetryOnOutput: refused},
+			failed(child.Result{Err: gone}), false,
+		},
 		{
 			"output that stops wins",
 			Policy{RetryOn: only, StopOnOutput: refused},

@@ -26,7 +26,8 @@ func TestRun(t *testing.T) {
 	}{
 		{name: "success", run: "echo said >&2", attributes: "process.executable.name=sh process.exit.code=0"},
 		{
-			name: "the last lines of stderr", run: "for i in 1 2 3 4 5 6; do echo line $i; done >&2; exit 3", text: "exit code 3: line 2\nline 3\nline 4\nline 5\nline 6", kind: "exit_3",
+			name: "the last lines of stderr", run: "for i in 1 2 3 4 5 6; do echo line $i; done >&2; exit 3",
+			text: "exit code 3: line 2\nline 3\nline 4\nline 5\nline 6", kind: "exit_3",
 			attributes: "process.executable.name=sh process.exit.code=3",
 		},
 		{
@@ -34,11 +35,13 @@ func TestRun(t *testing.T) {
 			attributes: "process.executable.name=sh backspan.process.signal=SIGKILL process.exit.code=137",
 		},
 		{
-			name: "the attempt's own timeout", run: "exec sleep 1000", limit: 20 * time.Millisecond, timeout: 20 * time.Millisecond, text: "timed out after 20ms", kind: "timeout",
+			name: "the attempt's own timeout", run: "exec sleep 1000", limit: 20 * time.Millisecond,
+			timeout: 20 * time.Millisecond, text: "timed out after 20ms", kind: "timeout",
 			attributes: "process.executable.name=sh backspan.process.signal=SIGTERM process.exit.code=143",
 		},
 		{
-			name: "no time for a start", run: "exec sleep 1000", limit: 1, timeout: 1, text: "timed out after 1ns", kind: "timeout",
+			name: "no time for a start", run: "exec sleep 1000", limit: 1, timeout: 1,
+			text: "timed out after 1ns", kind: "timeout",
 			attributes: "process.executable.name=sh",
 		},
 	} {
@@ -67,7 +70,8 @@ func TestEarlierLimit(t *testing.T) {
 	_, err := Run(ctx, child.Command{Args: []string{"sleep", "1000"}, Grace: time.Minute}, time.Minute)
 	text := err.Error()
 	took, parseErr := time.ParseDuration(strings.TrimPrefix(text, "timed out after "))
-	if parseErr != nil || took < 20*time.Millisecond || took >= time.Minute || !errors.Is(err, context.DeadlineExceeded) {
+	if parseErr != nil || took < 20*time.Millisecond || took >= time.Minute ||
+		!errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error = %q, want that it timed out after 20ms or a little more", text)
 	}
 }
@@ -115,7 +119,8 @@ func check(t *testing.T, err error, text, kind string) {
 func recorded(t *testing.T) (context.Context, func() string) {
 	t.Helper()
 	recorder := tracetest.NewSpanRecorder()
-	ctx, span := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder)).Tracer("").Start(t.Context(), "attempt 1")
+	ctx, span := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder)).Tracer("").Start(
+		t.Context(), "attempt 1")
 	return ctx, func() string {
 		span.End()
 		var list []string

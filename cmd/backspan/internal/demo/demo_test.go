@@ -22,7 +22,9 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // run runs the pipeline without its waits, and returns the report, the spans and the result file's path.
-func run(t *testing.T, scenario Scenario, seed uint64, policy retry.Policy) (orchestrator.Report, error, *retrytest.Recorder, string) {
+func run(t *testing.T, scenario Scenario, seed uint64, policy retry.Policy) (
+	orchestrator.Report, error, *retrytest.Recorder, string,
+) {
 	t.Helper()
 	service, err := StartService(scenario, seed, LateAnswer)
 	if err != nil {
@@ -60,9 +62,16 @@ func TestScenarios(t *testing.T) {
 		retried  bool
 	}{
 		{Healthy, "data_preparation=success analysis=success report=success", nil, false},
-		{Flaky, "data_preparation=success analysis=success(Recovery successful on attempt 1) report=success", nil, true},
+		{
+			Flaky, "data_preparation=success analysis=success(Recovery successful on attempt 1) report=success",
+			nil, true,
+		},
 		{Slow, "data_preparation=success analysis=success report=success", nil, true},
-		{Outage, "data_preparation=failed(Recovery failed after 3 recovery attempts) analysis=skipped report=skipped", syscall.ECONNREFUSED, true},
+		{
+			Outage,
+			"data_preparation=failed(Recovery failed after 3 recovery attempts) analysis=skipped report=skipped",
+			syscall.ECONNREFUSED, true,
+		},
 		{Permanent, "data_preparation=failed analysis=skipped report=skipped", retry.ErrPermanent, false},
 	} {
 		for _, seed := range []uint64{1, 2, 77} {

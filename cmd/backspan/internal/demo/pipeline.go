@@ -66,7 +66,8 @@ func (c *client) prepare(ctx context.Context, _ orchestrator.Input) (any, error)
 			return nil, err
 		}
 		if len(part) != p.Rows {
-			return nil, retry.Permanent(fmt.Errorf("%s has %d rows, want %d as in the catalog", p.Path, len(part), p.Rows))
+			return nil, retry.Permanent(fmt.Errorf("%s has %d rows, want %d as in the catalog",
+				p.Path, len(part), p.Rows))
 		}
 		rows = append(rows, part...)
 	}

@@ -112,17 +112,44 @@ func TestWhyACollectorDoesNotTakeTheSpan(t *testing.T) {
 		trust    bool
 		contains []string
 	}{
-		{"dead", telemetry.Config{Endpoint: closedPort(t)}, false, []string{"nothing listens at 127.0.0.1:", "start the collector"}},
-		{"dead, HTTP", telemetry.Config{Endpoint: "http://" + closedPort(t), Protocol: "http/protobuf"}, false, []string{"nothing listens"}},
-		{"no such socket", telemetry.Config{Endpoint: "unix:///nowhere/otel.sock"}, false, []string{"nothing listens at /nowhere/otel.sock"}},
+		{
+			"dead",
+			telemetry.Config{Endpoint: closedPort(t)},
+			false,
+			[]string{"nothing listens at 127.0.0.1:", "start the collector"},
+		},
+		{
+			"dead, HTTP",
+			telemetry.Config{Endpoint: "http://" + closedPort(t), Protocol: "http/protobuf"},
+			false,
+			[]string{"nothing listens"},
+		},
+		{
+			"no such socket",
+			telemetry.Config{Endpoint: "unix:///nowhere/otel.sock"},
+			false,
+			[]string{"nothing listens at /nowhere/otel.sock"},
+		},
 		{"blackhole", telemetry.Config{Endpoint: hole}, false, []string{"takes connections and says nothing"}},
-		{"blackhole, HTTP", telemetry.Config{Endpoint: hole, Protocol: "http/protobuf"}, false, []string{"takes connections and says nothing"}},
-		{"blackhole, TLS", telemetry.Config{Endpoint: "https://" + hole}, false, []string{"takes connections and says nothing"}},
+		{
+			"blackhole, HTTP",
+			telemetry.Config{Endpoint: hole, Protocol: "http/protobuf"},
+			false,
+			[]string{"takes connections and says nothing"},
+		},
+		{
+			"blackhole, TLS",
+			telemetry.Config{Endpoint: "https://" + hole},
+			false,
+			[]string{"takes connections and says nothing"},
+		},
 		{
 			"HTTP port for gRPC",
 			telemetry.Config{Endpoint: httpAt},
 			false,
-			[]string{"speaks HTTP/1.1 and not gRPC", "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf", "http://127.0.0.1:4317"},
+			[]string{
+				"speaks HTTP/1.1 and not gRPC", "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf", "http://127.0.0.1:4317",
+			},
 		},
 		{
 			"gRPC port for HTTP",
@@ -130,38 +157,73 @@ func TestWhyACollectorDoesNotTakeTheSpan(t *testing.T) {
 			false,
 			[]string{"speaks gRPC and not HTTP/1.1", "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "http://127.0.0.1:4318"},
 		},
-		{"TLS to plaintext gRPC", telemetry.Config{Endpoint: "https://" + grpcAt}, false, []string{"speaks without TLS", "endpoint http://" + grpcAt}},
+		{
+			"TLS to plaintext gRPC",
+			telemetry.Config{Endpoint: "https://" + grpcAt},
+			false,
+			[]string{"speaks without TLS", "endpoint http://" + grpcAt},
+		},
 		{
 			"TLS to plaintext HTTP",
 			telemetry.Config{Endpoint: "https://" + httpAt, Protocol: "http/json"},
 			false,
 			[]string{"speaks without TLS", "endpoint http://" + httpAt},
 		},
-		{"plaintext to TLS gRPC", telemetry.Config{Endpoint: secureGRPC}, false, []string{"wants TLS", "endpoint https://" + secureGRPC}},
+		{
+			"plaintext to TLS gRPC",
+			telemetry.Config{Endpoint: secureGRPC},
+			false,
+			[]string{"wants TLS", "endpoint https://" + secureGRPC},
+		},
 		{
 			"plaintext to TLS HTTP",
 			telemetry.Config{Endpoint: "http://" + secure, Protocol: "http/protobuf"},
 			false,
 			[]string{"wants TLS", "endpoint https://" + secure},
 		},
-		{"untrusted, gRPC", telemetry.Config{Endpoint: "https://" + secureGRPC}, false, []string{"is not trusted", "OTEL_EXPORTER_OTLP_CERTIFICATE"}},
-		{"untrusted, HTTP", telemetry.Config{Endpoint: "https://" + secure, Protocol: "http/protobuf"}, false, []string{"is not trusted"}},
+		{
+			"untrusted, gRPC",
+			telemetry.Config{Endpoint: "https://" + secureGRPC},
+			false,
+			[]string{"is not trusted", "OTEL_EXPORTER_OTLP_CERTIFICATE"},
+		},
+		{
+			"untrusted, HTTP",
+			telemetry.Config{Endpoint: "https://" + secure, Protocol: "http/protobuf"},
+			false,
+			[]string{"is not trusted"},
+		},
 		{
 			"another name",
 			telemetry.Config{Endpoint: "https://localhost:" + strings.TrimPrefix(secureGRPC, "127.0.0.1:")},
 			true,
 			[]string{"is not trusted", "localhost"},
 		},
-		{"something else", telemetry.Config{Endpoint: serveTCP(t, "220 mail.example.com ESMTP\r\n")}, false, []string{"speaks neither"}},
+		{
+			"something else",
+			telemetry.Config{Endpoint: serveTCP(t, "220 mail.example.com ESMTP\r\n")},
+			false,
+			[]string{"speaks neither"},
+		},
 		{
 			"credentials",
-			telemetry.Config{Endpoint: serveGRPC(t, &collector{err: status.Error(codes.Unauthenticated, "who are you")}, nil)},
+			telemetry.Config{
+				Endpoint: serveGRPC(t, &collector{err: status.Error(codes.Unauthenticated, "who are you")}, nil),
+			},
 			false,
 			[]string{"wants credentials", "who are you", "--otlp-header"},
 		},
-		{"no traces", telemetry.Config{Endpoint: serveGRPC(t, nil, nil)}, false, []string{"takes no traces", "unknown service"}},
 		{
-			"wrong path", telemetry.Config{Endpoint: "http://" + httpAt + "/otlp"}, false, []string{"the collector did not take it", "404", "are the path and the headers right"},
+			"no traces",
+			telemetry.Config{Endpoint: serveGRPC(t, nil, nil)},
+			false,
+			[]string{"takes no traces", "unknown service"},
+		},
+		{
+			"wrong path",
+			telemetry.Config{Endpoint: "http://" + httpAt + "/otlp"},
+			false,
+			[]string{"the collector did not take it", "404", "are the path and the headers right"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -203,18 +265,81 @@ func TestWhenNothingIsSent(t *testing.T) {
 		check  string
 		texts  []string
 	}{
-		{"disabled", telemetry.Config{}, map[string]string{"OTEL_SDK_DISABLED": "true"}, "export", []string{"no spans and no events", "unset"}},
-		{"half disabled", telemetry.Config{}, map[string]string{"OTEL_SDK_DISABLED": "1"}, "export", []string{`OTEL_SDK_DISABLED is "1"`, "want true or false"}},
-		{"none", telemetry.Config{}, map[string]string{"OTEL_TRACES_EXPORTER": "none"}, "export", []string{"OTEL_TRACES_EXPORTER is none"}},
-		{"console", telemetry.Config{}, map[string]string{"OTEL_TRACES_EXPORTER": "console"}, "export", []string{"printed and not sent"}},
-		{"zipkin", telemetry.Config{}, map[string]string{"OTEL_TRACES_EXPORTER": "zipkin"}, "export", []string{"want otlp, console or none"}},
+		{
+			"disabled",
+			telemetry.Config{},
+			map[string]string{"OTEL_SDK_DISABLED": "true"},
+			"export",
+			[]string{"no spans and no events", "unset"},
+		},
+		{
+			"half disabled",
+			telemetry.Config{},
+			map[string]string{"OTEL_SDK_DISABLED": "1"},
+			"export",
+			[]string{`OTEL_SDK_DISABLED is "1"`, "want true or false"},
+		},
+		{
+			"none",
+			telemetry.Config{},
+			map[string]string{"OTEL_TRACES_EXPORTER": "none"},
+			"export",
+			[]string{"OTEL_TRACES_EXPORTER is none"},
+		},
+		{
+			"console",
+			telemetry.Config{},
+			map[string]string{"OTEL_TRACES_EXPORTER": "console"},
+			"export",
+			[]string{"printed and not sent"},
+		},
+		{
+			"zipkin",
+			telemetry.Config{},
+			map[string]string{"OTEL_TRACES_EXPORTER": "zipkin"},
+			"export",
+			[]string{"want otlp, console or none"},
+		},
 		{"declined", telemetry.Config{NoExport: true}, nil, "export", []string{"NoExport: no span leaves"}},
-		{"contradiction", telemetry.Config{Endpoint: "https://x", Insecure: new(true)}, nil, "endpoint", []string{"want no https while --otlp-insecure is true"}},
-		{"endpoint", telemetry.Config{Endpoint: "ftp://x"}, nil, "endpoint", []string{`Endpoint is "ftp://x"`, "want host:port"}},
-		{"header", telemetry.Config{Headers: map[string]string{"a b": "s3cret"}}, nil, "settings", []string{`Headers is "a b"`}},
-		{"timeout", telemetry.Config{}, map[string]string{"OTEL_EXPORTER_OTLP_TIMEOUT": "soon"}, "settings", []string{"OTEL_EXPORTER_OTLP_TIMEOUT"}},
-		{"sampler", telemetry.Config{}, map[string]string{"OTEL_TRACES_SAMPLER": "some"}, "sampler", []string{`is "some"`, "want always_on"}},
-		{"propagators", telemetry.Config{}, map[string]string{"OTEL_PROPAGATORS": "pigeon"}, "propagators", []string{"pigeon"}},
+		{
+			"contradiction",
+			telemetry.Config{Endpoint: "https://x", Insecure: new(true)},
+			nil, "endpoint",
+			[]string{"want no https while --otlp-insecure is true"},
+		},
+		{
+			"endpoint",
+			telemetry.Config{Endpoint: "ftp://x"},
+			nil, "endpoint",
+			[]string{`Endpoint is "ftp://x"`, "want host:port"},
+		},
+		{
+			"header",
+			telemetry.Config{Headers: map[string]string{"a b": "s3cret"}},
+			nil, "settings",
+			[]string{`Headers is "a b"`},
+		},
+		{
+			"timeout",
+			telemetry.Config{},
+			map[string]string{"OTEL_EXPORTER_OTLP_TIMEOUT": "soon"},
+			"settings",
+			[]string{"OTEL_EXPORTER_OTLP_TIMEOUT"},
+		},
+		{
+			"sampler",
+			telemetry.Config{},
+			map[string]string{"OTEL_TRACES_SAMPLER": "some"},
+			"sampler",
+			[]string{`is "some"`, "want always_on"},
+		},
+		{
+			"propagators",
+			telemetry.Config{},
+			map[string]string{"OTEL_PROPAGATORS": "pigeon"},
+			"propagators",
+			[]string{"pigeon"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for name, value := range c.env {
@@ -325,7 +450,9 @@ func TestWhatJaegerSays(t *testing.T) {
 		{"nobody was named", "", Note, "there is none at"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := examine(t, Setup{Config: telemetry.Config{Endpoint: endpoint}, JaegerURL: c.url, Timeout: 3 * time.Second})
+			r := examine(t, Setup{
+				Config: telemetry.Config{Endpoint: endpoint}, JaegerURL: c.url, Timeout: 3 * time.Second,
+			})
 			has(t, r, "jaeger", c.status, c.text)
 		})
 	}
@@ -389,7 +516,8 @@ func TestClocksAreCompared(t *testing.T) {
 				takes(w, r)
 			})
 			r := examine(t, Setup{
-				Config: telemetry.Config{Endpoint: address, Protocol: "http/protobuf"}, now: func() time.Time { return now },
+				Config: telemetry.Config{Endpoint: address, Protocol: "http/protobuf"},
+				now:    func() time.Time { return now },
 			})
 			has(t, r, "clock", c.status, c.text)
 		})

@@ -75,7 +75,8 @@ func TestAnEndpointThatSaysTwoThings(t *testing.T) {
 			r := examineEnv(t, name+"=http://127.0.0.1:4317/v1/traces")
 			has(t, r, "endpoint", Note, "port 4317 is that of gRPC", "/v1/traces is one of HTTP", both+path+" for HTTP")
 			r = examineEnv(t, name+"=http://127.0.0.1:4317/v1/traces", "OTEL_EXPORTER_OTLP_PROTOCOL=grpc")
-			has(t, r, "endpoint", Problem, "want no path with protocol grpc, or protocol http/protobuf, whose port is 4318")
+			has(t, r, "endpoint", Problem,
+				"want no path with protocol grpc, or protocol http/protobuf, whose port is 4318")
 		})
 	}
 	// Where gRPC answers at another port, the advice is one that can be followed.
@@ -122,15 +123,23 @@ func TestCredentialsThatWereSent(t *testing.T) {
 		headers        map[string]string
 		texts          []string
 	}{
-		{"denied", refuses(codes.PermissionDenied), sent, []string{refused, "go away", "do they allow to write traces"}},
+		{
+			"denied", refuses(codes.PermissionDenied), sent,
+			[]string{refused, "go away", "do they allow to write traces"},
+		},
 		{"unknown", refuses(codes.Unauthenticated), sent, []string{refused, "is the value whole and still valid"}},
-		{"denied without any", refuses(codes.PermissionDenied), nil, []string{wants, "what the collector's owner gave you"}},
+		{
+			"denied without any", refuses(codes.PermissionDenied), nil,
+			[]string{wants, "what the collector's owner gave you"},
+		},
 		{"denied, HTTP", answers(403), sent, []string{refused, "go away", "do they allow to write traces"}},
 		{"unknown, HTTP", answers(401), sent, []string{refused, "still valid"}},
 		{"unknown without any, HTTP", answers(401), nil, []string{wants}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := examine(t, Setup{Config: telemetry.Config{Endpoint: c.endpoint, Headers: c.headers}, Timeout: 3 * time.Second})
+			r := examine(t, Setup{
+				Config: telemetry.Config{Endpoint: c.endpoint, Headers: c.headers}, Timeout: 3 * time.Second,
+			})
 			has(t, r, "test span", Problem, c.texts...)
 			for _, f := range r.Checks {
 				if strings.Contains(f.Text+f.Advice, "s3cret") {

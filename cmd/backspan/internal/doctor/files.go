@@ -136,7 +136,8 @@ func (e *exam) usable(check, path, link string, origin safefile.Origin) (info fs
 		e.missing(check, path)
 	case errors.Is(err, fs.ErrPermission):
 		dir := closed(path)
-		e.found(check, Problem, adviceForDir(check, err, dir), "%s cannot be looked at in %s: %v", path, dir, cause(err))
+		e.found(check, Problem, adviceForDir(check, err, dir), "%s cannot be looked at in %s: %v",
+			path, dir, cause(err))
 	case err != nil:
 		e.found(check, Problem, adviceFor(check, err, path), "%v", err)
 	case info.IsDir():
@@ -173,7 +174,8 @@ func (e *exam) missing(check, path string) {
 			return
 		case err == nil:
 			if err := mayMakeIn(dir); err != nil {
-				e.found(check, Problem, adviceForDir(check, err, dir), "%s cannot be made in %s: %v", path, dir, cause(err))
+				e.found(check, Problem, adviceForDir(check, err, dir), "%s cannot be made in %s: %v",
+					path, dir, cause(err))
 				return
 			}
 			e.found(check, OK, "", "%s is not there yet, and can be made", path)

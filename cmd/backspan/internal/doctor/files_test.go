@@ -16,7 +16,10 @@ var wroteAt = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 // record is a line of an event log.
 func record(t *testing.T, at time.Time) string {
 	t.Helper()
-	r := events.Record{Time: at, Type: events.TypeRunStart, Level: events.LevelInfo, Message: "Run nightly started", Session: "4786a9a2-c5bf-41ca-a26e-e1ae5d01f41c"}
+	r := events.Record{
+		Time: at, Type: events.TypeRunStart, Level: events.LevelInfo, Message: "Run nightly started",
+		Session: "4786a9a2-c5bf-41ca-a26e-e1ae5d01f41c",
+	}
 	return string(r.Append(nil))
 }
 
@@ -51,7 +54,9 @@ func TestBudgetsThatWereEmpty(t *testing.T) {
 		{"long ago", refused(t, long, "billing"), nil},
 		{
 			"two", refused(t, long, "old") + refused(t, wroteAt, "rates") + refused(t, lately, "billing\n"),
-			[]string{"2 operations", "30 minutes ago: load", "its budget is billing", "--where outcome=budget", "NoBudget"},
+			[]string{
+				"2 operations", "30 minutes ago: load", "its budget is billing", "--where outcome=budget", "NoBudget",
+			},
 		},
 		{"without a name", refused(t, wroteAt, ""), []string{"1 operation in", "its budget has no name"}},
 	} {
@@ -98,11 +103,20 @@ func TestTheEventLog(t *testing.T) {
 		{"good", line + line, 0o600, OK, []string{"2 events", "60 minutes ago: Run nightly started"}},
 		{"empty", "", 0o600, OK, []string{"has no events"}},
 		{"open to others", line, 0o644, Note, []string{"mode 0644", "chmod 600 log.jsonl"}},
-		{"garbled", line + "nonsense\n" + line + "\x00\x01\n", 0o600, Problem, []string{"2 lines cannot be read", "head -n 1"}},
+		{
+			"garbled", line + "nonsense\n" + line + "\x00\x01\n", 0o600, Problem,
+			[]string{"2 lines cannot be read", "head -n 1"},
+		},
 		{"garbled, and yet", line + "nonsense\n" + line, 0o600, OK, []string{"2 events"}},
-		{"nothing but garbage", "nonsense\n", 0o600, Problem, []string{"1 line cannot be read", "tail -c +1 log.jsonl"}},
+		{
+			"nothing but garbage", "nonsense\n", 0o600, Problem,
+			[]string{"1 line cannot be read", "tail -c +1 log.jsonl"},
+		},
 		{"cut off", line + line[:40], 0o600, Note, []string{"ends within a line (40 bytes)"}},
-		{"with losses", line + dropped(t, 3, "closed") + line + dropped(t, 4, "disk full"), 0o600, Note, []string{"7 events that could not be written", "disk full"}},
+		{
+			"with losses", line + dropped(t, 3, "closed") + line + dropped(t, 4, "disk full"), 0o600, Note,
+			[]string{"7 events that could not be written", "disk full"},
+		},
 		{"a damaged archive", "\x1f\x8b\x08\x00damaged", 0o600, Problem, []string{"log.jsonl"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -114,7 +128,8 @@ func TestTheEventLog(t *testing.T) {
 			}
 			has(t, examineLog(t, "log.jsonl"), "events", c.status, c.want...)
 			after, err := os.Stat("log.jsonl")
-			if err != nil || !after.ModTime().Equal(before.ModTime()) || after.Size() != before.Size() || after.Mode() != before.Mode() {
+			if err != nil || !after.ModTime().Equal(before.ModTime()) || after.Size() != before.Size() ||
+				after.Mode() != before.Mode() {
 				t.Errorf("the examination changed the file: %v, %v, %v", before, after, err)
 			}
 		})
@@ -144,7 +159,8 @@ func TestEventsFromTheFuture(t *testing.T) {
 func TestAges(t *testing.T) {
 	e := &exam{Setup: Setup{now: func() time.Time { return wroteAt }}}
 	for age, want := range map[time.Duration]string{
-		0: "0s ago", 119 * time.Second: "1m59s ago", 119 * time.Minute: "119 minutes ago", 3 * time.Hour: "3 hours ago", 73 * time.Hour: "3 days ago", -time.Hour: "at 2026-11-23T13:00:00Z",
+		0: "0s ago", 119 * time.Second: "1m59s ago", 119 * time.Minute: "119 minutes ago", 3 * time.Hour: "3 hours ago",
+		73 * time.Hour: "3 days ago", -time.Hour: "at 2026-11-23T13:00:00Z",
 	} {
 		if got := e.ago(wroteAt.Add(-age)); got != want {
 			t.Errorf("%v: got %q, want %q", age, got, want)

@@ -34,7 +34,9 @@ func TestEventLogsThatTheWriterRefuses(t *testing.T) {
 func TestTraceFilesThatTheWriterRefuses(t *testing.T) {
 	t.Chdir(t.TempDir())
 	write(t, "real.json", "", 0o600)
-	if err := errors.Join(os.Symlink("real.json", "link.json"), os.Symlink("nowhere", "dangling.json"), unix.Mkfifo("pipe", 0o600)); err != nil {
+	err := errors.Join(os.Symlink("real.json", "link.json"), os.Symlink("nowhere", "dangling.json"),
+		unix.Mkfifo("pipe", 0o600))
+	if err != nil {
 		t.Fatal(err)
 	}
 	examineTrace := func(path string) Report {

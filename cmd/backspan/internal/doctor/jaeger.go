@@ -57,8 +57,9 @@ func (e *exam) jaeger(ctx context.Context) {
 			continue
 		case <-ctx.Done():
 		}
-		e.found("jaeger", Note, "a collector that samples at the tail decides later, and may drop it; else look at the "+
-			"exporters of its traces pipeline",
+		e.found("jaeger", Note,
+			"a collector that samples at the tail decides later, and may drop it; else look at the "+
+				"exporters of its traces pipeline",
 			"%s does not have the test span yet, though the collector took it", shown)
 		return
 	}
@@ -95,7 +96,8 @@ func (e *exam) noAnswerOf(base string, err error) {
 		if request, ok := errors.AsType[*url.Error](err); ok {
 			err = request.Err // without the URL, which may hold a password
 		}
-		e.found("jaeger", Problem, "is BACKSPAN_JAEGER_URL right?", "%s does not answer: %s", base, oneLine(err.Error()))
+		e.found("jaeger", Problem, "is BACKSPAN_JAEGER_URL right?", "%s does not answer: %s", base,
+			oneLine(err.Error()))
 	}
 }
 

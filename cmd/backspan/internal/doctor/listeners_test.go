@@ -28,7 +28,9 @@ type collector struct {
 	names []string
 }
 
-func (c *collector) Export(_ context.Context, r *coltracepb.ExportTraceServiceRequest) (*coltracepb.ExportTraceServiceResponse, error) {
+func (c *collector) Export(_ context.Context, r *coltracepb.ExportTraceServiceRequest) (
+	*coltracepb.ExportTraceServiceResponse, error,
+) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, rs := range r.GetResourceSpans() {

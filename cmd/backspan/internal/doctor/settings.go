@@ -114,7 +114,8 @@ func (e *exam) redaction() {
 		for i, expression := range list {
 			shown[i] = e.Config.Redact(expression) // it may be the secret itself
 		}
-		e.found("redaction", OK, "", "%s, and what matches %s (%s)", kept, strings.Join(shown, " or "), e.Source("Redact"))
+		e.found("redaction", OK, "", "%s, and what matches %s (%s)", kept, strings.Join(shown, " or "),
+			e.Source("Redact"))
 	}
 }
 

@@ -184,14 +184,16 @@ func (e *exam) diagnose(p probe) (text, advice string) {
 			advice = "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf and " + e.complete() +
 				", or the collector's gRPC port: " + withPort(t, grpcPort)
 		}
-		return t.Address + " speaks " + version + " and not gRPC: it is the port for OTLP over HTTP, or no collector", advice
+		return t.Address + " speaks " + version + " and not gRPC: it is the port for OTLP over HTTP, or no collector",
+			advice
 	case !isGRPC && !t.TLS && p.plain == http2Answer && e.seen.Stated.Path:
 		return t.Address + " speaks gRPC, which has no paths, and the endpoint has one", e.eitherWay()
 	case !isGRPC && !t.TLS && p.plain == http2Answer:
 		return t.Address + " speaks gRPC and not HTTP/1.1",
 			"OTEL_EXPORTER_OTLP_PROTOCOL=grpc, or the collector's HTTP port: " + withPort(t, httpPort)
 	case !p.tls && p.plain == noAnswer:
-		return t.Address + " takes connections and says nothing", "is it a collector, and is it alive? Its log says more"
+		return t.Address + " takes connections and says nothing",
+			"is it a collector, and is it alive? Its log says more"
 	case !p.tls && (p.plain == closedAnswer || p.plain == unknownAnswer):
 		return t.Address + " speaks neither HTTP/2 nor HTTP/1.1 nor TLS",
 			"is it a collector? OTLP is on ports 4317 (gRPC) and 4318 (HTTP)"

@@ -146,7 +146,8 @@ func (e *engine) endTry(span trace.Span, err error, retrying bool, wait time.Dur
 	case err == nil:
 		set = append(set, semconv.ResultKey.String(semconv.ResultSuccess))
 	case retrying:
-		set = append(set, semconv.ResultKey.String(semconv.ResultRetrying), semconv.NextDelayKey.Float64(wait.Seconds()))
+		set = append(set, semconv.ResultKey.String(semconv.ResultRetrying),
+			semconv.NextDelayKey.Float64(wait.Seconds()))
 	default:
 		set = append(set, semconv.ResultKey.String(semconv.ResultFailed))
 	}

@@ -61,7 +61,8 @@ func TestListSaysHowSessionsEnded(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got := log.Sessions[0].Outcome; got != want || got != openSession(t, path).Outcome() {
-				t.Errorf("%s: the list says %q, the session %q; want both %q", path, got, openSession(t, path).Outcome(), want)
+				t.Errorf("%s: the list says %q, the session %q; want both %q",
+					path, got, openSession(t, path).Outcome(), want)
 			}
 		}
 	}

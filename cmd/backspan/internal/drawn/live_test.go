@@ -75,17 +75,22 @@ func TestLivePlainASCII(t *testing.T) {
 // Each failed attempt is a line, and each operation that was retried has one at its end.
 func TestLivePlainCounts(t *testing.T) {
 	for scenario := range scenarios {
-		text, operations := liveLines(t, scenario, live.Options{}), session.New(record(t, scenario)).Summary().Operations
+		text := liveLines(t, scenario, live.Options{})
+		operations := session.New(record(t, scenario)).Summary().Operations
 		failed := 0
 		for line := range strings.Lines(text) {
-			if strings.Contains(line, ": attempt ") && strings.Contains(line, " failed") && !strings.Contains(line, "phase ") {
+			if strings.Contains(line, ": attempt ") && strings.Contains(line, " failed") &&
+				!strings.Contains(line, "phase ") {
 				failed++
 			}
 		}
 		if failed != operations.Failures {
-			t.Errorf("%s: %d lines tell of failed attempts, want %d, in\n%s", scenario, failed, operations.Failures, text)
+			t.Errorf("%s: %d lines tell of failed attempts, want %d, in\n%s",
+				scenario, failed, operations.Failures, text)
 		}
-		for word, want := range map[string]int{": exhausted": operations.Ended[session.Exhausted], ": permanent": operations.Ended[session.Permanent]} {
+		for word, want := range map[string]int{
+			": exhausted": operations.Ended[session.Exhausted], ": permanent": operations.Ended[session.Permanent],
+		} {
 			if got := strings.Count(text, word); got != want {
 				t.Errorf("%s: %q is there %d times, want %d, in\n%s", scenario, word, got, want, text)
 			}
@@ -146,7 +151,8 @@ func TestLiveFramesGolden(t *testing.T) {
 func TestLiveFramesOfOthersGolden(t *testing.T) {
 	var all strings.Builder
 	for _, scenario := range []string{"cancelled", "nested", "fallback", "outage", "hostile"} {
-		fmt.Fprintf(&all, "%s\n\n%s", scenario, play(t, scenario, newVT(t, 80, 24), live.Options{}, ms(300), ms(550), ms(800)))
+		fmt.Fprintf(&all, "%s\n\n%s", scenario,
+			play(t, scenario, newVT(t, 80, 24), live.Options{}, ms(300), ms(550), ms(800)))
 	}
 	golden(t, "frames-others.txt", []byte(all.String()))
 }
@@ -266,7 +272,8 @@ func TestLiveOfManyThings(t *testing.T) {
 		e := newEngine(t, view)
 		ctx, run := e.start(t.Context(), scope.Frame{}, semconv.KindRun, "demo")
 		for i := range 9 {
-			_, phase := e.start(ctx, scope.Frame{Phase: fmt.Sprint("done", i)}, semconv.KindPhase, fmt.Sprint("done", i))
+			_, phase := e.start(ctx, scope.Frame{Phase: fmt.Sprint("done", i)}, semconv.KindPhase,
+				fmt.Sprint("done", i))
 			phase.End()
 		}
 		show := func() string {
@@ -274,7 +281,8 @@ func TestLiveOfManyThings(t *testing.T) {
 			synctest.Wait()
 			return screen.text()
 		}
-		if got := show(); strings.Count(got, "done") != 5 || !strings.Contains(got, "done8") || strings.Contains(got, "done3") {
+		if got := show(); strings.Count(got, "done") != 5 || !strings.Contains(got, "done8") ||
+			strings.Contains(got, "done3") {
 			t.Errorf("of the phases that ended it shows\n%s", got)
 		}
 		for i := range 30 {

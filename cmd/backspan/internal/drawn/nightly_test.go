@@ -78,8 +78,8 @@ var (
 	errSyntax      = retry.Permanent(typed{"syntax", "row 7: not a number"})
 )
 
-// nightly is a pipeline with an operation that recovers, one that is given up, a phase that is recovered, one that fails
-// and one that is skipped.
+// nightly is a pipeline with an operation that recovers, one that is given up, a phase that is recovered, one that
+// fails and one that is skipped.
 func nightly(ctx context.Context) {
 	policy := retry.Policy{BaseDelay: ms(250)}
 	do := func(ctx context.Context, name string, f func(context.Context) error) error {
@@ -104,5 +104,6 @@ func nightly(ctx context.Context) {
 			{Name: "mail", Run: func(context.Context, orchestrator.Input) (any, error) { return nil, nil }},
 		},
 	}
-	_, _ = pipeline.Run(ctx, orchestrator.Options{RunID: nightlyID, EnableRecovery: true}) // it fails; the spans say how
+	// it fails; the spans say how
+	_, _ = pipeline.Run(ctx, orchestrator.Options{RunID: nightlyID, EnableRecovery: true})
 }

@@ -128,9 +128,11 @@ func TestLiveFollowsTheWidth(t *testing.T) {
 				synctest.Wait()
 				before := "what was there before\n"
 				if got := screen.text(); c.columns == 80 && reflow && got != before+c.want {
-					t.Errorf("at %d columns, reflow %v, the screen shows\n%swant\n%s", c.columns, reflow, got, before+c.want)
+					t.Errorf("at %d columns, reflow %v, the screen shows\n%swant\n%s",
+						c.columns, reflow, got, before+c.want)
 				} else if !strings.HasSuffix(got, c.want) {
-					t.Errorf("at %d columns, reflow %v, the screen shows\n%swant at its end\n%s", c.columns, reflow, got, c.want)
+					t.Errorf("at %d columns, reflow %v, the screen shows\n%swant at its end\n%s",
+						c.columns, reflow, got, c.want)
 				}
 			}
 			view.Stop()
@@ -182,7 +184,8 @@ func TestLiveBeforeABlockedTerminal(t *testing.T) {
 				}
 			}
 			// What it wrote when Stop was called may have been a drawing; nothing after that is.
-			if n := strings.Count(text, "\x1b[?25h"); n > 1 || strings.Contains(text[strings.Index(text, "line 999"):], "\x1b") {
+			if n := strings.Count(text, "\x1b[?25h"); n > 1 ||
+				strings.Contains(text[strings.Index(text, "line 999"):], "\x1b") {
 				t.Errorf("after Stop gave up it still drew: %d drawings, and at the end %q", n, text[len(text)-100:])
 			}
 		})
@@ -211,7 +214,8 @@ func TestLiveDropsWhatDoesNotFit(t *testing.T) {
 		view.Stop()
 		text := w.String()
 		kept := strings.Count(text, string(chunk))
-		if want := fmt.Sprintf("(%d lines were not shown here: too many at once)\n", 1100-kept); kept != 1024 || !strings.Contains(text, want) {
+		if want := fmt.Sprintf("(%d lines were not shown here: too many at once)\n", 1100-kept); kept != 1024 ||
+			!strings.Contains(text, want) {
 			t.Errorf("%d lines are there, and %q at the end; want 1024 and %q", kept, text[len(text)-60:], want)
 		}
 	})

@@ -73,7 +73,8 @@ type fullWriter struct{}
 func (fullWriter) Write([]byte) (int, error) { return 0, errFull }
 
 func TestRenderReturnsTheWritersError(t *testing.T) {
-	if err := waterfall.Render(fullWriter{}, session.New(record(t, "healthy")), waterfall.Options{}); !errors.Is(err, errFull) {
+	err := waterfall.Render(fullWriter{}, session.New(record(t, "healthy")), waterfall.Options{})
+	if !errors.Is(err, errFull) {
 		t.Errorf("Render returned %v, want %v", err, errFull)
 	}
 }
@@ -135,8 +136,9 @@ func TestRenderShortNames(t *testing.T) {
 	for i, kind := range []string{semconv.KindRun, semconv.KindPhase, semconv.KindOperation} {
 		n := byte(i + 1)
 		shortNames = append(shortNames, session.Span{
-			Kind: kind, Name: strconv.Itoa(i + 1), TraceID: trace.TraceID{1}, SpanID: trace.SpanID{n}, ParentID: trace.SpanID{n - 1},
-			Start: at, End: at.Add(ms(9)),
+			Kind: kind, Name: strconv.Itoa(i + 1), TraceID: trace.TraceID{1}, SpanID: trace.SpanID{n},
+			ParentID: trace.SpanID{n - 1},
+			Start:    at, End: at.Add(ms(9)),
 		})
 	}
 	text := render(t, shortNames, waterfall.Options{})
@@ -150,7 +152,9 @@ func TestRenderShortNames(t *testing.T) {
 // Below the smallest width it is drawn for that.
 func TestRenderBelowMinWidth(t *testing.T) {
 	spans := record(t, "flaky")
-	if got, want := render(t, spans, waterfall.Options{Width: 3}), render(t, spans, waterfall.Options{Width: waterfall.MinWidth}); got != want {
+	got, want := render(t, spans, waterfall.Options{Width: 3}), render(t, spans,
+		waterfall.Options{Width: waterfall.MinWidth})
+	if got != want {
 		t.Errorf("at 3 columns\n%s\nwant that of %d\n%s", got, waterfall.MinWidth, want)
 	}
 }
@@ -158,7 +162,8 @@ func TestRenderBelowMinWidth(t *testing.T) {
 // COLUMNS may hold any number, and a picture of a hundred million columns takes for ever.
 func TestRenderAboveAnyTerminal(t *testing.T) {
 	spans := record(t, "flaky")
-	if got, want := render(t, spans, waterfall.Options{Width: 1 << 40}), render(t, spans, waterfall.Options{Width: 1000}); got != want {
+	got, want := render(t, spans, waterfall.Options{Width: 1 << 40}), render(t, spans, waterfall.Options{Width: 1000})
+	if got != want {
 		t.Errorf("at 2^40 columns it is not the picture of %d", 1000)
 	}
 }
@@ -215,7 +220,8 @@ func TestRenderFoldsSayHowMany(t *testing.T) {
 			folded += n
 		}
 		if shown+folded != 40 || folded == 0 {
-			t.Errorf("with MaxRows %d, %d operations are shown and %d folded, want 40 in all, in\n%s", limit, shown, folded, text)
+			t.Errorf("with MaxRows %d, %d operations are shown and %d folded, want 40 in all, in\n%s",
+				limit, shown, folded, text)
 		}
 		// The one that was retried is never among them.
 		if !strings.Contains(text, "page  recovered, 42 attempts") {

@@ -70,7 +70,8 @@ var scenarios = map[string]func(context.Context, *engine){
 		e.run(ctx, "demo", func(ctx context.Context) error {
 			fetch := func(ctx context.Context) error {
 				return e.operation(ctx, "fetch_catalogue", semconv.OutcomeExhausted,
-					call{lasts: ms(2), fails: refused, wait: ms(250)}, call{lasts: ms(1), fails: refused, wait: ms(500)},
+					call{lasts: ms(2), fails: refused, wait: ms(250)},
+					call{lasts: ms(1), fails: refused, wait: ms(500)},
 					call{lasts: ms(2), fails: refused, wait: ms(1000)}, call{lasts: ms(1), fails: refused})
 			}
 			try := call{lasts: ms(3), does: fetch}
@@ -160,7 +161,8 @@ var scenarios = map[string]func(context.Context, *engine){
 				pass(next)
 			}
 			phase.SetAttributes(semconv.PhaseStatusKey.String(semconv.StatusSuccess),
-				semconv.RecoveryAttemptedKey.Bool(true), semconv.RecoverySuccessKey.Bool(false), semconv.RecoveryAttemptsKey.Int(1),
+				semconv.RecoveryAttemptedKey.Bool(true), semconv.RecoverySuccessKey.Bool(false),
+				semconv.RecoveryAttemptsKey.Int(1),
 				semconv.PhaseFallbackKey.Bool(true))
 			phase.End()
 			return nil
@@ -172,7 +174,8 @@ var scenarios = map[string]func(context.Context, *engine){
 			for _, text := range []string{
 				"line 1\nline 2\r\x1b[1A\x1b[2Koverwritten", "接続が拒否されました: サーバーが応答していません。もう一度お試しください",
 				"👨\u200d👩\u200d👧 family 🇩🇪 flag 👍🏽 thumb ❤\ufe0f heart", "\u202egnp.exe\u202c and \u2066isolated",
-				"\xff\xfe invalid \xe4\xb8", strings.Repeat("very long ", 10_000), "e" + strings.Repeat("\u0301", 1000) + " zalgo",
+				"\xff\xfe invalid \xe4\xb8", strings.Repeat("very long ", 10_000),
+				"e" + strings.Repeat("\u0301", 1000) + " zalgo",
 				"שלום עולם 123: השרת לא זמין", "tab\tbell\a nul\x00 del\x7f c1\u009b31m", "",
 			} {
 				name := text

@@ -24,7 +24,8 @@ var epoch = time.Date(2026, 11, 23, 19, 11, 43, 0, time.UTC)
 func span(number, parent int, kind, name string, from, to int, attributes ...attribute.KeyValue) session.Span {
 	return session.Span{
 		Kind: kind, Name: name, TraceID: idOf[trace.TraceID](1), SpanID: numbered(number), ParentID: numbered(parent),
-		Start: epoch.Add(ms(from)), End: epoch.Add(ms(to)), Attributes: append(attributes, semconv.KindKey.String(kind)),
+		Start: epoch.Add(ms(from)), End: epoch.Add(ms(to)),
+		Attributes: append(attributes, semconv.KindKey.String(kind)),
 	}
 }
 
@@ -75,7 +76,8 @@ func random(r *rand.Rand) []session.Span {
 			outcome = semconv.OutcomeRecovered
 		}
 		spans[me-1].End = epoch.Add(ms(now))
-		spans[me-1].Attributes = append(spans[me-1].Attributes, semconv.AttemptsKey.Int(made), semconv.OutcomeKey.String(outcome))
+		spans[me-1].Attributes = append(spans[me-1].Attributes, semconv.AttemptsKey.Int(made),
+			semconv.OutcomeKey.String(outcome))
 		return now
 	}
 	for range 1 + r.IntN(4) {

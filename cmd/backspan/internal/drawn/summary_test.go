@@ -11,8 +11,10 @@ import (
 // counted is what a summary says, in a line.
 func counted(s *session.Summary) string {
 	o, t := &s.Operations, s.Operations.Time
-	return fmt.Sprintf("%d operations, %d attempts, %d failed, %d retried, %v; %d phases, %v; %v working, %v lost, %v waiting, %v rest of %v",
-		o.Runs, o.Attempts, o.Failures, o.Retried, o.Ended, s.Phases.Runs, s.Phases.Ended, t.Working, t.Lost, t.Waiting, t.Rest, s.Elapsed)
+	return fmt.Sprintf(
+		"%d operations, %d attempts, %d failed, %d retried, %v; %d phases, %v; %v working, %v lost, %v waiting, %v rest of %v",
+		o.Runs, o.Attempts, o.Failures, o.Retried, o.Ended, s.Phases.Runs, s.Phases.Ended, t.Working, t.Lost, t.Waiting,
+		t.Rest, s.Elapsed)
 }
 
 func TestSummary(t *testing.T) {
@@ -41,12 +43,15 @@ func TestSummaryOfParallelOperations(t *testing.T) {
 		// waits from 100 to 400
 		go func() {
 			defer close(done)
-			if err := e.operation(t.Context(), "a", "", call{lasts: ms(100), fails: "no", wait: ms(300)}, call{lasts: ms(100)}); err != nil {
+			err := e.operation(t.Context(), "a", "", call{lasts: ms(100), fails: "no", wait: ms(300)},
+				call{lasts: ms(100)})
+			if err != nil {
 				t.Errorf("a: %v", err)
 			}
 		}()
 		// works until 250, waits until 350
-		if err := e.operation(t.Context(), "b", "", call{lasts: ms(250), fails: "no", wait: ms(100)}, call{lasts: ms(10)}); err != nil {
+		err := e.operation(t.Context(), "b", "", call{lasts: ms(250), fails: "no", wait: ms(100)}, call{lasts: ms(10)})
+		if err != nil {
 			t.Errorf("b: %v", err)
 		}
 		<-done

@@ -23,7 +23,8 @@ import (
 	"github.com/backspan/backspan/cmd/backspan/internal/waterfall"
 )
 
-// testdata/trace.json is a trace file of a run of the demo, and testdata/trace-100.txt what a Recorder showed of that run.
+// testdata/trace.json is a trace file of a run of the demo, and testdata/trace-100.txt what a Recorder showed of that
+// run.
 func TestReadTraceFileShowsTheSameAsARecorder(t *testing.T) {
 	f, err := os.Open("testdata/trace.json")
 	if err != nil {
@@ -56,7 +57,8 @@ func TestReadTraceFileReadsASpan(t *testing.T) {
 		t.Fatalf("got %d spans, %+v, %v", len(spans), left, err)
 	}
 	got := spans[0]
-	if got.TraceID != idOf[trace.TraceID](0xab) || got.SpanID != idOf[trace.SpanID](0xcd) || got.ParentID != idOf[trace.SpanID](0xef) ||
+	if got.TraceID != idOf[trace.TraceID](0xab) || got.SpanID != idOf[trace.SpanID](0xcd) ||
+		got.ParentID != idOf[trace.SpanID](0xef) ||
 		got.Name != "load" || got.Kind != semconv.KindOperation ||
 		got.Status != codes.Error || got.StatusText != "no" {
 		t.Errorf("got %+v", got)
@@ -123,7 +125,8 @@ func TestReadTraceFileOfSomethingElse(t *testing.T) {
 	if err == nil || len(spans) != 0 || left.Lines != 2 {
 		t.Fatalf("got %d spans, %+v, error %v; want 0, 2 and an error", len(spans), left, err)
 	}
-	if got, want := err.Error(), `trace file, line 1: want a {"resourceSpans": …} object of OTLP JSON: `; !strings.HasPrefix(got, want) {
+	got, want := err.Error(), `trace file, line 1: want a {"resourceSpans": …} object of OTLP JSON: `
+	if !strings.HasPrefix(got, want) {
 		t.Errorf("the error is %q, want it to begin %q", got, want)
 	}
 }

@@ -32,7 +32,9 @@ type vtLine struct {
 }
 
 func newVT(t *testing.T, columns, rows int) *vt {
-	return &vt{t: t, columns: columns, rows: rows, reflow: true, lines: make([]vtLine, 1), changed: make(chan struct{}, 1)}
+	return &vt{
+		t: t, columns: columns, rows: rows, reflow: true, lines: make([]vtLine, 1), changed: make(chan struct{}, 1),
+	}
 }
 
 var vtSequence = regexp.MustCompile("^\x1b\\[(\\??[0-9]*)([A-Za-z])")

@@ -116,8 +116,9 @@ signal, too). Trouble with telemetry never changes it: it is told in a line, and
 	}
 	f := c.Flags()
 	f.SetInterspersed(false) // flags behind the command are the command's
-	f.StringVar(&o.name, "name", "", "name of the `operation` in traces and events (default the command's name, which says\n"+
-		"little of what a shell or an interpreter runs)")
+	f.StringVar(&o.name, "name", "",
+		"name of the `operation` in traces and events (default the command's name, which says\n"+
+			"little of what a shell or an interpreter runs)")
 	f.Var((*retryCount)(&policy.MaxRetries), "max-retries", "retries after the first attempt, or unlimited")
 	o.policy = command.Policy{
 		MaxRetries: &policy.MaxRetries,
@@ -140,7 +141,8 @@ signal, too). Trouble with telemetry never changes it: it is told in a line, and
 	f.Var(o.policy.StopOnOutput, "stop-on-output",
 		"do not retry when the last lines of stderr or stdout match this `regex`; may be repeated")
 	cli.ChoiceVar(c, f, &o.jitter, "jitter", []string{
-		retry.NoJitter.String(), retry.FullJitter.String(), retry.EqualJitter.String(), retry.DecorrelatedJitter.String(),
+		retry.NoJitter.String(), retry.FullJitter.String(), retry.EqualJitter.String(),
+		retry.DecorrelatedJitter.String(),
 	}, "how waits are spread, so that those who failed together do not come back together")
 	f.DurationVar(&o.grace, "grace", 10*time.Second,
 		"how long after TERM, at a timeout, to send KILL; 0 sends KILL at once")
@@ -166,8 +168,8 @@ signal, too). Trouble with telemetry never changes it: it is told in a line, and
 	return c
 }
 
-// ownFailure gives a failure of exec itself an exit code of its own, also when a flag is wrong: a command may return 2 as
-// well, and a script has to tell the two apart.
+// ownFailure gives a failure of exec itself an exit code of its own, also when a flag is wrong: a command may return 2
+// as well, and a script has to tell the two apart.
 func ownFailure(err error) error {
 	return &cli.ExitError{Code: child.CodeOwn, Err: err, Usage: true}
 }

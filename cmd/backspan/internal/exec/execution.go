@@ -214,8 +214,8 @@ func interrupted(r child.Result) bool {
 }
 
 // unread reports whether no process reads any more what the command prints. That is so when stdout is a pipe without a
-// reader. Behind a terminal there is always one, so a command that ends by SIGPIPE there had a reader of its own, as git
-// has its pager: somebody has left it.
+// reader. Behind a terminal there is always one, so a command that ends by SIGPIPE there had a reader of its own, as
+// git has its pager: somebody has left it.
 func (x *execution) unread() bool {
 	stdout, isFile := x.Out.(*os.File)
 	if !isFile {

@@ -142,7 +142,8 @@ func (o *outlet) take() (out []byte, said int, state outletState) {
 		out, o.partial = append(append(out, o.partial...), '\n'), nil
 	}
 	if o.dropped > 0 && !o.broken {
-		out = fmt.Appendf(out, "(%s not shown here: too many at once)\n", text.Plural(o.dropped, "line was", "lines were"))
+		out = fmt.Appendf(out, "(%s not shown here: too many at once)\n",
+			text.Plural(o.dropped, "line was", "lines were"))
 		o.dropped = 0
 	}
 	o.ended = o.stopping

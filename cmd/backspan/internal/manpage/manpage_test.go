@@ -12,17 +12,21 @@ import (
 )
 
 func sample() *cobra.Command {
-	root := &cobra.Command{Use: "tool", Short: "Do it", Long: "Tool does\nit.\n\n  a   1\n  b   2\n\n.hidden 'files' too — and \\n."}
+	root := &cobra.Command{
+		Use: "tool", Short: "Do it", Long: "Tool does\nit.\n\n  a   1\n  b   2\n\n.hidden 'files' too — and \\n.",
+	}
 	root.PersistentFlags().String("color", "auto", "colours")
 	run := &cobra.Command{
-		Use: "run FILE", Short: "Run a file", Example: "  tool run -- a-b\n  .  x", Run: func(*cobra.Command, []string) {},
+		Use: "run FILE", Short: "Run a file", Example: "  tool run -- a-b\n  .  x",
+		Run: func(*cobra.Command, []string) {},
 	}
 	run.Flags().IntP("times", "n", 3, "how often; a whole `number`")
 	run.Flags().String("secret", "", "not to be seen")
 	if err := run.Flags().MarkHidden("secret"); err != nil {
 		panic(err) // the flag is there
 	}
-	root.AddCommand(run, &cobra.Command{Use: "old", Short: "Gone", Hidden: true, Run: run.Run}, &cobra.Command{Use: "stop", Short: "Stop", Run: run.Run})
+	root.AddCommand(run, &cobra.Command{Use: "old", Short: "Gone", Hidden: true, Run: run.Run},
+		&cobra.Command{Use: "stop", Short: "Stop", Run: run.Run})
 	return root
 }
 
@@ -70,7 +74,8 @@ func TestTextsKeepTheirLayoutAndTheirLetters(t *testing.T) {
 	if err := Write(&b, sample(), "v1"); err != nil {
 		t.Fatal(err)
 	}
-	want := "Tool does\nit.\n.PP\n.nf\n  a   1\n  b   2\n.fi\n.PP\n" + `\&.hidden \(aqfiles\(aq too \[u2014] and \en.` + "\n"
+	want := "Tool does\nit.\n.PP\n.nf\n  a   1\n  b   2\n.fi\n.PP\n" + `\&.hidden \(aqfiles\(aq too \[u2014] and \en.` +
+		"\n"
 	if !strings.Contains(b.String(), want) {
 		t.Errorf("got\n%s\nwant in it\n%s", b.String(), want)
 	}

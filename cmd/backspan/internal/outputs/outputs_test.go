@@ -104,7 +104,8 @@ func TestTheOldestRunsGo(t *testing.T) {
 	if err != nil || len(runs) != mostRuns {
 		t.Fatalf("%d runs, error %v; want %d", len(runs), err, mostRuns)
 	}
-	if newest, oldest := runs[0].SessionID, runs[mostRuns-1].SessionID; newest != fmt.Sprint(mostRuns+2) || oldest != "3" {
+	if newest, oldest := runs[0].SessionID, runs[mostRuns-1].SessionID; newest != fmt.Sprint(mostRuns+2) ||
+		oldest != "3" {
 		t.Errorf("kept %s to %s, want the newest %d", oldest, newest, mostRuns)
 	}
 }
@@ -130,7 +131,9 @@ func TestSecretsAreNotKept(t *testing.T) {
 
 // A report of another program, or of a phase that returned no object, has no outputs of steps.
 func TestReportsOfOthers(t *testing.T) {
-	run := Run{Phases: []Phase{{Phase: "a", Result: json.RawMessage(`[1]`)}, {Phase: "b", Result: json.RawMessage(`7`)}}}
+	run := Run{
+		Phases: []Phase{{Phase: "a", Result: json.RawMessage(`[1]`)}, {Phase: "b", Result: json.RawMessage(`7`)}},
+	}
 	for _, phase := range []string{"a", "b", "c"} {
 		if value, secret := run.Output(phase, "s"); value != nil || secret {
 			t.Errorf("%s/s is %s", phase, value)

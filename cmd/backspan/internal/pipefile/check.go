@@ -15,7 +15,8 @@ import (
 // check finds what is wrong between values that are right each by itself.
 func (r *reader) check(f *File) {
 	if len(f.Phases) > maxPhases {
-		r.complainAt(fmt.Sprintf("phases[%d]", maxPhases), "is one of %d phases, want at most %d", len(f.Phases), maxPhases)
+		r.complainAt(fmt.Sprintf("phases[%d]", maxPhases), "is one of %d phases, want at most %d",
+			len(f.Phases), maxPhases)
 		return
 	}
 	phases := map[string]int{}
@@ -44,7 +45,8 @@ func (r *reader) check(f *File) {
 		switch {
 		case phase.If != orchestrator.OnFailure || len(phase.Needs) > 0:
 		case phase.Needs != nil:
-			r.complainAt(key, "is failure, but needs is empty, so that nothing that could fail comes before; want needs")
+			r.complainAt(key,
+				"is failure, but needs is empty, so that nothing that could fail comes before; want needs")
 		case i == 0:
 			r.complainAt(key,
 				"is failure, but nothing comes before the first phase that could fail; want needs, or another place")
@@ -153,7 +155,8 @@ func (r *reader) checkOutputs(f *File) {
 			this := operation{phase.Name, step.Name}
 			if first, ok := seen[name]; ok && first != this {
 				r.complainAt(fmt.Sprintf("phases[%d].steps[%d].name", i, k),
-					"its output would be %s, as that of step %q of phase %q; want another name", name, first.step, first.phase)
+					"its output would be %s, as that of step %q of phase %q; want another name",
+					name, first.step, first.phase)
 			}
 			seen[name] = this
 		}

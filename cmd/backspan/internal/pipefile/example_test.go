@@ -7,7 +7,8 @@ import (
 )
 
 func ExampleParse() {
-	_, err := pipefile.Parse("nightly.yaml", []byte("name: nightly\nphases:\n  - name: fetch\n    needs: [ftech]\n    stepz: []\n"))
+	_, err := pipefile.Parse("nightly.yaml",
+		[]byte("name: nightly\nphases:\n  - name: fetch\n    needs: [ftech]\n    stepz: []\n"))
 	fmt.Println(err)
 	// Output:
 	// nightly.yaml:3:5: phases[0]: has no steps: the steps of the phase, which run one after the other

@@ -67,16 +67,19 @@ var recoveryKeys = []key[command.Policy]{
 // commandKind is a list of words, or a text for a shell.
 var commandKind = func() kind[Command] {
 	words := listOf(asWritten, 1, "a list of words, or a text for a shell")
-	return kind[Command]{anyOf(scriptKind.schema, words.schema), func(r *reader, n *yaml.Node, at string) (Command, bool) {
-		if target(n).Kind != yaml.SequenceNode {
-			text, ok := scriptKind.read(r, n, at)
-			c := Command{Shell: text}
-			c.in(DefaultShell)
-			return c, ok
-		}
-		list, ok := words.read(r, n, at)
-		return Command{Args: list}, ok
-	}}
+	return kind[Command]{
+		anyOf(scriptKind.schema, words.schema),
+		func(r *reader, n *yaml.Node, at string) (Command, bool) {
+			if target(n).Kind != yaml.SequenceNode {
+				text, ok := scriptKind.read(r, n, at)
+				c := Command{Shell: text}
+				c.in(DefaultShell)
+				return c, ok
+			}
+			list, ok := words.read(r, n, at)
+			return Command{Args: list}, ok
+		},
+	}
 }()
 
 var retryKeys = append(partKeys(recoveryKeys, func(r *Retry) *command.Policy { return &r.Policy }),
@@ -135,7 +138,8 @@ func variables[V any](k kind[V], want string) kind[[]Variable[V]] {
 			name := e.key.Value
 			switch {
 			case !isEnvName(name):
-				r.complain(e.key, at, "%q is no name for a variable of the environment, want letters, digits and _", name)
+				r.complain(e.key, at, "%q is no name for a variable of the environment, want letters, digits and _",
+					name)
 				ok = false
 				continue
 			case IsOwnName(name):

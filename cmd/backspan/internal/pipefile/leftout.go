@@ -22,7 +22,8 @@ func (f *File) Needs(values map[string]string, fallbacks bool) (needs []Need) {
 	look := func(phase *Phase, step *Step) {
 		for _, name := range f.NamedOutputs(phase, step, values) {
 			output, ok := declared[name]
-			if ok && f.LeftOut(output.Phase) && !slices.ContainsFunc(needs, func(n Need) bool { return n.Variable == name }) {
+			if ok && f.LeftOut(output.Phase) &&
+				!slices.ContainsFunc(needs, func(n Need) bool { return n.Variable == name }) {
 				needs = append(needs, Need{name, output, phase.Name + "/" + step.Name})
 			}
 		}

@@ -137,7 +137,8 @@ func TestFingerprint(t *testing.T) {
 		}
 		return f
 	}
-	const a, b = "  - {name: a, steps: [{name: s, run: x, output: text}]}\n", "  - {name: b, steps: [{name: t, run: y}]}\n"
+	const a, b = "  - {name: a, steps: [{name: s, run: x, output: text}]}\n",
+		"  - {name: b, steps: [{name: t, run: y}]}\n"
 	want := file(a + b).Fingerprint()
 	for _, c := range []struct {
 		what, text string

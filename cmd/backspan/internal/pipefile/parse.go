@@ -11,8 +11,8 @@ import (
 	"github.com/backspan/backspan/orchestrator"
 )
 
-// Parse reads and checks the text of a pipeline file. What can be used and is hardly meant is in File.Hints. The error is an *Error with all the problems that could be
-// found, and name in front of each.
+// Parse reads and checks the text of a pipeline file. What can be used and is hardly meant is in File.Hints. The error
+// is an *Error with all the problems that could be found, and name in front of each.
 func Parse(name string, text []byte) (*File, error) {
 	r := newReader()
 	file := r.file(text)

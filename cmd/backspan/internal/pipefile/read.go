@@ -58,7 +58,8 @@ func (r *reader) document(text []byte) *yaml.Node {
 	}
 	if at := notUTF8(text); at >= 0 {
 		line, column := position(text, at)
-		r.problems = append(r.problems, Problem{Line: line, Column: column, Message: "the file is no UTF-8: see this byte"})
+		r.problems = append(r.problems,
+			Problem{Line: line, Column: column, Message: "the file is no UTF-8: see this byte"})
 		return nil
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(text))

@@ -119,7 +119,8 @@ func (c *references) problem(m mention, by *outputReader) string {
 	case by == nil || slices.Contains(c.upstream[by.phase.Name], output.Phase):
 		return ""
 	case output.Phase != by.phase.Name:
-		return fmt.Sprintf("names %s, the output of phase %q, for which phase %q does not wait; want that phase in its needs",
+		return fmt.Sprintf(
+			"names %s, the output of phase %q, for which phase %q does not wait; want that phase in its needs",
 			name, output.Phase, by.phase.Name)
 	case slices.ContainsFunc(by.after, func(s Step) bool { return s.Name == output.Step }):
 		return ""
@@ -142,7 +143,8 @@ func (c *references) undeclared(name string) string {
 	for _, phase := range c.file.Phases {
 		for _, step := range phase.Steps {
 			if OutputVariable(phase.Name, step.Name) == name {
-				return fmt.Sprintf("names %s, but step %q of phase %q declares no output; want output: text or json there",
+				return fmt.Sprintf(
+					"names %s, but step %q of phase %q declares no output; want output: text or json there",
 					name, step.Name, phase.Name)
 			}
 		}

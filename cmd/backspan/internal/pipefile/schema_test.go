@@ -154,7 +154,8 @@ func parsed(t *testing.T, text string) map[string]any {
 func TestSchemaAndParserAgree(t *testing.T) {
 	judge := newJudge(t)
 	values := []any{
-		nil, "", " ", "x", "a-b", "x y", "1x", "a\nb", "a\x00b", "1s", "1m30s", "1.5h", "-1s", "5", "0", "unlimited", "forever", "full",
+		nil, "", " ", "x", "a-b", "x y", "1x", "a\nb", "a\x00b", "1s", "1m30s", "1.5h", "-1s", "5", "0", "unlimited",
+		"forever", "full",
 		"failure", "json", "text", "timeout", "75-78", "7", "1000", "A_B", "TRACEPARENT", "ä",
 		0, 1, 3, -1, 1.5, 0.5, 256, 1000001, true, false,
 		[]any{},
@@ -196,7 +197,8 @@ func TestSchemaAndParserAgree(t *testing.T) {
 		at.set(at.old)
 	}
 	if verdicts[true] < 200 || verdicts[false] < 1000 {
-		t.Errorf("%d documents taken and %d refused are too few of one kind to mean anything", verdicts[true], verdicts[false])
+		t.Errorf("%d documents taken and %d refused are too few of one kind to mean anything",
+			verdicts[true], verdicts[false])
 	}
 }
 
@@ -221,7 +223,8 @@ func TestSchemaAndParserAgreeOnKeys(t *testing.T) {
 		"step":     func(o object) object { return o["phases"].([]any)[0].(object)["steps"].([]any)[0].(object) },
 	}
 	for what, find := range at {
-		for _, key := range slices.Concat(keysOf(find(parsed(t, everything))), []string{"retries", "Name", "retry_on ", "<<", "x-", "x-common", "X-a"}) {
+		for _, key := range slices.Concat(keysOf(find(parsed(t, everything))),
+			[]string{"retries", "Name", "retry_on ", "<<", "x-", "x-common", "X-a"}) {
 			document := parsed(t, everything)
 			object := find(document)
 			if _, there := object[key]; there {

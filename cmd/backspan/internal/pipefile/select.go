@@ -25,7 +25,8 @@ func (f *File) Select(only []string, from string) (*File, error) {
 		after = f.after(start, f.next())
 	}
 	for i, name := range names {
-		picked[name] = len(only) == 0 && from == "" || slices.Contains(only, name) || start >= 0 && (i == start || after[i])
+		picked[name] = len(only) == 0 && from == "" || slices.Contains(only, name) ||
+			start >= 0 && (i == start || after[i])
 	}
 	out := *f
 	out.Phases, out.whole = nil, f.all()

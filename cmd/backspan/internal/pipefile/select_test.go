@@ -44,14 +44,16 @@ func TestEmptyNeeds(t *testing.T) {
 		t.Fatal(err)
 	}
 	if file.Sequence() || len(file.Phases[1].Needs) != 0 {
-		t.Errorf("sequence %v, watch needs %q; want a graph where it needs nothing", file.Sequence(), file.Phases[1].Needs)
+		t.Errorf("sequence %v, watch needs %q; want a graph where it needs nothing",
+			file.Sequence(), file.Phases[1].Needs)
 	}
 }
 
 // A phase that runs always or on failure, and says of nothing that it needs it, comes after what is written before
 // it.
 func TestConditionsGetTheirPlace(t *testing.T) {
-	file, err := Parse("f", []byte(head+one("a", "")+one("b", "needs: [a]")+one("c", "needs: [clean]")+one("clean", "if: always")+one("z", "")))
+	file, err := Parse("f", []byte(head+one("a", "")+one("b", "needs: [a]")+one("c", "needs: [clean]")+
+		one("clean", "if: always")+one("z", "")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +63,8 @@ func TestConditionsGetTheirPlace(t *testing.T) {
 }
 
 func TestSelect(t *testing.T) {
-	graph := head + one("a", "") + one("b", "needs: [a]") + one("c", "needs: [b]") + one("d", "needs: [c, b]") + one("x", "")
+	graph := head + one("a", "") + one("b", "needs: [a]") + one("c", "needs: [b]") + one("d", "needs: [c, b]") +
+		one("x", "")
 	sequence := head + one("p", "") + one("q", "") + one("r", "")
 	for _, c := range []struct {
 		text string

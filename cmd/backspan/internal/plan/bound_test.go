@@ -23,20 +23,46 @@ func planOf(t *testing.T, text string, parallel int) Plan {
 
 func TestWorstCases(t *testing.T) {
 	step := func(policy string) string {
-		return "name: n\ngrace: 1s\nrecovery: {max_retries: 0}\nphases: [{name: a, steps: [{name: s, run: x, retry: {" + policy + "}}]}]\n"
+		return "name: n\ngrace: 1s\nrecovery: {max_retries: 0}\nphases: [{name: a, steps: [{name: s, run: x, retry: {" +
+			policy + "}}]}]\n"
 	}
 	for _, c := range []struct{ name, text, want string }{
 		{"the defaults", step("attempt_timeout: 10s"), "4 commands, 7s of waiting, 51s in all"},
-		{"no time limit", step("max_retries: 1"), "2 commands, 1s of waiting, no limit in all: a/s has no attempt_timeout"},
+		{
+			"no time limit", step("max_retries: 1"),
+			"2 commands, 1s of waiting, no limit in all: a/s has no attempt_timeout",
+		},
 		{"no retries", step("max_retries: 0, attempt_timeout: 10s"), "1 command, no waiting, 11s in all"},
 		{"no delay", step("max_retries: 2, base_delay: 0, attempt_timeout: 1s"), "3 commands, no waiting, 6s in all"},
-		{"the cap", step("max_retries: 4, base_delay: 20s, attempt_timeout: 1s"), "5 commands, 1m50s of waiting, 2m in all"},
-		{"very many retries", step("max_retries: 999999, base_delay: 1s, max_delay: 1s, attempt_timeout: 1s"), "1000000 commands, 11d14h of waiting, 34d17h in all"},
-		{"longer than time lasts", step("max_retries: 999999, base_delay: 87600h, max_delay: 87600h, attempt_timeout: 87600h"), "1000000 commands, waits without limit, centuries in all"},
-		{"without limit", step("max_retries: unlimited, attempt_timeout: 1s"), "commands without limit, waits without limit, no limit in all: a/s is retried without limit"},
-		{"bounded by time", step("max_retries: unlimited, attempt_timeout: 1s, max_elapsed: 1m"), "commands without limit, 1m of waiting, 1m2s in all"},
-		{"bounded earlier by retries", step("max_retries: 1, attempt_timeout: 1s, max_elapsed: 1m"), "2 commands, 1s of waiting, 5s in all"},
-		{"decorrelated jitter can grow faster", step("max_retries: 2, jitter: decorrelated, attempt_timeout: 1s"), "3 commands, 12s of waiting, 18s in all"},
+		{
+			"the cap", step("max_retries: 4, base_delay: 20s, attempt_timeout: 1s"),
+			"5 commands, 1m50s of waiting, 2m in all",
+		},
+		{
+			"very many retries", step("max_retries: 999999, base_delay: 1s, max_delay: 1s, attempt_timeout: 1s"),
+			"1000000 commands, 11d14h of waiting, 34d17h in all",
+		},
+		{
+			"longer than time lasts", step(
+				"max_retries: 999999, base_delay: 87600h, max_delay: 87600h, attempt_timeout: 87600h"),
+			"1000000 commands, waits without limit, centuries in all",
+		},
+		{
+			"without limit", step("max_retries: unlimited, attempt_timeout: 1s"),
+			"commands without limit, waits without limit, no limit in all: a/s is retried without limit",
+		},
+		{
+			"bounded by time", step("max_retries: unlimited, attempt_timeout: 1s, max_elapsed: 1m"),
+			"commands without limit, 1m of waiting, 1m2s in all",
+		},
+		{
+			"bounded earlier by retries", step("max_retries: 1, attempt_timeout: 1s, max_elapsed: 1m"),
+			"2 commands, 1s of waiting, 5s in all",
+		},
+		{
+			"decorrelated jitter can grow faster", step("max_retries: 2, jitter: decorrelated, attempt_timeout: 1s"),
+			"3 commands, 12s of waiting, 18s in all",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := planOf(t, c.text, 0).Worst.String(); got != c.want {
@@ -64,7 +90,8 @@ func TestNothingTakesLongerThanItsBound(t *testing.T) {
 		bound := retried(Bound{Commands: 1, Time: policy.AttemptTimeout}, policy, "x")
 		took, waited, commands := play(policy, r)
 		if took > bound.Time || waited > bound.Waits || commands > bound.Commands {
-			t.Errorf("%d: %v took %v, waited %v with %d commands; its bound is %s", i, policy, took, waited, commands, bound)
+			t.Errorf("%d: %v took %v, waited %v with %d commands; its bound is %s",
+				i, policy, took, waited, commands, bound)
 		}
 		if policy.Jitter == retry.NoJitter && policy.MaxElapsed == 0 && (took != bound.Time || waited != bound.Waits) {
 			t.Errorf("%d: %v took exactly %v, waited %v; its bound is %s", i, policy, took, waited, bound)
@@ -78,7 +105,9 @@ func play(p retry.Policy, r *rand.Rand) (took, waited time.Duration, commands in
 	for n := 1; ; n++ {
 		commands++
 		took += p.AttemptTimeout
-		d := decide.For(p, decide.Ended{Attempt: n, Err: fmt.Errorf("no"), Elapsed: took, Previous: previous, Random: r.Float64()})
+		d := decide.For(p, decide.Ended{
+			Attempt: n, Err: fmt.Errorf("no"), Elapsed: took, Previous: previous, Random: r.Float64(),
+		})
 		if !d.Retry {
 			return took, waited, commands
 		}

@@ -17,7 +17,7 @@ type Plan struct {
 	Sequence    bool    `json:"sequence"`
 	KeepGoing   bool    `json:"continue_on_error,omitempty"`
 	MaxParallel int     `json:"max_parallel,omitempty"` // 0: no limit
-	Phases      []Phase `json:"phases"`                 // in the order in which they begin, one at a time, when all succeed
+	Phases      []Phase `json:"phases"`                 // in the order in which they begin, one by one, if all succeed
 	Outputs     Outputs `json:"outputs,omitzero"`
 	Worst       Bound   `json:"worst_case"`
 }
@@ -50,7 +50,7 @@ type Phase struct {
 type Step struct {
 	Name    string           `json:"step"`
 	Run     pipefile.Command `json:"command"`
-	Output  string           `json:"output,omitempty"`    // the variable where later steps find it; empty when there is none
+	Output  string           `json:"output,omitempty"`    // the variable where later steps find it; empty for none
 	As      pipefile.Output  `json:"output_as,omitempty"` // json, text or text_or_empty
 	Retry   policy           `json:"retry"`
 	RetryOn string           `json:"retry_on,omitempty"`

@@ -77,7 +77,8 @@ func (l *Log) loadOf() *Load {
 	return &Load{Busy: rate / size, Quiet: usual / size}
 }
 
-// What makes a policy one with fewer or with more calls: clearly so in all, and in the busiest second not the other way.
+// What makes a policy one with fewer or with more calls: clearly so in all, and in the busiest second not the other
+// way.
 const (
 	clearlyFewer = 0.95
 	clearlyMore  = 1.1

@@ -31,10 +31,13 @@ func made(minutes int, add func(h *history.History)) *history.History {
 // op is an operation whose attempts began at the ages and took no time; all failed but the last one of recovered.
 func op(at float64, outcome string, maxRetries int, ages ...float64) *history.Operation {
 	o := &history.Operation{
-		Name: "call", Service: "s", Start: origin.Add(length(at)), MaxRetries: maxRetries, Outcome: outcome, Begun: true,
+		Name: "call", Service: "s", Start: origin.Add(length(at)), MaxRetries: maxRetries,
+		Outcome: outcome, Begun: true,
 	}
 	for i, age := range ages {
-		a := history.Attempt{Number: i + 1, Begin: length(age), Took: ms, NextWait: -1, Failed: true, ErrorType: "timeout"}
+		a := history.Attempt{
+			Number: i + 1, Begin: length(age), Took: ms, NextWait: -1, Failed: true, ErrorType: "timeout",
+		}
 		if i > 0 {
 			a.Wait = a.Begin - o.Attempts[i-1].End()
 			o.Attempts[i-1].NextWait = a.Wait
@@ -88,7 +91,8 @@ func TestFinalAnswersStay(t *testing.T) {
 			minute(h, recovers, gaveUp, func(at float64) *history.Operation { return op(at, outcome, 3, 0) })
 		}), Policy{Retry: retry.Policy{MaxRetries: 3}})
 		if f.Wasted.Value != 40*(1+4+1) || f.Operations != 1800 {
-			t.Errorf("%s: %v calls of %v operations are wasted, want 240 of 1800", outcome, f.Wasted.Value, f.Operations)
+			t.Errorf("%s: %v calls of %v operations are wasted, want 240 of 1800",
+				outcome, f.Wasted.Value, f.Operations)
 		}
 	}
 }
@@ -196,7 +200,8 @@ func TestOperationsThatAreLeftOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(log.Notes) != 1 || !strings.Contains(log.Notes[0], "how often rare succeeded") || log.Recorded.Operations != 1800 {
+	if len(log.Notes) != 1 || !strings.Contains(log.Notes[0], "how often rare succeeded") ||
+		log.Recorded.Operations != 1800 {
 		t.Errorf("got %q of %v operations", log.Notes, log.Recorded.Operations)
 	}
 }
@@ -222,7 +227,8 @@ func TestPoliciesWithoutEnd(t *testing.T) {
 	}
 	endless.BaseDelay = retry.NoDelay
 	_, err = log.Ask(Policy{Retry: endless})
-	if e, ok := errors.AsType[*Unanswerable](err); !ok || !strings.Contains(e.Why, "1,001,600 attempts of the 80 operations") {
+	if e, ok := errors.AsType[*Unanswerable](err); !ok ||
+		!strings.Contains(e.Why, "1,001,600 attempts of the 80 operations") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -285,8 +291,10 @@ func TestSameSeedSameAnswer(t *testing.T) {
 
 // With no retry what failed at first stays failed, and nothing else changes: exact.
 func TestNoRetries(t *testing.T) {
-	f := ask(t, made(3, func(h *history.History) { minute(h, recovers, gaveUp) }), Policy{Retry: retry.Policy{MaxRetries: retry.Never}})
-	if math.Abs(f.Success.Value-1720.0/1800) > 1e-9 || math.Abs(f.Calls.Value-1) > 1e-9 || f.Waiting.Value != 0 || f.Wasted.Value != 80 {
+	f := ask(t, made(3, func(h *history.History) { minute(h, recovers, gaveUp) }),
+		Policy{Retry: retry.Policy{MaxRetries: retry.Never}})
+	if math.Abs(f.Success.Value-1720.0/1800) > 1e-9 || math.Abs(f.Calls.Value-1) > 1e-9 || f.Waiting.Value != 0 ||
+		f.Wasted.Value != 80 {
 		t.Errorf("got %+v", f)
 	}
 }
@@ -367,7 +375,8 @@ func TestInfer(t *testing.T) {
 		want = want.WithDefaults()
 		near := func(a, b time.Duration) bool { return a == b || math.Abs(float64(a-b)) < 0.12*float64(b) }
 		if got.MaxRetries != want.MaxRetries || got.Jitter != want.Jitter || !near(got.BaseDelay, want.BaseDelay) ||
-			want.Jitter != retry.DecorrelatedJitter && want.MaxRetries > 0 && math.Abs(got.Multiplier-want.Multiplier) > 0.11 ||
+			want.Jitter != retry.DecorrelatedJitter && want.MaxRetries > 0 &&
+				math.Abs(got.Multiplier-want.Multiplier) > 0.11 ||
 			want.MaxDelay < 30*time.Second && !near(got.MaxDelay, want.MaxDelay) {
 			t.Errorf("got %v, want %v", got, want)
 		}

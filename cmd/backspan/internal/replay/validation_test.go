@@ -203,7 +203,8 @@ func TestMoreCallsUnderLoad(t *testing.T) {
 	f, real := answer.Figures, w.truth(t, more, 1)
 	if f.Success.Bound != AtMost || f.Calls.Bound != AtLeast || real.Success.Value > f.Success.Value ||
 		real.Calls.Value < f.Calls.Value {
-		t.Errorf("success %+v, real %.4f; calls %+v, real %.3f", f.Success, real.Success.Value, f.Calls, real.Calls.Value)
+		t.Errorf("success %+v, real %.4f; calls %+v, real %.3f",
+			f.Success, real.Success.Value, f.Calls, real.Calls.Value)
 	}
 	if _, err := log.Ask(Policy{Retry: retry.Policy{MaxRetries: 1, BaseDelay: 900 * ms}}); err == nil {
 		t.Error("a policy with about as many calls has a bound")

@@ -15,7 +15,9 @@ import (
 // everyCommand calls do with each command that help shows, the root included.
 func everyCommand(t *testing.T, do func(*testing.T, *cobra.Command)) {
 	t.Helper()
-	root := newRoot(cli.Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard, Color: new(string)}, new(bool))
+	root := newRoot(cli.Streams{
+		In: strings.NewReader(""), Out: io.Discard, Err: io.Discard, Color: new(string),
+	}, new(bool))
 	seen := 0
 	var walk func(*cobra.Command)
 	walk = func(c *cobra.Command) {

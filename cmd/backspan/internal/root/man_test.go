@@ -27,7 +27,9 @@ func TestManPagesAreWhole(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []string{".TH ", ".SH NAME\n", ".SH SYNOPSIS\n", ".SH DESCRIPTION\n", ".SH OPTIONS", ".SH EXAMPLES\n"} {
+		for _, want := range []string{
+			".TH ", ".SH NAME\n", ".SH SYNOPSIS\n", ".SH DESCRIPTION\n", ".SH OPTIONS", ".SH EXAMPLES\n",
+		} {
 			if !strings.Contains(string(text), want) {
 				t.Errorf("no %s", strings.TrimSpace(want))
 			}

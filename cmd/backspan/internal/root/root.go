@@ -102,8 +102,8 @@ delay and its error, and events.jsonl tells the same story to grep.
 		Example: `  backspan demo                      see retries, a recovery and their waterfall
   backspan demo --scenario outage    see an operation give up
   docker compose up -d               start Jaeger; the demo finds it by itself`,
-		// No template for it, nor for help: cobra's templates cost the linker its eye for unused methods, and the program
-		// a sixth of its size.
+		// No template for it, nor for help: cobra's templates cost the linker its eye for unused methods, and the
+		// program a sixth of its size.
 		Version:       version(),
 		SilenceErrors: true, // execute prints them
 		SilenceUsage:  true,

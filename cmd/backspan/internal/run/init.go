@@ -34,7 +34,8 @@ type.`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if schema {
 				if len(args) > 0 {
-					return cli.UsageError(fmt.Errorf("--schema prints to stdout and takes no file, but %q is named", args[0]))
+					return cli.UsageError(fmt.Errorf("--schema prints to stdout and takes no file, but %q is named",
+						args[0]))
 				}
 				_, err := std.Out.Write(pipefile.Schema())
 				return err

@@ -46,7 +46,8 @@ func (s *sharedWriter) lost() error {
 
 // sharedStreams are the streams of a run, and where its commands write once a watch watches them. On a terminal that
 // is above what the watch draws there. Elsewhere stdout stays stdout and stderr stays stderr. One lock is around both,
-// because both may be the same file, and lines must not be mixed. lost says whether some of stdout could not be written.
+// because both may be the same file, and lines must not be mixed. lost says whether some of stdout could not be
+// written.
 func (o *Options) sharedStreams() (
 	_ cli.Streams, childOut func(*watch.Watch) (stdout, stderr steps.Stream), lost func() error,
 ) {

@@ -91,7 +91,8 @@ func (o *Options) takeOutputs(s *selection, runner *steps.Runner) error {
 			continue
 		}
 		if err := runner.Take(output, value); err != nil {
-			return cli.UsageError(fmt.Errorf("%s: the output of step %q of phase %q: %w", from, output.Step, output.Phase, err))
+			return cli.UsageError(fmt.Errorf("%s: the output of step %q of phase %q: %w",
+				from, output.Step, output.Phase, err))
 		}
 		s.taken.From, s.taken.Session = from, s.source.SessionID
 		if !slices.Contains(s.taken.Phases, output.Phase) {

@@ -266,7 +266,8 @@ func (o *Options) check(path string) error {
 		case o.outputs == "":
 			return cli.BadValue("--outputs", "", errors.New("want a report, a session, or off"))
 		case o.from == "" && len(o.only) == 0:
-			return cli.UsageError(errors.New("--outputs is given, but neither --only nor --from, which leave phases out"))
+			return cli.UsageError(errors.New(
+				"--outputs is given, but neither --only nor --from, which leave phases out"))
 		}
 	}
 	if path == "-" {
@@ -284,7 +285,8 @@ func (o *Options) read(path string) (*pipefile.File, error) {
 	var problems *pipefile.Error
 	switch {
 	case errors.Is(err, os.ErrNotExist) && path == defaultPipeline:
-		return nil, cli.UsageError(fmt.Errorf("there is no %s here; name a file, or write one with backspan init", path))
+		return nil, cli.UsageError(fmt.Errorf("there is no %s here; name a file, or write one with backspan init",
+			path))
 	case errors.As(err, &problems):
 		for _, line := range problems.Lines() {
 			cli.Printf(o.Err, "%s\n", line)

@@ -72,7 +72,8 @@ func (t *Flags) Settings(processors ...sdktrace.SpanProcessor) (telemetry.Config
 	return c, cli.Apart(t.targets()...)
 }
 
-// exportIsOff reports whether OpenTelemetry's variable turns the export off. How to export is not for --no-export to say.
+// exportIsOff reports whether OpenTelemetry's variable turns the export off. How to export is not for --no-export to
+// say.
 func exportIsOff() bool {
 	return strings.EqualFold(strings.TrimSpace(os.Getenv("OTEL_TRACES_EXPORTER")), otelenv.ExporterNone)
 }

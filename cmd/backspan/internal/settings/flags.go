@@ -52,9 +52,11 @@ func (t *Flags) Register(c *cobra.Command, traceFile string) {
 		"else the program's name)")
 	f.String("sample", "", "`share` of the traces to export, from 0 to 1 (default $BACKSPAN_SAMPLE, else "+
 		"$OTEL_TRACES_SAMPLER, else 1)")
-	f.Bool("no-export", false, "export nothing; events and trace file are written all the same ($BACKSPAN_NO_EXPORT=true)")
-	f.StringArray(redactFlag, nil, "mask what this `REGEX` matches in error texts, besides known secrets, or off; may be "+
-		"repeated ($BACKSPAN_REDACT)")
+	f.Bool("no-export", false,
+		"export nothing; events and trace file are written all the same ($BACKSPAN_NO_EXPORT=true)")
+	f.StringArray(redactFlag, nil,
+		"mask what this `REGEX` matches in error texts, besides known secrets, or off; may be "+
+			"repeated ($BACKSPAN_REDACT)")
 	cli.Complete(c, redactFlag, []string{telemetry.Off})
 	cli.Complete(c, "otlp-endpoint", []string{"localhost:4317", "localhost:4318", "http://", "https://", "unix:///"})
 	for _, flag := range []string{"otlp-header", "service", "sample"} {

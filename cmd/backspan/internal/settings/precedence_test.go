@@ -85,7 +85,9 @@ func TestFlagsWinOverVariablesOverTheFileOverDefaults(t *testing.T) {
 		{
 			"sample", "0.1", "0.2", "OTEL_TRACES_SAMPLER", "always_off", "sample: 0.4",
 			func(c telemetry.Config) string { return c.Sampler + c.SamplerArg },
-			[5]string{"parentbased_traceidratio0.1", "parentbased_traceidratio0.2", "", "parentbased_traceidratio0.4", ""},
+			[5]string{
+				"parentbased_traceidratio0.1", "parentbased_traceidratio0.2", "", "parentbased_traceidratio0.4", "",
+			},
 		},
 		{
 			"no-export", "true", "true", "OTEL_TRACES_EXPORTER", "otlp", "no_export: true",
@@ -113,7 +115,9 @@ func TestFlagsWinOverVariablesOverTheFileOverDefaults(t *testing.T) {
 		{
 			"redact", "[a,]a", "b{1,2}", "", "", "redact: [d, c]",
 			func(c telemetry.Config) string { return c.Redact("a,a bb cd token=abcdef") },
-			[5]string{"a*** bb cd token=***", "a,a *** cd token=***", "", "a,a bb ****** token=***", "a,a bb cd token=***"},
+			[5]string{
+				"a*** bb cd token=***", "a,a *** cd token=***", "", "a,a bb ****** token=***", "a,a bb cd token=***",
+			},
 		},
 		{
 			"redact", "off", "off", "", "", "redact: off",
@@ -126,30 +130,31 @@ func TestFlagsWinOverVariablesOverTheFileOverDefaults(t *testing.T) {
 			if silent == 2 && c.otel == "" {
 				continue
 			}
-			t.Run(c.flag+[...]string{" by flag", " by variable", " by " + c.otel, " by file", " by default"}[silent], func(t *testing.T) {
-				var args []string
-				env := map[string]string{}
-				file := ""
-				if silent <= 0 {
-					args = []string{"--" + c.flag + "=" + c.byFlag}
-				}
-				if silent <= 1 {
-					env[at.variable()] = c.byBackspan
-				}
-				if silent <= 2 && c.otel != "" {
-					env[c.otel] = c.byOTel
-				}
-				if silent <= 3 {
-					file = c.byFile
-				}
-				config, _, err := resolved(t, args, env, file)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if got := c.read(config); got != want {
-					t.Errorf("got %q, want %q", got, want)
-				}
-			})
+			t.Run(c.flag+[...]string{" by flag", " by variable", " by " + c.otel, " by file", " by default"}[silent],
+				func(t *testing.T) {
+					var args []string
+					env := map[string]string{}
+					file := ""
+					if silent <= 0 {
+						args = []string{"--" + c.flag + "=" + c.byFlag}
+					}
+					if silent <= 1 {
+						env[at.variable()] = c.byBackspan
+					}
+					if silent <= 2 && c.otel != "" {
+						env[c.otel] = c.byOTel
+					}
+					if silent <= 3 {
+						file = c.byFile
+					}
+					config, _, err := resolved(t, args, env, file)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if got := c.read(config); got != want {
+						t.Errorf("got %q, want %q", got, want)
+					}
+				})
 		}
 	}
 }
@@ -190,7 +195,12 @@ func TestErrorsNameWhoSaidIt(t *testing.T) {
 		{[]string{"--sample=2"}, nil, "", `--sample is "2", want a share from 0 to 1`},
 		{nil, map[string]string{"BACKSPAN_SAMPLE": "x"}, "", `BACKSPAN_SAMPLE is "x"`},
 		{nil, nil, "# none\nsample: NaN\n", `config.yaml:2:9: sample is "NaN", want a share`},
-		{nil, map[string]string{"BACKSPAN_OTLP_INSECURE": "yes"}, "", `BACKSPAN_OTLP_INSECURE is "yes", want true or false (did you mean true?)`},
+		{
+			nil,
+			map[string]string{"BACKSPAN_OTLP_INSECURE": "yes"},
+			"",
+			`BACKSPAN_OTLP_INSECURE is "yes", want true or false (did you mean true?)`,
+		},
 		{nil, nil, "no_export: maybe", `config.yaml:1:12: no_export is "maybe", want true or false`},
 		{[]string{"--otlp-header=s3cret"}, nil, "", "--otlp-header cannot be used, want key=value"},
 		{
@@ -216,14 +226,23 @@ func TestErrorsNameWhoSaidIt(t *testing.T) {
 		{nil, nil, "redact: '[s3cret'", "config.yaml:1:9: redact cannot be used (missing closing ]), want a"},
 		{nil, nil, "redact: [a, '[']", "config.yaml:1:13: redact cannot be used (missing closing ]), want a"},
 		{nil, nil, "redact: ''", `config.yaml:1:9: redact is "", want a regular expression, or off`},
-		{[]string{"--otlp-endpoint=ftp://x"}, nil, "", `--otlp-endpoint is "ftp://x" (unknown scheme ftp), want host:port`},
+		{
+			[]string{"--otlp-endpoint=ftp://x"},
+			nil, "",
+			`--otlp-endpoint is "ftp://x" (unknown scheme ftp), want host:port`,
+		},
 		{nil, map[string]string{"BACKSPAN_OTLP_ENDPOINT": "ftp://x"}, "", "BACKSPAN_OTLP_ENDPOINT is"},
 		{nil, nil, "otlp_endpoint: ftp://x", "config.yaml:1:16: otlp_endpoint is"},
 		{nil, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "ftp://x"}, "", "OTEL_EXPORTER_OTLP_ENDPOINT is"},
 		{[]string{"--ci=on"}, nil, "", `--ci is "on", want auto, off or github`},
 		{nil, map[string]string{"BACKSPAN_CI": "gihub"}, "", `BACKSPAN_CI is "gihub", want auto, off or github (did`},
 		{nil, nil, "ci: no", `config.yaml:1:5: ci is "no", want auto, off or github`},
-		{nil, map[string]string{"OTEL_PROPAGATORS": "pigeon"}, "", `OTEL_PROPAGATORS is "pigeon" ("pigeon" is not known), want a list of tracecontext`},
+		{
+			nil,
+			map[string]string{"OTEL_PROPAGATORS": "pigeon"},
+			"",
+			`OTEL_PROPAGATORS is "pigeon" ("pigeon" is not known), want a list of tracecontext`,
+		},
 		{
 			[]string{"--otlp-endpoint=https://x", "--otlp-insecure"},
 			nil, "",
@@ -246,7 +265,10 @@ func TestConfigFiles(t *testing.T) {
 		{"---\n", ""},
 		{"service: 7\nevents: off\n", ""},
 		{"otlp_header: {a: b, c: d}\n", ""},
-		{"service: a\notlp_endpont: b\n", `:2:1: unknown key "otlp_endpont" (did you mean otlp_endpoint?), want one of events, `},
+		{
+			"service: a\notlp_endpont: b\n",
+			`:2:1: unknown key "otlp_endpont" (did you mean otlp_endpoint?), want one of events, `,
+		},
 		{"otlp-endpoint: b\n", `:1:1: unknown key "otlp-endpoint" (did you mean otlp_endpoint?)`},
 		{"service: a\nservice: b\n", ":2:1: service stands here again, after "},
 		{"service: [a]\n", ":1:10: service wants one value"},

@@ -18,7 +18,8 @@ const redactFlag = "redact"
 func expressions(v given) error {
 	for _, text := range v.texts {
 		if text == telemetry.Off && len(v.texts) > 1 {
-			return cli.UsageError(fmt.Errorf("%s is off and %d more, want off alone or expressions", v.by, len(v.texts)-1))
+			return cli.UsageError(fmt.Errorf("%s is off and %d more, want off alone or expressions",
+				v.by, len(v.texts)-1))
 		}
 		if strings.TrimSpace(text) == "" {
 			return cli.BadValue(v.by, text, errors.New("want a regular expression, or off"))
@@ -35,8 +36,8 @@ func expressions(v given) error {
 	return nil
 }
 
-// otherExpressions is what variable and file say is to be masked, for flags that otherwise do without them. A job at night
-// runs with a bad file, but what it writes must not hold what the file would have masked.
+// otherExpressions is what variable and file say is to be masked, for flags that otherwise do without them. A job at
+// night runs with a bad file, but what it writes must not hold what the file would have masked.
 func (t *Flags) otherExpressions(s setting) given {
 	file, err := readFile()
 	if err != nil {
@@ -57,8 +58,8 @@ func (t *Flags) otherExpressions(s setting) given {
 // Expressions is what is masked besides secrets, as it was given, or off alone.
 func (t *Flags) Expressions() []string { return t.values[redactFlag].texts }
 
-// Redact is the function that masks texts. It never returns nil; before the settings were read, it is the one that masks
-// by default.
+// Redact is the function that masks texts. It never returns nil; before the settings were read, it is the one that
+// masks by default.
 func (t *Flags) Redact() func(string) string {
 	texts := t.values[redactFlag].texts
 	switch {

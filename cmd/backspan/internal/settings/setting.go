@@ -70,7 +70,10 @@ var all = []setting{
 		flag: "sample", check: share, fields: []string{"Sampler", "SamplerArg"},
 		otel: []string{"OTEL_TRACES_SAMPLER"},
 	},
-	{flag: "no-export", check: yesOrNo, fields: []string{"NoExport", "Exporter"}, otel: []string{"OTEL_TRACES_EXPORTER"}},
+	{
+		flag: "no-export", check: yesOrNo, fields: []string{"NoExport", "Exporter"},
+		otel: []string{"OTEL_TRACES_EXPORTER"},
+	},
 	{flag: ciFlag, check: ciMode},
 	{flag: redactFlag, check: expressions, many: true, fields: []string{"Redact"}},
 }

@@ -62,7 +62,8 @@ func (c *capture) output(as pipefile.Output) (*output, error) {
 				"want a text, or output: text_or_empty when that is right")
 		}
 		if !utf8.ValidString(said) || strings.ContainsRune(said, 0) {
-			return nil, errors.New("stdout is no text: it is declared as the step's output, and must be UTF-8 without NULs")
+			return nil, errors.New(
+				"stdout is no text: it is declared as the step's output, and must be UTF-8 without NULs")
 		}
 		quoted, err := json.Marshal(said)
 		return &output{quoted, said}, err

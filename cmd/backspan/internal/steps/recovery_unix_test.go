@@ -39,7 +39,8 @@ func TestAnEndThatIsNotRetriedIsFinalForThePhaseToo(t *testing.T) {
 		}
 		failure, ok := errors.AsType[*retry.Error](err)
 		if !ok || failure.Reason != c.reason || recoveries != c.recoveries {
-			t.Errorf("%s: %d recoveries, error %v; want %d, %v\n%s", c.retry, recoveries, err, c.recoveries, c.reason, rec.Tree())
+			t.Errorf("%s: %d recoveries, error %v; want %d, %v\n%s",
+				c.retry, recoveries, err, c.recoveries, c.reason, rec.Tree())
 		}
 	}
 }

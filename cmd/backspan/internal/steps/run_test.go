@@ -88,7 +88,10 @@ func TestOutputs(t *testing.T) {
 		{"nothing, and that is right", "\n", pipefile.TextOrEmptyOutput, "", `""`},
 		{"no text", "\xff", pipefile.TextOutput, "", ""},
 		{"a NUL", "a\x00b", pipefile.TextOutput, "", ""},
-		{"the most", strings.Repeat("1", maxOutput), pipefile.JSONOutput, strings.Repeat("1", maxOutput), strings.Repeat("1", maxOutput)},
+		{
+			"the most", strings.Repeat("1", maxOutput), pipefile.JSONOutput, strings.Repeat("1", maxOutput),
+			strings.Repeat("1", maxOutput),
+		},
 		{"more", strings.Repeat("1", maxOutput+1), pipefile.JSONOutput, "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -30,8 +30,8 @@ phases:
         run: echo "return $BACKSPAN_OUTPUT_WORK_RENT after step $BACKSPAN_FAILED_STEP, code $BACKSPAN_FAILED_EXIT_CODE"
 `
 
-// What a process knew of a phase is known to the next one: outputs for fallbacks and for phases that clean up, which step
-// failed and how, and the steps for the report.
+// What a process knew of a phase is known to the next one: outputs for fallbacks and for phases that clean up, which
+// step failed and how, and the steps for the report.
 func TestAPhaseOfAnotherProcess(t *testing.T) {
 	file, err := pipefile.Parse("nightly.yaml", []byte(cutOff))
 	if err != nil {
@@ -62,7 +62,9 @@ func TestAPhaseOfAnotherProcess(t *testing.T) {
 	if _, err := pipeline.Phases[1].Run(t.Context(), told); err != nil {
 		t.Error(err)
 	}
-	for _, line := range []string{"fallback | fallback of machine-7", "return | return machine-7 after step use, code 3"} {
+	for _, line := range []string{
+		"fallback | fallback of machine-7", "return | return machine-7 after step use, code 3",
+	} {
 		if !strings.Contains(out.String(), line+"\n") {
 			t.Errorf("no line %q in\n%s", line, out.String())
 		}

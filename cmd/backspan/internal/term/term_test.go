@@ -209,7 +209,8 @@ func TestAFlagWinsOverTheEnvironment(t *testing.T) {
 			return map[string]string{"NO_COLOR": c.noColor, "CLICOLOR_FORCE": c.force}[name]
 		}
 		if got := term.Of(nil, getenv).Colored(c.when).Color; got != c.want {
-			t.Errorf("--color %s, NO_COLOR=%q, CLICOLOR_FORCE=%q: colour %v, want %v", c.when, c.noColor, c.force, got, c.want)
+			t.Errorf("--color %s, NO_COLOR=%q, CLICOLOR_FORCE=%q: colour %v, want %v",
+				c.when, c.noColor, c.force, got, c.want)
 		}
 	}
 }

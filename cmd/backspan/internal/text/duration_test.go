@@ -36,7 +36,9 @@ func TestDuration(t *testing.T) {
 
 // Numbers of seconds come from files.
 func TestSeconds(t *testing.T) {
-	for seconds, want := range map[float64]string{0.25: "250ms", 63: "1m3s", -1: "0s", 1e300: "53376d", math.Inf(1): "53376d"} {
+	for seconds, want := range map[float64]string{
+		0.25: "250ms", 63: "1m3s", -1: "0s", 1e300: "53376d", math.Inf(1): "53376d",
+	} {
 		if got := Seconds(seconds); got != want {
 			t.Errorf("%v seconds are %q, want %q", seconds, got, want)
 		}
@@ -47,7 +49,9 @@ func TestSeconds(t *testing.T) {
 }
 
 func TestCountdown(t *testing.T) {
-	for d, want := range map[time.Duration]string{0: "0.0s", 3990 * time.Millisecond: "4.0s", 63 * time.Second: "1m3s"} {
+	for d, want := range map[time.Duration]string{
+		0: "0.0s", 3990 * time.Millisecond: "4.0s", 63 * time.Second: "1m3s",
+	} {
 		if got := Countdown(d); got != want {
 			t.Errorf("%v: %q, want %q", d, got, want)
 		}

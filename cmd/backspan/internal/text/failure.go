@@ -29,8 +29,8 @@ func Shorten(s string, w int, ellipsis string) string {
 }
 
 // Reason is what happened by the text of an error: the innermost of the errors in it, from its beginning to the end.
-// A command's text is no chain of errors. There, what stands behind a colon may as well belong to what stands before it:
-// "Could not resolve host: example.com". So an error is what has words enough to be a sentence. What is in brackets
+// A command's text is no chain of errors. There, what stands behind a colon may as well belong to what stands before
+// it: "Could not resolve host: example.com". So an error is what has words enough to be a sentence. What is in brackets
 // belongs to what stands before them, whatever it is: "404 Not Found [IP: 192.0.2.1 80]".
 func Reason(s string) string {
 	parts, happened := partsOf(tellingLine(s))
@@ -100,7 +100,8 @@ func partsOf(s string) (parts []string, happened int) {
 // isVerdict reports whether s is what Backspan says of a failure, in front of the failure itself.
 func isVerdict(s string) bool {
 	return slices.ContainsFunc([]string{
-		"exit code ", "timed out after ", "gave up", "permanent error", "not retryable", "out of time", "told to retry later",
+		"exit code ", "timed out after ", "gave up", "permanent error", "not retryable", "out of time",
+		"told to retry later",
 	}, func(begin string) bool { return strings.HasPrefix(s, begin) })
 }
 

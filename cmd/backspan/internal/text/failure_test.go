@@ -95,13 +95,19 @@ func TestReason(t *testing.T) {
 				"with url: / (Caused by NameResolutionError(\"<x>: Failed to resolve 'x'\"))",
 			"Max retries exceeded with url: / (Caused by NameResolutionError(\"<x>: Failed to resolve 'x'\"))",
 		},
-		{"exit code 1: java.net.UnknownHostException: example.com", "exit code 1: java.net.UnknownHostException: example.com"},
+		{
+			"exit code 1: java.net.UnknownHostException: example.com",
+			"exit code 1: java.net.UnknownHostException: example.com",
+		},
 		{
 			"exit code 23: rsync: [sender] link_stat \"/x\" failed: No such file or directory (2)\n" +
 				"rsync error: some files/attrs were not transferred (see previous errors) (code 23) at main.c(1338)",
 			"No such file or directory (2)",
 		},
-		{"exit code 2: cc: error: x.c: No such file or directory\nmake: *** [Makefile:2: all] Error 1", "No such file or directory"},
+		{
+			"exit code 2: cc: error: x.c: No such file or directory\nmake: *** [Makefile:2: all] Error 1",
+			"No such file or directory",
+		},
 		{"exit code 8: wget: unable to resolve host address 'x.invalid'", "unable to resolve host address 'x.invalid'"},
 		{
 			"rpc error: code = Unavailable desc = connection error: desc = \"transport: Error while dialing: dial tcp " +

@@ -12,7 +12,10 @@ import (
 func TestSafe(t *testing.T) {
 	for _, c := range []struct{ name, in, want string }{
 		{"plain", "connection refused", "connection refused"},
-		{"markup is for the page to escape", `</script><img src=x onerror="alert(1)">`, `</script><img src=x onerror="alert(1)">`},
+		{
+			"markup is for the page to escape", `</script><img src=x onerror="alert(1)">`,
+			`</script><img src=x onerror="alert(1)">`,
+		},
 		{"lines and tabs stay", "a\n\tb\r\nc", "a\n\tb\nc"},
 		{"a NUL", "a\x00b", "a␀b"},
 		{"an escape sequence", "\x1b[31mred\x07", "red␇"},
@@ -46,7 +49,9 @@ func TestSafeKeepsBothEndsOfLongText(t *testing.T) {
 }
 
 func FuzzSafe(f *testing.F) {
-	for _, s := range []string{"", "a\x00\x1b[2J\u202e\u2028\xff</script>", strings.Repeat("\u0301", 9), strings.Repeat("é", 40)} {
+	for _, s := range []string{
+		"", "a\x00\x1b[2J\u202e\u2028\xff</script>", strings.Repeat("\u0301", 9), strings.Repeat("é", 40),
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -106,7 +111,10 @@ func TestLine(t *testing.T) {
 		{"accents", "e\u0301a\u0308", "e\u0301a\u0308"},
 		{"accents without a letter", "\u0301\u0308a", "a"},
 		{"too many accents", "e" + strings.Repeat("\u0301", 40) + "x", "e" + strings.Repeat("\u0301", maxMarks) + "x"},
-		{"a space after accents", "e" + strings.Repeat("\u0301", 9) + " \u0301x", "e" + strings.Repeat("\u0301", maxMarks) + " x"},
+		{
+			"a space after accents", "e" + strings.Repeat("\u0301", 9) + " \u0301x",
+			"e" + strings.Repeat("\u0301", maxMarks) + " x",
+		},
 		{"Hebrew", "שלום", "שלום"},
 		{"invisible letters", "a\u3164b\u115fc", "a⟨U+3164⟩b⟨U+115F⟩c"},
 		{"private use", "a\ue0b0b", "a\ufffdb"},
@@ -126,7 +134,9 @@ func TestLineKeepsBothEndsOfLongText(t *testing.T) {
 }
 
 func FuzzLine(f *testing.F) {
-	for _, s := range []string{"a\x1b[31mb", "\x1b]0;x\x07", "e\u0301", "👨\u200d👩", "\u202e", "\xff", "接続", "שלום", "\x1bP\x1b\\"} {
+	for _, s := range []string{
+		"a\x1b[31mb", "\x1b]0;x\x07", "e\u0301", "👨\u200d👩", "\u202e", "\xff", "接続", "שלום", "\x1bP\x1b\\",
+	} {
 		f.Add(s, 10)
 	}
 	f.Fuzz(func(t *testing.T, s string, w int) {

@@ -64,7 +64,8 @@ func TestErr(t *testing.T) {
 		t.Errorf("of nil: %v", err)
 	}
 	err := w.Err(fmt.Errorf("%s: %w", leak, fs.ErrPermission))
-	if !errors.Is(err, fs.ErrPermission) || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "***") {
+	if !errors.Is(err, fs.ErrPermission) || strings.Contains(err.Error(), "hunter2") ||
+		!strings.Contains(err.Error(), "***") {
 		t.Errorf("got %v", err)
 	}
 }
