@@ -25,11 +25,15 @@ const (
 func ends(t *testing.T) map[string]map[string]string {
 	t.Helper()
 	return map[string]map[string]string{
-		"Jaeger":               toJaeger(),
-		"a closed port":        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://" + closedPort(t)},
-		"a blackhole":          {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://" + blackhole(t)},
-		"a blackhole for HTTP": {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://" + blackhole(t), "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"},
-		"nothing sampled":      {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://" + collector.OTLPGRPC, "OTEL_TRACES_SAMPLER": "always_off"},
+		"Jaeger":        toJaeger(),
+		"a closed port": {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://" + closedPort(t)},
+		"a blackhole":   {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://" + blackhole(t)},
+		"a blackhole for HTTP": {
+			"OTEL_EXPORTER_OTLP_ENDPOINT": "http://" + blackhole(t), "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+		},
+		"nothing sampled": {
+			"OTEL_EXPORTER_OTLP_ENDPOINT": "http://" + collector.OTLPGRPC, "OTEL_TRACES_SAMPLER": "always_off",
+		},
 	}
 }
 
@@ -68,7 +72,8 @@ func TestCollectorCostsLittleTime(t *testing.T) {
 			r := runDemo(t, 0, env, "--scenario", scenario)
 			t.Logf("%s, %s: %v longer", scenario, name, r.Took-none.Took)
 			if longer := r.Took - none.Took; longer > most {
-				t.Errorf("%s, %s: %v longer than without a collector, want at most %v: %v", scenario, name, longer, most, r.Result)
+				t.Errorf("%s, %s: %v longer than without a collector, want at most %v: %v",
+					scenario, name, longer, most, r.Result)
 			}
 		}
 	}

@@ -32,7 +32,8 @@ func TestComposeFileStartsAJaegerForThisMachineAlone(t *testing.T) {
 	}
 }
 
-// The profile metrics adds Prometheus and Grafana, and nothing that is not on the disk; without it there is Jaeger alone.
+// The profile metrics adds Prometheus and Grafana, and nothing that is not on the disk; without it there is Jaeger
+// alone.
 func TestComposeProfileOfMetrics(t *testing.T) {
 	all := loadCompose(t, readFile(t, filepath.Join(root, composeFile)))
 	plain, err := all.WithProfiles(nil)
@@ -63,8 +64,10 @@ func TestComposeProfileOfMetrics(t *testing.T) {
 		t.Errorf("Grafana begins with %v, which is %v", dashboard, mounted)
 	}
 	scraper := composeService(t, "prometheus")
-	if !slices.Contains(scraper.Command, "--enable-feature=exemplar-storage") || len(scraper.ExtraHosts["host.docker.internal"]) == 0 {
-		t.Errorf("Prometheus keeps no exemplars, or does not find this machine: %v, %v", scraper.Command, scraper.ExtraHosts)
+	if !slices.Contains(scraper.Command, "--enable-feature=exemplar-storage") ||
+		len(scraper.ExtraHosts["host.docker.internal"]) == 0 {
+		t.Errorf("Prometheus keeps no exemplars, or does not find this machine: %v, %v",
+			scraper.Command, scraper.ExtraHosts)
 	}
 }
 
@@ -95,8 +98,16 @@ func TestComposeFaultsAreSeen(t *testing.T) {
 		{"moving minor version", "jaeger:2.20.0", "jaeger:2.20", "version"},
 		{"no digest", "jaeger:2.20.0@sha256:", "jaeger:2.20.0@", "digest"},
 		{"no digest of another", "grafana:12.1.1@sha256:", "grafana:12.1.1@", "digest"},
-		{"no health check", "healthcheck:\n      test: [\"CMD\", \"wget\", \"--quiet\", \"--spider\", \"http://localhost:9090", "x-healthcheck:\n      test: [\"CMD\", \"wget\", \"--quiet\", \"--spider\", \"http://localhost:9090", "health"},
-		{"health check switched off", "retries: 12\n\n  prometheus:", "retries: 12\n      disable: true\n\n  prometheus:", "health"},
+		{
+			"no health check",
+			"healthcheck:\n      test: [\"CMD\", \"wget\", \"--quiet\", \"--spider\", \"http://localhost:9090",
+			"x-healthcheck:\n      test: [\"CMD\", \"wget\", \"--quiet\", \"--spider\", \"http://localhost:9090",
+			"health",
+		},
+		{
+			"health check switched off", "retries: 12\n\n  prometheus:",
+			"retries: 12\n      disable: true\n\n  prometheus:", "health",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bad := strings.ReplaceAll(good, c.old, c.replacement)
@@ -122,10 +133,12 @@ func composeFaults(project *types.Project) (faults []string) {
 		}
 		for _, port := range service.Ports {
 			if ip, err := netip.ParseAddr(port.HostIP); err != nil || !ip.IsLoopback() {
-				faults = append(faults, fmt.Sprintf("%s: port %s is published on %q, not on loopback", name, port.Published, port.HostIP))
+				faults = append(faults, fmt.Sprintf("%s: port %s is published on %q, not on loopback",
+					name, port.Published, port.HostIP))
 			}
 		}
-		if check := service.HealthCheck; check == nil || check.Disable || len(check.Test) < 2 || check.Interval == nil || check.Timeout == nil {
+		if check := service.HealthCheck; check == nil || check.Disable || len(check.Test) < 2 ||
+			check.Interval == nil || check.Timeout == nil {
 			faults = append(faults, name+": no complete health check")
 		}
 	}

@@ -33,7 +33,8 @@ func TestJaegerGivesBackWhatItWasSent(t *testing.T) {
 			"spans": []m{
 				// The children come before their parents and in reverse order; the tree must be right all the same.
 				span("0000000000000003", "0000000000000001", "attempt 2", 20*time.Millisecond, nil),
-				span("0000000000000002", "0000000000000001", "attempt 1", 0, m{"status": m{"code": 2, "message": "refused"}}),
+				span("0000000000000002", "0000000000000001", "attempt 1", 0,
+					m{"status": m{"code": 2, "message": "refused"}}),
 				span("0000000000000001", "", "load", 0, m{
 					"attributes": []m{
 						{"key": "a.string", "value": m{"stringValue": "exhausted"}},
@@ -57,7 +58,9 @@ func TestJaegerGivesBackWhatItWasSent(t *testing.T) {
 	if load.Service != service || load.Scope != "a scope" || load.Kind != 1 || load.Failed() {
 		t.Errorf("root = %+v", load)
 	}
-	for key, want := range map[string]any{"a.string": "exhausted", "a.bool": true, "an.int": int64(4), "a.float": 0.25} {
+	for key, want := range map[string]any{
+		"a.string": "exhausted", "a.bool": true, "an.int": int64(4), "a.float": 0.25,
+	} {
 		if got := load.Attributes[key]; got != want {
 			t.Errorf("attribute %s = %v (%T), want %v (%T)", key, got, got, want, want)
 		}

@@ -20,8 +20,8 @@ import (
 	"github.com/backspan/backspan/e2e/internal/program"
 )
 
-// A Prometheus scrapes the example. Every panel of the dashboard has an answer from it, and an exemplar leads to a trace
-// in Jaeger.
+// A Prometheus scrapes the example. Every panel of the dashboard has an answer from it, and an exemplar leads to a
+// trace in Jaeger.
 func TestPrometheusAnswersTheDashboard(t *testing.T) {
 	target, events := startPriceService(t)
 	p := startPrometheus(t, target)
@@ -75,7 +75,9 @@ func startPriceService(t *testing.T) (target, events string) {
 	env := toJaeger()
 	env["EVENTS"] = events
 	env["OTEL_BSP_SCHEDULE_DELAY"] = "200"
-	running := runUntilTheEnd(t, program.Command{Path: service, Args: []string{"-listen", "127.0.0.1:0"}, Dir: dir, Env: env})
+	running := runUntilTheEnd(t, program.Command{
+		Path: service, Args: []string{"-listen", "127.0.0.1:0"}, Dir: dir, Env: env,
+	})
 	waitFor(t, "the address of the metrics", func() bool { return strings.HasSuffix(running.Stdout(), "/metrics\n") })
 	address, err := url.Parse(strings.TrimSpace(running.Stdout()))
 	if err != nil {
@@ -123,8 +125,9 @@ func startPrometheus(t *testing.T, target string) prometheus {
 	t.Helper()
 	dir := t.TempDir()
 	config := filepath.Join(dir, "prometheus.yml")
-	text := fmt.Sprintf("scrape_configs:\n- job_name: price-service\n  scrape_interval: 500ms\n  scrape_timeout: 500ms\n"+
-		"  static_configs: [{targets: [%q]}]\n", target)
+	text := fmt.Sprintf(
+		"scrape_configs:\n- job_name: price-service\n  scrape_interval: 500ms\n  scrape_timeout: 500ms\n"+
+			"  static_configs: [{targets: [%q]}]\n", target)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,8 @@ func TestModulesAsPublished(t *testing.T) {
 		}
 	}
 	env := map[string]string{
-		"GOPROXY":     "file://" + filepath.ToSlash(proxy) + ",file://" + filepath.ToSlash(goEnv(t, "GOMODCACHE")) + "/cache/download",
+		"GOPROXY": "file://" + filepath.ToSlash(proxy) + ",file://" + filepath.ToSlash(goEnv(t, "GOMODCACHE")) +
+			"/cache/download",
 		"GOSUMDB":     "off", // it cannot know a module that is not published
 		"GOMODCACHE":  t.TempDir(),
 		"GOCACHE":     goEnv(t, "GOCACHE"),
@@ -38,7 +39,10 @@ func TestModulesAsPublished(t *testing.T) {
 		bin := t.TempDir()
 		install := maps.Clone(env)
 		install["GOBIN"] = bin
-		must(t, program.Command{Path: "go", Args: []string{"install", "github.com/backspan/backspan/cmd/backspan@latest"}, Dir: t.TempDir(), Env: install})
+		must(t, program.Command{
+			Path: "go", Args: []string{"install", "github.com/backspan/backspan/cmd/backspan@latest"},
+			Dir: t.TempDir(), Env: install,
+		})
 		installed := filepath.Join(bin, "backspan")
 
 		version := must(t, program.Command{Path: installed, Args: []string{"--version"}})
@@ -46,7 +50,9 @@ func TestModulesAsPublished(t *testing.T) {
 			t.Errorf("backspan --version: %q, want the published version %s", version.Stdout, publish.Version)
 		}
 		// What the demo shows is shipped with it.
-		must(t, program.Command{Path: installed, Args: []string{"demo", "--scenario", "healthy", "--no-export"}, Dir: t.TempDir()})
+		must(t, program.Command{
+			Path: installed, Args: []string{"demo", "--scenario", "healthy", "--no-export"}, Dir: t.TempDir(),
+		})
 	})
 
 	t.Run("an importing program", func(t *testing.T) {

@@ -37,8 +37,8 @@ const resumedTree = `nightly
         attempt 1
 `
 
-// A run that is killed and resumed is one tree in Jaeger: each phase once, the attempt that was lost beside the one that
-// was made in its place.
+// A run that is killed and resumed is one tree in Jaeger: each phase once, the attempt that was lost beside the one
+// that was made in its place.
 func TestAResumedRunIsOneTree(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -55,7 +55,8 @@ func TestAResumedRunIsOneTree(t *testing.T) {
 	}
 	var id string
 	waitFor(t, "the first phase in Jaeger", func() bool {
-		ids, err := collector.Search(t.Context(), "backspan", map[string]string{"phase.name": "kept", "phase.status": "success"})
+		ids, err := collector.Search(t.Context(), "backspan",
+			map[string]string{"phase.name": "kept", "phase.status": "success"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,7 +71,9 @@ func TestAResumedRunIsOneTree(t *testing.T) {
 	if result, err := killed.Wait(); err != nil || result.Code == 0 {
 		t.Fatalf("%v, %v", result, err)
 	}
-	resumed := must(t, program.Command{Path: backspan, Dir: dir, Env: env, Args: []string{"run", "nightly.yaml", "--resume"}})
+	resumed := must(t, program.Command{
+		Path: backspan, Dir: dir, Env: env, Args: []string{"run", "nightly.yaml", "--resume"},
+	})
 	root, err := collector.Trace(t.Context(), id)
 	if err != nil {
 		t.Fatalf("%v\n%v", err, resumed)

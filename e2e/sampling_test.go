@@ -22,8 +22,8 @@ const (
 	lateTraces    = 20
 )
 
-// deploy/collector.yaml, run by a real collector between the programs and Jaeger: every trace with a retry arrives whole,
-// in whatever order its spans come and however late, and of the clean ones the share.
+// deploy/collector.yaml, run by a real collector between the programs and Jaeger: every trace with a retry arrives
+// whole, in whatever order its spans come and however late, and of the clean ones the share.
 func TestCollectorKeepsWhatWasRetried(t *testing.T) {
 	t.Parallel()
 	c := startCollector(t)
@@ -254,7 +254,8 @@ func (c samplingCollector) send(t *testing.T, spans ...any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+c.http+"/v1/traces", bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+c.http+"/v1/traces",
+		bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}

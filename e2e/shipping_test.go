@@ -33,7 +33,10 @@ func TestEventLogsOfManyHostsInOnePlace(t *testing.T) {
 	web1 := filepath.Join(dir, "web-1.jsonl")
 	failing := program.Command{
 		Path: backspan, Dir: dir, Env: noCollector(),
-		Args: []string{"exec", "--max-retries", "3", "--base-delay", "1ms", "--events", web1, "--", "sh", "-c", "echo refused >&2; exit 1"},
+		Args: []string{
+			"exec", "--max-retries", "3", "--base-delay", "1ms", "--events", web1, "--", "sh", "-c",
+			"echo refused >&2; exit 1",
+		},
 	}
 	if result, err := failing.Run(t.Context()); err != nil || result.Code != 1 {
 		t.Fatalf("%v, %v", result, err)
@@ -59,7 +62,9 @@ func TestEventLogsOfManyHostsInOnePlace(t *testing.T) {
 		t.Errorf("%d lines arrived, and not the %d that were sent:\n%s", len(got), len(want), read(kept))
 	}
 
-	by := must(t, program.Command{Path: backspan, Dir: dir, Args: []string{"events", "count", "--by", "host", "--format", "csv", kept}})
+	by := must(t, program.Command{
+		Path: backspan, Dir: dir, Args: []string{"events", "count", "--by", "host", "--format", "csv", kept},
+	})
 	each := fmt.Sprintf("%d,", strings.Count(string(first), "\n"))
 	if lines := strings.Fields(by.Stdout); len(lines) != 3 ||
 		!strings.HasPrefix(lines[1], each+"other-") || !strings.HasPrefix(lines[2], each) {
@@ -89,7 +94,8 @@ func sortedLines(log []byte) []string {
 	return lines
 }
 
-// startRsyslog runs rsyslogd in the foreground with a file of deploy/ in which the paths and ports are those of the test.
+// startRsyslog runs rsyslogd in the foreground with a file of deploy/ in which the paths and ports are those of the
+// test.
 func startRsyslog(t *testing.T, config string, replace ...string) *program.Process {
 	t.Helper()
 	path, err := exec.LookPath("rsyslogd")
@@ -108,5 +114,7 @@ func startRsyslog(t *testing.T, config string, replace ...string) *program.Proce
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return runUntilTheEnd(t, program.Command{Path: path, Dir: dir, Args: []string{"-n", "-f", file, "-i", filepath.Join(dir, "pid")}})
+	return runUntilTheEnd(t, program.Command{
+		Path: path, Dir: dir, Args: []string{"-n", "-f", file, "-i", filepath.Join(dir, "pid")},
+	})
 }

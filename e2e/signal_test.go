@@ -16,7 +16,11 @@ func TestSignalInTheMiddleOfAWait(t *testing.T) {
 		args  []string
 		begun string // what the events say when it has begun
 	}{
-		{"between attempts", []string{"--scenario", "slow", "--base-delay", "1m", "--max-delay", "1m"}, `"next_delay": 60`},
+		{
+			"between attempts",
+			[]string{"--scenario", "slow", "--base-delay", "1m", "--max-delay", "1m"},
+			`"next_delay": 60`,
+		},
 		{"before a recovery", []string{"--scenario", "outage", "--max-retries", "0"}, `"type": "phase_attempt_failed"`},
 	} {
 		for signal, code := range map[syscall.Signal]int{syscall.SIGTERM: 143, syscall.SIGINT: 130} {
@@ -76,7 +80,8 @@ func checkCancelled(t *testing.T, r run) {
 	if promised != 0 {
 		t.Errorf("%d operations stopped during a wait and no event says so: %v", promised, r.events)
 	}
-	if last := r.events[len(r.events)-1]; last.Type != "run_end" || r.count("run_end") != 1 || r.count("phase_start") != 1 || r.count("phase_end") != 3 {
+	if last := r.events[len(r.events)-1]; last.Type != "run_end" || r.count("run_end") != 1 ||
+		r.count("phase_start") != 1 || r.count("phase_end") != 3 {
 		t.Errorf("the events do not end with the run: %v", r.events)
 	}
 }

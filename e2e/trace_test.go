@@ -22,7 +22,11 @@ func TestDemoInJaeger(t *testing.T) {
 		found    []string // the searches that find it
 	}{
 		{"healthy", 0, nil},
-		{"flaky", 0, []string{"retry.outcome=exhausted", "retry.outcome=recovered", "retry.retried=true", "recovery.success=true"}},
+		{
+			"flaky", 0, []string{
+				"retry.outcome=exhausted", "retry.outcome=recovered", "retry.retried=true", "recovery.success=true",
+			},
+		},
 		{"outage", 1, []string{"retry.outcome=exhausted", "retry.retried=true", "recovery.success=false"}},
 		{"permanent", 1, []string{"retry.outcome=permanent"}},
 		{"slow", 0, []string{"retry.outcome=recovered", "retry.retried=true"}},
@@ -103,7 +107,8 @@ const flakyTree = `co2_report
 func checkTrace(t *testing.T, r run, root *jaeger.Span) {
 	t.Helper()
 	if root.Name != r.report.Pipeline || root.Attributes["backspan.kind"] != "run" {
-		t.Errorf("root is %q of kind %v, want the run %q", root.Name, root.Attributes["backspan.kind"], r.report.Pipeline)
+		t.Errorf("root is %q of kind %v, want the run %q", root.Name, root.Attributes["backspan.kind"],
+			r.report.Pipeline)
 	}
 	if root.Failed() != (r.report.Status != "success") {
 		t.Errorf("run span failed: %v, report: %s", root.Failed(), r.report.Status)
@@ -147,7 +152,8 @@ func checkSpan(t *testing.T, r run, s *jaeger.Span) {
 		t.Errorf("%s: phase.name = %v", at, s.Attributes["phase.name"])
 	}
 	if _, ok := s.Attributes["error.type"].(string); ok != s.Failed() || (s.Status.Description != "") != s.Failed() {
-		t.Errorf("%s: failed %v, error.type %v, description %q", at, s.Failed(), s.Attributes["error.type"], s.Status.Description)
+		t.Errorf("%s: failed %v, error.type %v, description %q",
+			at, s.Failed(), s.Attributes["error.type"], s.Status.Description)
 	}
 	switch kind {
 	case "operation":
@@ -170,7 +176,8 @@ func checkOperation(t *testing.T, s *jaeger.Span) {
 	}
 	for i, a := range attempts {
 		if want := fmt.Sprintf("attempt %d", i+1); a.Name != want || a.Attributes["retry.attempt"] != int64(i+1) {
-			t.Errorf("operation %q: attempt %d is %q with number %v", s.Name, i+1, a.Name, a.Attributes["retry.attempt"])
+			t.Errorf("operation %q: attempt %d is %q with number %v",
+				s.Name, i+1, a.Name, a.Attributes["retry.attempt"])
 		}
 		if a.Attributes["retry.operation"] != s.Name {
 			t.Errorf("operation %q: its attempt belongs to %v", s.Name, a.Attributes["retry.operation"])
@@ -217,8 +224,8 @@ func checkGaveUp(t *testing.T, s *jaeger.Span, outcome string) {
 	}
 }
 
-// checkWaits checks the waits between siblings, the first two announced by an event of their parent, and returns their sum
-// in seconds.
+// checkWaits checks the waits between siblings, the first two announced by an event of their parent, and returns their
+// sum in seconds.
 func checkWaits(t *testing.T, parent *jaeger.Span, attempts []*jaeger.Span) (sum float64) {
 	t.Helper()
 	for i, a := range attempts {
@@ -229,7 +236,8 @@ func checkWaits(t *testing.T, parent *jaeger.Span, attempts []*jaeger.Span) (sum
 		sum += delay
 		next, announced := a.Attributes["retry.next_delay_seconds"].(float64)
 		if last := i == len(attempts)-1; last == announced {
-			t.Errorf("%q, %s: last %v, retry.next_delay_seconds = %v", parent.Name, a.Name, last, a.Attributes["retry.next_delay_seconds"])
+			t.Errorf("%q, %s: last %v, retry.next_delay_seconds = %v",
+				parent.Name, a.Name, last, a.Attributes["retry.next_delay_seconds"])
 		}
 		if i+1 < len(attempts) {
 			if then := attempts[i+1].Attributes["retry.delay_seconds"]; next != then {
@@ -256,7 +264,8 @@ func checkWaits(t *testing.T, parent *jaeger.Span, attempts []*jaeger.Span) (sum
 // checkPhase compares the span of a phase with its result in the report.
 func checkPhase(t *testing.T, p phase, s *jaeger.Span) {
 	t.Helper()
-	if s.Attributes["backspan.kind"] != "phase" || s.Attributes["phase.name"] != p.Phase || s.Attributes["phase.status"] != p.Status {
+	if s.Attributes["backspan.kind"] != "phase" || s.Attributes["phase.name"] != p.Phase ||
+		s.Attributes["phase.status"] != p.Status {
 		t.Errorf("phase %s (%s): attributes %v", p.Phase, p.Status, s.Attributes)
 	}
 	if s.Failed() != (p.Status == "failed") {
@@ -334,8 +343,10 @@ func checkEvents(t *testing.T, r run, root *jaeger.Span) {
 		if phase, _ := s.Attributes["phase.name"].(string); e.Phase != phase {
 			t.Errorf("event %s %q has phase %q, its span %q", e.Type, e.Message, e.Phase, phase)
 		}
-		if number := e.Details["attempt_number"]; number != nil && fmt.Sprint(number) != fmt.Sprint(s.Attributes["retry.attempt"]) {
-			t.Errorf("event %s %q has attempt %v, its span %v", e.Type, e.Message, number, s.Attributes["retry.attempt"])
+		if number := e.Details["attempt_number"]; number != nil &&
+			fmt.Sprint(number) != fmt.Sprint(s.Attributes["retry.attempt"]) {
+			t.Errorf("event %s %q has attempt %v, its span %v",
+				e.Type, e.Message, number, s.Attributes["retry.attempt"])
 		}
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {

@@ -56,7 +56,8 @@ func (t *trace) operation(parent int, name string, at float64, outcome string, c
 	for i, c := range calls {
 		result := map[bool]string{true: "success", false: "retrying"}[c.err == ""]
 		attributes := map[string]any{
-			"retry.operation": name, "retry.attempt": i + 1, "retry.delay_seconds": delay / 1000, "retry.result": result,
+			"retry.operation": name, "retry.attempt": i + 1, "retry.delay_seconds": delay / 1000,
+			"retry.result": result,
 		}
 		if c.err != "" && i == len(calls)-1 {
 			attributes["retry.result"] = "failed"
@@ -106,7 +107,9 @@ func (t *trace) json() []byte {
 		if s.err != "" {
 			one["status"] = map[string]any{"code": 2, "message": s.err}
 		}
-		line := map[string]any{"resourceSpans": []any{map[string]any{"scopeSpans": []any{map[string]any{"spans": []any{one}}}}}}
+		line := map[string]any{
+			"resourceSpans": []any{map[string]any{"scopeSpans": []any{map[string]any{"spans": []any{one}}}}},
+		}
 		if err := encoder.Encode(line); err != nil {
 			panic(err)
 		}
@@ -169,7 +172,8 @@ func nightly() *trace {
 	t := newTrace()
 	run := t.add(-1, "run", "nightly", 0, 6100, "", map[string]any{"run.status": "success"})
 	load := t.add(run, "phase", "load", 0, 1600, "", map[string]any{"phase.status": "success"})
-	first := t.add(load, "attempt", "attempt 1", 0, 1600, "", map[string]any{"retry.attempt": 1, "retry.result": "success"})
+	first := t.add(load, "attempt", "attempt 1", 0, 1600, "",
+		map[string]any{"retry.attempt": 1, "retry.result": "success"})
 	at := t.operation(first, "list_files", 0, "success", call{took: 100})
 	t.operation(first, "data_load", at, "recovered", call{200, 250, "GET /prices: 503 Service Unavailable"},
 		call{200, 500, "read tcp 127.0.0.1:9: connection reset by peer"}, call{took: 350})
@@ -179,7 +183,8 @@ func nightly() *trace {
 	failed := t.add(sum, "attempt", "attempt 1", 1600, 3900, "rates: gave up after 3 attempts: timeout", map[string]any{
 		"retry.attempt": 1, "retry.result": "retrying", "retry.next_delay_seconds": 2.0, "error.type": "timeout",
 	})
-	t.operation(failed, "rates", 1600, "exhausted", call{100, 1000, "timeout"}, call{100, 1000, "timeout"}, call{100, 0, "timeout"})
+	t.operation(failed, "rates", 1600, "exhausted", call{100, 1000, "timeout"}, call{100, 1000, "timeout"},
+		call{100, 0, "timeout"})
 	again := t.add(sum, "recovery", "recovery 1", 5900, 6100, "", map[string]any{
 		"retry.attempt": 1, "retry.result": "success", "retry.delay_seconds": 2.0,
 	})
@@ -198,7 +203,8 @@ func large(n int) *trace {
 			name := fmt.Sprintf("fetch_%02d", k)
 			switch {
 			case k == 7 && i%3 == 0:
-				at = t.operation(phase, name, at, "recovered", call{5, 250, "GET /prices: 503 Service Unavailable"}, call{took: 4})
+				at = t.operation(phase, name, at, "recovered",
+					call{5, 250, "GET /prices: 503 Service Unavailable"}, call{took: 4})
 			case k == 11 && i%10 == 0:
 				at = t.operation(phase, name, at, "exhausted", call{3, 250, "connection refused"},
 					call{3, 500, "connection refused"}, call{3, 0, fmt.Sprintf("needle %d: connection refused", i)})
@@ -219,7 +225,10 @@ func longErrors(t *testing.T) string {
 	tr := newTrace()
 	busy := strings.Repeat("the upstream is busy; ", 20)
 	tr.operation(-1, "data_load", 0, "recovered",
-		call{200, 250, "GET http://prices.example/v1/prices?from=2026-01-01&to=2026-12-31: 503 Service Unavailable: " + busy + "END"},
+		call{
+			200, 250, "GET http://prices.example/v1/prices?from=2026-01-01&to=2026-12-31: 503 Service Unavailable: " +
+				busy + "END",
+		},
 		call{took: 350})
 	tr.operation(-1, "other", 900, "success", call{took: 10})
 	return pageOf(t, "trace.json", tr.json())

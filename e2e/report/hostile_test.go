@@ -57,14 +57,18 @@ func TestHostileTextIsInert(t *testing.T) {
 			p.run(fmt.Sprintf("document.querySelector('.grid').scrollTop = %d * 28", 3*i))
 			p.wait(fmt.Sprintf("document.querySelector(%q) !== null", row))
 		}
-		if got := get[string](p, fmt.Sprintf("document.querySelector(%q).querySelector('.error').textContent", row)); !strings.Contains(got, want) {
+		got := get[string](p, fmt.Sprintf("document.querySelector(%q).querySelector('.error').textContent", row))
+		if !strings.Contains(got, want) {
 			t.Errorf("a row says %q, want %q", got, want)
 		}
 		p.run(fmt.Sprintf("document.querySelector(%q).focus()", row))
-		for name, got := range map[string]string{"tip": get[string](p, "document.getElementById('tip').textContent"), "details": func() string {
-			p.keys(kb.Enter)
-			return get[string](p, "document.getElementById('inspector').textContent")
-		}()} {
+		for name, got := range map[string]string{
+			"tip": get[string](p, "document.getElementById('tip').textContent"),
+			"details": func() string {
+				p.keys(kb.Enter)
+				return get[string](p, "document.getElementById('inspector').textContent")
+			}(),
+		} {
 			if !strings.Contains(got, want) {
 				t.Errorf("the %s of %q say %q", name, want, got)
 			}
@@ -75,7 +79,8 @@ func TestHostileTextIsInert(t *testing.T) {
 	if got := get[string](p, "document.querySelector('mark').textContent"); got != "<img" {
 		t.Errorf("searching for markup marks %q", got)
 	}
-	if get[bool](p, "'pwned' in window || document.querySelectorAll('main img, main svg[onload], body > script').length > 2") {
+	if get[bool](p,
+		"'pwned' in window || document.querySelectorAll('main img, main svg[onload], body > script').length > 2") {
 		t.Error("text became markup or code")
 	}
 }
@@ -83,7 +88,10 @@ func TestHostileTextIsInert(t *testing.T) {
 // Text of the other direction, or with marks that climb, stays in its row and leaves its neighbours alone.
 func TestHostileTextStaysInItsPlace(t *testing.T) {
 	tr := newTrace()
-	for _, name := range []string{"plain", "אבגדה", "tower" + strings.Repeat("\u0301\u0323", 500), strings.Repeat("very long ", 5000), "line\nbreak"} {
+	for _, name := range []string{
+		"plain", "אבגדה", "tower" + strings.Repeat("\u0301\u0323", 500),
+		strings.Repeat("very long ", 5000), "line\nbreak",
+	} {
 		tr.operation(-1, name, 0, "recovered", call{10, 2, "failed: " + name}, call{took: 2})
 	}
 	p := open(t, pageOf(t, "trace.json", tr.json()), desktop)
@@ -119,7 +127,8 @@ func TestPolicyHolds(t *testing.T) {
 	if !slices.Equal(got, []string{"innerHTML", "script text", "policy"}) {
 		t.Errorf("refused: %v", got)
 	}
-	_, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`fetch('data:,x').then(() => 'sent')`, chromedp.EvalAwaitPromise))
+	_, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`fetch('data:,x').then(() => 'sent')`,
+		chromedp.EvalAwaitPromise))
 	if err == nil {
 		t.Error("the page could fetch")
 	}
@@ -128,7 +137,8 @@ func TestPolicyHolds(t *testing.T) {
 // A page that logs an error or asks the network for something is noticed.
 func TestComplaintsAreHeard(t *testing.T) {
 	p := open(t, nightlyPage(t), desktop)
-	p.run("console.error('spoken'); setTimeout(() => { throw new Error('thrown'); }); new Image().src = 'http://127.0.0.1:9/x.png'")
+	p.run(
+		"console.error('spoken'); setTimeout(() => { throw new Error('thrown'); }); new Image().src = 'http://127.0.0.1:9/x.png'")
 	for _, want := range []string{"spoken", "thrown", "127.0.0.1:9"} {
 		for n := 0; !strings.Contains(strings.Join(p.complaints(), "\n"), want); n++ {
 			if n == 200 {
@@ -156,7 +166,8 @@ func TestDurationsOfTheScript(t *testing.T) {
 		us, text, _ := strings.Cut(strings.TrimSpace(line), "\t")
 		inputs, want = append(inputs, us), append(want, text)
 	}
-	got := get[[]string](p, fmt.Sprintf("(() => { %s; return [%s].map(duration); })()", source, strings.Join(inputs, ",")))
+	got := get[[]string](p, fmt.Sprintf("(() => { %s; return [%s].map(duration); })()",
+		source, strings.Join(inputs, ",")))
 	for i := range got {
 		if got[i] != want[i] {
 			t.Errorf("%sµs: %q, want %q", inputs[i], got[i], want[i])
@@ -195,16 +206,20 @@ func TestTenThousandSpans(t *testing.T) {
 		t.Errorf("a search takes %.0f ms, want less than 500", took)
 	}
 	// An operation that gave up says the needle too; its attempts are below it.
-	if got, want := p.text("#count"), 4*strings.Count(string(tr.json()), `"needle`); !strings.HasPrefix(got, strconv.Itoa(want)+" of") {
+	got, want := p.text("#count"), 4*strings.Count(string(tr.json()), `"needle`)
+	if !strings.HasPrefix(got, strconv.Itoa(want)+" of") {
 		t.Errorf("count %q, want %d", got, want)
 	}
 	search("")
 	p.do(chromedp.Focus(chromedp.CSS(p.row("backfill", 0))))
 	p.keys(kb.End)
-	if got := get[string](p, "document.activeElement.getAttribute('aria-rowindex')"); got != get[string](p, "document.getElementById('grid').getAttribute('aria-rowcount')") {
+	const row = "document.activeElement.getAttribute('aria-rowindex')"
+	const rows = "document.getElementById('grid').getAttribute('aria-rowcount')"
+	if got := get[string](p, row); got != get[string](p, rows) {
 		t.Errorf("End leads to row %s", got)
 	}
-	if !get[bool](p, "(() => { const r = document.activeElement.getBoundingClientRect(); const g = document.getElementById('grid').getBoundingClientRect(); return r.top >= g.top && r.bottom <= g.bottom + 1; })()") {
+	if !get[bool](p,
+		"(() => { const r = document.activeElement.getBoundingClientRect(); const g = document.getElementById('grid').getBoundingClientRect(); return r.top >= g.top && r.bottom <= g.bottom + 1; })()") {
 		t.Error("the row with the focus is not in sight")
 	}
 	p.run("document.getElementById('grid').scrollTop = 0")

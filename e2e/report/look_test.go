@@ -15,7 +15,8 @@ import (
 // withoutScripts loads the page again, with scripts off.
 func (p *tab) withoutScripts(path string) {
 	p.t.Helper()
-	_, err := chromedp.Call(p.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	_, err := chromedp.Call(p.ctx, emulation.SetScriptExecutionDisabled,
+		emulation.SetScriptExecutionDisabledParams{Value: true})
 	p.must(err)
 	p.do(chromedp.Reload())
 }
@@ -35,7 +36,9 @@ func TestThemes(t *testing.T) {
 	if paper == night {
 		t.Fatalf("both themes have the background %s", paper)
 	}
-	for _, step := range []struct{ label, background string }{{"Theme: light", paper}, {"Theme: dark", night}, {"Theme: system", night}} {
+	for _, step := range []struct{ label, background string }{
+		{"Theme: light", paper}, {"Theme: dark", night}, {"Theme: system", night},
+	} {
 		system.do(chromedp.Click(chromedp.CSS("#theme")))
 		if got := system.text("#theme"); got != step.label {
 			t.Errorf("the button says %q, want %q", got, step.label)
@@ -98,10 +101,12 @@ func TestContrast(t *testing.T) {
 		p.pointAt(p.row("data_load", 0) + " .what")
 		p.wait(tipShown)
 		check("with a tip")
-		p.run("document.getElementById('search').value = 'connection'; document.getElementById('search').dispatchEvent(new Event('input'))")
+		p.run(
+			"document.getElementById('search').value = 'connection'; document.getElementById('search').dispatchEvent(new Event('input'))")
 		p.do(chromedp.Click(chromedp.CSS(".chip[data-state=recovered]")))
 		check("with a filter")
-		p.run("document.getElementById('search').value = ''; document.getElementById('search').dispatchEvent(new Event('input')); document.getElementById('text').open = true")
+		p.run(
+			"document.getElementById('search').value = ''; document.getElementById('search').dispatchEvent(new Event('input')); document.getElementById('text').open = true")
 		check("with the text")
 	}
 }
@@ -110,7 +115,8 @@ func TestCalm(t *testing.T) {
 	s := desktop
 	s.calm = true
 	p := open(t, nightlyPage(t), s)
-	moving := get[[]string](p, `[...document.querySelectorAll('*')].filter((e) => parseFloat(getComputedStyle(e).transitionDuration) > 0 || getComputedStyle(e).animationName !== 'none').map((e) => e.className)`)
+	moving := get[[]string](p,
+		`[...document.querySelectorAll('*')].filter((e) => parseFloat(getComputedStyle(e).transitionDuration) > 0 || getComputedStyle(e).animationName !== 'none').map((e) => e.className)`)
 	if len(moving) > 0 {
 		t.Errorf("with reduced motion these still move: %q", moving)
 	}
@@ -189,12 +195,17 @@ func TestPrintOfAHugeRun(t *testing.T) {
 func TestAccessibilityTree(t *testing.T) {
 	p := open(t, nightlyPage(t), desktop)
 	tree := p.accessible()
-	for _, want := range []string{"treegrid: Waterfall", "columnheader: took", "searchbox: Search names and errors", "button: recovered 2", "checkbox: only retried", "heading: Waterfall", "region: Operations", "status: "} {
+	for _, want := range []string{
+		"treegrid: Waterfall", "columnheader: took", "searchbox: Search names and errors", "button: recovered 2",
+		"checkbox: only retried", "heading: Waterfall", "region: Operations", "status: ",
+	} {
 		if !slices.ContainsFunc(tree, func(line string) bool { return strings.HasPrefix(line, want) }) {
 			t.Errorf("the tree has no %q", want)
 		}
 	}
-	row := slices.IndexFunc(tree, func(line string) bool { return strings.HasPrefix(line, "row: ") && strings.Contains(line, "data_load") })
+	row := slices.IndexFunc(tree, func(line string) bool {
+		return strings.HasPrefix(line, "row: ") && strings.Contains(line, "data_load")
+	})
 	if row < 0 {
 		t.Fatalf("no row data_load in\n%s", strings.Join(tree, "\n"))
 	}

@@ -17,7 +17,8 @@ import (
 // rows are the texts of the rows in sight, from above: name, what is said of it, its error.
 func (p *tab) rows() []string {
 	p.t.Helper()
-	return get[[]string](p, `[...document.querySelectorAll('.row')].sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top)
+	return get[[]string](
+		p, `[...document.querySelectorAll('.row')].sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top)
 		.map((r) => [...r.querySelectorAll('.name, .said, .row .error')].map((e) => e.textContent).join(' | '))`)
 }
 
@@ -71,7 +72,9 @@ func TestPageShowsTheRun(t *testing.T) {
 	if got := get[string](p, "document.title"); got != "nightly: recovered (backspan)" {
 		t.Errorf("title %q", got)
 	}
-	if got := p.text("header"); !strings.Contains(got, "It recovered after 6.1s: 5 of 8 attempts failed, 1 operation recovered, 1 operation was given up and 1 phase recovered.") {
+	got := p.text("header")
+	if !strings.Contains(got,
+		"It recovered after 6.1s: 5 of 8 attempts failed, 1 operation recovered, 1 operation was given up and 1 phase recovered.") {
 		t.Errorf("header %q", got)
 	}
 	p.wantRows(everyRow...)
@@ -81,8 +84,9 @@ func TestPageShowsTheRun(t *testing.T) {
 	if got := p.text("ul.time"); !strings.Contains(strings.Join(strings.Fields(got), " "), "waiting 4.75s 78%") {
 		t.Errorf("time %q", got)
 	}
-	if got := strings.Fields(p.text("tfoot")); !slices.Equal(got, []string{"together", "4", "8", "5", "2", "1", "1", "650ms", "700ms", "4.75s"}) {
-		t.Errorf("sums of the table: %q", got)
+	sums := strings.Fields(p.text("tfoot"))
+	if !slices.Equal(sums, []string{"together", "4", "8", "5", "2", "1", "1", "650ms", "700ms", "4.75s"}) {
+		t.Errorf("sums of the table: %q", sums)
 	}
 }
 
@@ -110,7 +114,15 @@ func TestBarsAreToScale(t *testing.T) {
 		n    int
 		want []bar // from and for, in milliseconds
 	}{
-		{"data_load", 0, []bar{{"bar work failed", 100, 200}, {"bar wait", 300, 250}, {"bar work failed", 550, 200}, {"bar wait", 750, 500}, {"bar work", 1250, 350}}},
+		{
+			"data_load", 0, []bar{
+				{"bar work failed", 100, 200},
+				{"bar wait", 300, 250},
+				{"bar work failed", 550, 200},
+				{"bar wait", 750, 500},
+				{"bar work", 1250, 350},
+			},
+		},
 		{"attempt 1", 0, []bar{{"bar work failed", 100, 200}, {"bar wait", 300, 250}}},
 		{"summary", 0, []bar{{"bar thin", 1600, 2300}, {"bar wait", 3900, 2000}, {"bar thin", 5900, 200}}},
 		{"nightly", 0, []bar{{"bar thin", 0, 6100}}},
@@ -122,15 +134,18 @@ func TestBarsAreToScale(t *testing.T) {
 		}
 		for i, b := range got {
 			want := c.want[i]
-			if b.Class != want.Class || math.Abs(b.Left-want.Left/whole) > 0.004 || math.Abs(b.Width-want.Width/whole) > 0.008 {
-				t.Errorf("%s: bar %d is %+v, want %s at %.3f for %.3f", c.name, i, b, want.Class, want.Left/whole, want.Width/whole)
+			if b.Class != want.Class || math.Abs(b.Left-want.Left/whole) > 0.004 ||
+				math.Abs(b.Width-want.Width/whole) > 0.008 {
+				t.Errorf("%s: bar %d is %+v, want %s at %.3f for %.3f",
+					c.name, i, b, want.Class, want.Left/whole, want.Width/whole)
 			}
 		}
 	}
 	if got := p.text(p.row("summary", 0) + " .bar.wait"); got != "2s" {
 		t.Errorf("a long wait says %q, want 2s", got)
 	}
-	marks := get[int](p, fmt.Sprintf("document.querySelector(%q).querySelectorAll('.chart .icon.failed').length", p.row("data_load", 0)))
+	marks := get[int](p, fmt.Sprintf("document.querySelector(%q).querySelectorAll('.chart .icon.failed').length",
+		p.row("data_load", 0)))
 	if marks != 2 {
 		t.Errorf("%d marks of failure, want 2: failure must not be told by colour alone", marks)
 	}
@@ -151,7 +166,8 @@ func TestPagesOfTheDemo(t *testing.T) {
 	live := open(t, filepath.Join(dir, "run.html"), desktop)
 	filed := open(t, filepath.Join(dir, "trace.json.html"), desktop)
 	if got, want := filed.rows(), live.rows(); !slices.Equal(got, want) || len(got) < 20 {
-		t.Errorf("rows from the trace file\n  %s\nrows from the run\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
+		t.Errorf("rows from the trace file\n  %s\nrows from the run\n  %s",
+			strings.Join(got, "\n  "), strings.Join(want, "\n  "))
 	}
 	events := open(t, filepath.Join(dir, "events.jsonl.html"), desktop)
 	shown := strings.Join(events.rows(), "\n")
@@ -183,7 +199,8 @@ func TestPagesOfTheDemo(t *testing.T) {
 		t.Errorf("an attempt whose begin is not known took %q, want …", took)
 	}
 	ends.do(chromedp.Click(chromedp.CSS(ends.row("attempt 1", 0) + " .name")))
-	if got := ends.text("#inspector"); !strings.Contains(got, "known from") || !strings.Contains(got, "not known; ended at") {
+	if got := ends.text("#inspector"); !strings.Contains(got, "known from") ||
+		!strings.Contains(got, "not known; ended at") {
 		t.Errorf("details %q do not say what is not known", got)
 	}
 }
@@ -228,15 +245,19 @@ func TestFilters(t *testing.T) {
 	}
 	// A name brings all that is below it.
 	search("data_load")
-	p.wantRows("nightly", "load", "data_load | recovered, 3 attempts", "attempt 1 | GET /prices: 503 Service Unavailable", "attempt 2 | read tcp 127.0.0.1:9: connection reset by peer", "attempt 3")
+	p.wantRows("nightly", "load", "data_load | recovered, 3 attempts",
+		"attempt 1 | GET /prices: 503 Service Unavailable",
+		"attempt 2 | read tcp 127.0.0.1:9: connection reset by peer", "attempt 3")
 	if got := p.text("#count"); got != "4 of 15 rows fit" {
 		t.Errorf("count %q", got)
 	}
 	// Errors are searched in full, without regard to case, and the place is shown.
 	search("127.0.0.1 RESET")
-	p.wantRows("nightly", "load", "data_load | recovered, 3 attempts", "attempt 2 | read tcp 127.0.0.1:9: connection reset by peer")
-	if got := get[[]string](p, "[...document.querySelectorAll('mark')].map((m) => m.textContent)"); !slices.Equal(got, []string{"127.0.0.1", "reset"}) {
-		t.Errorf("marked: %q", got)
+	p.wantRows("nightly", "load", "data_load | recovered, 3 attempts",
+		"attempt 2 | read tcp 127.0.0.1:9: connection reset by peer")
+	marked := get[[]string](p, "[...document.querySelectorAll('mark')].map((m) => m.textContent)")
+	if !slices.Equal(marked, []string{"127.0.0.1", "reset"}) {
+		t.Errorf("marked: %q", marked)
 	}
 	search("no such thing")
 	p.wantRows()
@@ -247,32 +268,48 @@ func TestFilters(t *testing.T) {
 	p.wantRows(everyRow...)
 
 	p.do(chromedp.Click(chromedp.CSS("#retried")))
-	p.wantRows("nightly", "load", "data_load | recovered, 3 attempts", "attempt 1 | GET /prices: 503 Service Unavailable", "attempt 2 | read tcp 127.0.0.1:9: connection reset by peer", "attempt 3",
-		"summary | recovered, 2 attempts", "attempt 1 | timeout", "rates | exhausted, 3 attempts", "attempt 1 | timeout", "attempt 2 | timeout", "attempt 3 | timeout", "recovery 1")
+	p.wantRows("nightly", "load", "data_load | recovered, 3 attempts",
+		"attempt 1 | GET /prices: 503 Service Unavailable",
+		"attempt 2 | read tcp 127.0.0.1:9: connection reset by peer", "attempt 3",
+		"summary | recovered, 2 attempts", "attempt 1 | timeout", "rates | exhausted, 3 attempts",
+		"attempt 1 | timeout", "attempt 2 | timeout", "attempt 3 | timeout", "recovery 1")
 	p.do(chromedp.Click(chromedp.CSS(".chip[data-state=exhausted]")))
-	p.wantRows("nightly", "summary | recovered, 2 attempts", "attempt 1 | timeout", "rates | exhausted, 3 attempts", "attempt 1 | timeout", "attempt 2 | timeout", "attempt 3 | timeout")
-	if got := get[string](p, "document.querySelector('.chip[data-state=exhausted]').getAttribute('aria-pressed')"); got != "true" {
-		t.Errorf("the pressed filter says %q", got)
+	p.wantRows("nightly", "summary | recovered, 2 attempts", "attempt 1 | timeout", "rates | exhausted, 3 attempts",
+		"attempt 1 | timeout", "attempt 2 | timeout", "attempt 3 | timeout")
+	pressed := get[string](p, "document.querySelector('.chip[data-state=exhausted]').getAttribute('aria-pressed')")
+	if pressed != "true" {
+		t.Errorf("the pressed filter says %q", pressed)
 	}
 	p.do(chromedp.Click(chromedp.CSS(".chip[data-state=exhausted]")), chromedp.Click(chromedp.CSS("#retried")))
 	p.wantRows(everyRow...)
-	if got := get[[]string](p, "[...document.querySelectorAll('#states .chip')].map((c) => c.innerText.replace(/\\s+/g, ' ').trim())"); !slices.Equal(got, []string{"succeeded 3", "recovered 2", "exhausted 1"}) {
-		t.Errorf("outcomes %q", got)
+	outcomes := get[[]string](p,
+		"[...document.querySelectorAll('#states .chip')].map((c) => c.innerText.replace(/\\s+/g, ' ').trim())")
+	if !slices.Equal(outcomes, []string{"succeeded 3", "recovered 2", "exhausted 1"}) {
+		t.Errorf("outcomes %q", outcomes)
 	}
 
 	// A name in the table searches for it.
-	p.do(chromedp.Click(chromedp.JSPath("[...document.querySelectorAll('th button')].find((b) => b.textContent === 'rates')")))
-	p.wantRows("nightly", "summary | recovered, 2 attempts", "attempt 1 | rates: gave up after 3 attempts: timeout", "rates | exhausted, 3 attempts", "attempt 1 | timeout", "attempt 2 | timeout", "attempt 3 | timeout", "recovery 1", "rates")
+	p.do(chromedp.Click(chromedp.JSPath(
+		"[...document.querySelectorAll('th button')].find((b) => b.textContent === 'rates')")))
+	p.wantRows("nightly", "summary | recovered, 2 attempts", "attempt 1 | rates: gave up after 3 attempts: timeout",
+		"rates | exhausted, 3 attempts", "attempt 1 | timeout", "attempt 2 | timeout", "attempt 3 | timeout",
+		"recovery 1", "rates")
 }
 
 func TestFolds(t *testing.T) {
 	p := open(t, nightlyPage(t), desktop)
 	p.do(chromedp.Click(chromedp.CSS("#fold")))
-	p.wantRows("nightly", "load", "list_files", "data_load | recovered, 3 attempts | connection reset by peer", "summary | recovered, 2 attempts", "attempt 1 | timeout", "rates | exhausted, 3 attempts | timeout", "recovery 1", "rates")
+	p.wantRows("nightly", "load", "list_files", "data_load | recovered, 3 attempts | connection reset by peer",
+		"summary | recovered, 2 attempts", "attempt 1 | timeout", "rates | exhausted, 3 attempts | timeout",
+		"recovery 1", "rates")
 	p.do(chromedp.Click(chromedp.CSS(p.row("data_load", 0) + " .twist")))
-	p.wantRows("nightly", "load", "list_files", "data_load | recovered, 3 attempts", "attempt 1 | GET /prices: 503 Service Unavailable", "attempt 2 | read tcp 127.0.0.1:9: connection reset by peer", "attempt 3",
-		"summary | recovered, 2 attempts", "attempt 1 | timeout", "rates | exhausted, 3 attempts | timeout", "recovery 1", "rates")
-	if got := get[string](p, fmt.Sprintf("document.querySelector(%q).getAttribute('aria-expanded')", p.row("rates", 0))); got != "false" {
+	p.wantRows("nightly", "load", "list_files", "data_load | recovered, 3 attempts",
+		"attempt 1 | GET /prices: 503 Service Unavailable",
+		"attempt 2 | read tcp 127.0.0.1:9: connection reset by peer", "attempt 3",
+		"summary | recovered, 2 attempts", "attempt 1 | timeout", "rates | exhausted, 3 attempts | timeout",
+		"recovery 1", "rates")
+	got := get[string](p, fmt.Sprintf("document.querySelector(%q).getAttribute('aria-expanded')", p.row("rates", 0)))
+	if got != "false" {
 		t.Errorf("aria-expanded of a folded row is %q", got)
 	}
 	// A search looks into folds, and leaves them as they were.

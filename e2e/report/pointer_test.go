@@ -34,7 +34,10 @@ func TestErrorsAreReadByPointing(t *testing.T) {
 	p.pointAt(p.row("attempt 1", 0) + " .what")
 	p.wait(tipShown)
 	tip := p.text("#tip")
-	for _, want := range []string{"attempt 1 of data_load", "failed, retried", "503 Service Unavailable", "END", "+0s · 19:11:43.000 UTC", "took\n200ms", "waited after\n250ms", "error type\ntimeout"} {
+	for _, want := range []string{
+		"attempt 1 of data_load", "failed, retried", "503 Service Unavailable", "END", "+0s · 19:11:43.000 UTC",
+		"took\n200ms", "waited after\n250ms", "error type\ntimeout",
+	} {
 		if !strings.Contains(tip, want) {
 			t.Errorf("the tip does not say %q:\n%s", want, tip)
 		}
@@ -88,7 +91,8 @@ func TestErrorsAreReadByKeyboard(t *testing.T) {
 	step(kb.ArrowRight, "attempt 1")
 	step(kb.ArrowLeft, "data_load")
 	step(kb.ArrowLeft, "data_load") // folds
-	if got := p.rows(); len(got) != 2 || !strings.HasPrefix(got[0], "data_load | recovered, 2 attempts | the upstream is busy") {
+	if got := p.rows(); len(got) != 2 ||
+		!strings.HasPrefix(got[0], "data_load | recovered, 2 attempts | the upstream is busy") {
 		t.Errorf("folded there are %q", got)
 	}
 	step(kb.ArrowRight, "data_load") // unfolds
@@ -101,7 +105,9 @@ func TestErrorsAreReadByKeyboard(t *testing.T) {
 	if got := get[string](p, "document.activeElement.id"); got != "inspector" {
 		t.Errorf("Enter leads to %q, want the details", got)
 	}
-	if got := p.text("#inspector"); !strings.Contains(got, "END") || !strings.Contains(got, "trace\n00000000000000000000000000000abc") || !strings.Contains(got, "span\n0000000000000002") {
+	if got := p.text("#inspector"); !strings.Contains(got, "END") ||
+		!strings.Contains(got, "trace\n00000000000000000000000000000abc") ||
+		!strings.Contains(got, "span\n0000000000000002") {
 		t.Errorf("the details are %q", got)
 	}
 	p.keys(kb.Escape)
@@ -150,7 +156,8 @@ func TestZoom(t *testing.T) {
 		t.Errorf("the key 0 shows %q, want %q", got, whole)
 	}
 	// Dragging along the time line takes what is between.
-	box := get[[]float64](p, "(() => { const b = document.getElementById('axis').getBoundingClientRect(); return [b.left, b.width, b.top + b.height / 2]; })()")
+	box := get[[]float64](p,
+		"(() => { const b = document.getElementById('axis').getBoundingClientRect(); return [b.left, b.width, b.top + b.height / 2]; })()")
 	p.do(chromedp.DragAndDropXY(box[0]+box[1]*0.5, box[2], box[0]+box[1]*0.75, box[2], 5))
 	shares := get[[]float64](p, "[...document.querySelectorAll('.tick')].map((t) => parseFloat(t.textContent))")
 	if len(shares) == 0 || shares[0] < 6.1*0.5-0.01 || shares[len(shares)-1] > 6.1*0.75+0.01 {
@@ -165,7 +172,8 @@ func TestNamesOnAPhone(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := open(t, pageOf(t, "trace.json", log), phone)
-	cut := get[[]string](p, `[...document.querySelectorAll('.name')].filter((n) => n.scrollWidth > n.clientWidth).map((n) => n.textContent)`)
+	cut := get[[]string](p,
+		`[...document.querySelectorAll('.name')].filter((n) => n.scrollWidth > n.clientWidth).map((n) => n.textContent)`)
 	if len(cut) > 0 {
 		t.Errorf("names are cut: %q", cut)
 	}
@@ -176,10 +184,12 @@ func TestPhone(t *testing.T) {
 	if got := get[float64](p, "document.documentElement.scrollWidth"); got > 360 {
 		t.Errorf("the page is %v pixels wide, the phone 360", got)
 	}
-	if !get[bool](p, `[...document.querySelectorAll('.row')].every((r) => r.querySelector('.chart').getBoundingClientRect().top >= r.querySelector('.name').getBoundingClientRect().bottom - 4)`) {
+	if !get[bool](p,
+		`[...document.querySelectorAll('.row')].every((r) => r.querySelector('.chart').getBoundingClientRect().top >= r.querySelector('.name').getBoundingClientRect().bottom - 4)`) {
 		t.Error("the chart is not below the name")
 	}
-	small := get[[]string](p, `[...document.querySelectorAll('button, input[type=search], .check')].filter((b) => b.checkVisibility() && !b.matches('.link') && b.getBoundingClientRect().height < 32).map((b) => b.textContent)`)
+	small := get[[]string](p,
+		`[...document.querySelectorAll('button, input[type=search], .check')].filter((b) => b.checkVisibility() && !b.matches('.link') && b.getBoundingClientRect().height < 32).map((b) => b.textContent)`)
 	if len(small) > 0 {
 		t.Errorf("too small for a finger: %q", small)
 	}
@@ -189,7 +199,8 @@ func TestPhone(t *testing.T) {
 	if got := p.text("#inspector"); !strings.Contains(got, "connection reset by peer") {
 		t.Errorf("the details are %q", got)
 	}
-	box := get[[]float64](p, "(() => { const b = document.getElementById('inspector').getBoundingClientRect(); return [b.left, b.right, b.bottom]; })()")
+	box := get[[]float64](p,
+		"(() => { const b = document.getElementById('inspector').getBoundingClientRect(); return [b.left, b.right, b.bottom]; })()")
 	if box[0] != 0 || box[1] != 360 || math.Abs(box[2]-740) > 1 {
 		t.Errorf("the details are at %v, want them at the bottom", box)
 	}

@@ -62,7 +62,8 @@ func TestScreenshot(t *testing.T) {
 		t.Errorf("%s is %v, the page %v", picture, then.Bounds(), now.Bounds())
 	}
 	if !bytes.Contains(file, signature(html)) {
-		t.Errorf("%s shows the page as it was; take it anew: cd e2e && UPDATE=1 go test ./report -run TestScreenshot", picture)
+		t.Errorf("%s shows the page as it was; take it anew: cd e2e && UPDATE=1 go test ./report -run TestScreenshot",
+			picture)
 	}
 }
 
@@ -101,7 +102,8 @@ func small(t *testing.T, m image.Image) []byte {
 		all = append(all, c)
 	}
 	slices.SortFunc(all, func(a, b color.RGBA) int {
-		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a.R, b.R), cmp.Compare(a.G, b.G), cmp.Compare(a.B, b.B))
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a.R, b.R), cmp.Compare(a.G, b.G),
+			cmp.Compare(a.B, b.B))
 	})
 	palette := color.Palette{}
 	for _, c := range all[:min(len(all), 256)] {

@@ -264,7 +264,8 @@ func TestWideScreen(t *testing.T) {
 	if len(tops) != 2 || tops[0] != tops[1] {
 		t.Errorf("the tables begin at the heights %v, want one height", tops)
 	}
-	head := get[[]float64](p, "['h1', 'h2'].map((s) => document.querySelector('header ' + s).getBoundingClientRect().top)")
+	head := get[[]float64](p,
+		"['h1', 'h2'].map((s) => document.querySelector('header ' + s).getBoundingClientRect().top)")
 	if math.Abs(head[0]-head[1]) > 40 {
 		t.Errorf("name and times begin at the heights %v, want them beside each other", head)
 	}
@@ -280,7 +281,8 @@ func TestTimeLineIsAboveTheBars(t *testing.T) {
 		})`)
 		for i := 2; i < len(got); i++ {
 			if math.Abs(got[i]-got[i%2]) > 0.5 {
-				t.Errorf("at %d pixels the time line, its lines and the bars have their left edges and widths at %v", width, got)
+				t.Errorf("at %d pixels the time line, its lines and the bars have their left edges and widths at %v",
+					width, got)
 				break
 			}
 		}

@@ -53,9 +53,10 @@ func open(t *testing.T, path string, s screen) *tab {
 	}
 	p := &tab{t: t}
 	address := (&url.URL{Scheme: "file", Path: path}).String()
-	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext(), chromedp.WithListener(func(event any) {
-		p.listen(event, address)
-	}))
+	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext(),
+		chromedp.WithListener(func(event any) {
+			p.listen(event, address)
+		}))
 	ctx, cancelTimeout := context.WithTimeout(ctx, time.Minute)
 	p.ctx = ctx
 	t.Cleanup(func() {
@@ -82,7 +83,8 @@ func (p *tab) listen(event any, address string) {
 	case *runtime.EventConsoleAPICalled:
 		complaint = fmt.Sprintf("console.%s %s", e.Type, values(e.Args))
 	case *runtime.EventExceptionThrown:
-		complaint = "exception: " + e.ExceptionDetails.Text + " " + values([]*runtime.RemoteObject{e.ExceptionDetails.Exception})
+		complaint = "exception: " + e.ExceptionDetails.Text + " " +
+			values([]*runtime.RemoteObject{e.ExceptionDetails.Exception})
 	case *log.EventEntryAdded:
 		complaint = fmt.Sprintf("%s: %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL)
 	case *network.EventRequestWillBeSent:
@@ -109,7 +111,9 @@ func (p *tab) complaints() (list []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range p.heard {
-		if !slices.ContainsFunc(p.expected, func(w string) bool { return strings.Contains(strings.ToLower(c), strings.ToLower(w)) }) {
+		if !slices.ContainsFunc(p.expected, func(w string) bool {
+			return strings.Contains(strings.ToLower(c), strings.ToLower(w))
+		}) {
 			list = append(list, c)
 		}
 	}
@@ -170,7 +174,8 @@ func (p *tab) run(script string) {
 // wait waits until the expression is true.
 func (p *tab) wait(expression string) {
 	p.t.Helper()
-	if _, err := chromedp.Run(p.ctx, chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(20*time.Second))); err != nil {
+	_, err := chromedp.Run(p.ctx, chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(20*time.Second)))
+	if err != nil {
 		p.t.Fatalf("waiting for %s: %v", expression, err)
 	}
 }

@@ -125,7 +125,8 @@ func (s *Server) Log() string { return s.process.Stdout() + s.process.Stderr() }
 
 // Send gives Jaeger traces in OTLP JSON. When it returns they are stored.
 func (s *Server) Send(ctx context.Context, traces []byte) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.OTLPHTTP+"/v1/traces", bytes.NewReader(traces))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.OTLPHTTP+"/v1/traces",
+		bytes.NewReader(traces))
 	if err != nil {
 		return err
 	}

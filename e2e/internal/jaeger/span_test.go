@@ -9,7 +9,9 @@ import (
 // A trace with missing spans is an error: a tree without them would hide that they were lost.
 func TestParseRefusesIncompleteTraces(t *testing.T) {
 	span := func(id, parent string) string {
-		return fmt.Sprintf(`{"spanId": %q, "parentSpanId": %q, "name": "n%s", "startTimeUnixNano": "1", "endTimeUnixNano": "2"}`, id, parent, id)
+		return fmt.Sprintf(
+			`{"spanId": %q, "parentSpanId": %q, "name": "n%s", "startTimeUnixNano": "1", "endTimeUnixNano": "2"}`,
+			id, parent, id)
 	}
 	for _, c := range []struct{ name, spans, complaint string }{
 		{"a parent is missing", span("1", "") + "," + span("2", "3"), "parent 3"},

@@ -42,7 +42,8 @@ type Result struct {
 
 // String is the result for failure messages, without the middle of what is long.
 func (r Result) String() string {
-	return fmt.Sprintf("exit code %d after %v\n-- stdout\n%s\n-- stderr\n%s", r.Code, r.Took, ends(r.Stdout), ends(r.Stderr))
+	return fmt.Sprintf("exit code %d after %v\n-- stdout\n%s\n-- stderr\n%s",
+		r.Code, r.Took, ends(r.Stdout), ends(r.Stderr))
 }
 
 // ends returns a long text without its middle.

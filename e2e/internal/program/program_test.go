@@ -15,7 +15,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestRunTellsHowItEnded(t *testing.T) {
 	t.Setenv("OTEL_SDK_DISABLED", "true")
 	script := `echo "out $OTEL_SDK_DISABLED $GIVEN"; echo err >&2; exit 3`
-	got, err := Command{Path: "sh", Args: []string{"-c", script}, Env: map[string]string{"GIVEN": "yes"}}.Run(t.Context())
+	got, err := Command{
+		Path: "sh", Args: []string{"-c", script}, Env: map[string]string{"GIVEN": "yes"},
+	}.Run(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,7 +47,8 @@ func Modules(ctx context.Context, root string) ([]Module, error) {
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return nil, fmt.Errorf("the modules are made from git's list of files: git ls-files: %w: %s", err, stderr.Bytes())
+		return nil, fmt.Errorf("the modules are made from git's list of files: git ls-files: %w: %s",
+			err, stderr.Bytes())
 	}
 	files := strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")
 	var modules []Module
