@@ -25,7 +25,8 @@ var pages = []string{"../README.md", "guide.md"}
 
 // known are the packages that snippets may use without saying so.
 var known = map[string]string{
-	"context": "context", "errors": "errors", "fmt": "fmt", "regexp": "regexp", "slices": "slices", "testing": "testing", "time": "time",
+	"context": "context", "errors": "errors", "fmt": "fmt", "regexp": "regexp", "slices": "slices",
+	"testing": "testing", "time": "time",
 	"orchestrator": "github.com/backspan/backspan/orchestrator",
 	"redact":       "github.com/backspan/backspan/redact",
 	"retry":        "github.com/backspan/backspan/retry",

@@ -23,12 +23,14 @@ func TestExamplesPrintWhatTheySay(t *testing.T) {
 			}
 			dir := t.TempDir()
 			program := filepath.Join(dir, "example")
-			if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./"+name).CombinedOutput(); err != nil {
+			out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./"+name).CombinedOutput()
+			if err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
 			command := exec.CommandContext(t.Context(), program)
 			command.Dir = dir
-			command.Env = append(os.Environ(), "EVENTS="+filepath.Join(dir, "events.jsonl"), "OTEL_TRACES_EXPORTER=none")
+			command.Env = append(os.Environ(), "EVENTS="+filepath.Join(dir, "events.jsonl"),
+				"OTEL_TRACES_EXPORTER=none")
 			got, err := command.Output()
 			if err != nil {
 				t.Errorf("%s ended with %v", name, err)

@@ -377,8 +377,10 @@ func TestWhatIsNoSecretStays(t *testing.T) {
 // What is masked holds nothing more to mask, whatever the text.
 func FuzzSecrets(f *testing.F) {
 	for _, seed := range []string{
-		"Authorization: Bearer x1", "a://b:c@d", "api_key=abcdef", github, jwt, "x-----BEGIN PRIVATE KEY-----" + pem, "u:p@tcp(",
-		`{"password": "a (b) c`, `password='it\'s x'`, "--password=x --token 'abcdef", "curl -u a:b", "Cookie: a=b; c=\"d\"",
+		"Authorization: Bearer x1", "a://b:c@d", "api_key=abcdef", github, jwt,
+		"x-----BEGIN PRIVATE KEY-----" + pem, "u:p@tcp(",
+		`{"password": "a (b) c`, `password='it\'s x'`, "--password=x --token 'abcdef", "curl -u a:b",
+		"Cookie: a=b; c=\"d\"",
 		pem + "-----END PRIVATE KEY-----", "password=ab … c (12 bytes)", "1234567:AA", "hvs.", "X-Api-Key:[a b]",
 		"token%3Dabcdef%26a%253Db", "<password>a b</password>", "PASSWORD 'a b'", "https://a-b-c-1:@h", "sqlplus a/b@c",
 		`"Authorization":[]string{"Bearer x1"}`, "b'password': b'abcdef'", "LTAIabcdefghij1", "API_KEY: not_set",
@@ -398,7 +400,8 @@ func FuzzSecrets(f *testing.F) {
 
 // hostile is what secrets begin with, or all of one but its end: to repeat it is the most work.
 var hostile = []string{
-	"a://b:token: x", "a://b:", "://", "@(", "a:b@(", "password=", "token:", "token: token=", `password="`, `\"token\":\"`,
+	"a://b:token: x", "a://b:", "://", "@(", "a:b@(", "password=", "token:", "token: token=",
+	`password="`, `\"token\":\"`,
 	"-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "--token ", " --password", "-u -u",
 	"curl -u", "sk-", "hvs.", "SG.a", "eyJ", "bearer ", "basic ", "Authorization: x ", "Cookie: ", "Cookie: a",
 	"1234567:A", "[token=", "password=(", "token={", "invalid port :", " …", "password=a …", " \t", "\\",
@@ -438,7 +441,8 @@ func BenchmarkHostile(b *testing.B) {
 }
 
 func TestAlso(t *testing.T) {
-	mask := Also(regexp.MustCompile(`corp-\d+`), regexp.MustCompile(`customer=(\d+)(?: name=(\w+))?`), regexp.MustCompile(`z*`))
+	mask := Also(regexp.MustCompile(`corp-\d+`), regexp.MustCompile(`customer=(\d+)(?: name=(\w+))?`),
+		regexp.MustCompile(`z*`))
 	for in, want := range map[string]string{
 		"corp-17 of corp-18":               "*** of ***",
 		"customer=4711 name=Bob paid":      "customer=*** name=*** paid",
@@ -458,7 +462,9 @@ func TestAlso(t *testing.T) {
 }
 
 func TestATextWithoutASecretAllocatesNothing(t *testing.T) {
-	for _, text := range []string{"Error in data_load: Connection timeout", "dial tcp 127.0.0.1:5432: connect: connection refused", ""} {
+	for _, text := range []string{
+		"Error in data_load: Connection timeout", "dial tcp 127.0.0.1:5432: connect: connection refused", "",
+	} {
 		if n := testing.AllocsPerRun(100, func() { Secrets(text) }); n != 0 {
 			t.Errorf("%q: %v allocations, want 0", text, n)
 		}

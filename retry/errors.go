@@ -181,8 +181,8 @@ func loopIn(err error) (loop *Error) {
 	return loop
 }
 
-// says reports whether the message says text: as the text of an error in the last one, or as the first failure of a loop
-// that something else wraps.
+// says reports whether the message says text: as the text of an error in the last one, or as the first failure of a
+// loop that something else wraps.
 func (e *Error) says(text string) (said bool) {
 	last := e.Err
 	for range maxLoops {

@@ -80,7 +80,9 @@ func check(ctx context.Context, name string, p *Policy, noOp bool) error {
 	case ctx == nil:
 		return &FieldError{Field: "ctx", Value: "nil", Want: "a context"}
 	case name == "":
-		return &FieldError{Field: "name", Value: strconv.Quote(name), Want: "the operation's name, for example data_load"}
+		return &FieldError{
+			Field: "name", Value: strconv.Quote(name), Want: "the operation's name, for example data_load",
+		}
 	case noOp:
 		return &FieldError{Field: "op", Value: "nil", Want: "a function"}
 	}

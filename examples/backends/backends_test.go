@@ -24,7 +24,8 @@ func TestExamplesPrintWhatTheySay(t *testing.T) {
 			}
 			dir := t.TempDir()
 			program := filepath.Join(dir, "example")
-			if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./"+name).CombinedOutput(); err != nil {
+			out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./"+name).CombinedOutput()
+			if err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
 			command := exec.CommandContext(t.Context(), program)

@@ -32,7 +32,10 @@ var (
 	}
 	sdk = with(api, "go.opentelemetry.io/otel/sdk", "github.com/google/uuid", "golang.org/x/sys")
 
-	ground   = []string{"internal/semconv", "internal/scope", "internal/boundtext", "internal/tracer", "internal/fielderror", "internal/spanid"}
+	ground = []string{
+		"internal/semconv", "internal/scope", "internal/boundtext", "internal/tracer", "internal/fielderror",
+		"internal/spanid",
+	}
 	loop     = with(ground, "internal/decide")
 	anything = []string{"**"}
 )
@@ -65,12 +68,19 @@ var layers = []layer{
 	{"retry/retrytest", with(loop, "retry"), sdk},
 	{"retry/retrytest/flaky", []string{"internal/nearest"}, nil},
 	{"retry/retryhttp", with(loop, "retry"), api},
-	{"orchestrator", with(loop, "internal/nearest", "retry", "orchestrator/engine"), with(api, "github.com/google/uuid")},
+	{
+		"orchestrator", with(loop, "internal/nearest", "retry", "orchestrator/engine"),
+		with(api, "github.com/google/uuid"),
+	},
 	{"orchestrator/engine", with(loop, "retry"), api},
-	{"orchestrator/internal/scenario", with(loop, "internal/nearest", "retry", "orchestrator", "orchestrator/engine"), sdk},
+	{
+		"orchestrator/internal/scenario",
+		with(loop, "internal/nearest", "retry", "orchestrator", "orchestrator/engine"), sdk,
+	},
 	{
 		"orchestrator/engine/enginetest",
-		with(loop, "internal/nearest", "retry", "retry/retrytest", "orchestrator", "orchestrator/engine", "orchestrator/internal/scenario"),
+		with(loop, "internal/nearest", "retry", "retry/retrytest", "orchestrator", "orchestrator/engine",
+			"orchestrator/internal/scenario"),
 		sdk,
 	},
 	{
@@ -81,7 +91,10 @@ var layers = []layer{
 
 	// These know the layers above by the spans that they write.
 	{"events", []string{"redact", "internal/jsontext", "internal/safefile"}, []string{"golang.org/x/sys"}},
-	{"telemetry", with(ground, "internal/jsontext", "internal/otelenv", "internal/safefile", "events", "redact"), anything},
+	{
+		"telemetry", with(ground, "internal/jsontext", "internal/otelenv", "internal/safefile", "events", "redact"),
+		anything,
+	},
 	{"examples", anything, anything},
 	{"examples/*", anything, anything},
 }
@@ -125,8 +138,10 @@ func TestForbiddenArrowsAreSeen(t *testing.T) {
 		{"somewhere/new", "fmt"},
 	} {
 		packages := map[string]pkg{
-			modulePath + "/" + c.from: {ImportPath: modulePath + "/" + c.from, Module: module(modulePath), Deps: []string{"fmt", c.to}},
-			"fmt":                     {ImportPath: "fmt", Standard: true},
+			modulePath + "/" + c.from: {
+				ImportPath: modulePath + "/" + c.from, Module: module(modulePath), Deps: []string{"fmt", c.to},
+			},
+			"fmt": {ImportPath: "fmt", Standard: true},
 		}
 		if _, known := packages[c.to]; !known {
 			owner := modulePath
@@ -193,7 +208,8 @@ func verbComplaints(packages map[string]pkg) (found []string) {
 		name, below := strings.CutPrefix(path, command)
 		for _, verb := range verbs {
 			if below && path != root && path != verb && slices.Contains(packages[path].Deps, verb) {
-				found = append(found, name+" must not import the verb "+strings.TrimPrefix(verb, command)+", nor what does")
+				found = append(found, name+" must not import the verb "+strings.TrimPrefix(verb, command)+
+					", nor what does")
 			}
 		}
 	}
@@ -210,7 +226,9 @@ func TestImportsOfVerbsAreSeen(t *testing.T) {
 		command + "cli":  {},
 		command + "part": {Deps: []string{command + "run"}},
 	}
-	want := []string{"part must not import the verb run, nor what does", "run must not import the verb exec, nor what does"}
+	want := []string{
+		"part must not import the verb run, nor what does", "run must not import the verb exec, nor what does",
+	}
 	if got := verbComplaints(packages); !slices.Equal(got, want) {
 		t.Errorf("complaints = %q, want %q", got, want)
 	}
@@ -239,7 +257,8 @@ func module(path string) *struct{ Path string } { return &struct{ Path string }{
 // list asks the go command for every package of the module and what they depend on, as built for one system.
 func list(t *testing.T, system string) map[string]pkg {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-json=ImportPath,Standard,Module,Imports,Deps", "./...")
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps",
+		"-json=ImportPath,Standard,Module,Imports,Deps", "./...")
 	cmd.Dir = "../.."
 	cmd.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0", "GOOS="+system)
 	var stderr bytes.Buffer

@@ -27,13 +27,19 @@ func TestError(t *testing.T) {
 		err  error
 		want string // in 80 bytes
 	}{
-		"short":              {refused, "connection refused"},
-		"nil":                {nil, ""},
-		"one invalid byte":   {text("torn \xc3"), "torn \uFFFD"},
-		"exactly the limit":  {text(strings.Repeat("abcdefg ", 10)), strings.Repeat("abcdefg ", 10)},
-		"cause at the end":   {fmt.Errorf("page %s: %w", page, refused), "connection refused … page <p>sorry</p>\n<p>sorry</p>\n<p>sorry</p>\n< (285 bytes)"},
-		"cause at the start": {fmt.Errorf("%w: %s", refused, page), "connection refused: <p>sorry</p>\n<p>sorry</p>\n<p>sorry</p>\n<p> … (280 bytes)"},
-		"no cause":           {text(page), "<p>sorry</p>\n<p>sorry</p>\n<p>sorry</p>\n<p>sorry</p>\n<p>sorry</p> … (260 bytes)"},
+		"short":             {refused, "connection refused"},
+		"nil":               {nil, ""},
+		"one invalid byte":  {text("torn \xc3"), "torn \uFFFD"},
+		"exactly the limit": {text(strings.Repeat("abcdefg ", 10)), strings.Repeat("abcdefg ", 10)},
+		"cause at the end": {
+			fmt.Errorf("page %s: %w", page, refused),
+			"connection refused … page <p>sorry</p>\n<p>sorry</p>\n<p>sorry</p>\n< (285 bytes)",
+		},
+		"cause at the start": {
+			fmt.Errorf("%w: %s", refused, page),
+			"connection refused: <p>sorry</p>\n<p>sorry</p>\n<p>sorry</p>\n<p> … (280 bytes)",
+		},
+		"no cause": {text(page), "<p>sorry</p>\n<p>sorry</p>\n<p>sorry</p>\n<p>sorry</p>\n<p>sorry</p> … (260 bytes)"},
 		"first of a join": {
 			fmt.Errorf("%s %w", page, errors.Join(refused, text("other"))),
 			"connection refused … <p>sorry</p>\n<p>sorry</p>\n<p>sorry</p>\n<p> (285 bytes)",
@@ -42,7 +48,10 @@ func TestError(t *testing.T) {
 			fmt.Errorf("get: %w", fmt.Errorf("%s%w", page, text("last "+page))),
 			"last <p>sorry</p>\n<p>sorry</p>\n<p>sorry< … get: <p>sorry</p>\n<p> (530 bytes)",
 		},
-		"invalid and long": {text("torn \xc3 " + page), "torn \uFFFD <p>sorry</p>\n<p>sorry</p>\n<p>sorry</p>\n<p>sorry</p>\n<p> … (267 bytes)"},
+		"invalid and long": {
+			text("torn \xc3 " + page),
+			"torn \uFFFD <p>sorry</p>\n<p>sorry</p>\n<p>sorry</p>\n<p>sorry</p>\n<p> … (267 bytes)",
+		},
 		"a bracket at the end": {
 			text("exit code 1: a few words before it (and the reason, which is longer than what fits in here)"),
 			"exit code 1: a few words before it … (91 bytes)",
@@ -51,10 +60,17 @@ func TestError(t *testing.T) {
 			text("stopped (nested (and closed) and the reason, which is longer than what fits in here)"),
 			"stopped (nested (and closed) and the reason, which is longer than … (84 bytes)",
 		},
-		"one run":               {text(strings.Repeat("x", 6143)), "… (6143 bytes)"},
-		"wraps itself":          {ring{text(page)}, "<p>sorry</p>\n<p>sorry</p>\n<p>sorry</p>\n<p>sorry</p>\n<p>sorry</p> … (260 bytes)"},
-		"a nil pointer":         {fmt.Errorf("%s%w", page, (*url.Error)(nil)), "<p>sorry</p>\n<p>sorry</p>\n<p>sorry</p>\n<p>sorry</p>\n<p>sorry</p> … (318 bytes)"},
-		"letters of more bytes": {text(strings.Repeat("äöü ", 20)), strings.TrimSpace(strings.Repeat("äöü ", 9)) + " … (140 bytes)"},
+		"one run": {text(strings.Repeat("x", 6143)), "… (6143 bytes)"},
+		"wraps itself": {
+			ring{text(page)}, "<p>sorry</p>\n<p>sorry</p>\n<p>sorry</p>\n<p>sorry</p>\n<p>sorry</p> … (260 bytes)",
+		},
+		"a nil pointer": {
+			fmt.Errorf("%s%w", page, (*url.Error)(nil)),
+			"<p>sorry</p>\n<p>sorry</p>\n<p>sorry</p>\n<p>sorry</p>\n<p>sorry</p> … (318 bytes)",
+		},
+		"letters of more bytes": {
+			text(strings.Repeat("äöü ", 20)), strings.TrimSpace(strings.Repeat("äöü ", 9)) + " … (140 bytes)",
+		},
 	} {
 		got := boundtext.Error(c.err, 80)
 		if name == "a nil pointer" { // its length is that of what fmt says of a panic
@@ -74,7 +90,8 @@ func TestNameAndType(t *testing.T) {
 	if got, want := boundtext.Name(long), "GET … (204 bytes)"; got != want {
 		t.Errorf("Name of a long name: %q, want %q", got, want)
 	}
-	if got := boundtext.Type(kind(strings.Repeat("a b ", 40))); len(got) > boundtext.MaxErrorType || !strings.HasPrefix(got, "a b ") {
+	if got := boundtext.Type(kind(strings.Repeat("a b ", 40))); len(got) > boundtext.MaxErrorType ||
+		!strings.HasPrefix(got, "a b ") {
 		t.Errorf("Type of a long kind: %q", got)
 	}
 }

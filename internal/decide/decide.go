@@ -56,8 +56,8 @@ var Do func(
 	ctx context.Context, name string, policy any, op func(context.Context) error, retrying func(),
 ) error
 
-// Describe is the message of a *retry.Error without the operation's name, as spans have it: in at most limit bytes, which
-// must be 384 or more. Package retry sets it, as it sets For.
+// Describe is the message of a *retry.Error without the operation's name, as spans have it: in at most limit bytes,
+// which must be 384 or more. Package retry sets it, as it sets For.
 var Describe func(stopped any, limit int) string
 
 // RetriesLeft returns how many retries follow an attempt, counted from 1; -1 means without limit. maxRetries is that

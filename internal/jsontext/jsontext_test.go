@@ -26,7 +26,8 @@ func TestEveryByteAtEveryPlace(t *testing.T) {
 
 func TestNumbers(t *testing.T) {
 	for f, want := range map[float64]string{
-		0: "0", math.Copysign(0, -1): "-0", -3: "-3", 0.25: "0.25", 1<<53 + 2: "9007199254740994", 1e-7: "1e-07", 1e21: "1e+21",
+		0: "0", math.Copysign(0, -1): "-0", -3: "-3", 0.25: "0.25", 1<<53 + 2: "9007199254740994",
+		1e-7: "1e-07", 1e21: "1e+21",
 		5e-324: "5e-324", math.MaxFloat64: "1.7976931348623157e+308",
 	} {
 		if got := string(AppendFloat(nil, f)); got != want {

@@ -211,7 +211,8 @@ func parseEndpoint(v value, rules endpointRules) (t Target, stated Stated, err e
 	if t.Protocol != GRPC {
 		t.Path = rules.httpPath(u.EscapedPath(), bare)
 	} else if stated.Path {
-		return Target{}, stated, v.bad("no path with protocol grpc, or protocol http/protobuf, whose port is "+httpPort, nil)
+		return Target{}, stated, v.bad(
+			"no path with protocol grpc, or protocol http/protobuf, whose port is "+httpPort, nil)
 	}
 	return t, stated, nil
 }
@@ -252,7 +253,8 @@ func splitEndpoint(v value) (u *url.URL, bare bool, err error) {
 		}
 		return nil, false, v.bad(wantEndpoint, err)
 	case u.User != nil:
-		return nil, false, value{name: v.name}.bad("no user or password in the endpoint; put credentials into the headers", nil)
+		return nil, false, value{name: v.name}.bad(
+			"no user or password in the endpoint; put credentials into the headers", nil)
 	}
 	v = v.withoutSecrets()
 	switch {

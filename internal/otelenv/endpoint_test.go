@@ -49,15 +49,27 @@ func TestEndpointsMeanWhatAPersonExpects(t *testing.T) {
 		{"http://localhost:4318/v1/traces", endpointRules{}, "http://localhost:4318/v1/traces", "http/protobuf"},
 		{"http://localhost:4318/v1/traces/", endpointRules{}, "http://localhost:4318/v1/traces", "http/protobuf"},
 		{"localhost:4318/v1/traces", endpointRules{}, "http://localhost:4318/v1/traces", "http/protobuf"},
-		{"https://gateway.example.com/otlp", endpointRules{}, "https://gateway.example.com:443/otlp/v1/traces", "http/protobuf"},
+		{
+			"https://gateway.example.com/otlp",
+			endpointRules{},
+			"https://gateway.example.com:443/otlp/v1/traces", "http/protobuf",
+		},
 		{"http://localhost:9999", endpointRules{protocol: "http/json"}, "http://localhost:9999/v1/traces", "http/json"},
 		{"http://localhost:4318", endpointRules{protocol: "grpc"}, "http://localhost:4318", "grpc"},
 		// OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: the complete URL.
 		{"http://localhost:4318", endpointRules{perSignal: true}, "http://localhost:4318/", "http/protobuf"},
-		{"http://localhost:4318/my/traces/", endpointRules{perSignal: true}, "http://localhost:4318/my/traces/", "http/protobuf"},
+		{
+			"http://localhost:4318/my/traces/",
+			endpointRules{perSignal: true},
+			"http://localhost:4318/my/traces/", "http/protobuf",
+		},
 		{"localhost:4318", endpointRules{perSignal: true}, "http://localhost:4318/v1/traces", "http/protobuf"},
 		{"http://localhost:4317", endpointRules{perSignal: true}, "http://localhost:4317", "grpc"},
-		{"http://[fe80::1%25eth0]:4318/a%20b", endpointRules{}, "http://[fe80::1%25eth0]:4318/a%20b/v1/traces", "http/protobuf"},
+		{
+			"http://[fe80::1%25eth0]:4318/a%20b",
+			endpointRules{},
+			"http://[fe80::1%25eth0]:4318/a%20b/v1/traces", "http/protobuf",
+		},
 	} {
 		c.rules.signal = traces
 		e, _, err := parseEndpoint(value{"Config.Endpoint", c.text}, c.rules)
@@ -136,7 +148,8 @@ func TestVariablesWithoutASchemeAreNamedWithTheURL(t *testing.T) {
 				}
 				continue
 			}
-			if len(got) != 1 || got[0].Field != "OTEL_EXPORTER_OTLP_ENDPOINT" || got[0].Value != c.text || got[0].Want != c.want {
+			if len(got) != 1 || got[0].Field != "OTEL_EXPORTER_OTLP_ENDPOINT" || got[0].Value != c.text ||
+				got[0].Want != c.want {
 				t.Errorf("%q: %+v, want one with %s", c.text, got, c.want)
 			}
 		}
@@ -144,7 +157,9 @@ func TestVariablesWithoutASchemeAreNamedWithTheURL(t *testing.T) {
 }
 
 func TestABadEndpointDoesNotTellItsPassword(t *testing.T) {
-	for _, text := range []string{"http://me:s3cret@localhost:4318", "http://me:s3cret@local host", "me:s3cret@localhost:4318"} {
+	for _, text := range []string{
+		"http://me:s3cret@localhost:4318", "http://me:s3cret@local host", "me:s3cret@localhost:4318",
+	} {
 		_, _, err := parseEndpoint(value{"Config.Endpoint", text}, endpointRules{})
 		if err == nil || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%s: %v", text, err)
@@ -153,7 +168,9 @@ func TestABadEndpointDoesNotTellItsPassword(t *testing.T) {
 }
 
 func FuzzParseEndpoint(f *testing.F) {
-	for _, text := range []string{"localhost:4317", "[::1]:4317", "http://a:1/b", "unix:///x", "::1", "a@b", "http://%41:80", "//x"} {
+	for _, text := range []string{
+		"localhost:4317", "[::1]:4317", "http://a:1/b", "unix:///x", "::1", "a@b", "http://%41:80", "//x",
+	} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

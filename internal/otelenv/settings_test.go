@@ -19,7 +19,9 @@ func TestReadNamesValueAndSource(t *testing.T) {
 		{
 			"endpoint, traces before all",
 			Program{},
-			map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "a:1", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://b:4318/x"},
+			map[string]string{
+				"OTEL_EXPORTER_OTLP_ENDPOINT": "a:1", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://b:4318/x",
+			},
 			endpointOf,
 			Setting{Value: "http://b:4318/x", From: "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"},
 		},
@@ -52,7 +54,12 @@ func TestReadNamesValueAndSource(t *testing.T) {
 			exporterOf,
 			Setting{Value: "console", From: "Exporter"},
 		},
-		{"exporter, declined", Program{Endpoint: "a:1", NoExport: true}, nil, exporterOf, Setting{Value: "none", From: "NoExport"}},
+		{
+			"exporter, declined",
+			Program{Endpoint: "a:1", NoExport: true},
+			nil, exporterOf,
+			Setting{Value: "none", From: "NoExport"},
+		},
 		{"service, default", Program{}, nil, serviceOf, Setting{Value: programName()}},
 		{
 			"service, attributes",
@@ -76,8 +83,20 @@ func TestReadNamesValueAndSource(t *testing.T) {
 			Setting{Value: "bank", From: "Service"},
 		},
 		{"propagators, default", Program{}, nil, propagatorsOf, Setting{Value: "tracecontext,baggage"}},
-		{"propagators, none", Program{}, map[string]string{"OTEL_PROPAGATORS": "none"}, propagatorsOf, Setting{Value: "none", From: "OTEL_PROPAGATORS"}},
-		{"disabled", Program{}, map[string]string{"OTEL_SDK_DISABLED": "TRUE"}, disabledOf, Setting{Value: "true", From: "OTEL_SDK_DISABLED"}},
+		{
+			"propagators, none",
+			Program{},
+			map[string]string{"OTEL_PROPAGATORS": "none"},
+			propagatorsOf,
+			Setting{Value: "none", From: "OTEL_PROPAGATORS"},
+		},
+		{
+			"disabled",
+			Program{},
+			map[string]string{"OTEL_SDK_DISABLED": "TRUE"},
+			disabledOf,
+			Setting{Value: "true", From: "OTEL_SDK_DISABLED"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for name, value := range c.env {
@@ -117,7 +136,8 @@ func TestReadTellsWhatTheSamplerExports(t *testing.T) {
 	} {
 		d := Read(Program{Sampler: c.name, SamplerArg: c.arg})
 		if d.Share != c.share || d.ParentDecides != c.parent || d.Sampler.Err != nil {
-			t.Errorf("%s %s: share %v, parent decides %v, error %v; want %v, %v", c.name, c.arg, d.Share, d.ParentDecides, d.Sampler.Err, c.share, c.parent)
+			t.Errorf("%s %s: share %v, parent decides %v, error %v; want %v, %v",
+				c.name, c.arg, d.Share, d.ParentDecides, d.Sampler.Err, c.share, c.parent)
 		}
 	}
 }
@@ -152,7 +172,9 @@ func TestReadFindsEveryBadSetting(t *testing.T) {
 		}
 	}
 	others := errors.Join(append(d.SDKErrs, d.OTLPErrs...)...)
-	for _, name := range []string{"PROTOCOL", "HEADERS", "TIMEOUT", "CLIENT_KEY", "OTEL_RESOURCE_ATTRIBUTES", "OTEL_BSP_MAX_QUEUE_SIZE"} {
+	for _, name := range []string{
+		"PROTOCOL", "HEADERS", "TIMEOUT", "CLIENT_KEY", "OTEL_RESOURCE_ATTRIBUTES", "OTEL_BSP_MAX_QUEUE_SIZE",
+	} {
 		if !strings.Contains(others.Error(), name) {
 			t.Errorf("%v\ndoes not name %s", others, name)
 		}
@@ -173,7 +195,8 @@ func TestReadSaysHowToReachTheCollector(t *testing.T) {
 		{"unix:otel.sock", "unix", "otel.sock", GRPC, false},
 	} {
 		d := Read(Program{Endpoint: c.endpoint, Headers: map[string]string{"b": "1", "a": "2"}})
-		if d.Target.Network != c.network || d.Target.Address != c.address || d.Target.Protocol != c.protocol || d.Target.TLS != c.tls {
+		if d.Target.Network != c.network || d.Target.Address != c.address || d.Target.Protocol != c.protocol ||
+			d.Target.TLS != c.tls {
 			t.Errorf("%s: %+v", c.endpoint, d)
 		}
 		if d.Headers["a"] != "2" || d.Timeout != defaultTimeout {
@@ -190,7 +213,8 @@ func TestVariablesForTracesComeFirstAndFieldsBeforeThem(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")
 	t.Setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
 	got := Read(Program{})
-	if err := got.Err(); err != nil || got.Endpoint.Value != "http://general:1/v1/traces" || got.Headers["a"] != "general" ||
+	if err := got.Err(); err != nil || got.Endpoint.Value != "http://general:1/v1/traces" ||
+		got.Headers["a"] != "general" ||
 		got.Timeout.String() != "1s" || !got.Gzip || got.Endpoint.From == "" {
 		t.Errorf("general: %+v, error %v", got, err)
 	}
@@ -205,7 +229,8 @@ func TestVariablesForTracesComeFirstAndFieldsBeforeThem(t *testing.T) {
 		t.Errorf("traces: %+v, error %v", got, err)
 	}
 	got = Read(Program{Endpoint: "http://field:3", Headers: map[string]string{"b": "field"}, Protocol: "grpc"})
-	if err := got.Err(); err != nil || got.Endpoint.Value != "http://field:3" || got.Headers["a"] != "" || got.Headers["b"] != "field" {
+	if err := got.Err(); err != nil || got.Endpoint.Value != "http://field:3" || got.Headers["a"] != "" ||
+		got.Headers["b"] != "field" {
 		t.Errorf("fields: %+v, error %v", got, err)
 	}
 }
@@ -229,7 +254,8 @@ func TestBadHeadersDoNotTellTheirSecrets(t *testing.T) {
 		for _, headers := range []map[string]string{nil, {}, {"a": "b"}} {
 			err := Read(Program{Headers: headers}).Err()
 			var bad *Error
-			if !errors.As(err, &bad) || bad.Field != "OTEL_EXPORTER_OTLP_HEADERS" || strings.Contains(err.Error(), "s3cret") {
+			if !errors.As(err, &bad) || bad.Field != "OTEL_EXPORTER_OTLP_HEADERS" ||
+				strings.Contains(err.Error(), "s3cret") {
 				t.Errorf("%s with headers %v: error %v, want one about the variable", value, headers, err)
 			}
 		}

@@ -60,14 +60,23 @@ func TestLayersAddToWhatIsAround(t *testing.T) {
 		lay  func(context.Context) context.Context
 		want scope.Frame
 	}{
-		{"operation starts", func(c context.Context) context.Context { return starting(c, "operation", nil) }, marked(around, "operation")},
+		{
+			"operation starts", func(c context.Context) context.Context { return starting(c, "operation", nil) },
+			marked(around, "operation"),
+		},
 		{"attempt starts", func(c context.Context) context.Context {
 			traced = layers.Attempt(c, first, "attempt")
 			return traced
 		}, marked(around, "attempt")},
 		{"attempt runs", func(c context.Context) context.Context { traced.Run(); return c }, inFirst},
-		{"inner operation starts", func(c context.Context) context.Context { return starting(c, "operation", nil) }, marked(inFirst, "operation")},
-		{"inner attempt runs", func(c context.Context) context.Context { return scope.WithAttempt(c, second) }, inSecond},
+		{
+			"inner operation starts", func(c context.Context) context.Context { return starting(c, "operation", nil) },
+			marked(inFirst, "operation"),
+		},
+		{
+			"inner attempt runs", func(c context.Context) context.Context { return scope.WithAttempt(c, second) },
+			inSecond,
+		},
 	} {
 		ctx = step.lay(ctx)
 		if got := scope.From(ctx); got != step.want {
@@ -114,10 +123,24 @@ func TestTheProviderIsHandedDown(t *testing.T) {
 	}{
 		{"as it is", func(c context.Context) context.Context { return c }, one},
 		{"attempt runs", func(c context.Context) context.Context { return scope.WithAttempt(c, scope.Attempt{}) }, one},
-		{"another starts", func(c context.Context) context.Context { return layers.Operation(c, "operation", two) }, two},
-		{"its attempt runs", func(c context.Context) context.Context { return scope.WithAttempt(c, scope.Attempt{}) }, two},
-		{"or without a span", func(c context.Context) context.Context { return layers.Untraced(c, scope.Attempt{}) }, two},
-		{"or with one", func(c context.Context) context.Context { return layers.Attempt(c, scope.Attempt{}, "attempt") }, two},
+		{
+			"another starts", func(c context.Context) context.Context { return layers.Operation(c, "operation", two) },
+			two,
+		},
+		{
+			"its attempt runs", func(c context.Context) context.Context {
+				return scope.WithAttempt(c, scope.Attempt{})
+			}, two,
+		},
+		{
+			"or without a span", func(c context.Context) context.Context { return layers.Untraced(c, scope.Attempt{}) },
+			two,
+		},
+		{
+			"or with one", func(c context.Context) context.Context {
+				return layers.Attempt(c, scope.Attempt{}, "attempt")
+			}, two,
+		},
 		{"new frame", func(c context.Context) context.Context { return scope.With(c, scope.Frame{}) }, nil},
 	} {
 		ctx = step.lay(ctx)
@@ -199,7 +222,8 @@ func TestASpanProcessorGivesASessionToWhatHasNone(t *testing.T) {
 	}
 	for name, ctx := range map[string]context.Context{"the span": whole, "below it": below} {
 		if f := scope.From(ctx); f.Session != "process" || scope.Session(ctx) != "process" || f.Phase != "p" {
-			t.Errorf("%s: session %q, or %q, and phase %q, want process and p", name, f.Session, scope.Session(ctx), f.Phase)
+			t.Errorf("%s: session %q, or %q, and phase %q, want process and p",
+				name, f.Session, scope.Session(ctx), f.Phase)
 		}
 	}
 	inRun := starting(scope.With(t.Context(), scope.Frame{Session: "run"}), "operation", nil)

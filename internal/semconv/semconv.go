@@ -51,13 +51,13 @@ const ErrorTypeKey = attribute.Key("error.type")
 
 // Attributes of operations and attempts. An operation that succeeded at the first attempt has of its own only
 // OperationKey, OutcomeKey and AttemptsKey, and that attempt has no OutcomeKey: what says nothing costs time in the
-// host and a line in every viewer. NextDelayKey on an operation is the wait that it stopped in. ResultKey on an operation is how its
-// last attempt ended when a panic of Policy.AfterAttempt ended the operation after that.
+// host and a line in every viewer. NextDelayKey on an operation is the wait that it stopped in. ResultKey on an
+// operation is how its last attempt ended when a panic of Policy.AfterAttempt ended the operation after that.
 const (
 	OperationKey  = attribute.Key("retry.operation")           // operation, attempt: the operation's name
 	AttemptKey    = attribute.Key("retry.attempt")             // attempt, recovery, fallback: int from 1
 	DelayKey      = attribute.Key("retry.delay_seconds")       // attempt, recovery, fallback: what was waited before it
-	NextDelayKey  = attribute.Key("retry.next_delay_seconds")  // attempt, recovery: the wait that was decided on after it
+	NextDelayKey  = attribute.Key("retry.next_delay_seconds")  // attempt, recovery: the wait that was decided on then
 	AfterKey      = attribute.Key("retry.after_seconds")       // attempt: the wait that the server asked for
 	ResultKey     = attribute.Key("retry.result")              // attempt, recovery, fallback: a Result constant
 	MaxRetriesKey = attribute.Key("retry.max_retries")         // failed attempt, operation: int; -1 means without limit
@@ -131,11 +131,11 @@ const (
 	OutcomeAbandoned    = "abandoned" // phases only
 )
 
-// What a pipeline says of the end of a phase, or run of the step of a phase. A step is an operation; a skipped one ended
-// well as far as its retrying goes.
+// What a pipeline says of the end of a phase, or run of the step of a phase. A step is an operation; a skipped one
+// ended well as far as its retrying goes.
 const (
-	AllowedKey = attribute.Key("backspan.allowed") // phase or step that failed, a step's failed attempts: true if it may
-	SkippedKey = attribute.Key("backspan.skipped") // step: why there was nothing to do; of a phase PhaseReasonKey says it
+	AllowedKey = attribute.Key("backspan.allowed") // failed phase or step, a step's failed attempts: true if it may
+	SkippedKey = attribute.Key("backspan.skipped") // step: why there was nothing to do; PhaseReasonKey of a phase
 )
 
 // Attributes of phases and runs.
@@ -165,9 +165,10 @@ const (
 
 // The events of operation and phase spans. Jaeger shows events open while attributes are folded away.
 //
-// Both are about an attempt that failed: AttemptKey and ReasonKey say which one, and why. On a phase KindKey says whether
-// it was the first one, a recovery or the fallback, as the attempt's span does. ScheduledEvent stands at the beginning of
-// each of the first two waits, with NextDelayKey. GaveUpEvent stands at the end of what was given up, with OutcomeKey.
+// Both are about an attempt that failed: AttemptKey and ReasonKey say which one, and why. On a phase KindKey says
+// whether it was the first one, a recovery or the fallback, as the attempt's span does. ScheduledEvent stands at the
+// beginning of each of the first two waits, with NextDelayKey. GaveUpEvent stands at the end of what was given up, with
+// OutcomeKey.
 const (
 	ScheduledEvent = "retry.scheduled"
 	MaxScheduled   = 2 // of an operation or a phase: with the other event three, as many as Jaeger shows at once

@@ -17,7 +17,9 @@ import (
 )
 
 func TestNamesOfAttempts(t *testing.T) {
-	for n, want := range map[int]string{-1: "attempt 1", 0: "attempt 1", 1: "attempt 1", 9: "attempt 9", 10: "attempt 10+", 1e9: "attempt 10+"} {
+	for n, want := range map[int]string{
+		-1: "attempt 1", 0: "attempt 1", 1: "attempt 1", 9: "attempt 9", 10: "attempt 10+", 1e9: "attempt 10+",
+	} {
 		if got := semconv.AttemptName(n); got != want {
 			t.Errorf("AttemptName(%d) = %q, want %q", n, got, want)
 		}
@@ -80,10 +82,11 @@ func TestErrorType(t *testing.T) {
 		"dns":                  &net.DNSError{Name: "nowhere", IsTimeout: true},
 		"not_found":            missing,
 		"disk_full":            &os.PathError{Op: "write", Err: syscall.ENOSPC},
-		"broken_pipe":          errors.Join(io.EOF, nil, fmt.Errorf("a: %w", syscall.EPIPE)), // the most telling, not the first
-		"permission_denied":    alike{fs.ErrPermission},
-		"quota":                errors.Join(typed{""}, syscall.ENOSPC, typed{"quota"}),
-		"eof":                  fmt.Errorf("a: %w", fmt.Errorf("b: %w", io.EOF)),
+		// the most telling, not the first
+		"broken_pipe":       errors.Join(io.EOF, nil, fmt.Errorf("a: %w", syscall.EPIPE)),
+		"permission_denied": alike{fs.ErrPermission},
+		"quota":             errors.Join(typed{""}, syscall.ENOSPC, typed{"quota"}),
+		"eof":               fmt.Errorf("a: %w", fmt.Errorf("b: %w", io.EOF)),
 	} {
 		if got := semconv.ErrorType(err); got != want {
 			t.Errorf("ErrorType(%T) = %q, want %q", err, got, want)
@@ -106,7 +109,8 @@ func TestErrorTypeTakesNoMemory(t *testing.T) {
 }
 
 func TestErrorTextOfABrokenError(t *testing.T) {
-	if got, want := semconv.ErrorText((*broken)(nil)), "*semconv_test.broken (its Error method panicked: no message)"; got != want {
+	got, want := semconv.ErrorText((*broken)(nil)), "*semconv_test.broken (its Error method panicked: no message)"
+	if got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if semconv.ErrorText(nil) != "" || semconv.ErrorText(io.EOF) != "EOF" {
@@ -175,8 +179,9 @@ func TestWalkStopsWhenItIsEnough(t *testing.T) {
 
 func TestDurationBuckets(t *testing.T) {
 	for d, want := range map[time.Duration]int{
-		-1: 0, 0: 0, time.Millisecond: 0, 1414 * time.Microsecond: 0, 1415 * time.Microsecond: 1, 2 * time.Millisecond: 2,
-		time.Second: 19, 1024 * time.Millisecond: 20, time.Hour - 1: 43, time.Hour: 44, 100 * time.Hour: 44,
+		-1: 0, 0: 0, time.Millisecond: 0, 1414 * time.Microsecond: 0, 1415 * time.Microsecond: 1,
+		2 * time.Millisecond: 2,
+		time.Second:          19, 1024 * time.Millisecond: 20, time.Hour - 1: 43, time.Hour: 44, 100 * time.Hour: 44,
 	} {
 		if got := semconv.DurationBucket(d); got != want {
 			t.Errorf("%v: bucket %d, want %d", d, got, want)

@@ -32,7 +32,8 @@ func TestIDsComeFromThePlace(t *testing.T) {
 	seen := map[trace.SpanID]scope.SpanPlace{}
 	for _, place := range places {
 		traceID, id := spanid.Generator{}.NewIDs(at(t, place))
-		if again := (spanid.Generator{}).NewSpanID(at(t, place), trace.TraceID{1}); again != id || id != spanid.Span(place) {
+		if again := (spanid.Generator{}).NewSpanID(at(t, place), trace.TraceID{1}); again != id ||
+			id != spanid.Span(place) {
 			t.Errorf("%+v: ids %v and %v, want the same", place, id, again)
 		}
 		if traceID != spanid.Trace(place.Run) || !traceID.IsValid() || !id.IsValid() {
@@ -50,7 +51,8 @@ func TestIDsComeFromThePlace(t *testing.T) {
 
 // Other spans, those of the user's code in an attempt too, have random ids.
 func TestOtherSpansHaveRandomIDs(t *testing.T) {
-	below := scope.With(at(t, scope.SpanPlace{Run: "a", Kind: semconv.KindPhase, Phase: "load"}), scope.Frame{Session: "a", Phase: "load"})
+	below := scope.With(at(t, scope.SpanPlace{Run: "a", Kind: semconv.KindPhase, Phase: "load"}),
+		scope.Frame{Session: "a", Phase: "load"})
 	seen := map[trace.SpanID]bool{}
 	for range 100 {
 		_, first := spanid.Generator{}.NewIDs(below)

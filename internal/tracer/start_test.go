@@ -68,7 +68,8 @@ func TestThePlaceholderIsKnown(t *testing.T) {
 }
 
 func TestAPlaceholderWithoutSpansIsAskedOnceASecond(t *testing.T) {
-	for _, epoch := range []time.Duration{0, time.Hour, -26 * 365 * 24 * time.Hour} { // a fake clock may start in the past
+	// a fake clock may start in the past
+	for _, epoch := range []time.Duration{0, time.Hour, -26 * 365 * 24 * time.Hour} {
 		tracer := installed(t, true)
 		for _, step := range []struct {
 			at    time.Duration
@@ -96,7 +97,9 @@ func TestAPlaceholderWithoutSpansIsAskedOnceASecond(t *testing.T) {
 
 func TestNoSpanKeepsTheRemoteParent(t *testing.T) {
 	tracer := installed(t, true)
-	remote := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, Remote: true})
+	remote := trace.NewSpanContext(trace.SpanContextConfig{
+		TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, Remote: true,
+	})
 	parent := trace.ContextWithRemoteSpanContext(t.Context(), remote)
 	for range 3 {
 		if ctx, _ := begin(parent, time.Second); !trace.SpanContextFromContext(ctx).Equal(remote) {
@@ -114,7 +117,8 @@ func TestAnAgentBehindThePlaceholderIsNoticed(t *testing.T) {
 	tracer.span = madeSpan() // it attaches
 	for i := range 3 {
 		ctx, span := begin(t.Context(), placeholderHolds)
-		if tracer.times != 2+i || !same(span, tracer.span) || !same(trace.SpanFromContext(ctx), tracer.span) || tracer.kind != "operation" {
+		if tracer.times != 2+i || !same(span, tracer.span) || !same(trace.SpanFromContext(ctx), tracer.span) ||
+			tracer.kind != "operation" {
 			t.Errorf("asked %d times, span %v, kind %q", tracer.times, span, tracer.kind)
 		}
 	}

@@ -152,7 +152,11 @@ type (
 func TestUncomparableProvidersAreSafe(t *testing.T) {
 	for range 2 { // the second round compares with what the first may have stored
 		for _, provider := range []trace.TracerProvider{
-			anyProvider{held: 1}, anyProvider{held: []int{1}}, anyProvider{held: 1}, sliceProvider{}, anyProvider{held: []int{1}},
+			anyProvider{held: 1},
+			anyProvider{held: []int{1}},
+			anyProvider{held: 1},
+			sliceProvider{},
+			anyProvider{held: []int{1}},
 		} {
 			if of(provider).tracer == nil {
 				t.Errorf("no tracer from %T", provider)

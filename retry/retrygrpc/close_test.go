@@ -65,7 +65,8 @@ func TestCloseEndsAWait(t *testing.T) {
 			e, ok := errors.AsType[*retry.Error](err)
 			if !ok || e.Reason != retry.ErrCancelled || status.Code(err) != codes.Canceled || e.Attempts != 1 ||
 				status.Code(e.Err) != codes.Unavailable {
-				t.Errorf("error %v with code %v, want Canceled with the last failure in it\n%s", err, status.Code(err), rec.Tree())
+				t.Errorf("error %v with code %v, want Canceled with the last failure in it\n%s",
+					err, status.Code(err), rec.Tree())
 			}
 			if text := status.Convert(err).Message(); !strings.Contains(text, "was closed in the wait") {
 				t.Errorf("%s: it is not told why", text)

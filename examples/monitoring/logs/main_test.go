@@ -37,7 +37,8 @@ func TestRecordsLeadToTheTrace(t *testing.T) {
 		}
 		traces[record.TraceID] = true
 		for _, a := range record.Attributes {
-			if a.Key == "trace_id" && a.Value.Value != record.TraceID || a.Key == "span_id" && a.Value.Value != record.SpanID {
+			if a.Key == "trace_id" && a.Value.Value != record.TraceID ||
+				a.Key == "span_id" && a.Value.Value != record.SpanID {
 				t.Errorf("%s is %v, beside %s and %s", a.Key, a.Value.Value, record.TraceID, record.SpanID)
 			}
 		}
