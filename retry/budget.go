@@ -141,11 +141,9 @@ func (o *operation) pay() {
 
 // earn adds what the attempt that succeeded is worth.
 func (o *operation) earn() {
-	switch b := o.policy.Budget; {
-	case b == nil:
-	case o.current.Number == 1:
-		b.give(firstAdds)
-	default:
+	if o.current.Number == 1 {
+		o.policy.Budget.give(firstAdds)
+	} else {
 		o.refund()
 	}
 	o.payment.asked = false

@@ -142,15 +142,14 @@ func (o *operation) attempt(ctx context.Context, op func(context.Context) error)
 
 	o.running = true
 	o.current.Err = op(o.startAttempt(ctx))
-	switch {
-	case o.current.Err != nil:
+	if o.current.Err != nil {
 		o.next = o.policy.decide(o.ended(ctx))
 		o.pay()
-	case o.current.Number > 1: // else it is zero
+	} else {
 		o.next = decide.Decision{}
-		o.earn()
-	default:
-		o.earn()
+		if o.policy.Budget != nil {
+			o.earn()
+		}
 	}
 	o.running = false
 	o.endAttempt(ctx)
@@ -159,7 +158,11 @@ func (o *operation) attempt(ctx context.Context, op func(context.Context) error)
 
 // startAttempt starts the span and the clocks of the current attempt and returns the context that the operation gets.
 func (o *operation) startAttempt(ctx context.Context) context.Context {
-	ctx = o.startAttemptSpan(ctx)
+	if o.spans.layers == nil { // nobody traces
+		ctx = scope.WithAttempt(ctx, o.scope())
+	} else {
+		ctx = o.startAttemptSpan(ctx)
+	}
 	if o.policy.AfterAttempt != nil {
 		o.began = clock()
 	}

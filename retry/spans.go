@@ -38,11 +38,9 @@ func (o *operation) startOperation(ctx context.Context) context.Context {
 	return below
 }
 
-// startAttemptSpan starts the span of the current attempt and returns the context below it.
+// startAttemptSpan starts the span of the current attempt, if it gets one, and returns the context below it.
 func (o *operation) startAttemptSpan(ctx context.Context) context.Context {
 	switch {
-	case o.spans.layers == nil:
-		return scope.WithAttempt(ctx, o.scope())
 	case !o.spans.recording:
 	case o.policy.Spans == FromFirstFailure && o.current.Number == 1:
 		o.spans.late, o.began = true, clock()

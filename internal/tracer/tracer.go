@@ -27,7 +27,7 @@ func For(ctx context.Context) (trace.Tracer, trace.TracerProvider) {
 }
 
 func find(ctx context.Context) (e *entry, handed trace.TracerProvider) {
-	if span := trace.SpanFromContext(ctx); local(span.SpanContext()) {
+	if span := trace.SpanFromContext(ctx); span != none && local(span.SpanContext()) {
 		provider := span.TracerProvider()
 		if provider != nil && provider != detached && !global(provider) {
 			if e := of(provider); !e.noop.placeholder {
@@ -41,9 +41,13 @@ func find(ctx context.Context) (e *entry, handed trace.TracerProvider) {
 	return of(otel.GetTracerProvider()), nil
 }
 
+// none is the span of a context without one. To know it by itself saves a copy of its span context, which is most of
+// what there is to do where nobody traces.
+var none = trace.SpanFromContext(context.Background())
+
 // detached is the provider of a span that is only a span context, as trace.ContextWithSpanContext makes one for a
 // goroutine that outlives its request. The span context is local and valid, but has no provider that makes spans.
-var detached = trace.SpanFromContext(context.Background()).TracerProvider()
+var detached = none.TracerProvider()
 
 func local(sc trace.SpanContext) bool { return sc.IsValid() && !sc.IsRemote() }
 
