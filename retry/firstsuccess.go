@@ -11,6 +11,8 @@ import (
 // A firstSuccess has the attributes of an operation that succeeds at its first attempt. They are the same each time,
 // so they are kept: to make them takes as long as an eighth of all that the SDK does for the two spans.
 //
+// That is done for spans of the SDK only. Others may change the list that they are given: attribute.NewSet sorts it.
+//
 // Nothing here grows with what programs do. There are a fixed number of slots, and what has a long name or session is
 // not kept.
 type firstSuccess struct {
@@ -44,6 +46,9 @@ var (
 
 // firstSuccess returns the attributes of o, which has succeeded at first; nil when they are not known.
 func (o *operation) firstSuccess() *firstSuccess {
+	if !o.spans.layers.SDK {
+		return nil
+	}
 	around := o.spans.layers.Frame()
 	what := said{o.current.Operation, around.Session, around.Phase, around.DryRun}
 	hash := maphash.String(slotSeed, what.name) + maphash.String(slotSeed, what.phase)

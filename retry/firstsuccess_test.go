@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/backspan/backspan/internal/scope"
 )
@@ -185,6 +186,52 @@ func TestKeptAttributesAreSharedByAllGoroutines(t *testing.T) {
 		if n := len(s.Attributes()); n != 4 && n != 5 {
 			t.Fatalf("%s has %v", s.Name(), s.Attributes())
 		}
+	}
+}
+
+// A sorting provider makes spans that sort the list of attributes that they are given, as attribute.NewSet does.
+type sorting struct{ trace.TracerProvider }
+
+func (s sorting) Tracer(name string, options ...trace.TracerOption) trace.Tracer {
+	return sortingTracer{s.TracerProvider.Tracer(name, options...)}
+}
+
+type sortingTracer struct{ trace.Tracer }
+
+func (s sortingTracer) Start(
+	ctx context.Context, name string, options ...trace.SpanStartOption,
+) (context.Context, trace.Span) {
+	ctx, span := s.Tracer.Start(ctx, name, options...)
+	return ctx, sortingSpan{span}
+}
+
+type sortingSpan struct{ trace.Span }
+
+func (s sortingSpan) SetAttributes(list ...attribute.KeyValue) {
+	s.Span.SetAttributes(list...)
+	attribute.NewSet(list...)
+}
+
+func TestSpansThatChangeTheirListGetOneOfTheirOwn(t *testing.T) {
+	around, recorder := tracedContext(t)
+	emptySlots(t)
+	provider := sorting{trace.SpanFromContext(around).TracerProvider()}
+	ctx := scope.With(t.Context(), scope.Frame{Provider: provider})
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 20 {
+				succeed(t, ctx, "data_load", Policy{})
+			}
+		})
+	}
+	all.Wait()
+	said := map[string]int{}
+	for _, s := range recorder.Ended() {
+		said[fmt.Sprint(s.Attributes())]++
+	}
+	if len(said) != 2 {
+		t.Errorf("the spans of 160 operations and their attempts say %v", said)
 	}
 }
 

@@ -194,6 +194,7 @@ func (c *starting) Value(key any) any {
 // because one allocation takes half the time of two, and nearly every operation makes a first attempt.
 type Layers struct {
 	Tracer trace.Tracer // what the operation's span was started with, and those of its attempts are
+	SDK    bool         // it is the SDK's own, whose spans copy the attributes that they are given
 
 	operation starting
 	first     Traced

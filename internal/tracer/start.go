@@ -2,7 +2,6 @@ package tracer
 
 import (
 	"context"
-	"reflect"
 	"sync/atomic"
 	"time"
 
@@ -25,7 +24,7 @@ func StartOperation(
 	if e.noop.holds(now) {
 		return ctx, nil, nil
 	}
-	layers = &scope.Layers{Tracer: e.tracer}
+	layers = &scope.Layers{Tracer: e.tracer, SDK: e.sdk}
 	below, span = e.tracer.Start(layers.Operation(ctx, semconv.KindOperation, handed), boundtext.Name(name))
 	e.noop.learn(ctx, now, span)
 	return below, span, layers
@@ -59,11 +58,6 @@ const placeholderHolds = time.Second
 // placeholderPackage is where the API keeps its placeholder, which has no exported name. If that moves, Start loses
 // its shortcut, and a test fails.
 const placeholderPackage = "go.opentelemetry.io/otel/internal/global"
-
-func (c *noopCache) of(provider trace.TracerProvider) {
-	t := reflect.TypeOf(provider)
-	c.placeholder = t.Kind() == reflect.Pointer && t.Elem().PkgPath() == placeholderPackage
-}
 
 // holds reports whether the provider is known to make no spans now.
 func (c *noopCache) holds(now time.Duration) bool {

@@ -97,6 +97,7 @@ func equal(a, b any) (same bool) {
 type entry struct {
 	provider trace.TracerProvider
 	tracer   trace.Tracer
+	sdk      bool // the tracer is the SDK's own
 	noop     noopCache
 }
 
@@ -119,10 +120,20 @@ func of(provider trace.TracerProvider) *entry {
 		provider: provider,
 		tracer:   bare(provider),
 	}
-	e.noop.of(provider)
+	e.sdk = isOf(e.tracer, sdkPackage)
+	e.noop.placeholder = isOf(provider, placeholderPackage)
 	// Comparable looks at the value, not only at its type: a struct may hold a map in an interface.
 	if reflect.ValueOf(provider).Comparable() {
 		last.Store(e)
 	}
 	return e
+}
+
+// sdkPackage is where the SDK keeps its tracer, which has no exported name. If that moves, a test fails.
+const sdkPackage = "go.opentelemetry.io/otel/sdk/trace"
+
+// isOf reports whether v is a pointer to a type of the package.
+func isOf(v any, pkg string) bool {
+	t := reflect.TypeOf(v)
+	return t != nil && t.Kind() == reflect.Pointer && t.Elem().PkgPath() == pkg
 }
