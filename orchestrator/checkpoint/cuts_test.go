@@ -12,6 +12,7 @@ import (
 
 	"github.com/backspan/backspan/orchestrator"
 	"github.com/backspan/backspan/orchestrator/checkpoint"
+	"github.com/backspan/backspan/orchestrator/engine/enginetest"
 	"github.com/backspan/backspan/retry"
 )
 
@@ -110,12 +111,12 @@ func TestEveryMomentOfDeath(t *testing.T) {
 		opts.ContinueOnError = true
 		t.Run(name, func(t *testing.T) {
 			report, runErr, first, spans, before := whole(t, p, opts)
-			want, wantTree := timeless(t, report), tree(t, spans)
+			want, wantTree := enginetest.ReportText(report), tree(t, spans)
 			inProcess := ""
 			synctest.Test(t, func(t *testing.T) {
 				report, err := p.Run(t.Context(), opts)
 				equal(t, "error", fmt.Sprint(runErr), fmt.Sprint(err))
-				inProcess = timeless(t, report)
+				inProcess = enginetest.ReportText(report)
 			})
 			equal(t, "report", want, inProcess)
 			records := first.records()
@@ -183,7 +184,7 @@ func resume(t *testing.T, p orchestrator.Pipeline, store *memory, want, wantErr,
 		report, err := checkpoint.Resume(ctx, p, runID, orchestrator.Options{},
 			checkpoint.Options{Store: store, Required: true})
 		equal(t, what+": error", fmt.Sprint(err), wantErr)
-		equal(t, what+": report", timeless(t, report), want)
+		equal(t, what+": report", enginetest.ReportText(report), want)
 		spans = rec.Ended()
 	})
 	if store.open[runID] {

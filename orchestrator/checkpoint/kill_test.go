@@ -17,6 +17,7 @@ import (
 
 	"github.com/backspan/backspan/orchestrator"
 	"github.com/backspan/backspan/orchestrator/checkpoint"
+	"github.com/backspan/backspan/orchestrator/engine/enginetest"
 	"github.com/backspan/backspan/retry"
 )
 
@@ -174,7 +175,7 @@ func reportIn(t *testing.T, dir string) string {
 	if err := json.Unmarshal(text, &report); err != nil {
 		t.Fatal(err)
 	}
-	return timeless(t, report)
+	return enginetest.ReportText(report)
 }
 
 // callsIn counts the calls of each phase, and checks that all of a phase had the same key.

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
@@ -106,17 +105,6 @@ func (j *memoryJournal) Close() error {
 	}
 	j.open[j.id] = false
 	return nil
-}
-
-// timeless is the JSON of a report without its times.
-func timeless(t *testing.T, report orchestrator.Report) string {
-	t.Helper()
-	report.Started, report.Ended = time.Time{}, time.Time{}
-	text, err := json.MarshalIndent(report, "", " ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }
 
 func equal[T comparable](t *testing.T, what string, got, want T) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/backspan/backspan/orchestrator"
 	"github.com/backspan/backspan/orchestrator/checkpoint"
+	"github.com/backspan/backspan/orchestrator/engine/enginetest"
 	"github.com/backspan/backspan/retry"
 )
 
@@ -141,7 +142,7 @@ func TestTimeWithoutAProcess(t *testing.T) {
 			again, err := checkpoint.Resume(t.Context(), p, runID, orchestrator.Options{},
 				checkpoint.Options{Store: newMemory(c.cut...)})
 			equal(t, c.name+": took", time.Since(began), c.takes)
-			equal(t, c.name+": report", timeless(t, again), timeless(t, report))
+			equal(t, c.name+": report", enginetest.ReportText(again), enginetest.ReportText(report))
 			if err != nil || again.Started != report.Started || !again.Ended.Equal(time.Now()) {
 				t.Errorf("%s: error %v, from %v to %v", c.name, err, again.Started, again.Ended)
 			}
@@ -197,7 +198,7 @@ func TestAStoppedRunGoesOn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want = timeless(t, report)
+		want = enginetest.ReportText(report)
 	})
 	clear(calls)
 	store := newMemory()
@@ -227,7 +228,7 @@ func TestAStoppedRunGoesOn(t *testing.T) {
 		ctx, rec := recorded(t.Context())
 		report, err := checkpoint.Resume(ctx, p, runID, orchestrator.Options{}, checkpoint.Options{Store: store})
 		equal(t, "error", err, nil)
-		equal(t, "report", timeless(t, report), want)
+		equal(t, "report", enginetest.ReportText(report), want)
 		all = append(all, rec.Ended()...)
 	})
 	equal(t, "calls", fmt.Sprint(calls), "map[clean:2 stubborn:1]")
@@ -299,7 +300,7 @@ func TestAChangedPlan(t *testing.T) {
 			t.Errorf("the result of a is %s, want the one from before", report.Phases[0].Result)
 		}
 		tree(t, rec.Ended())
-		want = timeless(t, report)
+		want = enginetest.ReportText(report)
 	})
 	// Dead again at every moment, it goes on with the new plan, and needs no force.
 	opts.Force = false
@@ -310,7 +311,7 @@ func TestAChangedPlan(t *testing.T) {
 			opts.Store = newMemory(forced[:n]...)
 			report, err := checkpoint.Resume(t.Context(), changed, runID, orchestrator.Options{}, opts)
 			equal(t, "error", err, nil)
-			equal(t, fmt.Sprintf("report, dead after record %d", n), timeless(t, report), want)
+			equal(t, fmt.Sprintf("report, dead after record %d", n), enginetest.ReportText(report), want)
 		})
 	}
 	equal(t, "calls of a", called["a"], 0)
@@ -325,7 +326,7 @@ func TestAJournalThatCannotBeWritten(t *testing.T) {
 		orchestrator.Phase{Name: "b", Run: does(time.Second, 0, "a")},
 	)
 	report, _, store, _, _ := whole(t, p, recovering)
-	want, length := timeless(t, report), len(store.records())
+	want, length := enginetest.ReportText(report), len(store.records())
 	for n := range length {
 		for _, required := range []bool{false, true} {
 			name := fmt.Sprintf("full at record %d, required %v", n, required)
@@ -345,7 +346,7 @@ func TestAJournalThatCannotBeWritten(t *testing.T) {
 				switch {
 				case !required:
 					equal(t, name+": error", err, nil)
-					equal(t, name+": report", timeless(t, report), want)
+					equal(t, name+": report", enginetest.ReportText(report), want)
 					equal(t, name+": records left", kept, 0)
 					if len(told) != 1 || !errors.Is(told[0], errFull) {
 						t.Errorf("%s: told %v", name, told)
@@ -355,7 +356,7 @@ func TestAJournalThatCannotBeWritten(t *testing.T) {
 						t.Errorf("%s: %v, status %q; want no run", name, err, report.Status)
 					}
 				case n >= length-3: // b has ended, its span, the run: all has been done
-					equal(t, name+": report", timeless(t, report), want)
+					equal(t, name+": report", enginetest.ReportText(report), want)
 					if err != nil || len(told) != 1 || !errors.Is(told[0], errFull) {
 						t.Errorf("%s: %v, told %v", name, err, told)
 					}
@@ -374,7 +375,7 @@ func TestAJournalThatCannotBeWritten(t *testing.T) {
 					report, err := checkpoint.Resume(t.Context(), p, runID, orchestrator.Options{},
 						checkpoint.Options{Store: store})
 					equal(t, name+": error of the resumed run", err, nil)
-					equal(t, name+": report of the resumed run", timeless(t, report), want)
+					equal(t, name+": report of the resumed run", enginetest.ReportText(report), want)
 				}
 			})
 		}

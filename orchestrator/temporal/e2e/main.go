@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -18,6 +17,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/backspan/backspan/orchestrator"
+	"github.com/backspan/backspan/orchestrator/engine/enginetest"
 	"github.com/backspan/backspan/orchestrator/temporal"
 )
 
@@ -163,16 +163,6 @@ func (s *stage) expect(id, tree string, calls map[string]int) error {
 	return err
 }
 
-// textOf is a report without its times.
-func textOf(r orchestrator.Report) string {
-	r.Started, r.Ended = time.Time{}, time.Time{}
-	text, err := json.Marshal(r)
-	if err != nil {
-		return err.Error()
-	}
-	return string(text)
-}
-
 func (s *stage) unreachable() error {
 	began := time.Now()
 	_, err := s.engine().Run(context.Background(), waits(), options("nobody"))
@@ -202,8 +192,8 @@ func (s *stage) killedInAWait() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if textOf(got.report) != textOf(local) {
-		return "", fmt.Errorf("the report is\n%s, and in one process\n%s", textOf(got.report), textOf(local))
+	if got, want := enginetest.ReportText(got.report), enginetest.ReportText(local); got != want {
+		return "", fmt.Errorf("the report is\n%s, and in one process\n%s", got, want)
 	}
 	return "the report of one process; nothing called again; each span once, in one tree", s.expect("wait",
 		"waits: success ["+
@@ -296,8 +286,8 @@ func (s *stage) keptElsewhere() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	text := textOf(report)
-	if text != textOf(local) {
+	text := enginetest.ReportText(report)
+	if text != enginetest.ReportText(local) {
 		return "", errors.New("the report is not that of one process")
 	}
 	files, err := filepath.Glob(filepath.Join(s.dir, "payload*"))
@@ -324,7 +314,7 @@ func (s *stage) twice() (string, error) {
 		if err = errors.Join(err, e.err); err != nil {
 			return "", err
 		}
-		reports = append(reports, textOf(e.report))
+		reports = append(reports, enginetest.ReportText(e.report))
 	}
 	if reports[0] != reports[1] {
 		return "", fmt.Errorf("two resumes got\n%s and\n%s", reports[0], reports[1])

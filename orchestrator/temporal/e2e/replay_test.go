@@ -19,6 +19,7 @@ import (
 
 	"github.com/backspan/backspan/orchestrator"
 	"github.com/backspan/backspan/orchestrator/engine"
+	"github.com/backspan/backspan/orchestrator/engine/enginetest"
 	"github.com/backspan/backspan/orchestrator/temporal"
 )
 
@@ -79,7 +80,7 @@ func TestReportOfARecordedHistory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, want := textOf(recorded), textOf(local); got != want {
+		if got, want := enginetest.ReportText(recorded), enginetest.ReportText(local); got != want {
 			t.Errorf("recorded %s\nin one process %s", got, want)
 		}
 	})
