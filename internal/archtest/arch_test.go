@@ -97,6 +97,7 @@ var layers = []layer{
 	},
 	{"examples", anything, anything},
 	{"examples/*", anything, anything},
+	{"examples/internal/*", nil, nil},
 }
 
 func TestNobodyImportsUpwards(t *testing.T) {
