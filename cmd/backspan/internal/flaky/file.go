@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/backspan/backspan/cmd/backspan/internal/yamlfile"
 	"github.com/backspan/backspan/internal/nearest"
 	"github.com/backspan/backspan/retry/retrytest/flaky"
 )
@@ -17,9 +18,12 @@ import (
 // parse reads a script file. Its errors begin with name:line:column.
 func parse(name string, content io.Reader) (flaky.Config, error) {
 	c := flaky.Config{Paths: map[string]string{}, Rates: map[string]float64{}}
-	top, err := document(name, content)
-	if top == nil || err != nil {
-		return c, err
+	top, err := yamlfile.Load(content)
+	if err != nil {
+		return c, yamlfile.In(name, err)
+	}
+	if top == nil {
+		return c, nil
 	}
 	err = each(top, func(key, value *yaml.Node) error { return set(&c, key, value) })
 	var bad *placed
@@ -30,31 +34,6 @@ func parse(name string, content io.Reader) (flaky.Config, error) {
 		return c, fmt.Errorf("%s: %w", name, err)
 	}
 	return c, nil
-}
-
-// document returns what the file's only document holds; nil when it is empty.
-func document(name string, content io.Reader) (*yaml.Node, error) {
-	loader, err := yaml.NewLoader(content)
-	var first, second yaml.Node
-	if err == nil {
-		err = loader.Load(&first)
-	}
-	if errors.Is(err, io.EOF) {
-		return nil, nil
-	}
-	if err == nil {
-		if err = loader.Load(&second); err == nil {
-			return nil, fmt.Errorf("%s:%d:%d: a second document; one is all that is read",
-				name, second.Line, second.Column)
-		}
-	}
-	if at, ok := errors.AsType[*yaml.LoadError](err); ok {
-		return nil, fmt.Errorf("%s:%d:%d: %s", name, at.Mark.Line, at.Mark.Column, at.Message)
-	}
-	if !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	return first.Content[0], nil
 }
 
 // placed is an error with the node that it is about.

@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/backspan/backspan/cmd/backspan/internal/yamlfile"
 	"github.com/backspan/backspan/internal/nearest"
 )
 
@@ -62,33 +62,23 @@ func (r *reader) document(text []byte) *yaml.Node {
 			Problem{Line: line, Column: column, Message: "the file is no UTF-8: see this byte"})
 		return nil
 	}
-	decoder := yaml.NewDecoder(bytes.NewReader(text))
-	var first, second yaml.Node
-	if err := decoder.Decode(&first); err != nil || len(first.Content) == 0 {
-		if err == nil || errors.Is(err, io.EOF) {
-			r.complain(nil, "", "the file is empty, want name and phases; backspan init writes a file to start from")
-		} else {
-			r.syntax(err)
-		}
-		return nil
-	}
-	switch err := decoder.Decode(&second); {
-	case errors.Is(err, io.EOF):
-	case err != nil:
+	top, err := yamlfile.Load(bytes.NewReader(text))
+	if err != nil {
 		r.syntax(err)
 		return nil
-	default:
-		r.complain(&second, "", "a second document begins here, want one pipeline in a file")
+	}
+	if top == nil {
+		r.complain(nil, "", "the file is empty, want name and phases; backspan init writes a file to start from")
 		return nil
 	}
-	if size := (counter{}).count(first.Content[0]); size == endless {
-		r.complain(first.Content[0], "", "an alias stands within what it stands for, so that there is no end")
+	if size := (counter{}).count(top); size == endless {
+		r.complain(top, "", "an alias stands within what it stands for, so that there is no end")
 		return nil
 	} else if size > maxValues {
-		r.complain(first.Content[0], "", "with its aliases written out the file has more than %d values", maxValues)
+		r.complain(top, "", "with its aliases written out the file has more than %d values", maxValues)
 		return nil
 	}
-	return first.Content[0]
+	return top
 }
 
 // position is the line and column of the byte at offset. As in YAML's own marks, they count characters, from 1.
@@ -107,18 +97,21 @@ func notUTF8(text []byte) int {
 	return -1
 }
 
-// syntax adds the problem of text that is no YAML.
+// syntax adds the problem of text that is no YAML, or more than one document of it.
 func (r *reader) syntax(err error) {
-	var load *yaml.LoadError
-	if !errors.As(err, &load) {
+	at, ok := errors.AsType[*yamlfile.Error](err)
+	if !ok {
 		r.complain(nil, "", "%s", err)
 		return
 	}
-	p := Problem{Line: load.Mark.Line, Column: load.Mark.Column, Message: "no YAML: " + load.Message}
-	if load.ContextMsg != "" {
-		p.Message += " " + load.ContextMsg
+	p := Problem{Line: at.Line, Column: at.Column, Message: "no YAML: " + at.Message}
+	if at.Context != "" {
+		p.Message += " " + at.Context
 	}
-	if strings.Contains(load.Message, "mapping values are not allowed") {
+	switch {
+	case at.Second:
+		p.Message = "a second document begins here, want one pipeline in a file"
+	case strings.Contains(at.Message, "mapping values are not allowed"):
 		p.Message += `; a text with ": " in it needs quotes around it, or | before it and lines of its own`
 	}
 	r.problems = append(r.problems, p)

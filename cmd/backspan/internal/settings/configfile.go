@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/backspan/backspan/cmd/backspan/internal/cli"
+	"github.com/backspan/backspan/cmd/backspan/internal/yamlfile"
 	"github.com/backspan/backspan/internal/nearest"
 	"github.com/backspan/backspan/internal/safefile"
 	"github.com/backspan/backspan/telemetry"
@@ -130,24 +131,11 @@ func (f *configFile) bad(n *yaml.Node, format string, args ...any) error {
 }
 
 func (f *configFile) parse(text []byte) error {
-	loader, err := yaml.NewLoader(bytes.NewReader(text))
+	top, err := yamlfile.Load(bytes.NewReader(text))
 	if err != nil {
-		return fmt.Errorf("%s: %w", f.path, err)
-	}
-	var document, second yaml.Node
-	if err := loader.Load(&document); errors.Is(err, io.EOF) {
-		return nil // empty, or comments alone
-	} else if err != nil {
 		return f.syntax(err)
 	}
-	switch err := loader.Load(&second); {
-	case err == nil:
-		return f.bad(&second, "a second document; one is all that is read")
-	case !errors.Is(err, io.EOF):
-		return f.syntax(err)
-	}
-	top := document.Content[0]
-	if top.Kind == yaml.ScalarNode && top.Tag == "!!null" {
+	if top == nil || top.Kind == yaml.ScalarNode && top.Tag == "!!null" {
 		return nil
 	}
 	if top.Kind != yaml.MappingNode {
@@ -162,14 +150,11 @@ func (f *configFile) parse(text []byte) error {
 }
 
 func (f *configFile) syntax(err error) error {
-	var at *yaml.LoadError
-	if errors.As(err, &at) {
-		if strings.HasPrefix(at.Message, "unknown anchor") { // it names what stands behind *, which may be a secret
-			at.Message = "a text that begins with * wants quotes"
-		}
-		return fmt.Errorf("%s:%d:%d: %s", f.path, at.Mark.Line, at.Mark.Column, at.Message)
+	at, ok := errors.AsType[*yamlfile.Error](err)
+	if ok && strings.HasPrefix(at.Message, "unknown anchor") { // it names what stands behind *, which may be a secret
+		at.Message = "a text that begins with * wants quotes"
 	}
-	return fmt.Errorf("%s: %w", f.path, err)
+	return yamlfile.In(f.path, err)
 }
 
 // setting reads one key with its value.
