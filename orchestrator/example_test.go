@@ -100,9 +100,8 @@ func ExamplePipeline_Validate() {
 	pipeline.Phases[1].Needs = []string{"analysis"}
 	fmt.Println(pipeline.Validate())
 	// Output:
-	// orchestrator: Pipeline.Phases["report"].Needs is "anaylsis", want the name of another phase (did you mean
-	// analysis?) orchestrator: Pipeline.Phases["analysis"].Needs is analysis→report→analysis, want a graph without
-	// cycles
+	// orchestrator: Pipeline.Phases["report"].Needs is "anaylsis", want the name of another phase (did you mean analysis?)
+	// orchestrator: Pipeline.Phases["analysis"].Needs is analysis→report→analysis, want a graph without cycles
 }
 
 func ExampleInput_Output() {
