@@ -101,8 +101,10 @@ var hostile = []struct{ name, text, want string }{
 	{"above Unicode", "\xf4\x90\x80\x80", `\xf4\x90\x80\x80`},
 	{
 		"forged record",
-		"x\"}}\n" + `{"timestamp": "2026-01-01T00:00:00.000000Z", "type": "autocorrect_attempt", "details": {"result": "failed"}}`,
-		"x\"}}\n" + `{"timestamp": "2026-01-01T00:00:00.000000Z", "type": "autocorrect_attempt", "details": {"result": "failed"}}`,
+		"x\"}}\n" +
+			`{"timestamp": "2026-01-01T00:00:00.000000Z", "type": "autocorrect_attempt", "details": {"result": "failed"}}`,
+		"x\"}}\n" +
+			`{"timestamp": "2026-01-01T00:00:00.000000Z", "type": "autocorrect_attempt", "details": {"result": "failed"}}`,
 	},
 }
 
@@ -138,7 +140,9 @@ func TestAppendKeepsHostileTextInOneLine(t *testing.T) {
 
 // Details cannot pose as the line's own members, which would deceive grep and salvage.
 func TestAppendRenamesDetailsCalledLikeTheLinesOwn(t *testing.T) {
-	r := &Record{Type: TypePhaseEnd, Details: []Field{String("timestamp", "x"), String("type", TypeAttempt), Int("level", 1)}}
+	r := &Record{
+		Type: TypePhaseEnd, Details: []Field{String("timestamp", "x"), String("type", TypeAttempt), Int("level", 1)},
+	}
 	line := r.Append(nil)
 	got := parsed(t, line)["details"]
 	want := map[string]any{"timestamp_": "x", "type_": TypeAttempt, "level_": 1.0}
@@ -170,10 +174,18 @@ func TestAppendLimits(t *testing.T) {
 		{"message and reason", Record{Message: mega, Details: []Field{String(KeyReason, mega)}}, true, MaxField, 1},
 		{
 			"four large texts do not fit together",
-			Record{Message: mega, Phase: mega, Details: []Field{String(KeyReason, mega), String(KeyOperation, mega), String(KeyResult, "failed")}},
+			Record{
+				Message: mega, Phase: mega, Details: []Field{
+					String(KeyReason, mega), String(KeyOperation, mega), String(KeyResult, "failed"),
+				},
+			},
 			true, MaxField / 2, 3,
 		},
-		{"everything is too large", Record{Session: mega, Type: mega, Phase: mega, Level: mega, Message: mega, Details: many[:3]}, true, MaxField / 2, 3},
+		{
+			"everything is too large", Record{
+				Session: mega, Type: mega, Phase: mega, Level: mega, Message: mega, Details: many[:3],
+			}, true, MaxField / 2, 3,
+		},
 		{"too many details", Record{Message: mega, Details: many}, true, minField, 401},
 		{"long keys", Record{Message: "m", Details: []Field{Int(mega, 1), Int("n", 2)}}, true, 1, 2},
 	} {
@@ -205,7 +217,9 @@ func TestAppendKeepsTheResultOfAnOverlongRecord(t *testing.T) {
 	r.Phase = r.Message
 	line := string(r.Append(nil))
 	parsed(t, []byte(line))
-	for _, part := range []string{`"type": "autocorrect_attempt"`, `"result": "retrying"`, `"span_id": "0900000000000001", "truncated": true}`} {
+	for _, part := range []string{
+		`"type": "autocorrect_attempt"`, `"result": "retrying"`, `"span_id": "0900000000000001", "truncated": true}`,
+	} {
 		if !strings.Contains(line, part) {
 			t.Errorf("%s is not in the line: %.300s", part, line)
 		}

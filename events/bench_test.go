@@ -118,8 +118,8 @@ func BenchmarkEncodeAndWrite(b *testing.B) {
 	b.Run("json-Marshal-and-Write", func(b *testing.B) { repeated(b, marshallingAndWriting) })
 }
 
-// BenchmarkWrite has goroutines write to one log as fast as they can. What counts is how many records a second are in the
-// file, and which share of them did not fit into the queue.
+// BenchmarkWrite has goroutines write to one log as fast as they can. What counts is how many records a second are in
+// the file, and which share of them did not fit into the queue.
 func BenchmarkWrite(b *testing.B) {
 	for _, goroutines := range []int{1, 2, 8, 64, 5_000} {
 		b.Run(fmt.Sprint("goroutines=", goroutines), func(b *testing.B) {
@@ -271,7 +271,8 @@ func BenchmarkRead(b *testing.B) {
 		{"count/one-goroutine", 1, func(l *Line) bool { return l.Type().Is(TypeAttempt) }},
 		{"details", 0, func(l *Line) bool {
 			delay, _ := l.Detail(KeyDelay).Float()
-			return delay == 0 && l.Type().Is(TypeAttempt) && l.Detail(KeyResult).Is("retrying") && len(l.Detail(KeyOperation)) > 0
+			return delay == 0 && l.Type().Is(TypeAttempt) && l.Detail(KeyResult).Is("retrying") &&
+				len(l.Detail(KeyOperation)) > 0
 		}},
 	} {
 		b.Run(test.name, func(b *testing.B) {

@@ -16,9 +16,11 @@ func init() { roles["crowd"] = crowd }
 
 // styles are ways to write a line to a shared file; the Writer's, and what others do.
 var styles = map[string]func(path string, n int, record func(int) *Record) error{
-	"Writer":           wellDone,
-	"two writes":       plainly(os.O_APPEND, func(f *os.File) io.WriteCloser { return halves{f} }),
-	"buffered":         plainly(os.O_APPEND, func(f *os.File) io.WriteCloser { return buffered{bufio.NewWriter(f), f} }),
+	"Writer":     wellDone,
+	"two writes": plainly(os.O_APPEND, func(f *os.File) io.WriteCloser { return halves{f} }),
+	"buffered": plainly(os.O_APPEND, func(f *os.File) io.WriteCloser {
+		return buffered{bufio.NewWriter(f), f}
+	}),
 	"without O_APPEND": plainly(0, func(f *os.File) io.WriteCloser { return f }),
 }
 
@@ -119,7 +121,8 @@ func TestFourProcessesShareAFile(t *testing.T) {
 				m, d := lost(seen, writer, lines)
 				missing, doubled = missing+m, doubled+d
 			}
-			t.Logf("%d × %d lines: %d unreadable, %d lost, %d doubled", processes, lines, tally.Unreadable, missing, doubled)
+			t.Logf("%d × %d lines: %d unreadable, %d lost, %d doubled",
+				processes, lines, tally.Unreadable, missing, doubled)
 			if clean := tally.Unreadable == 0 && missing == 0 && doubled == 0; clean != (style == "Writer") {
 				t.Errorf("clean is %v: %d unreadable, %d lost, %d doubled", clean, tally.Unreadable, missing, doubled)
 			}

@@ -17,11 +17,20 @@ func TestReaderCountsUnreadableLines(t *testing.T) {
 	}{
 		{"empty", "", Tally{}},
 		{"empty lines", "\n\r\n  \n", Tally{}},
-		{"text", good + "hello\n" + good, Tally{Records: 2, Unreadable: 1, UnreadableBytes: 5, FirstUnreadable: int64(len(good))}},
-		{"other JSON", "1\n\"x\"\n[]\n{}\nnull\n" + good, Tally{Records: 1, Unreadable: 5, UnreadableBytes: 1 + 3 + 2 + 2 + 4}},
+		{
+			"text", good + "hello\n" + good,
+			Tally{Records: 2, Unreadable: 1, UnreadableBytes: 5, FirstUnreadable: int64(len(good))},
+		},
+		{
+			"other JSON", "1\n\"x\"\n[]\n{}\nnull\n" + good,
+			Tally{Records: 1, Unreadable: 5, UnreadableBytes: 1 + 3 + 2 + 2 + 4},
+		},
 		{"no type", `{"timestamp": "x"}` + "\n", Tally{Unreadable: 1, UnreadableBytes: 18}},
 		{"type is no text", `{"timestamp": "x", "type": 1}` + "\n", Tally{Unreadable: 1, UnreadableBytes: 29}},
-		{"two objects", `{"type": "x", "timestamp": "x"} {"type": "x", "timestamp": "x"}` + "\n", Tally{Unreadable: 1, UnreadableBytes: 63}},
+		{
+			"two objects", `{"type": "x", "timestamp": "x"} {"type": "x", "timestamp": "x"}` + "\n",
+			Tally{Unreadable: 1, UnreadableBytes: 63},
+		},
 		{"NULs of a crash", good + strings.Repeat("\x00", 100) + good, Tally{
 			Records: 2, Salvaged: 1, Unreadable: 1, UnreadableBytes: 100, FirstUnreadable: int64(len(good)),
 		}},
@@ -32,11 +41,21 @@ func TestReaderCountsUnreadableLines(t *testing.T) {
 		{"three fragments, glued", good[:100] + good[:20] + good[:300] + good, Tally{
 			Records: 1, Salvaged: 1, Unreadable: 1, UnreadableBytes: 420,
 		}},
-		{"a record without its newline, glued", good[:len(good)-1] + good, Tally{Records: 2, Salvaged: 2, Unreadable: 1}},
-		{"a record glued to a fragment of the marker", good[:7] + good, Tally{Records: 1, Salvaged: 1, Unreadable: 1, UnreadableBytes: 7}},
+		{
+			"a record without its newline, glued", good[:len(good)-1] + good,
+			Tally{Records: 2, Salvaged: 2, Unreadable: 1},
+		},
+		{
+			"a record glued to a fragment of the marker",
+			good[:7] + good,
+			Tally{Records: 1, Salvaged: 1, Unreadable: 1, UnreadableBytes: 7},
+		},
 		{"unterminated half", good + good[:100], Tally{Records: 1, Held: 100}},
 		{"unterminated whole", good + good[:len(good)-1], Tally{Records: 2}},
-		{"fragment and record, unterminated", good[:50] + good[:len(good)-1], Tally{Records: 1, Salvaged: 1, Unreadable: 1, UnreadableBytes: 50}},
+		{
+			"fragment and record, unterminated", good[:50] + good[:len(good)-1],
+			Tally{Records: 1, Salvaged: 1, Unreadable: 1, UnreadableBytes: 50},
+		},
 		{"record and fragment, unterminated", good[:len(good)-1] + good[:50], Tally{Records: 1, Salvaged: 1, Held: 50}},
 		{"damaged in the middle", good + strings.Replace(good, "Connection", "Conn\x00ction", 1) + good, Tally{
 			Records: 2, Unreadable: 1, UnreadableBytes: int64(len(good) - 1), FirstUnreadable: int64(len(good)),
@@ -51,8 +70,8 @@ func TestReaderCountsUnreadableLines(t *testing.T) {
 	}
 }
 
-// A log of 8 records with hostile texts (whole: 19), cut at every byte offset, plain and gzipped: never an error, every record before the cut is there, and what is
-// left of the last is held back.
+// A log of 8 records with hostile texts (whole: 19), cut at every byte offset, plain and gzipped: never an error, every
+// record before the cut is there, and what is left of the last is held back.
 func TestReaderOnEveryTruncation(t *testing.T) {
 	var data []byte
 	ends := []int{}
@@ -81,7 +100,8 @@ func TestReaderOnEveryTruncation(t *testing.T) {
 		for r.Next() {
 			want--
 		}
-		if tally := r.Tally(); want != 0 || r.Err() != nil || tally.Unreadable != 0 || tally.Held != int64(max(0, cut-from)) {
+		if tally := r.Tally(); want != 0 || r.Err() != nil || tally.Unreadable != 0 ||
+			tally.Held != int64(max(0, cut-from)) {
 			t.Fatalf("cut at %d: %d records are missing, %v, %+v", cut, want, r.Err(), tally)
 		}
 	}
@@ -121,7 +141,10 @@ func TestReaderOnEndlessLines(t *testing.T) {
 			junk := strings.Repeat(test.junk, test.bytes/len(test.junk)+1)[:test.bytes]
 			data := good + strings.Repeat("\n", shift) + junk + good + good
 			_, tally := read(t, data)
-			want := Tally{Records: 3, Salvaged: 1, Unreadable: 1, UnreadableBytes: int64(test.bytes), FirstUnreadable: int64(len(good) + shift)}
+			want := Tally{
+				Records: 3, Salvaged: 1, Unreadable: 1, UnreadableBytes: int64(test.bytes),
+				FirstUnreadable: int64(len(good) + shift),
+			}
 			if tally != want {
 				t.Errorf("%s, shifted by %d:\ngot  %+v\nwant %+v", test.name, shift, tally, want)
 			}

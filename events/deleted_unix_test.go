@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What is written to a deleted file until that is noticed, here within the default CheckInterval or at Close, is lost and
-// counts so: offered = written + dropped, and what is written is in the file.
+// What is written to a deleted file until that is noticed, here within the default CheckInterval or at Close, is lost
+// and counts so: offered = written + dropped, and what is written is in the file.
 func TestDeletedFile(t *testing.T) {
 	for _, what := range []string{"file", "directory"} {
 		for _, noticed := range []string{"at the next look", "at Reopen", "at Close"} {
@@ -78,8 +78,12 @@ func deletedFile(t *testing.T, what, noticed string) {
 	}
 	balanced(t, w, offered, path)
 	got := records(t, path)
-	want := []Field{Int(KeyCount, 10), String(KeyReason, "events: write "+path+": the file was deleted"), String(KeyErrorType, "deleted")}
-	if details := got[0].Details; got[0].Type != TypeEventsDropped || len(details) != 3 || details[0] != want[0] || details[1] != want[1] || details[2] != want[2] {
+	want := []Field{
+		Int(KeyCount, 10), String(KeyReason, "events: write "+path+": the file was deleted"),
+		String(KeyErrorType, "deleted"),
+	}
+	if details := got[0].Details; got[0].Type != TypeEventsDropped || len(details) != 3 || details[0] != want[0] ||
+		details[1] != want[1] || details[2] != want[2] {
 		t.Errorf("the record of the loss is %+v, want details %+v", got[0], want)
 	}
 }

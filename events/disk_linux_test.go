@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The disk (a tmpfs of 256 KiB) fills up and is freed again, 3 times: offered = written + dropped, 0 records merged with
-// the fragment of another, all of it told, and writing resumes with the first record after space is there.
+// The disk (a tmpfs of 256 KiB) fills up and is freed again, 3 times: offered = written + dropped, 0 records merged
+// with the fragment of another, all of it told, and writing resumes with the first record after space is there.
 func TestFullDisk(t *testing.T) {
 	if !inNamespace(t) {
 		return
@@ -127,7 +127,8 @@ func TestNoFileDescriptorLeft(t *testing.T) {
 	var old unix.Rlimit
 	err := unix.Getrlimit(unix.RLIMIT_NOFILE, &old)
 	if err == nil {
-		err = errors.Join(os.Rename(path, path+".1"), unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 0, Max: old.Max}))
+		err = errors.Join(os.Rename(path, path+".1"),
+			unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 0, Max: old.Max}))
 	}
 	if err != nil {
 		t.Fatal(err)

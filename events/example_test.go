@@ -60,7 +60,8 @@ func Example() {
 	}
 	defer r.Close() //nolint:errcheck // it was only read
 	for line := range r.All() {
-		fmt.Println(line.Detail(events.KeyOperation), line.Detail(events.KeyAttemptNumber), line.Detail(events.KeyResult))
+		fmt.Println(line.Detail(events.KeyOperation), line.Detail(events.KeyAttemptNumber),
+			line.Detail(events.KeyResult))
 	}
 	if err := r.Err(); err != nil {
 		fmt.Println(err)
@@ -125,6 +126,7 @@ func ExampleReader_Each() {
 		fmt.Println(err)
 	}
 	tally := r.Tally()
-	fmt.Println(attempts[0]+attempts[1], "attempts,", tally.Salvaged, "of them salvaged from", tally.Unreadable, "unreadable line")
+	fmt.Println(attempts[0]+attempts[1], "attempts,", tally.Salvaged, "of them salvaged from", tally.Unreadable,
+		"unreadable line")
 	// Output: 2 attempts, 1 of them salvaged from 1 unreadable line
 }

@@ -166,7 +166,8 @@ func TestCloseOnAFrozenDisk(t *testing.T) {
 	within := func(what string, do func() error) {
 		start := time.Now()
 		err := do()
-		if took := time.Since(start); !errors.Is(err, errSlow) || !strings.Contains(err.Error(), ": 10") || took > limit+time.Second {
+		if took := time.Since(start); !errors.Is(err, errSlow) || !strings.Contains(err.Error(), ": 10") ||
+			took > limit+time.Second {
 			t.Errorf("%s took %v and said %v, want %v and that 10 lines are left", what, took, err, limit)
 		}
 	}
@@ -295,8 +296,10 @@ func TestShortWriteWithANeighbour(t *testing.T) {
 		t.Error(err)
 	}
 	seen, tally := found(t, d.path)
-	if seen[[2]int{1, 0}] != 1 || seen[[2]int{0, 2}] != 1 || len(seen) != 3 || w.Dropped() != 1 || tally.Unreadable != 1 {
-		t.Errorf("%v, %d dropped, %+v: want the other process's record and all but one of ours", seen, w.Dropped(), tally)
+	if seen[[2]int{1, 0}] != 1 || seen[[2]int{0, 2}] != 1 || len(seen) != 3 || w.Dropped() != 1 ||
+		tally.Unreadable != 1 {
+		t.Errorf("%v, %d dropped, %+v: want the other process's record and all but one of ours",
+			seen, w.Dropped(), tally)
 	}
 }
 

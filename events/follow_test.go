@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// follow starts a Follower. Most tests run it in a bubble (synctest), where waiting takes no time and is never too short.
+// follow starts a Follower. Most tests run it in a bubble (synctest), where waiting takes no time and is never too
+// short.
 func follow(t *testing.T, path string, opts FollowOptions) *Follower {
 	t.Helper()
 	f, err := NewFollower(path, opts)
@@ -192,13 +193,15 @@ func inFollowOverAHiddenTruncation(t *testing.T) {
 		before, held, again string // the records read, the half line behind them, and what stands there in their place
 		want                []string
 	}{
-		"as long":            {nth(0), "", nth(3), []string{"3"}},
-		"longer":             {nth(0), "", nth(3) + nth(4) + nth(5), []string{"3", "4", "5"}},
-		"after half a line":  {nth(0), nth(1)[:10], nth(3) + nth(4), []string{"3", "4"}},
-		"after a whole line": {nth(0), strings.TrimSuffix(nth(1), "\n"), nth(3) + nth(4) + nth(5), []string{"1", "3", "4", "5"}},
-		"inside a line":      {nth(0) + nth(1), "", nth(0) + nth(1)[:20] + "\n" + nth(3), []string{"0", "3"}},
-		"after a long line":  {nth(0) + long + nth(1), "", nth(0) + long + nth(3), []string{"0", "3"}},
-		"with a hole":        {nth(0), "", strings.Repeat("\x00", len(nth(0))) + nth(3), []string{"3"}},
+		"as long":           {nth(0), "", nth(3), []string{"3"}},
+		"longer":            {nth(0), "", nth(3) + nth(4) + nth(5), []string{"3", "4", "5"}},
+		"after half a line": {nth(0), nth(1)[:10], nth(3) + nth(4), []string{"3", "4"}},
+		"after a whole line": {
+			nth(0), strings.TrimSuffix(nth(1), "\n"), nth(3) + nth(4) + nth(5), []string{"1", "3", "4", "5"},
+		},
+		"inside a line":     {nth(0) + nth(1), "", nth(0) + nth(1)[:20] + "\n" + nth(3), []string{"0", "3"}},
+		"after a long line": {nth(0) + long + nth(1), "", nth(0) + long + nth(3), []string{"0", "3"}},
+		"with a hole":       {nth(0), "", strings.Repeat("\x00", len(nth(0))) + nth(3), []string{"3"}},
 	} {
 		for _, fromEnd := range []bool{false, true} {
 			path := logPath(t)

@@ -16,8 +16,8 @@ import (
 
 func init() { roles["disk"] = serveDisk }
 
-// A faultyDisk is a file system (FUSE) with one file in it, events.jsonl, that does what it is told. The kernel treats it
-// like any other disk, so a write to it that is not answered hangs as one to a dead disk does. It is served by a
+// A faultyDisk is a file system (FUSE) with one file in it, events.jsonl, that does what it is told. The kernel treats
+// it like any other disk, so a write to it that is not answered hangs as one to a dead disk does. It is served by a
 // process of its own: a process that waits for itself in the kernel could not even be killed.
 type faultyDisk struct {
 	path   string // of the file

@@ -23,14 +23,19 @@ func FuzzAppend(f *testing.F) {
 	f.Fuzz(func(t *testing.T, message, reason, key string, number int64, float float64) {
 		r := &Record{
 			Time: time.Unix(number, number), Type: TypeAttempt, Phase: reason, Message: message,
-			Details: []Field{String(KeyReason, reason), String(key, message), Int("n", number), Float("f", float), String(KeyResult, "failed")},
+			Details: []Field{
+				String(KeyReason, reason), String(key, message), Int("n", number), Float("f", float),
+				String(KeyResult, "failed"),
+			},
 		}
 		line := r.Append(nil)
 		got := parsed(t, line)
 		if got["truncated"] == true {
 			return
 		}
-		for name, texts := range map[string][2]any{"message": {got["message"], message}, "phase": {got["phase"], reason}} {
+		for name, texts := range map[string][2]any{
+			"message": {got["message"], message}, "phase": {got["phase"], reason},
+		} {
 			if text := texts[1].(string); utf8.ValidString(text) && texts[0] != text {
 				t.Errorf("%s is %q, want %q", name, texts[0], text)
 			}
@@ -55,7 +60,10 @@ func FuzzLog(f *testing.F) {
 		var data []byte
 		attempts, failed := 0, 0
 		for i := range 16 {
-			r := &Record{Type: TypeRecovered, Message: message, Details: []Field{String(key, message), String(KeyResult, "success")}}
+			r := &Record{
+				Type: TypeRecovered, Message: message,
+				Details: []Field{String(key, message), String(KeyResult, "success")},
+			}
 			if kinds>>i&1 != 0 {
 				r.Type, r.Details[1] = TypeAttempt, String(KeyResult, "retrying")
 				attempts++
@@ -94,17 +102,19 @@ func FuzzLog(f *testing.F) {
 	})
 }
 
-// FuzzReader: whatever the input, no error; what is handed out is JSON with a time and a type; the quick scanner, encoding/json
-// and a reader of small blocks come to the same. It starts no goroutine, and its seeds are short: go test spends a minute on
-// making an input smaller when that runs otherwise each time, or is long.
+// FuzzReader: whatever the input, no error; what is handed out is JSON with a time and a type; the quick scanner,
+// encoding/json and a reader of small blocks come to the same. It starts no goroutine, and its seeds are short: go test
+// spends a minute on making an input smaller when that runs otherwise each time, or is long.
 func FuzzReader(f *testing.F) {
 	line := string((&Record{
 		Time: time.Unix(0, 0), Type: TypeAttempt, Message: "Connection",
 		Details: []Field{Float(KeyDelay, 0), String(KeyErrorType, "timeout")},
 	}).Append(nil))
 	for _, text := range []string{
-		"", line, line + line, line[:100] + line, line[:len(line)-1], line[:150] + "\n\n" + line, "\x1f\x8b\x08", "\xef\xbb\xbf" + line,
-		strings.ReplaceAll(line, ": ", ":"), strings.Replace(line, "Connection", `\ud83d\ude00 é \/`, 1), "{}\n[]\n1\n", line + "\x00\x00" + line,
+		"", line, line + line, line[:100] + line, line[:len(line)-1], line[:150] + "\n\n" + line, "\x1f\x8b\x08",
+		"\xef\xbb\xbf" + line,
+		strings.ReplaceAll(line, ": ", ":"), strings.Replace(line, "Connection", `\ud83d\ude00 é \/`, 1), "{}\n[]\n1\n",
+		line + "\x00\x00" + line,
 		strings.Replace(line, `"delay": 0`, `"delay": -0.5e+3`, 1), strings.Replace(line, "timeout", "a\x00b", 1),
 	} {
 		f.Add([]byte(text))
@@ -119,7 +129,9 @@ func FuzzReader(f *testing.F) {
 			if err := json.Unmarshal(l.Raw(), &members); err != nil {
 				t.Fatal(err)
 			}
-			for key, got := range map[string]Value{keyType: l.Type(), keySession: l.Session(), keyLevel: l.Level(), keyMessage: l.Message()} {
+			for key, got := range map[string]Value{
+				keyType: l.Type(), keySession: l.Session(), keyLevel: l.Level(), keyMessage: l.Message(),
+			} {
 				if want, isText := members[key].(string); isText && got.Text() != want {
 					t.Errorf("%q: %s is %q, by encoding/json %q", l.Raw(), key, got.Text(), want)
 				}

@@ -22,7 +22,9 @@ func TestTheGuidesGrepLines(t *testing.T) {
 		for attempt := range 4 {
 			r := sample()
 			r.Message, r.Phase = test.text, test.text
-			r.Details = []Field{Int(KeyAttemptNumber, int64(attempt+1)), String(KeyReason, test.text), String(KeyResult, "retrying")}
+			r.Details = []Field{
+				Int(KeyAttemptNumber, int64(attempt+1)), String(KeyReason, test.text), String(KeyResult, "retrying"),
+			}
 			if attempt == 3 {
 				r.Level, r.Details[2] = LevelError, String(KeyResult, "failed")
 			}

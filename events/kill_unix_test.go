@@ -73,7 +73,8 @@ func killed(t *testing.T, path string, writer, size int) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := spawn(t, "victim", "EVENTS="+path, "COUNTER="+counter, fmt.Sprint("SIZE=", size), fmt.Sprint("WRITER=", writer))
+	c := spawn(t, "victim", "EVENTS="+path, "COUNTER="+counter, fmt.Sprint("SIZE=", size),
+		fmt.Sprint("WRITER=", writer))
 	enough := rand.Int64N(50) + 1
 	eventually(t, "lines of the victim", func() bool { return acknowledged.Load() >= enough })
 	for range rand.IntN(1000) {
@@ -93,8 +94,8 @@ func killed(t *testing.T, path string, writer, size int) int {
 	return n
 }
 
-// 300 × SIGKILL for lines of 300 B, 5 kB and 30 kB (short form: 10 each): no acknowledged line is lost, at most one torn
-// line is left, and the next Writer's lines are clean. (Measured before: 16 of 300 kills tear a line of 300 B.)
+// 300 × SIGKILL for lines of 300 B, 5 kB and 30 kB (short form: 10 each): no acknowledged line is lost, at most one
+// torn line is left, and the next Writer's lines are clean. (Measured before: 16 of 300 kills tear a line of 300 B.)
 func TestKilledWriterLosesNothing(t *testing.T) {
 	for _, size := range []int{300, 5_000, 30_000} {
 		t.Run(fmt.Sprint(size, "B"), func(t *testing.T) {
@@ -130,8 +131,8 @@ func TestKilledWriterLosesNothing(t *testing.T) {
 	}
 }
 
-// A other process on the same file is killed again and again (200 times; short form: 10): a Writer that writes all the while
-// loses 0 lines, those included that are glued to a fragment of the other process's.
+// A other process on the same file is killed again and again (200 times; short form: 10): a Writer that writes all the
+// while loses 0 lines, those included that are glued to a fragment of the other process's.
 func TestKilledNeighbourHurtsNoInnocents(t *testing.T) {
 	path := logPath(t)
 	w := open(t, path, Options{})
@@ -167,7 +168,8 @@ func TestKilledNeighbourHurtsNoInnocents(t *testing.T) {
 			t.Errorf("writer %d: of %d lines %d are lost, %d doubled", writer, n, missing, doubled)
 		}
 	}
-	t.Logf("%d innocent lines, %d unreadable lines, %d records salvaged", acknowledged[0], tally.Unreadable, tally.Salvaged)
+	t.Logf("%d innocent lines, %d unreadable lines, %d records salvaged",
+		acknowledged[0], tally.Unreadable, tally.Salvaged)
 	if tally.Unreadable > int64(kills) {
 		t.Errorf("%d unreadable lines after %d kills", tally.Unreadable, kills)
 	}

@@ -50,7 +50,9 @@ func inNamespace(t *testing.T) bool {
 		}
 		failed = errors.Join(failed, err)
 	}
-	t.Fatalf("this test has to mount a file system: run it as root, or where unprivileged user namespaces are allowed: %v", failed)
+	t.Fatalf(
+		"this test has to mount a file system: run it as root, or where unprivileged user namespaces are allowed: %v",
+		failed)
 	return false
 }
 

@@ -60,7 +60,8 @@ func (o Options) withDefaults() (Options, error) {
 	case o.DrainTimeout < 0:
 		return o, fmt.Errorf("events: Options.DrainTimeout is %v, want 0 or more", o.DrainTimeout)
 	case o.ReopenOnSIGHUP && !hangups:
-		return o, fmt.Errorf("events: Options.ReopenOnSIGHUP is true, want false on %s, which has no SIGHUP", runtime.GOOS)
+		return o, fmt.Errorf("events: Options.ReopenOnSIGHUP is true, want false on %s, which has no SIGHUP",
+			runtime.GOOS)
 	}
 	if o.CheckInterval == 0 {
 		o.CheckInterval = 100 * time.Millisecond

@@ -92,7 +92,7 @@ func openWhileSwapped(t *testing.T, path, other string, allowed []error) {
 	}
 	late := time.AfterFunc(20*time.Second, func() {
 		t.Error("open blocks")
-		unix.Open(other+".again", unix.O_RDONLY|unix.O_NONBLOCK, 0) //nolint:errcheck // a reader, for which a FIFO waits
+		unix.Open(other+".again", unix.O_RDONLY|unix.O_NONBLOCK, 0) //nolint:errcheck // a FIFO waits for a reader
 	})
 	defer late.Stop()
 	stop := exchange(t, path, other)
@@ -178,9 +178,12 @@ func TestDirectoriesOfOthers(t *testing.T) {
 		t.Errorf("not written: %v", w.Flush())
 	}
 	var told []error
-	w = open(t, filepath.Join(passed, "new", "events.jsonl"), Options{OnError: func(err error) { told = append(told, err) }})
+	w = open(t, filepath.Join(passed, "new", "events.jsonl"),
+		Options{OnError: func(err error) { told = append(told, err) }})
 	w.Write(sample())
-	if err := w.Flush(); len(told) != 1 || !errors.Is(told[0], syscall.EACCES) || w.Dropped() != 1 || !errors.Is(err, syscall.EACCES) {
-		t.Errorf("told %v, %d dropped, Flush said %v, want permission denied once, 1 and the same", told, w.Dropped(), err)
+	if err := w.Flush(); len(told) != 1 || !errors.Is(told[0], syscall.EACCES) || w.Dropped() != 1 ||
+		!errors.Is(err, syscall.EACCES) {
+		t.Errorf("told %v, %d dropped, Flush said %v, want permission denied once, 1 and the same",
+			told, w.Dropped(), err)
 	}
 }

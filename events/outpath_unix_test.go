@@ -161,7 +161,8 @@ func TestOpenPutsUpWithWhatMayPass(t *testing.T) {
 	for range 3 {
 		w.Write(sample())
 	}
-	if err := w.Close(); !errors.Is(err, unix.ENOTDIR) || !strings.Contains(err.Error(), "events lost: 3") || len(told) != 1 {
+	if err := w.Close(); !errors.Is(err, unix.ENOTDIR) || !strings.Contains(err.Error(), "events lost: 3") ||
+		len(told) != 1 {
 		t.Errorf("Close said %v, told %v, want it once and that 3 are lost", err, told)
 	}
 }
@@ -180,7 +181,9 @@ func TestOnlyRegularFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for path, kind := range map[string]string{fifo: "named pipe", socket: "socket", "/dev/zero": "device", dir: "directory"} {
+	for path, kind := range map[string]string{
+		fifo: "named pipe", socket: "socket", "/dev/zero": "device", dir: "directory",
+	} {
 		opened := make(chan error, 1)
 		go func() {
 			w, err := Open(path, Options{})

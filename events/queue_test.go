@@ -28,7 +28,9 @@ func TestNoRecordIsLeftBehind(t *testing.T) {
 		close(start)
 		all.Wait()
 		written += writers
-		eventually(t, fmt.Sprint("records to be written in round ", round), func() bool { return w.Written() == written })
+		eventually(t, fmt.Sprint("records to be written in round ", round), func() bool {
+			return w.Written() == written
+		})
 	}
 }
 

@@ -49,12 +49,14 @@ func read(t testing.TB, data string) ([]Record, Tally) {
 	}
 	many := NewReader(strings.NewReader(data))
 	var n atomic.Int64
-	if err := many.Each(3, func(int, *Line) { n.Add(1) }); err != nil || many.Tally() != r.Tally() || n.Load() != int64(len(raws)) {
+	if err := many.Each(3, func(int, *Line) { n.Add(1) }); err != nil || many.Tally() != r.Tally() ||
+		n.Load() != int64(len(raws)) {
 		t.Errorf("3 goroutines found %d, %+v, %v; want %d, %+v", n.Load(), many.Tally(), err, len(raws), r.Tally())
 	}
 	ordered := NewReader(strings.NewReader(data))
 	if got, err := readInOrder(ordered, nil); err != nil || ordered.Tally() != r.Tally() || !slices.Equal(got, raws) {
-		t.Errorf("3 goroutines found in order %d, %+v, %v; want %d, %+v", len(got), ordered.Tally(), err, len(raws), r.Tally())
+		t.Errorf("3 goroutines found in order %d, %+v, %v; want %d, %+v",
+			len(got), ordered.Tally(), err, len(raws), r.Tally())
 	}
 	if got := r.Tally().Records; got != int64(len(all)) {
 		t.Errorf("the tally says %d records, but there were %d", got, len(all))
@@ -64,12 +66,17 @@ func read(t testing.TB, data string) ([]Record, Tally) {
 
 // A time is one where package time says so, and the same one.
 func TestTimesAreThoseOfPackageTime(t *testing.T) {
-	texts := []string{"2026-11-23T10:00:00.00000xZ", "2026-11-23T10:00:00.000000+", "2026-11-23 10:00:00.000000Z", "2026-11-23T10:00:00,000000Z"}
+	texts := []string{
+		"2026-11-23T10:00:00.00000xZ", "2026-11-23T10:00:00.000000+", "2026-11-23 10:00:00.000000Z",
+		"2026-11-23T10:00:00,000000Z",
+	}
 	for _, date := range []string{
 		"0000-01-01", "1900-02-29", "2000-02-29", "2023-02-29", "2024-02-29", "2026-00-10", "2026-13-01",
 		"2026-04-31", "2026-05-00", "2026-05-32", "9999-12-31", "2026-1a-01",
 	} {
-		for _, clock := range []string{"00:00:00", "23:59:59", "24:00:00", "23:60:00", "23:59:60", "99:00:00", "0:000:00"} {
+		for _, clock := range []string{
+			"00:00:00", "23:59:59", "24:00:00", "23:60:00", "23:59:60", "99:00:00", "0:000:00",
+		} {
 			texts = append(texts, date+"T"+clock+".123456Z")
 		}
 	}
@@ -119,10 +126,12 @@ func TestEachInOrderKeepsTheOrder(t *testing.T) {
 		t.Errorf("%d records, %v, want %d in their order", len(got), err, len(want)-3)
 	}
 	stop := errors.New(`"7000.x`)
-	if got, err := readInOrder(NewReader(bytes.NewReader(text)), stop); !errors.Is(err, stop) || !slices.Equal(got, want[:7001]) {
+	if got, err := readInOrder(NewReader(bytes.NewReader(text)), stop); !errors.Is(err, stop) ||
+		!slices.Equal(got, want[:7001]) {
 		t.Errorf("%d records, %v, want 7001", len(got), err)
 	}
-	if _, err := readInOrder(NewReader(iotest.ErrReader(os.ErrDeadlineExceeded)), nil); !errors.Is(err, os.ErrDeadlineExceeded) {
+	_, err := readInOrder(NewReader(iotest.ErrReader(os.ErrDeadlineExceeded)), nil)
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("%v, want the error of the input", err)
 	}
 }
@@ -131,7 +140,10 @@ func TestReaderReadsWhatTheWriterWrites(t *testing.T) {
 	want := []Record{*sample(), {
 		Time: time.Date(2000, 2, 29, 23, 59, 59, 1000, time.UTC), Type: TypeRunStart, Level: LevelInfo,
 		Message: "quotes \" and \\, newline \n, NUL \x00, é, 😀, \u202e",
-		Details: []Field{Int("n", -1), Int("big", math.MaxInt64), Float("f", 0.1), Bool("yes", true), Bool("no", false), String("ké\"y", "")},
+		Details: []Field{
+			Int("n", -1), Int("big", math.MaxInt64), Float("f", 0.1), Bool("yes", true), Bool("no", false),
+			String("ké\"y", ""),
+		},
 	}, {Type: TypePhaseEnd, Details: []Field{}}}
 	var data []byte
 	for i := range want {
@@ -157,7 +169,8 @@ func TestReaderReadsWhatTheWriterWrites(t *testing.T) {
 
 func TestLineAndValues(t *testing.T) {
 	r := sample()
-	r.Details = append(r.Details, String("odd", "a\nb"), Float("nan", math.NaN()), String("twice", "1"), String("twice", "2"))
+	r.Details = append(r.Details, String("odd", "a\nb"), Float("nan", math.NaN()), String("twice", "1"),
+		String("twice", "2"))
 	reader := NewReader(bytes.NewReader(r.Append([]byte("\n"))))
 	if !reader.Next() {
 		t.Fatal("no record")
@@ -220,7 +233,10 @@ func TestReaderReadsForeignSpellings(t *testing.T) {
 				`"phase":"data_phase","message":"é","session_id":"s","timestamp":"2025-10-10T19:11:43.482629Z"}`,
 		},
 		{"members twice", strings.Replace(seed, `"phase": `, `"phase": "x", "phase": `, 1)},
-		{"a member again at the end", strings.Replace(strings.Replace(seed, `"data_phase"`, `"x"`, 1), `}}`, `}, "phase": "data_phase"}`, 1)},
+		{
+			"a member again at the end", strings.Replace(strings.Replace(seed, `"data_phase"`, `"x"`, 1), `}}`,
+				`}, "phase": "data_phase"}`, 1),
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, tally := read(t, test.line+"\n")
@@ -228,7 +244,8 @@ func TestReaderReadsForeignSpellings(t *testing.T) {
 				t.Fatalf("the tally is %+v", tally)
 			}
 			want := Record{
-				Time: time.Date(2025, 10, 10, 19, 11, 43, 482629000, time.UTC), Session: "s", Type: TypeAttempt, Phase: "data_phase",
+				Time: time.Date(2025, 10, 10, 19, 11, 43, 482629000, time.UTC), Session: "s", Type: TypeAttempt,
+				Phase: "data_phase",
 				Level: LevelWarning, Message: "é",
 			}
 			details := map[string]Field{}
@@ -239,7 +256,8 @@ func TestReaderReadsForeignSpellings(t *testing.T) {
 			if !reflect.DeepEqual(got[0], want) {
 				t.Errorf("got %+v, want %+v", got[0], want)
 			}
-			if len(details) != 2 || details["attempt_number"] != Int("attempt_number", 1) || details["result"] != String("result", "retrying") {
+			if len(details) != 2 || details["attempt_number"] != Int("attempt_number", 1) ||
+				details["result"] != String("result", "retrying") {
 				t.Errorf("details are %v", details)
 			}
 		})
@@ -275,8 +293,9 @@ func TestLineTime(t *testing.T) {
 }
 
 func TestReaderOnRecordsWithOddValues(t *testing.T) {
-	got, _ := read(t, `{"timestamp":"yesterday","type":"x","details":{"o":{"a":[1]},"n":null,"big":1e999,"u":"\ud800"},"trace_id":"zz","span_id":7}`+"\n"+
-		`{"timestamp":"2026-01-01T00:00:00Z","type":"y","details":[1],"phase":null}`+"\n")
+	got, _ := read(t,
+		`{"timestamp":"yesterday","type":"x","details":{"o":{"a":[1]},"n":null,"big":1e999,"u":"\ud800"},"trace_id":"zz","span_id":7}`+"\n"+
+			`{"timestamp":"2026-01-01T00:00:00Z","type":"y","details":[1],"phase":null}`+"\n")
 	if len(got) != 2 || !got[0].Time.IsZero() || got[0].TraceID != [16]byte{} || got[0].SpanID != [8]byte{} {
 		t.Fatalf("got %+v", got)
 	}
@@ -310,7 +329,8 @@ func TestOpenFile(t *testing.T) {
 		}
 	}
 	for path, says := range map[string]string{filepath.Join(dir, "none"): "no such file", dir: "is a directory"} {
-		if r, err := OpenFile(path); err == nil || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), path) {
+		if r, err := OpenFile(path); err == nil || !strings.Contains(err.Error(), says) ||
+			!strings.Contains(err.Error(), path) {
 			t.Errorf("OpenFile(%s) = %v, %v, want an error with %q", path, r, err, says)
 		}
 	}
@@ -382,9 +402,18 @@ func TestReaderMemoryIsConstant(t *testing.T) {
 	}{
 		{"records", io.LimitReader(&repeat{data: line}, size), records},
 		{"records, zipped", &zipped, records},
-		{"unreadable lines", io.LimitReader(&repeat{data: []byte("junk\n")}, 5<<18), Tally{Unreadable: 1 << 18, UnreadableBytes: 4 << 18}},
-		{"one line without an end", io.LimitReader(&repeat{data: []byte("x")}, size), Tally{Unreadable: 1, UnreadableBytes: size}},
-		{"one line of fragments", io.LimitReader(&repeat{data: line[:100]}, size), Tally{Unreadable: 1, UnreadableBytes: size}},
+		{
+			"unreadable lines", io.LimitReader(&repeat{data: []byte("junk\n")}, 5<<18),
+			Tally{Unreadable: 1 << 18, UnreadableBytes: 4 << 18},
+		},
+		{
+			"one line without an end", io.LimitReader(&repeat{data: []byte("x")}, size),
+			Tally{Unreadable: 1, UnreadableBytes: size},
+		},
+		{
+			"one line of fragments", io.LimitReader(&repeat{data: line[:100]}, size),
+			Tally{Unreadable: 1, UnreadableBytes: size},
+		},
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
@@ -398,7 +427,8 @@ func TestReaderMemoryIsConstant(t *testing.T) {
 			got.UnreadableBytes, got.Held = got.UnreadableBytes+got.Held, 0
 		}
 		if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 1<<20 || got != test.want || r.Err() != nil {
-			t.Errorf("%s: %d bytes were allocated, want a megabyte at most; %+v, want %+v", test.name, allocated, got, test.want)
+			t.Errorf("%s: %d bytes were allocated, want a megabyte at most; %+v, want %+v",
+				test.name, allocated, got, test.want)
 		}
 	}
 }

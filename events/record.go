@@ -25,8 +25,8 @@ type Record struct {
 const (
 	TypeAttempt       = "autocorrect_attempt"   // an operation's attempt failed
 	TypeRecovered     = "autocorrect_recovered" // an attempt succeeded after failed ones
-	TypeStopped       = "autocorrect_stopped"   // an operation ended after its last attempt had: in a wait, or by a panic
-	TypeSkipped       = "operation_skipped"     // an operation had nothing to do: a step of run with one of its skip_codes
+	TypeStopped       = "autocorrect_stopped"   // an operation ended after its last attempt: in a wait, or by a panic
+	TypeSkipped       = "operation_skipped"     // an operation had nothing to do: a step of run, by its skip_codes
 	TypePhaseFailed   = "phase_attempt_failed"  // a phase's first try failed
 	TypeRecovery      = "recovery_attempt"      // a recovery attempt of a phase ended
 	TypeFallback      = "fallback_attempt"      // the fallback of a phase ended; it is no recovery
@@ -47,10 +47,11 @@ const (
 
 // The keys of details.
 const (
-	KeyAttemptNumber    = "attempt_number"
-	KeyReason           = "reason"  // "Error in <operation or phase>: <error>"; of runs, phases, events_dropped: why
-	KeyResult           = "result"  // retrying, failed or success; of operations stopped in a wait, runs, phases: how they ended
-	KeyOutcome          = "outcome" // the last attempt, autocorrect_stopped, a failed phase_end: exhausted, permanent, …
+	KeyAttemptNumber = "attempt_number"
+	KeyReason        = "reason" // "Error in <operation or phase>: <error>"; of runs, phases, events_dropped: why
+	// retrying, failed or success; of runs, phases and stopped operations: how they ended
+	KeyResult           = "result"
+	KeyOutcome          = "outcome" // last attempt, autocorrect_stopped, failed phase_end: exhausted, permanent, …
 	KeyOperation        = "operation"
 	KeyPipeline         = "pipeline"         // run and phase records
 	KeyDryRun           = "dry_run"          // every record of a dry run: true, else absent
@@ -61,7 +62,7 @@ const (
 	KeyDuration         = "duration"         // what ended: seconds
 	KeyMaxRetries       = "max_retries"      // failed attempts; -1 means without limit
 	KeyMaxElapsed       = "max_elapsed"      // failed attempts: seconds, where there is such a limit
-	KeyDepth            = "depth"            // failed attempts, tallies: loops around the operation; an attempt has none for 0
+	KeyDepth            = "depth"            // failed attempts, tallies: loops around the operation; absent for 0
 	KeyParentOperation  = "parent_operation" // failed attempts, tallies: the operation around, if there is one
 	KeyAfter            = "after"            // failed attempts: seconds that the server asked to wait, if it did
 	KeyBudget           = "budget"           // attempts with the outcome budget: the name of the budget, if it has one

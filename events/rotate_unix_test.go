@@ -164,7 +164,8 @@ func TestRotationByRename(t *testing.T) {
 			want = 2
 		}
 		if old, now := len(records(t, path+".1")), len(records(t, path)); old != want || now != 1 {
-			t.Errorf("reopen is %v: %d records in the old file and %d in the new one, want %d and 1", reopen, old, now, want)
+			t.Errorf("reopen is %v: %d records in the old file and %d in the new one, want %d and 1",
+				reopen, old, now, want)
 		}
 	}
 }
@@ -194,7 +195,8 @@ func TestTheModeSurvivesARotation(t *testing.T) {
 		check(mode)
 	}
 	// Whoever rotates may make the new file: its mode is that one's choice.
-	if err := errors.Join(os.Rename(path, path+".9"), os.WriteFile(path, nil, 0o600), os.Chmod(path, 0o644)); err != nil {
+	err := errors.Join(os.Rename(path, path+".9"), os.WriteFile(path, nil, 0o600), os.Chmod(path, 0o644))
+	if err != nil {
 		t.Fatal(err)
 	}
 	check(0o644)

@@ -94,8 +94,16 @@ func TestOpenRefusesBadInput(t *testing.T) {
 		{"/", Options{}, []string{"names a directory"}},
 		{dir, Options{}, []string{dir, "a directory", "name a file in it"}},
 		{filepath.Join(dir, strings.Repeat("x", 300)), Options{}, []string{"name too long"}},
-		{file, Options{CheckInterval: -1}, []string{"Options.CheckInterval", "-1ns", "Options.CheckInterval is -1ns, want 0 or more"}},
-		{file, Options{DrainTimeout: -time.Second}, []string{"Options.DrainTimeout", "-1s", "Options.DrainTimeout is -1s, want 0 or more"}},
+		{
+			file,
+			Options{CheckInterval: -1},
+			[]string{"Options.CheckInterval", "-1ns", "Options.CheckInterval is -1ns, want 0 or more"},
+		},
+		{
+			file,
+			Options{DrainTimeout: -time.Second},
+			[]string{"Options.DrainTimeout", "-1s", "Options.DrainTimeout is -1s, want 0 or more"},
+		},
 	} {
 		w, err := Open(test.path, test.opts)
 		if err == nil {
@@ -197,7 +205,8 @@ func TestRedact(t *testing.T) {
 		t.Errorf("the message was cut before it was redacted: …%s", got.Message[len(got.Message)-10:])
 	}
 	want := []Field{
-		String(KeyReason, "***"), String("other", "(left out: Redact panicked)"), String(KeyResult, "failed"), Int("n", 1),
+		String(KeyReason, "***"), String("other", "(left out: Redact panicked)"),
+		String(KeyResult, "failed"), Int("n", 1),
 	}
 	if fmt.Sprint(got.Details) != fmt.Sprint(want) || got.Phase != "***" || got.Session != "SECRET" {
 		t.Errorf("got %+v, want details %v, phase ***, session SECRET (which is not for redaction)", got, want)
@@ -266,7 +275,8 @@ func TestCloseReportsLosses(t *testing.T) {
 	if err := errors.Join(w.Close(), w.Flush()); err != nil {
 		t.Error(err)
 	}
-	if got := records(t, path); len(got) != 1 || got[0].Type != TypeEventsDropped || got[0].Session != sample().Session {
+	if got := records(t, path); len(got) != 1 || got[0].Type != TypeEventsDropped ||
+		got[0].Session != sample().Session {
 		t.Errorf("got %+v", got)
 	}
 }
