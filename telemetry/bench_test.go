@@ -43,7 +43,8 @@ func TestAForeignSpanAllocatesNothing(t *testing.T) {
 		"event log": log,
 		"mirror":    newMirror(testSession, guard(log), nil, redact.Secrets),
 	} {
-		if n := testing.AllocsPerRun(100, func() { p.OnStart(t.Context(), other.started); p.OnEnd(other.ended) }); n != 0 {
+		n := testing.AllocsPerRun(100, func() { p.OnStart(t.Context(), other.started); p.OnEnd(other.ended) })
+		if n != 0 {
 			t.Errorf("%s: %v allocations for a foreign span, want 0", name, n)
 		}
 	}
@@ -98,13 +99,16 @@ func BenchmarkForeignSpan(b *testing.B) {
 				options := []sdktrace.TracerProviderOption{sdktrace.WithSampler(c.sampler)}
 				if with == "backspan" {
 					log := newEventLog(discard{}, testSession, true)
-					options = []sdktrace.TracerProviderOption{sdktrace.WithSampler(Sampler(c.sampler)), sdktrace.WithSpanProcessor(log)}
+					options = []sdktrace.TracerProviderOption{
+						sdktrace.WithSampler(Sampler(c.sampler)), sdktrace.WithSpanProcessor(log),
+					}
 				}
 				options = append(options, sdktrace.WithSpanProcessor(ignore{}))
 				tp := sdktrace.NewTracerProvider(options...)
 				ctx, request := foreign(b.Context(), tp, "GET /")
 				defer request.End()
-				ctx, cancel := context.WithTimeout(context.WithValue(ctx, ignore{}, 1), time.Hour) // a context of a usual depth
+				// a context of a usual depth
+				ctx, cancel := context.WithTimeout(context.WithValue(ctx, ignore{}, 1), time.Hour)
 				defer cancel()
 				b.ReportAllocs()
 				for b.Loop() {

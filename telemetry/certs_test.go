@@ -57,7 +57,9 @@ func (c certs) mutual() *tls.Config {
 	}
 }
 
-func issue(t *testing.T, parent *x509.Certificate, parentKey crypto.Signer, authority bool) (*x509.Certificate, crypto.Signer, []byte) {
+func issue(t *testing.T, parent *x509.Certificate, parentKey crypto.Signer, authority bool) (
+	*x509.Certificate, crypto.Signer, []byte,
+) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

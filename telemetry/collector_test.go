@@ -32,8 +32,9 @@ import (
 type collector struct {
 	coltracepb.UnimplementedTraceServiceServer
 	answer func(call int) (*coltracepb.ExportTraceServiceResponse, int, error) // nil: takes everything
-	most   int                                                                 // bytes that it takes at once; 0: no bound
-	later  string                                                              // Retry-After of a refusal over HTTP
+	// bytes that it takes at once; 0: no bound
+	most  int
+	later string // Retry-After of a refusal over HTTP
 
 	mu       sync.Mutex
 	calls    int

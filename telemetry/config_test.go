@@ -116,7 +116,8 @@ func TestABadFieldIsAClearError(t *testing.T) {
 	}
 	cfg := quiet(t)
 	cfg.NoExport, cfg.Headers = false, map[string]string{"token": "s3cret\n"}
-	if _, err := Start(t.Context(), cfg); err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), "token") {
+	if _, err := Start(t.Context(), cfg); err == nil || strings.Contains(err.Error(), "s3cret") ||
+		!strings.Contains(err.Error(), "token") {
 		t.Errorf("a header that cannot be sent: %v", err)
 	}
 	cfg = quiet(t)

@@ -146,8 +146,8 @@ func (l *EventLog) record(span sdktrace.ReadOnlySpan, attributes []attribute.Key
 // ForceFlush does nothing: lines are written as spans end.
 func (l *EventLog) ForceFlush(context.Context) error { return nil }
 
-// Shutdown writes what was counted, and makes the EventLog ignore further spans. It leaves the Writer open: the code that
-// opened it closes it, because a provider with a slow processor in front may never shut this one down.
+// Shutdown writes what was counted, and makes the EventLog ignore further spans. It leaves the Writer open: the code
+// that opened it closes it, because a provider with a slow processor in front may never shut this one down.
 func (l *EventLog) Shutdown(context.Context) error {
 	if !l.closed.Swap(true) && l.tally != nil {
 		defer l.recovered()

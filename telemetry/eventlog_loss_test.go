@@ -35,7 +35,8 @@ func lostAllOf(t *testing.T, tel *Telemetry, handler *handled, path string, line
 		t.Errorf("%d lines dropped, want %d", got, lines)
 	}
 	err := tel.Shutdown(t.Context())
-	if want := fmt.Sprint("events lost: ", lines); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
+	if want := fmt.Sprint("events lost: ", lines); err == nil || !strings.Contains(err.Error(), want) ||
+		!strings.Contains(err.Error(), path) {
 		t.Errorf("Shutdown said %v, want %s and %q", err, path, want)
 	}
 	if errs := handler.list(); len(errs) != 1 || !strings.Contains(errs[0].Error(), path) {
@@ -57,14 +58,16 @@ func TestAPathThatCanNeverBeAnEventLog(t *testing.T) {
 			t.Run(fmt.Sprint(name, ", lazy ", lazy), func(t *testing.T) {
 				handler := collectErrors(t)
 				t.Chdir(t.TempDir())
-				if err := errors.Join(os.MkdirAll(filepath.Dir(events.DefaultPath), 0o700), spoil(events.DefaultPath)); err != nil {
+				err := errors.Join(os.MkdirAll(filepath.Dir(events.DefaultPath), 0o700), spoil(events.DefaultPath))
+				if err != nil {
 					t.Fatal(err)
 				}
 				cfg := Config{NoExport: true, Local: true, Events: events.DefaultPath}
 				cfg.EventOptions.Lazy = lazy
-				_, err := Start(t.Context(), cfg)
+				_, err = Start(t.Context(), cfg)
 				var bad *FieldError
-				if !errors.As(err, &bad) || bad.Field != "Config.Events" || bad.Value != quoted(cfg.Events) || !errors.Is(err, events.ErrPath) {
+				if !errors.As(err, &bad) || bad.Field != "Config.Events" || bad.Value != quoted(cfg.Events) ||
+					!errors.Is(err, events.ErrPath) {
 					t.Errorf("Start said %v, want that Config.Events cannot be used", err)
 				}
 				cfg.Events = ""
@@ -76,8 +79,8 @@ func TestAPathThatCanNeverBeAnEventLog(t *testing.T) {
 	}
 }
 
-// Lines that cannot be written are told to OpenTelemetry's error handler while it lasts, and no more than once a minute,
-// however often it worked in between. Shutdown tells how many were lost after that.
+// Lines that cannot be written are told to OpenTelemetry's error handler while it lasts, and no more than once a
+// minute, however often it worked in between. Shutdown tells how many were lost after that.
 func TestLostLinesAreToldOnceAMinute(t *testing.T) {
 	handler := collectErrors(t)
 	cfg := quiet(t)

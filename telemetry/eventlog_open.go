@@ -30,7 +30,9 @@ func (t *Telemetry) openEvents(cfg Config, env otelenv.Settings) (RecordWriter, 
 	case !errors.Is(err, events.ErrPath):
 		return nil, err
 	case cfg.Events != "":
-		return nil, &FieldError{Field: "Config.Events", Value: strconv.Quote(path), Want: "the path of a file", Err: err}
+		return nil, &FieldError{
+			Field: "Config.Events", Value: strconv.Quote(path), Want: "the path of a file", Err: err,
+		}
 	}
 	options.OnError(err)
 	t.noEvents = &noEventLog{why: err}

@@ -278,7 +278,8 @@ func (l *EventLog) operationSkipped(span sdktrace.ReadOnlySpan, s *seen) {
 	d := s.draft(span, events.TypeSkipped)
 	d.Message = "Operation " + s.operation + " skipped: " + s.skipped
 	d.add(events.Int(events.KeyAttemptNumber, s.attempts), events.String(events.KeyReason, s.skipped),
-		events.String(events.KeyResult, semconv.StatusSkipped), events.String(events.KeyOperation, s.operation), duration(span))
+		events.String(events.KeyResult, semconv.StatusSkipped),
+		events.String(events.KeyOperation, s.operation), duration(span))
 	d.dryRun(s)
 	l.write(d)
 }

@@ -27,11 +27,33 @@ func TestTheOrderOfAttributesDoesNotMatter(t *testing.T) {
 		{1, []attribute.KeyValue{kind(semconv.KindAttempt), number(1), result(semconv.ResultFailed)}},
 		{1, []attribute.KeyValue{kind(semconv.KindRecovery), number(1), result(semconv.ResultSuccess)}},
 		{1, []attribute.KeyValue{kind(semconv.KindFallback), number(1), result(semconv.ResultSuccess)}},
-		{0, []attribute.KeyValue{kind(semconv.KindOperation), operation, semconv.AttemptsKey.Int(1), outcome(semconv.OutcomeSuccess)}},
-		{0, []attribute.KeyValue{kind(semconv.KindOperation), operation, semconv.AttemptsKey.Int(1), outcome(semconv.OutcomeExhausted)}},
-		{0, []attribute.KeyValue{kind(semconv.KindOperation), operation, semconv.AttemptsKey.Int(1), outcome(semconv.OutcomeCancelled)}},
-		{1, []attribute.KeyValue{kind(semconv.KindOperation), operation, semconv.NextDelayKey.Float64(1), outcome(semconv.OutcomeCancelled)}},
-		{1, []attribute.KeyValue{kind(semconv.KindOperation), operation, semconv.NextDelayKey.Float64(1), outcome(semconv.OutcomeDeadline)}},
+		{
+			0, []attribute.KeyValue{
+				kind(semconv.KindOperation), operation, semconv.AttemptsKey.Int(1), outcome(semconv.OutcomeSuccess),
+			},
+		},
+		{
+			0, []attribute.KeyValue{
+				kind(semconv.KindOperation), operation, semconv.AttemptsKey.Int(1), outcome(semconv.OutcomeExhausted),
+			},
+		},
+		{
+			0, []attribute.KeyValue{
+				kind(semconv.KindOperation), operation, semconv.AttemptsKey.Int(1), outcome(semconv.OutcomeCancelled),
+			},
+		},
+		{
+			1, []attribute.KeyValue{
+				kind(semconv.KindOperation), operation, semconv.NextDelayKey.Float64(1),
+				outcome(semconv.OutcomeCancelled),
+			},
+		},
+		{
+			1, []attribute.KeyValue{
+				kind(semconv.KindOperation), operation, semconv.NextDelayKey.Float64(1),
+				outcome(semconv.OutcomeDeadline),
+			},
+		},
 	} {
 		for from := range test.attributes {
 			got := eventsOf(t, func(ctx context.Context, tp trace.TracerProvider) {
@@ -52,15 +74,19 @@ func TestWhatIsKnownIsInTheDetails(t *testing.T) {
 	got := eventsOf(t, func(ctx context.Context, tp trace.TracerProvider) {
 		_, span := begin(ctx, tp, semconv.KindAttempt, "attempt 4")
 		pass(800 * time.Millisecond)
-		end(span, semconv.KindAttempt, "Connection timeout", semconv.OperationKey.String("inner"), semconv.AttemptKey.Int(4),
+		end(span, semconv.KindAttempt, "Connection timeout", semconv.OperationKey.String("inner"),
+			semconv.AttemptKey.Int(4),
 			semconv.DelayKey.Float64(4), semconv.ResultKey.String(semconv.ResultFailed),
 			semconv.OutcomeKey.String(semconv.OutcomeBudget), semconv.ErrorTypeKey.String("timeout"),
-			semconv.BudgetNameKey.String("billing"), semconv.BudgetTokensKey.Float64(0.5), semconv.MaxRetriesKey.Int(3), semconv.MaxElapsedKey.Float64(7.5), semconv.DepthKey.Int(2), semconv.ParentOpKey.String("outer"), semconv.AfterKey.Float64(1.5))
+			semconv.BudgetNameKey.String("billing"), semconv.BudgetTokensKey.Float64(0.5), semconv.MaxRetriesKey.Int(3),
+			semconv.MaxElapsedKey.Float64(7.5), semconv.DepthKey.Int(2), semconv.ParentOpKey.String("outer"),
+			semconv.AfterKey.Float64(1.5))
 
 		named := trace.WithAttributes(semconv.RunNameKey.String("nightly"), semconv.RunDryRunKey.Bool(true))
 		_, run := begin(ctx, tp, semconv.KindRun, "nightly", named)
 		_, phase := begin(ctx, tp, semconv.KindPhase, "load", named)
-		end(phase, semconv.KindPhase, "", semconv.PhaseStatusKey.String(semconv.StatusSkipped), semconv.PhaseReasonKey.String("dry run"))
+		end(phase, semconv.KindPhase, "", semconv.PhaseStatusKey.String(semconv.StatusSkipped),
+			semconv.PhaseReasonKey.String("dry run"))
 		end(run, semconv.KindRun, "", semconv.RunStatusKey.String(semconv.StatusSuccess))
 	})
 	checkLines(t, got,

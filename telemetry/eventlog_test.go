@@ -112,7 +112,8 @@ func TestAnOperationThatSucceedsAtOnceWritesNothing(t *testing.T) {
 	checkLines(t, eventsOf(t, func(ctx context.Context, tp trace.TracerProvider) {
 		ctx, op := begin(ctx, tp, semconv.KindOperation, "data_load")
 		attempt(ctx, tp, "data_load", 1, semconv.ResultSuccess, "")
-		end(op, semconv.KindOperation, "", semconv.OutcomeKey.String(semconv.OutcomeSuccess), semconv.AttemptsKey.Int(1))
+		end(op, semconv.KindOperation, "", semconv.OutcomeKey.String(semconv.OutcomeSuccess),
+			semconv.AttemptsKey.Int(1))
 	}))
 }
 
@@ -152,7 +153,8 @@ func TestTheSeedsGrepsCountRight(t *testing.T) {
 			attempt(ctx, tp, "data_load", n, semconv.ResultRetrying, "Connection timeout")
 		}
 		attempt(ctx, tp, "data_load", 4, semconv.ResultFailed, `"result": "failed", says nobody`)
-		end(op, semconv.KindOperation, "gave up", semconv.OutcomeKey.String(semconv.OutcomeExhausted), semconv.AttemptsKey.Int(4))
+		end(op, semconv.KindOperation, "gave up", semconv.OutcomeKey.String(semconv.OutcomeExhausted),
+			semconv.AttemptsKey.Int(4))
 		operation(ctx, tp, "other")
 	})
 	grep := func(list []string, text string) (found []string) {
@@ -166,7 +168,8 @@ func TestTheSeedsGrepsCountRight(t *testing.T) {
 	failed := grep(got, `"type": "autocorrect_attempt"`)
 	givenUp := grep(failed, `"result": "failed"`)
 	if len(failed) != 5 || len(givenUp) != 1 {
-		t.Errorf("%d failed attempts and %d operations given up, want 5 and 1:\n%s", len(failed), len(givenUp), strings.Join(got, "\n"))
+		t.Errorf("%d failed attempts and %d operations given up, want 5 and 1:\n%s",
+			len(failed), len(givenUp), strings.Join(got, "\n"))
 	}
 	checkLines(t, givenUp,
 		`{"type": "autocorrect_attempt", "phase": "", "level": "error", "message": "Autocorrect attempt 4: Error in data_load: \"result\": \"failed\", says nobody", "details": {"attempt_number": 4, "reason": "Error in data_load: \"result\": \"failed\", says nobody", "result": "failed", "operation": "data_load", "error": "\"result\": \"failed\", says nobody", "error_type": "timeout", "delay": 3, "duration": 0}}`)
@@ -192,7 +195,9 @@ func stopped(ctx context.Context, tp trace.TracerProvider, outcome string, attem
 
 func TestAnOperationThatStopsInAWaitSaysSo(t *testing.T) {
 	of := func(outcome string, attempts int, waiting bool) (list []string) {
-		all := eventsOf(t, func(ctx context.Context, tp trace.TracerProvider) { stopped(ctx, tp, outcome, attempts, waiting) })
+		all := eventsOf(t, func(ctx context.Context, tp trace.TracerProvider) {
+			stopped(ctx, tp, outcome, attempts, waiting)
+		})
 		return all[min(attempts, len(all)):]
 	}
 	want := `{"type": "autocorrect_stopped", "phase": "", "level": "error", "message": "Autocorrect stopped: Error in data_load: cancelled after 2 attempts (context canceled): Connection timeout", "details": {"attempt_number": %d, "reason": "Error in data_load: cancelled after 2 attempts (context canceled): Connection timeout", "result": "%s", "outcome": "%[2]s", "operation": "data_load", "error": "cancelled after 2 attempts (context canceled): Connection timeout", "error_type": "timeout"}}`
@@ -326,7 +331,9 @@ func TestARunAndItsPhases(t *testing.T) {
 // A span that was cancelled says so itself: once is enough.
 func TestACancelledRun(t *testing.T) {
 	got := eventsOf(t, func(ctx context.Context, tp trace.TracerProvider) {
-		for _, c := range [][2]string{{semconv.StatusFailed, "cancelled by hand"}, {semconv.StatusCancelled, "cancelled (SIGTERM): b"}} {
+		for _, c := range [][2]string{
+			{semconv.StatusFailed, "cancelled by hand"}, {semconv.StatusCancelled, "cancelled (SIGTERM): b"},
+		} {
 			_, run := begin(scope.With(ctx, scope.Frame{Session: runSession}), tp, semconv.KindRun, "demo")
 			end(run, semconv.KindRun, c[1], semconv.SessionIDKey.String(runSession), semconv.RunStatusKey.String(c[0]))
 		}
@@ -348,11 +355,14 @@ func TestAFallback(t *testing.T) {
 			if fallback == semconv.ResultFailed {
 				failure = "also down"
 			}
-			end(span, semconv.KindFallback, failure, semconv.PhaseNameKey.String("p"), semconv.SessionIDKey.String(runSession),
+			end(span, semconv.KindFallback, failure, semconv.PhaseNameKey.String("p"),
+				semconv.SessionIDKey.String(runSession),
 				semconv.AttemptKey.Int(2), semconv.DelayKey.Float64(0), semconv.ResultKey.String(fallback))
-			end(phase, semconv.KindPhase, failure, append(more, semconv.PhaseNameKey.String("p"), semconv.PhaseStatusKey.String(status),
-				semconv.RecoveryAttemptedKey.Bool(true), semconv.RecoverySuccessKey.Bool(false),
-				semconv.RecoveryMessageKey.String("Recovery failed after 1 recovery attempt"), semconv.RecoveryAttemptsKey.Int(1))...)
+			end(phase, semconv.KindPhase, failure,
+				append(more, semconv.PhaseNameKey.String("p"), semconv.PhaseStatusKey.String(status),
+					semconv.RecoveryAttemptedKey.Bool(true), semconv.RecoverySuccessKey.Bool(false),
+					semconv.RecoveryMessageKey.String("Recovery failed after 1 recovery attempt"),
+					semconv.RecoveryAttemptsKey.Int(1))...)
 		})[2:]
 	}
 	checkLines(t, phase(semconv.ResultSuccess, semconv.StatusSuccess, semconv.PhaseFallbackKey.Bool(true)),
@@ -419,7 +429,8 @@ func TestTwoRunsWriteTheSameBytes(t *testing.T) {
 	}
 	first, second := eventsOf(t, story), eventsOf(t, story)
 	if !slices.Equal(first, second) || len(first) != 11+3*linesOfOperation+3 {
-		t.Errorf("%d lines\n%s\nand %d lines\n%s", len(first), strings.Join(first, "\n"), len(second), strings.Join(second, "\n"))
+		t.Errorf("%d lines\n%s\nand %d lines\n%s", len(first), strings.Join(first, "\n"), len(second),
+			strings.Join(second, "\n"))
 	}
 }
 
@@ -453,7 +464,8 @@ func TestTheLogInAProviderOfOnesOwn(t *testing.T) {
 	if err != nil || id.Version() != 4 {
 		t.Errorf("session %q: %v", log.Session(), err)
 	}
-	tp := sdktrace.NewTracerProvider(sdktrace.WithSampler(Sampler(sdktrace.NeverSample())), sdktrace.WithSpanProcessor(log))
+	tp := sdktrace.NewTracerProvider(sdktrace.WithSampler(Sampler(sdktrace.NeverSample())),
+		sdktrace.WithSpanProcessor(log))
 	operation(t.Context(), tp, "data_load")
 	operation(scope.With(t.Context(), scope.Frame{Session: runSession}), tp, "data_load")
 	if err := tp.Shutdown(t.Context()); err != nil {

@@ -131,7 +131,8 @@ func TestACollectorThatWasMerelyFoundIsNotWaitedFor(t *testing.T) {
 			err, took := shutdownWithin(t, tel)
 			var lost *ExportError
 			if !errors.As(err, &lost) || lost.NotExported != spansOfOperation || took > time.Second {
-				t.Errorf("Shutdown took %v and said %v, want that %d spans are lost, at once", took, err, spansOfOperation)
+				t.Errorf("Shutdown took %v and said %v, want that %d spans are lost, at once",
+					took, err, spansOfOperation)
 			}
 		})
 	}
@@ -189,7 +190,8 @@ func TestAPauseThatIsTooLongEndsTheProgramAtOnce(t *testing.T) {
 				began := time.Now()
 				err := tel.Shutdown(context.Background())
 				var lost *ExportError
-				if !errors.As(err, &lost) || lost.NotExported != spansOfOperation || !strings.Contains(err.Error(), "a pause of ") {
+				if !errors.As(err, &lost) || lost.NotExported != spansOfOperation ||
+					!strings.Contains(err.Error(), "a pause of ") {
 					t.Errorf("Shutdown said %v, want that %d spans are lost and why", err, spansOfOperation)
 				}
 				if took := time.Since(began); took > shutdownTimeout/2 {
@@ -242,7 +244,8 @@ func TestAFullQueueIsToldWhileItHappens(t *testing.T) {
 				got = append(got, err.Error())
 			}
 			for i := range want {
-				want[i] = "telemetry: at least " + want[i] + " not exported to http://slow so far: " + errQueueFull.Error()
+				want[i] = "telemetry: at least " + want[i] + " not exported to http://slow so far: " +
+					errQueueFull.Error()
 			}
 			if fmt.Sprint(got) != fmt.Sprint(want) {
 				t.Errorf("told %q, want %q", got, want)

@@ -70,7 +70,8 @@ func lossOf(t *testing.T, cfg Config, bound time.Duration) (*ExportError, time.D
 		t.Fatalf("error %v, want an ExportError", err)
 	}
 	if lost.NotExported != 3*spansOfOperation || tel.Exported() != 0 {
-		t.Errorf("%d spans not exported and %d exported, want %d and 0", lost.NotExported, tel.Exported(), 3*spansOfOperation)
+		t.Errorf("%d spans not exported and %d exported, want %d and 0",
+			lost.NotExported, tel.Exported(), 3*spansOfOperation)
 	}
 	if again := tel.Shutdown(t.Context()); !errors.Is(again, err) {
 		t.Errorf("the second Shutdown returned %v, want %v again", again, err)
@@ -237,7 +238,8 @@ func TestSpansThatTheQueueDropsAreCounted(t *testing.T) {
 	}
 	received := len(c.spans())
 	if lost.NotExported+received != operations*spansOfOperation || received != tel.Exported() || received == 0 {
-		t.Errorf("%d lost, %d received, %d exported, of %d", lost.NotExported, received, tel.Exported(), operations*spansOfOperation)
+		t.Errorf("%d lost, %d received, %d exported, of %d",
+			lost.NotExported, received, tel.Exported(), operations*spansOfOperation)
 	}
 	if n := len(lines(t, tel.EventsPath())); n != operations*linesOfOperation {
 		t.Errorf("%d lines in the event log, want %d", n, operations*linesOfOperation)
@@ -298,7 +300,8 @@ func (brokenExporter) Shutdown(context.Context) error { return errors.New("no do
 
 // The exporter runs on a goroutine of the SDK, where a panic would end the program.
 func TestAPanicOfTheExporterIsAnExportError(t *testing.T) {
-	p := newExportPipeline(&countingExporter{next: brokenExporter{}, closeIdle: func() {}, endpoint: "nowhere"}, batchLimits{100, 100})
+	p := newExportPipeline(&countingExporter{next: brokenExporter{}, closeIdle: func() {}, endpoint: "nowhere"},
+		batchLimits{100, 100})
 	tp := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(p))
 	operation(t.Context(), tp, "data_load")
 	err := p.Shutdown(t.Context())
@@ -328,7 +331,8 @@ func TestOneBadByteDoesNotCostABatch(t *testing.T) {
 			tel := run(t, cfg)
 			tp := tel.TracerProvider()
 			attempt(t.Context(), tp, "data_load", 1, semconv.ResultFailed, "row 3: \xff\xfe")
-			_, other := tp.Tracer("example.com/\xff", trace.WithInstrumentationVersion("\xff"), trace.WithSchemaURL("\xff"),
+			_, other := tp.Tracer("example.com/\xff", trace.WithInstrumentationVersion("\xff"),
+				trace.WithSchemaURL("\xff"),
 				trace.WithInstrumentationAttributes(semconv.ReasonKey.String("\xff"))).Start(t.Context(), "GET /\xff")
 			other.SetAttributes(semconv.ReasonKey.String("\xc3"))
 			other.SetAttributes(semconv.OperationKey.StringSlice([]string{"a", "\xff"}))
@@ -367,7 +371,8 @@ func TestRedactionReachesTheCollector(t *testing.T) {
 	}
 	spans := c.spans()
 	text := fmt.Sprint(spans)
-	if strings.Count(text, "s3cret") != 1 || !strings.Contains(text, "token *** refused") || !strings.Contains(text, redactionFailed) {
+	if strings.Count(text, "s3cret") != 1 || !strings.Contains(text, "token *** refused") ||
+		!strings.Contains(text, redactionFailed) {
 		t.Errorf("%s", text)
 	}
 	if !strings.Contains(text, "retrying") {
@@ -381,7 +386,8 @@ func TestRedactionReachesTheCollector(t *testing.T) {
 
 func TestAnExportErrorIsOneShortLine(t *testing.T) {
 	e := &ExportError{NotExported: 1, Endpoint: "http://x:1", Err: errors.New("a\nb  " + strings.Repeat("c", 5000))}
-	if text := e.Error(); strings.Contains(text, "\n") || len(text) > 400 || !strings.HasPrefix(text, "1 span was not exported to http://x:1: a b ccc") {
+	if text := e.Error(); strings.Contains(text, "\n") || len(text) > 400 ||
+		!strings.HasPrefix(text, "1 span was not exported to http://x:1: a b ccc") {
 		t.Errorf("%q", text)
 	}
 }

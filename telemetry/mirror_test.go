@@ -119,7 +119,8 @@ func TestThePanicsOfAProcessorDoNotReachTheHost(t *testing.T) {
 	if err := tel.Flush(t.Context()); err == nil || !strings.Contains(err.Error(), "loud in flush") {
 		t.Errorf("Flush: %v", err)
 	}
-	if err := tel.Shutdown(t.Context()); err == nil || !strings.Contains(err.Error(), "loud in shutdown") || after.shut != 1 {
+	if err := tel.Shutdown(t.Context()); err == nil || !strings.Contains(err.Error(), "loud in shutdown") ||
+		after.shut != 1 {
 		t.Errorf("Shutdown: %v", err)
 	}
 }

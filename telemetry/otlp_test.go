@@ -144,7 +144,7 @@ func TestExportOverIPv6(t *testing.T) {
 
 func TestExportOverAUnixSocket(t *testing.T) {
 	c := &collector{}
-	dir, err := os.MkdirTemp("", "otlp") //nolint:usetesting // a socket's path is at most 108 bytes, and t.TempDir's are longer
+	dir, err := os.MkdirTemp("", "otlp") //nolint:usetesting // sockets' paths have at most 108 bytes
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +181,9 @@ func TestExportOverHTTP(t *testing.T) {
 }
 
 func TestExportGoesToThePathThatWasGiven(t *testing.T) {
-	for given, want := range map[string]string{"": "/v1/traces", "/": "/v1/traces", "/otlp": "/otlp/v1/traces", "/v1/traces": "/v1/traces"} {
+	for given, want := range map[string]string{
+		"": "/v1/traces", "/": "/v1/traces", "/otlp": "/otlp/v1/traces", "/v1/traces": "/v1/traces",
+	} {
 		c := &collector{}
 		cfg := quiet(t)
 		cfg.Endpoint, cfg.Protocol = "http://"+httpCollector(t, c)+given, otelenv.HTTPProtobuf
@@ -203,7 +205,8 @@ func TestHeadersAreSent(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "Authorization=Bearer%20abc,x-team=payments")
 	check := func(t *testing.T, headers map[string][]string, authorization, team string) {
 		t.Helper()
-		if !slices.Equal(headers[authorization], []string{"Bearer abc"}) || !slices.Equal(headers[team], []string{"payments"}) {
+		if !slices.Equal(headers[authorization], []string{"Bearer abc"}) ||
+			!slices.Equal(headers[team], []string{"payments"}) {
 			t.Errorf("headers %v", headers)
 		}
 	}
@@ -259,13 +262,19 @@ func TestTheResourceNamesTheService(t *testing.T) {
 		env        map[string]string
 		want, vers string
 	}{
-		"nothing":    {Config{}, nil, program, ""},
-		"attributes": {Config{}, map[string]string{"OTEL_RESOURCE_ATTRIBUTES": "service.name=by%20attribute,team=a,host.name=elsewhere"}, "by attribute", ""},
+		"nothing": {Config{}, nil, program, ""},
+		"attributes": {
+			Config{}, map[string]string{
+				"OTEL_RESOURCE_ATTRIBUTES": "service.name=by%20attribute,team=a,host.name=elsewhere",
+			}, "by attribute", "",
+		},
 		"variable": {Config{}, map[string]string{
-			"OTEL_RESOURCE_ATTRIBUTES": "service.name=by attribute,service.version=1", "OTEL_SERVICE_NAME": "by variable",
+			"OTEL_RESOURCE_ATTRIBUTES": "service.name=by attribute,service.version=1",
+			"OTEL_SERVICE_NAME":        "by variable",
 		}, "by variable", "1"},
 		"field": {Config{Service: "by field", ServiceVersion: "2"}, map[string]string{
-			"OTEL_RESOURCE_ATTRIBUTES": "service.name=by attribute,service.version=1", "OTEL_SERVICE_NAME": "by variable",
+			"OTEL_RESOURCE_ATTRIBUTES": "service.name=by attribute,service.version=1",
+			"OTEL_SERVICE_NAME":        "by variable",
 		}, "by field", "2"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -278,7 +287,8 @@ func TestTheResourceNamesTheService(t *testing.T) {
 			cfg.Endpoint, cfg.Protocol = httpCollector(t, receiver), otelenv.HTTPProtobuf
 			exported(t, cfg)
 			got := receiver.resource()
-			if got["service.name"] != c.want || got["service.version"] != c.vers || got["telemetry.sdk.language"] != "go" {
+			if got["service.name"] != c.want || got["service.version"] != c.vers ||
+				got["telemetry.sdk.language"] != "go" {
 				t.Errorf("resource %v, want service.name %q and service.version %q", got, c.want, c.vers)
 			}
 			host, err := os.Hostname()
@@ -350,7 +360,8 @@ func TestExportedSpansSayWhatTheyDid(t *testing.T) {
 	if got[string(semconv.ResultKey)] != "retrying" || got[string(semconv.SessionIDKey)] != tel.Session() {
 		t.Errorf("attributes %v", got)
 	}
-	if s := first.GetStatus(); s.GetCode() != tracepb.Status_STATUS_CODE_ERROR || s.GetMessage() != "Connection timeout" {
+	if s := first.GetStatus(); s.GetCode() != tracepb.Status_STATUS_CODE_ERROR ||
+		s.GetMessage() != "Connection timeout" {
 		t.Errorf("status %v, want %v", s, codes.Error)
 	}
 }

@@ -45,17 +45,21 @@ func (c *protoCollector) UploadTraces(_ context.Context, spans []*tracepb.Resour
 	return nil
 }
 
-// FuzzOTLPJSON: each line is printable ASCII, and protobuf's own decoder finds in it what the exporters send. One encoder
-// writes spans of changing resources and scopes.
+// FuzzOTLPJSON: each line is printable ASCII, and protobuf's own decoder finds in it what the exporters send. One
+// encoder writes spans of changing resources and scopes.
 func FuzzOTLPJSON(f *testing.F) {
-	texts := []string{"", "Connection timeout", "\"\\\n\x00\x1b[31m <a> & ü\u2028🙈", "cut caf\xc3", "\xff\xfe\xfd", `"traceId":"00"`}
+	texts := []string{
+		"", "Connection timeout", "\"\\\n\x00\x1b[31m <a> & ü\u2028🙈", "cut caf\xc3", "\xff\xfe\xfd", `"traceId":"00"`,
+	}
 	for seed := range uint64(300) {
 		f.Add(seed, texts[seed%uint64(len(texts))])
 	}
 	f.Fuzz(func(t *testing.T, seed uint64, text string) {
 		random := randomSpans{rand.New(rand.NewPCG(seed, 0)), text}
 		var encoder otlpEncoder
-		resources, scopes := []*resource.Resource{random.resource(), random.resource()}, []instrumentation.Scope{random.scope(), random.scope()}
+		resources, scopes := []*resource.Resource{random.resource(), random.resource()}, []instrumentation.Scope{
+			random.scope(), random.scope(),
+		}
 		for range 4 {
 			stub := random.stub()
 			stub.Resource, stub.InstrumentationScope = resources[random.IntN(2)], scopes[random.IntN(2)]
@@ -155,7 +159,8 @@ func (r randomSpans) resource() *resource.Resource {
 
 func (r randomSpans) scope() instrumentation.Scope {
 	return instrumentation.Scope{
-		Name: semconv.ScopeName, Version: r.some(), SchemaURL: r.some(), Attributes: attribute.NewSet(r.attributes()...),
+		Name: semconv.ScopeName, Version: r.some(), SchemaURL: r.some(),
+		Attributes: attribute.NewSet(r.attributes()...),
 	}
 }
 
@@ -182,10 +187,14 @@ func (r randomSpans) stub() tracetest.SpanStub {
 		Name: r.some(), SpanContext: r.context(), Parent: r.context(), SpanKind: trace.SpanKind(r.IntN(7)),
 		StartTime: r.time(), EndTime: r.time(), Attributes: r.attributes(),
 		Events: several(r, func() sdktrace.Event {
-			return sdktrace.Event{Name: r.some(), Time: r.time(), Attributes: r.attributes(), DroppedAttributeCount: int(r.number())}
+			return sdktrace.Event{
+				Name: r.some(), Time: r.time(), Attributes: r.attributes(), DroppedAttributeCount: int(r.number()),
+			}
 		}),
 		Links: several(r, func() sdktrace.Link {
-			return sdktrace.Link{SpanContext: r.context(), Attributes: r.attributes(), DroppedAttributeCount: int(r.number())}
+			return sdktrace.Link{
+				SpanContext: r.context(), Attributes: r.attributes(), DroppedAttributeCount: int(r.number()),
+			}
 		}),
 		Status:            sdktrace.Status{Code: codes.Code(r.IntN(4)), Description: r.some()},
 		DroppedAttributes: int(r.number()), DroppedEvents: int(r.number()), DroppedLinks: int(r.number()),

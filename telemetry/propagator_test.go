@@ -22,7 +22,9 @@ func TestPropagatorsByName(t *testing.T) {
 		"jaeger,xray":            {"uber-trace-id", "X-Amzn-Trace-Id"},
 		"ottrace":                {"ot-tracer-traceid", "ot-tracer-spanid", "ot-tracer-sampled"},
 		"none":                   nil,
-		"tracecontext,b3multi":   {"traceparent", "tracestate", "x-b3-traceid", "x-b3-spanid", "x-b3-sampled", "x-b3-flags"},
+		"tracecontext,b3multi": {
+			"traceparent", "tracestate", "x-b3-traceid", "x-b3-spanid", "x-b3-sampled", "x-b3-flags",
+		},
 	} {
 		t.Setenv("OTEL_PROPAGATORS", value)
 		env := otelenv.Read(otelenv.Program{})

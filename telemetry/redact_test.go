@@ -34,7 +34,8 @@ func leaky(ctx context.Context, tp trace.TracerProvider) {
 	ctx, span := begin(ctx, tp, semconv.KindOperation, "GET https://u:hunter2@h")
 	attempt(ctx, tp, "GET https://u:hunter2@h", 1, semconv.ResultFailed, "dial postgres://u:hunter2@h, corp-17")
 	span.AddEvent(semconv.ScheduledEvent, trace.WithAttributes(semconv.ReasonKey.String("token=hunter2")))
-	end(span, semconv.KindOperation, "Authorization: Bearer hunter2", semconv.RecoveryMessageKey.String("api_key=hunter2"))
+	end(span, semconv.KindOperation, "Authorization: Bearer hunter2",
+		semconv.RecoveryMessageKey.String("api_key=hunter2"))
 	_, other := foreign(ctx, tp, "SELECT")
 	other.SetAttributes(semconv.ReasonKey.String("password=foreign1"))
 	other.End()

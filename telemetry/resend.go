@@ -15,8 +15,8 @@ const otelhttp = "go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 
 // countResend sets http.request.resend_count on the span of an HTTP request that a retry sends, as OpenTelemetry's
 // convention wants it: 1 in the second attempt. The retries of all loops around count together, recovery attempts of a
-// phase too: each of them sends the request again. The instrumentation cannot know it. The client spans of databases and
-// gRPC get none: they are not otelhttp's, and have no http.request.method at their start.
+// phase too: each of them sends the request again. The instrumentation cannot know it. The client spans of databases
+// and gRPC get none: they are not otelhttp's, and have no http.request.method at their start.
 func countResend(parent context.Context, span sdktrace.ReadWriteSpan) {
 	if span.SpanKind() != trace.SpanKindClient {
 		return

@@ -87,19 +87,36 @@ func TestResendCount(t *testing.T) {
 		{"in no operation", "example.com/client", 0, trace.SpanKindClient, []attribute.KeyValue{get}, 0},
 		{"first attempt", "example.com/client", 1, trace.SpanKindClient, []attribute.KeyValue{get}, 0},
 		{"second attempt", "example.com/client", 2, trace.SpanKindClient, []attribute.KeyValue{get}, 1},
-		{"fifth attempt", "example.com/client", 5, trace.SpanKindClient, []attribute.KeyValue{attribute.String("server.address", "h"), get}, 4},
+		{
+			"fifth attempt", "example.com/client", 5, trace.SpanKindClient,
+			[]attribute.KeyValue{attribute.String("server.address", "h"), get},
+			4,
+		},
 		{"a server", "example.com/client", 2, trace.SpanKindServer, []attribute.KeyValue{get}, 0},
-		{"a database's client", "example.com/client", 2, trace.SpanKindClient, []attribute.KeyValue{attribute.String("db.system.name", "mysql")}, 0},
-		{"a gRPC client", "example.com/client", 2, trace.SpanKindClient, []attribute.KeyValue{attribute.String("rpc.system", "grpc")}, 0},
+		{
+			"a database's client", "example.com/client", 2, trace.SpanKindClient,
+			[]attribute.KeyValue{attribute.String("db.system.name", "mysql")},
+			0,
+		},
+		{
+			"a gRPC client", "example.com/client", 2, trace.SpanKindClient,
+			[]attribute.KeyValue{attribute.String("rpc.system", "grpc")},
+			0,
+		},
 		{"otelhttp, which says later what it is", otelhttp, 2, trace.SpanKindClient, nil, 1},
 		{"otelhttp's server", otelhttp, 2, trace.SpanKindServer, nil, 0},
-		{"who knows better", "example.com/client", 2, trace.SpanKindClient, []attribute.KeyValue{get, semconv.ResendCountKey.Int(7)}, 7},
+		{
+			"who knows better", "example.com/client", 2, trace.SpanKindClient,
+			[]attribute.KeyValue{get, semconv.ResendCountKey.Int(7)},
+			7,
+		},
 	} {
 		for _, processor := range []sdktrace.SpanProcessor{
 			newEventLog(discard{}, testSession, true), newMirror(testSession, nil, nil, nil),
 		} {
 			recorder := tracetest.NewSpanRecorder()
-			tp := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(processor), sdktrace.WithSpanProcessor(recorder))
+			tp := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(processor),
+				sdktrace.WithSpanProcessor(recorder))
 			ctx := t.Context()
 			if c.attempt > 0 {
 				ctx = scope.WithAttempt(ctx, scope.Attempt{Operation: "load", Number: c.attempt})

@@ -54,7 +54,8 @@ func tree(tp trace.TracerProvider) {
 func TestSamplerRecordsOursAndNothingElse(t *testing.T) {
 	recorder := tracetest.NewSpanRecorder()
 	tp := sdktrace.NewTracerProvider(
-		sdktrace.WithSampler(Sampler(sdktrace.ParentBased(sdktrace.NeverSample()))), sdktrace.WithSpanProcessor(recorder))
+		sdktrace.WithSampler(Sampler(sdktrace.ParentBased(sdktrace.NeverSample()))),
+		sdktrace.WithSpanProcessor(recorder))
 	tree(tp)
 	var names []string
 	for _, span := range recorder.Ended() {
@@ -70,7 +71,8 @@ func TestSamplerRecordsOursAndNothingElse(t *testing.T) {
 
 func TestSamplerLeavesSampledSpansAlone(t *testing.T) {
 	recorder := tracetest.NewSpanRecorder()
-	tp := sdktrace.NewTracerProvider(sdktrace.WithSampler(Sampler(sdktrace.AlwaysSample())), sdktrace.WithSpanProcessor(recorder))
+	tp := sdktrace.NewTracerProvider(sdktrace.WithSampler(Sampler(sdktrace.AlwaysSample())),
+		sdktrace.WithSpanProcessor(recorder))
 	tree(tp)
 	if n := len(recorder.Ended()); n != 5 {
 		t.Errorf("%d spans recorded, want all 5", n)
@@ -95,13 +97,15 @@ func TestSamplerKeepsTheTraceState(t *testing.T) {
 	_, span := begin(trace.ContextWithSpanContext(t.Context(), parent), tp, semconv.KindOperation, "data_load")
 	defer span.End()
 	got := span.SpanContext()
-	if !span.IsRecording() || got.IsSampled() || got.TraceID() != parent.TraceID() || got.TraceState().String() != "vendor=1" {
+	if !span.IsRecording() || got.IsSampled() || got.TraceID() != parent.TraceID() ||
+		got.TraceState().String() != "vendor=1" {
 		t.Errorf("recording %v, %+v", span.IsRecording(), got)
 	}
 }
 
 func TestSamplerDescribesItself(t *testing.T) {
-	if got, want := fmt.Sprint(Sampler(sdktrace.NeverSample()).Description()), "Backspan{AlwaysOffSampler}"; got != want {
+	got, want := fmt.Sprint(Sampler(sdktrace.NeverSample()).Description()), "Backspan{AlwaysOffSampler}"
+	if got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 }

@@ -27,8 +27,8 @@ const (
 	runSession     = "11111111-2222-4333-8444-555555555555"
 )
 
-// Spans have their session from the run that they are in, else from the event log, which hands it to package retry. Of two
-// on one provider, that is the first, and both write it.
+// Spans have their session from the run that they are in, else from the event log, which hands it to package retry. Of
+// two on one provider, that is the first, and both write it.
 func TestEverySpanHasOneSessionAndTheLogHasTheSame(t *testing.T) {
 	for name, c := range map[string]struct {
 		story func(ctx context.Context)
@@ -53,8 +53,11 @@ func TestEverySpanHasOneSessionAndTheLogHasTheSame(t *testing.T) {
 			ctx, cancel := context.WithCancel(ctx)
 			failing(ctx, "outer", retry.EveryAttempt, func(context.Context) { cancel() })
 		}, map[string]int{processSession: 2}},
-		"a run":                 {pipeline, map[string]int{runSession: 6}},
-		"a run in an operation": {func(ctx context.Context) { failing(ctx, "outer", retry.EveryAttempt, pipeline) }, map[string]int{processSession: 3, runSession: 12}},
+		"a run": {pipeline, map[string]int{runSession: 6}},
+		"a run in an operation": {
+			func(ctx context.Context) { failing(ctx, "outer", retry.EveryAttempt, pipeline) },
+			map[string]int{processSession: 3, runSession: 12},
+		},
 	} {
 		t.Run(name, func(t *testing.T) { checkSessions(t, c.story, c.want) })
 	}
@@ -64,7 +67,8 @@ func TestEverySpanHasOneSessionAndTheLogHasTheSame(t *testing.T) {
 // elsewhere, and the operation below is written all the same.
 func TestASpanOfTheGlobalTracerDoesNotHideWhatIsBelow(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events.jsonl")
-	tel, err := telemetry.Start(t.Context(), telemetry.Config{Service: "user", NoExport: true, Local: true, Events: path})
+	tel, err := telemetry.Start(t.Context(),
+		telemetry.Config{Service: "user", NoExport: true, Local: true, Events: path})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,9 @@ import (
 
 // begin starts a span as package retry and the orchestrator do: the kind is in the frame around Start, and gone from
 // the context that comes back.
-func begin(ctx context.Context, tp trace.TracerProvider, kind, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
+func begin(ctx context.Context, tp trace.TracerProvider, kind, name string, options ...trace.SpanStartOption) (
+	context.Context, trace.Span,
+) {
 	frame := scope.From(ctx)
 	starting := frame
 	starting.Starting = kind
@@ -64,7 +66,8 @@ func operation(ctx context.Context, tp trace.TracerProvider, name string) {
 	ctx, span := begin(ctx, tp, semconv.KindOperation, name)
 	attempt(ctx, tp, name, 1, semconv.ResultRetrying, "Connection timeout")
 	attempt(ctx, tp, name, 2, semconv.ResultSuccess, "")
-	end(span, semconv.KindOperation, "", semconv.OperationKey.String(name), semconv.OutcomeKey.String(semconv.OutcomeRecovered),
+	end(span, semconv.KindOperation, "", semconv.OperationKey.String(name),
+		semconv.OutcomeKey.String(semconv.OutcomeRecovered),
 		semconv.AttemptsKey.Int(2))
 }
 

@@ -67,7 +67,8 @@ func TestLongTextsDoNotCostABatch(t *testing.T) {
 				t.Errorf("Shutdown said %v, want that 1 span, giant, was lost", err)
 			}
 			if n := len(c.spans()); n != operations*spansOfLongOperation || n != tel.Exported() {
-				t.Errorf("%d spans arrived and %d exported, want %d", n, tel.Exported(), operations*spansOfLongOperation)
+				t.Errorf("%d spans arrived and %d exported, want %d",
+					n, tel.Exported(), operations*spansOfLongOperation)
 			}
 			if errs := handler.list(); len(errs) != 1 || !strings.Contains(errs[0].Error(), `"giant" of 5.0 MiB`) {
 				t.Errorf("told %v, want giant once", errs)

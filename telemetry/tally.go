@@ -23,9 +23,9 @@ const (
 	otherOperations = "(other)"        // the name of all that came after talliedMost
 )
 
-// A tally counts the operations that succeed at their first attempt, of which the event log writes no line of their own.
-// Every window of time in which an operation did so is one record, written by the first span that ends after it, or by
-// Shutdown. There is no timer.
+// A tally counts the operations that succeed at their first attempt, of which the event log writes no line of their
+// own. Every window of time in which an operation did so is one record, written by the first span that ends after it,
+// or by Shutdown. There is no timer.
 //
 // Counting takes no lock and allocates nothing, but for the first success of an operation.
 type tally struct {

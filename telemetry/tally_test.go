@@ -77,7 +77,8 @@ func TestTallyWindows(t *testing.T) {
 		kept.check(t, "while the window is open")
 		time.Sleep(time.Second)
 		works(t.Context(), tp, "other", 0) // any span writes what is due
-		kept.check(t, "after a minute", "01:00 operation: load, depth: 0, seconds: 60, successes: 5, durations: 0:1 6:3 23:1")
+		kept.check(t, "after a minute",
+			"01:00 operation: load, depth: 0, seconds: 60, successes: 5, durations: 0:1 6:3 23:1")
 		time.Sleep(time.Hour)
 		works(t.Context(), tp, "load", 2*time.Hour)
 		if len(kept.kept) != 2 {
@@ -122,7 +123,8 @@ func TestTallyOfNestedOperations(t *testing.T) {
 		works(ctx, tp, "inner", 0)
 		time.Sleep(time.Minute)
 		works(t.Context(), tp, "x", 0)
-		kept.check(t, "nested", "01:00 operation: inner, parent_operation: outer, depth: 1, seconds: 60, successes: 1, durations: 0:1")
+		kept.check(t, "nested",
+			"01:00 operation: inner, parent_operation: outer, depth: 1, seconds: 60, successes: 1, durations: 0:1")
 		if n := len(log.tally.nested.in); n != 0 {
 			t.Errorf("%d operations are remembered after their end", n)
 		}
@@ -137,7 +139,8 @@ func TestTallyBoundsTheParentsName(t *testing.T) {
 		works(scope.WithAttempt(t.Context(), scope.Attempt{Operation: name, Number: 1}), tp, "inner", 0)
 		time.Sleep(time.Minute)
 		works(t.Context(), tp, "x", 0)
-		kept.check(t, "nested", "01:00 operation: inner, parent_operation: "+strings.ReplaceAll(boundtext.Name(name), "…", `\u2026`)+
+		kept.check(t, "nested", "01:00 operation: inner, parent_operation: "+
+			strings.ReplaceAll(boundtext.Name(name), "…", `\u2026`)+
 			", depth: 1, seconds: 60, successes: 1, durations: 0:1")
 	})
 }
@@ -153,7 +156,8 @@ func TestTallyIsBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 		all := strings.Join(kept.kept, "\n")
-		if len(kept.kept) != 101 || !strings.Contains(all, "operation: (other), depth: 0, seconds: 0, successes: 50, ") {
+		if len(kept.kept) != 101 || !strings.Contains(all,
+			"operation: (other), depth: 0, seconds: 0, successes: 50, ") {
 			t.Errorf("%d records:\n%s", len(kept.kept), all)
 		}
 	})

@@ -48,7 +48,9 @@ func TestStartSetsTheGlobalsUnlessLocal(t *testing.T) {
 	if otel.GetTracerProvider() != global.TracerProvider() {
 		t.Error("the global provider is not the one of Start")
 	}
-	if got, want := otel.GetTextMapPropagator().Fields(), []string{"traceparent", "tracestate", "baggage"}; !sameSet(got, want) {
+	if got, want := otel.GetTextMapPropagator().Fields(), []string{
+		"traceparent", "tracestate", "baggage",
+	}; !sameSet(got, want) {
 		t.Errorf("the global propagator has %q, want %q", got, want)
 	}
 }
@@ -70,7 +72,8 @@ func TestTheDisabledSDKDoesNothing(t *testing.T) {
 	if tel.Destination().State != ExportDisabled || !strings.Contains(tel.Destination().String(), "OTEL_SDK_DISABLED") {
 		t.Errorf("%s", tel.Destination())
 	}
-	if tel.EventsPath() != "" || tel.TraceFilePath() != "" || tel.EventsDropped() != 0 || tel.Exported() != 0 || tel.Session() == "" {
+	if tel.EventsPath() != "" || tel.TraceFilePath() != "" || tel.EventsDropped() != 0 || tel.Exported() != 0 ||
+		tel.Session() == "" {
 		t.Errorf("%+v", tel)
 	}
 	if got := tel.Propagator().Fields(); !slices.Equal(got, []string{"b3"}) {
@@ -148,7 +151,8 @@ func TestNilTelemetry(t *testing.T) {
 	}
 	operation(t.Context(), tel.TracerProvider(), "data_load")
 	tel.Propagator().Inject(t.Context(), propagation.MapCarrier{})
-	got := fmt.Sprint(tel.Session(), tel.EventsPath(), tel.TraceFilePath(), tel.EventsDropped(), tel.Exported(), tel.Destination())
+	got := fmt.Sprint(tel.Session(), tel.EventsPath(), tel.TraceFilePath(), tel.EventsDropped(), tel.Exported(),
+		tel.Destination())
 	if want := "0 0 spans are not exported"; got != want {
 		t.Errorf("a nil Telemetry says %q, want %q", got, want)
 	}

@@ -57,7 +57,8 @@ func everything(span trace.Span) {
 		attribute.Bool("yes", true), attribute.Bool("no", false),
 		attribute.Int64("most", math.MaxInt64), attribute.Int64("least", math.MinInt64), attribute.Int("zero", 0),
 		attribute.Float64("float", 0.1), attribute.Float64("big", 1e300), attribute.Float64("whole", 2),
-		attribute.Float64("nan", math.NaN()), attribute.Float64("up", math.Inf(1)), attribute.Float64("down", math.Inf(-1)),
+		attribute.Float64("nan", math.NaN()), attribute.Float64("up", math.Inf(1)),
+		attribute.Float64("down", math.Inf(-1)),
 		attribute.StringSlice("texts", []string{"a", ""}), attribute.BoolSlice("bools", []bool{true, false}),
 		attribute.Int64Slice("ints", []int64{1, -1}), attribute.Float64Slice("floats", []float64{1.5}),
 		attribute.StringSlice("none", nil),
@@ -72,7 +73,8 @@ func everything(span trace.Span) {
 	state, _ := trace.ParseTraceState("vendor=1")
 	span.AddLink(trace.Link{
 		SpanContext: trace.NewSpanContext(trace.SpanContextConfig{
-			TraceID: trace.TraceID{0xab}, SpanID: trace.SpanID{0xcd}, TraceState: state, TraceFlags: trace.FlagsSampled, Remote: true,
+			TraceID: trace.TraceID{0xab}, SpanID: trace.SpanID{0xcd}, TraceState: state,
+			TraceFlags: trace.FlagsSampled, Remote: true,
 		}),
 		Attributes: []attribute.KeyValue{attribute.String("why", "because")},
 	})
@@ -95,7 +97,8 @@ func TestTheTraceFileIsOTLP(t *testing.T) {
 			return nil
 		})))
 	bare := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(file))
-	tracer := tp.Tracer(semconv.ScopeName, trace.WithInstrumentationVersion("1.2.3"), trace.WithSchemaURL("https://example.com/s"),
+	tracer := tp.Tracer(semconv.ScopeName, trace.WithInstrumentationVersion("1.2.3"),
+		trace.WithSchemaURL("https://example.com/s"),
 		trace.WithInstrumentationAttributes(attribute.Bool("scoped", true)))
 	ctx, parent := tracer.Start(t.Context(), "parent", trace.WithSpanKind(trace.SpanKindServer))
 	_, other := foreign(ctx, bare, "not ours")
@@ -142,7 +145,9 @@ func TestTheTraceFileHoldsOursSampledOrNot(t *testing.T) {
 		tel := run(t, cfg)
 		tree(tel.TracerProvider())
 		// The file is complete before Shutdown: a crash loses nothing.
-		if got, want := spanNames(readTraces(t, cfg.TraceFile)), []string{"attempt 1", "data_load"}; !slices.Equal(got, want) {
+		if got, want := spanNames(readTraces(t, cfg.TraceFile)), []string{
+			"attempt 1", "data_load",
+		}; !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", sampler, got, want)
 		}
 		if tel.TraceFilePath() != cfg.TraceFile {
@@ -199,7 +204,9 @@ func TestTheTraceFileIsRedacted(t *testing.T) {
 		attribute.KeyValue{Key: "m", Value: attribute.MapValue(attribute.String("k", "s3cret"))},
 		attribute.KeyValue{Key: "s", Value: attribute.SliceValue(attribute.StringValue("s3cret"))})
 	span.AddEvent(semconv.ScheduledEvent, trace.WithAttributes(semconv.ReasonKey.String("s3cret")))
-	span.AddLink(trace.Link{SpanContext: span.SpanContext(), Attributes: []attribute.KeyValue{attribute.String("l", "s3cret")}})
+	span.AddLink(trace.Link{
+		SpanContext: span.SpanContext(), Attributes: []attribute.KeyValue{attribute.String("l", "s3cret")},
+	})
 	span.End()
 	if err := tp.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
@@ -218,7 +225,8 @@ func TestATraceFileThatCannotBeIsAnError(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range append([]string{"", dir, filepath.Join(dir, "link"), filepath.Join(dir, "file", "below")}, special(t, dir)...) {
+	for _, path := range append([]string{"", dir, filepath.Join(dir, "link"), filepath.Join(dir, "file", "below")},
+		special(t, dir)...) {
 		cfg := quiet(t)
 		file, err := NewTraceFile(path, nil)
 		if err == nil {

@@ -82,7 +82,8 @@ func TestWhatMayHaveArrivedIsNotCalledLost(t *testing.T) {
 			t.Parallel()
 			failure := failureOf(t, c.protocol, c.address)
 			// An attempt that is under way when the time ends may have arrived, whatever those before it were told.
-			for tries := 0; c.want == lost && failure.Unsure > 0 && strings.Contains(failure.Error(), c.why) && tries < 5; tries++ {
+			for tries := 0; c.want == lost && failure.Unsure > 0 && strings.Contains(failure.Error(), c.why) &&
+				tries < 5; tries++ {
 				failure = failureOf(t, c.protocol, c.address)
 			}
 			text := failure.Error()
