@@ -38,9 +38,19 @@ func TestAfterAttemptIsCalledForEachOne(t *testing.T) {
 				"6s: 3, 0 left, took 1s, waited 2s, waits 0s: connection refused, stop retries exhausted",
 			},
 		},
-		"permanent": {then(retry.Permanent(errRefused)), []string{"0s: 1, 2 left, took 0s, waited 0s, waits 0s: connection refused, stop permanent error"}},
-		"panic":     {leave(func() { panic("out of paper") }), []string{"1s: 1, 2 left, took 1s, waited 0s, waits 0s: panic: out of paper, stop panic"}},
-		"goexit":    {leave(runtime.Goexit), []string{"1s: 1, 2 left, took 1s, waited 0s, waits 0s: the operation called runtime.Goexit, stop panic"}},
+		"permanent": {
+			then(retry.Permanent(errRefused)),
+			[]string{"0s: 1, 2 left, took 0s, waited 0s, waits 0s: connection refused, stop permanent error"},
+		},
+		"panic": {
+			leave(func() { panic("out of paper") }),
+			[]string{"1s: 1, 2 left, took 1s, waited 0s, waits 0s: panic: out of paper, stop panic"},
+		},
+		"goexit": {
+			leave(runtime.Goexit), []string{
+				"1s: 1, 2 left, took 1s, waited 0s, waits 0s: the operation called runtime.Goexit, stop panic",
+			},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -104,7 +114,9 @@ func TestAfterAttemptIsNotCalledForAStopInAWait(t *testing.T) {
 func TestAfterAttemptKnowsTheDepth(t *testing.T) {
 	ctx := retrytest.NoWait(t.Context())
 	var seen []int
-	p := retry.Policy{MaxRetries: 1, AfterAttempt: func(_ context.Context, a retry.Attempt) { seen = append(seen, a.Depth) }}
+	p := retry.Policy{
+		MaxRetries: 1, AfterAttempt: func(_ context.Context, a retry.Attempt) { seen = append(seen, a.Depth) },
+	}
 	_ = retry.Do(ctx, "outer", p, func(ctx context.Context) error {
 		return retry.Do(ctx, "inner", p, func(context.Context) error { return errRefused })
 	})
@@ -141,20 +153,23 @@ func TestAPanicInAfterAttemptEndsTheOperation(t *testing.T) {
 				}}
 				_ = retry.Do(ctx, "data_load", p, (&flaky{failures: c.failures}).op)
 			}()
-			if got := rec.Outcomes("data_load"); !slices.Equal(got, []string{"panic"}) || rec.Attempts("data_load") != c.panicIn {
+			if got := rec.Outcomes("data_load"); !slices.Equal(got, []string{"panic"}) ||
+				rec.Attempts("data_load") != c.panicIn {
 				t.Errorf("outcomes %q, %d attempts", got, rec.Attempts("data_load"))
 			}
 			spans := rec.Spans()
 			operation := spans[len(spans)-1]
 			said := facts(operation.Attributes())
-			if !strings.Contains(said+" ", "retry.result="+c.result+" ") || strings.Contains(said, "retry.next_delay_seconds") {
+			if !strings.Contains(said+" ", "retry.result="+c.result+" ") ||
+				strings.Contains(said, "retry.next_delay_seconds") {
 				t.Errorf("the operation says %s, want retry.result=%s and no wait", said, c.result)
 			}
 			if got, want := operation.Status().Description, fmt.Sprintf(text, c.panicIn); got != want {
 				t.Errorf("got  %q\nwant %q", got, want)
 			}
 			last := operation.Events()[len(operation.Events())-1]
-			if last.Name != "exception" || !strings.Contains(facts(last.Attributes), "TestAPanicInAfterAttemptEndsTheOperation") {
+			if last.Name != "exception" ||
+				!strings.Contains(facts(last.Attributes), "TestAPanicInAfterAttemptEndsTheOperation") {
 				t.Errorf("the last event is %v, want an exception with the stack of the hook", last)
 			}
 		})
@@ -200,14 +215,20 @@ func TestRetryingIsToldThatAnotherAttemptFollows(t *testing.T) {
 	}{
 		"success":   {then(nil), "after 1"},
 		"recovered": {then(errRefused, nil), "retrying with 1 ended, after 1, after 2"},
-		"exhausted": {then(errRefused, errRefused, errRefused), "retrying with 1 ended, after 1, retrying with 2 ended, after 2, after 3"},
+		"exhausted": {
+			then(errRefused, errRefused, errRefused),
+			"retrying with 1 ended, after 1, retrying with 2 ended, after 2, after 3",
+		},
 		"permanent": {then(errRefused, retry.Permanent(errRefused)), "retrying with 1 ended, after 1, after 2"},
 	} {
 		ctx, rec := retrytest.Record(t, t.Context())
 		var seen []string
-		p := &retry.Policy{MaxRetries: 2, BaseDelay: retry.NoDelay, AfterAttempt: func(_ context.Context, a retry.Attempt) {
-			seen = append(seen, fmt.Sprintf("after %d", a.Number))
-		}}
+		p := &retry.Policy{
+			MaxRetries: 2, BaseDelay: retry.NoDelay,
+			AfterAttempt: func(_ context.Context, a retry.Attempt) {
+				seen = append(seen, fmt.Sprintf("after %d", a.Number))
+			},
+		}
 		_ = decide.Do(ctx, "data_load", p, c.op, func() {
 			seen = append(seen, fmt.Sprintf("retrying with %d ended", len(rec.Spans())))
 		})

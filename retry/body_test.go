@@ -17,7 +17,9 @@ import (
 )
 
 // eachProtocol runs a test with a real server and a client that speak HTTP/1.1, and again with HTTP/2.
-func eachProtocol(t *testing.T, test func(t *testing.T, get func(ctx context.Context, size int) (*http.Response, error))) {
+func eachProtocol(t *testing.T,
+	test func(t *testing.T, get func(ctx context.Context, size int) (*http.Response, error)),
+) {
 	for major, name := range map[int]string{1: "HTTP/1.1", 2: "HTTP/2"} {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewUnstartedServer(http.HandlerFunc(serveBytes))
@@ -29,7 +31,8 @@ func eachProtocol(t *testing.T, test func(t *testing.T, get func(ctx context.Con
 			test(t, func(ctx context.Context, size int) (*http.Response, error) {
 				p := retry.Policy{AttemptTimeout: time.Minute}
 				return retry.Value(ctx, "get", p, func(ctx context.Context) (*http.Response, error) {
-					request, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+"/"+strconv.Itoa(size), http.NoBody)
+					request, err := http.NewRequestWithContext(ctx, http.MethodGet,
+						server.URL+"/"+strconv.Itoa(size), http.NoBody)
 					if err != nil {
 						return nil, retry.Permanent(err)
 					}

@@ -44,13 +44,15 @@ func TestWhatABudgetTakesAndGets(t *testing.T) {
 		left      float64
 		wantError error
 	}{
-		"full, and a first success":           {0, failing(0, nil), 10, nil},
-		"a first success":                     {2, failing(0, nil), 8.1, nil},
-		"a retry that succeeds":               {2, failing(1, errBusy), 8, nil},
-		"the second retry succeeds":           {2, failing(2, errBusy), 7, nil},
-		"all retries fail":                    {2, failing(9, errBusy), 5, retry.ErrExhausted},
-		"asked for, and it succeeds":          {2, failing(1, retry.After(time.Second, errBusy)), 8, nil},
-		"asked for, and all fail":             {2, failing(9, retry.After(time.Second, errBusy)), 6.8, retry.ErrExhausted},
+		"full, and a first success":  {0, failing(0, nil), 10, nil},
+		"a first success":            {2, failing(0, nil), 8.1, nil},
+		"a retry that succeeds":      {2, failing(1, errBusy), 8, nil},
+		"the second retry succeeds":  {2, failing(2, errBusy), 7, nil},
+		"all retries fail":           {2, failing(9, errBusy), 5, retry.ErrExhausted},
+		"asked for, and it succeeds": {2, failing(1, retry.After(time.Second, errBusy)), 8, nil},
+		"asked for, and all fail": {
+			2, failing(9, retry.After(time.Second, errBusy)), 6.8, retry.ErrExhausted,
+		},
 		"a permanent error":                   {2, failing(1, retry.Permanent(errBusy)), 8, retry.ErrPermanent},
 		"one token left":                      {9, failing(9, errBusy), 0, retry.ErrBudget},
 		"nothing left":                        {10, failing(9, errBusy), 0, retry.ErrBudget},
@@ -93,7 +95,8 @@ func TestAnEmptyBudgetSaysSo(t *testing.T) {
 			values[kv.Key] = kv.Value.String()
 		}
 		told = append(told, fmt.Sprintf("%s name=%s tokens=%s outcome=%s result=%s", span.Name(),
-			values["retry.budget.name"], values["retry.budget.tokens"], values["retry.outcome"], values["retry.result"]))
+			values["retry.budget.name"], values["retry.budget.tokens"], values["retry.outcome"],
+			values["retry.result"]))
 	}
 	wantSpans := []string{
 		"attempt 1 name=billing tokens=0 outcome= result=retrying",
@@ -138,15 +141,17 @@ func TestARetryThatIsNotMadeIsNotPaidFor(t *testing.T) {
 		defer cancel()
 		ctx, stop := context.WithCancel(context.WithoutCancel(ctx)) // no deadline, or no wait would begin
 		time.AfterFunc(time.Second, stop)
-		err := retry.Do(ctx, "call", retry.Policy{BaseDelay: 10 * time.Second, Budget: b}, failing(9, errors.New("busy")))
+		err := retry.Do(ctx, "call", retry.Policy{BaseDelay: 10 * time.Second, Budget: b},
+			failing(9, errors.New("busy")))
 		if !errors.Is(err, retry.ErrCancelled) || b.Tokens() != 2 {
 			t.Errorf("cancelled: %v, %v tokens", err, b.Tokens())
 		}
 		func() {
 			defer func() { _ = recover() }()
-			_ = retry.Do(t.Context(), "call", retry.Policy{Budget: b, AfterAttempt: func(context.Context, retry.Attempt) {
-				panic("hook")
-			}}, failing(9, errors.New("busy")))
+			_ = retry.Do(t.Context(), "call",
+				retry.Policy{Budget: b, AfterAttempt: func(context.Context, retry.Attempt) {
+					panic("hook")
+				}}, failing(9, errors.New("busy")))
 		}()
 		if b.Tokens() != 2 {
 			t.Errorf("a panic of the hook: %v tokens", b.Tokens())
@@ -163,7 +168,8 @@ func TestBadBudgets(t *testing.T) {
 		}
 	}
 	var bad *retry.FieldError
-	if err := (retry.Policy{Budget: new(retry.Budget)}).Validate(); !errors.As(err, &bad) || bad.Field != "Policy.Budget" {
+	if err := (retry.Policy{Budget: new(retry.Budget)}).Validate(); !errors.As(err, &bad) ||
+		bad.Field != "Policy.Budget" {
 		t.Errorf("a zero Budget: %v", err)
 	}
 	if got := (retry.Policy{Budget: budget(t, 0)}).String(); !strings.Contains(got, `budget "billing"`) {
@@ -183,7 +189,8 @@ func TestABudgetUnderLoad(t *testing.T) {
 				if (i+n)%3 == 2 {
 					failed.Add(1) // the first of two retries fails
 				}
-				if err := retry.Do(t.Context(), "call", retry.Policy{BaseDelay: retry.NoDelay, Budget: b}, op); err != nil {
+				err := retry.Do(t.Context(), "call", retry.Policy{BaseDelay: retry.NoDelay, Budget: b}, op)
+				if err != nil {
 					t.Error(err)
 				}
 			}

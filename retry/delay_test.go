@@ -67,7 +67,8 @@ func TestJitterStaysInItsBounds(t *testing.T) {
 			for _, u := range []float64{0, 0.25, 0.5, almostOne} {
 				got := p.JitteredDelay(n, previous, u)
 				if got < low || got > high || got > top {
-					t.Errorf("%v: JitteredDelay(%d, %v, %v) = %v, want %v to %v", jitter, n, previous, u, got, low, high)
+					t.Errorf("%v: JitteredDelay(%d, %v, %v) = %v, want %v to %v",
+						jitter, n, previous, u, got, low, high)
 				}
 				if again := p.JitteredDelay(n, previous, u); again != got {
 					t.Errorf("%v: JitteredDelay(%d, %v, %v) = %v and then %v", jitter, n, previous, u, got, again)
@@ -83,8 +84,11 @@ func TestJitterStaysInItsBounds(t *testing.T) {
 
 func FuzzDelaysNeverExceedTheCap(f *testing.F) {
 	f.Add(3, int64(time.Second), int64(30*time.Second), 2.0, uint8(1), 0.5, int64(0))
-	f.Add(math.MaxInt, int64(math.MaxInt64), int64(math.MaxInt64), math.MaxFloat64, uint8(3), 0.999, int64(math.MaxInt64))
-	f.Fuzz(func(t *testing.T, n int, base, maxDelay int64, multiplier float64, jitter uint8, u float64, previous int64) {
+	f.Add(math.MaxInt, int64(math.MaxInt64), int64(math.MaxInt64), math.MaxFloat64, uint8(3), 0.999,
+		int64(math.MaxInt64))
+	f.Fuzz(func(t *testing.T, n int, base, maxDelay int64, multiplier float64, jitter uint8,
+		u float64, previous int64,
+	) {
 		p := retry.Policy{
 			BaseDelay: time.Duration(base), MaxDelay: time.Duration(maxDelay),
 			Multiplier: multiplier, Jitter: retry.Jitter(jitter),

@@ -40,17 +40,25 @@ func TestDoWaitsAsTheGuideSays(t *testing.T) {
 		elapsed  time.Duration
 		reason   error
 	}{
-		"first attempt":         {retry.Policy{}, 0, 1, 0, nil},
-		"third attempt":         {retry.Policy{}, 2, 3, 3 * time.Second, nil},
-		"last attempt":          {retry.Policy{}, 3, 4, 7 * time.Second, nil},
-		"exhausted":             {retry.Policy{}, math.MaxInt, 4, 7 * time.Second, retry.ErrExhausted},
-		"never":                 {retry.Policy{MaxRetries: retry.Never}, math.MaxInt, 1, 0, retry.ErrExhausted},
-		"one retry":             {retry.Policy{MaxRetries: 1}, math.MaxInt, 2, time.Second, retry.ErrExhausted},
-		"unlimited":             {retry.Policy{MaxRetries: retry.Unlimited}, 7, 8, (1 + 2 + 4 + 8 + 16 + 30 + 30) * time.Second, nil},
-		"no delay":              {retry.Policy{BaseDelay: retry.NoDelay, MaxRetries: 100}, 100, 101, 0, nil},
-		"max elapsed":           {retry.Policy{MaxElapsed: 4 * time.Second}, math.MaxInt, 3, 3 * time.Second, retry.ErrDeadline},
-		"max elapsed exactly":   {retry.Policy{MaxElapsed: 7 * time.Second}, math.MaxInt, 4, 7 * time.Second, retry.ErrExhausted},
-		"the guide's phase set": {retry.Policy{BaseDelay: 2 * time.Second}, math.MaxInt, 4, 14 * time.Second, retry.ErrExhausted},
+		"first attempt": {retry.Policy{}, 0, 1, 0, nil},
+		"third attempt": {retry.Policy{}, 2, 3, 3 * time.Second, nil},
+		"last attempt":  {retry.Policy{}, 3, 4, 7 * time.Second, nil},
+		"exhausted":     {retry.Policy{}, math.MaxInt, 4, 7 * time.Second, retry.ErrExhausted},
+		"never":         {retry.Policy{MaxRetries: retry.Never}, math.MaxInt, 1, 0, retry.ErrExhausted},
+		"one retry":     {retry.Policy{MaxRetries: 1}, math.MaxInt, 2, time.Second, retry.ErrExhausted},
+		"unlimited": {
+			retry.Policy{MaxRetries: retry.Unlimited}, 7, 8, (1 + 2 + 4 + 8 + 16 + 30 + 30) * time.Second, nil,
+		},
+		"no delay": {retry.Policy{BaseDelay: retry.NoDelay, MaxRetries: 100}, 100, 101, 0, nil},
+		"max elapsed": {
+			retry.Policy{MaxElapsed: 4 * time.Second}, math.MaxInt, 3, 3 * time.Second, retry.ErrDeadline,
+		},
+		"max elapsed exactly": {
+			retry.Policy{MaxElapsed: 7 * time.Second}, math.MaxInt, 4, 7 * time.Second, retry.ErrExhausted,
+		},
+		"the guide's phase set": {
+			retry.Policy{BaseDelay: 2 * time.Second}, math.MaxInt, 4, 14 * time.Second, retry.ErrExhausted,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -99,7 +107,8 @@ func TestCancelDuringAWaitReturnsAtOnce(t *testing.T) {
 		f := flaky{failures: math.MaxInt}
 		err := retry.Do(ctx, "data_load", retry.Policy{}, f.op)
 		checkError(t, err, retry.Error{
-			Operation: "data_load", Attempts: 2, Elapsed: 2500 * time.Millisecond, Reason: retry.ErrCancelled, Err: errRefused,
+			Operation: "data_load", Attempts: 2, Elapsed: 2500 * time.Millisecond,
+			Reason: retry.ErrCancelled, Err: errRefused,
 		})
 		for _, find := range []error{shutdown, context.Canceled} {
 			if !errors.Is(err, find) {
@@ -121,7 +130,9 @@ func TestCancelDuringAnAttemptIsNotRetried(t *testing.T) {
 			cancel()
 			return errRefused // does not look like a cancellation
 		})
-		checkError(t, err, retry.Error{Operation: "data_load", Attempts: 1, Reason: retry.ErrCancelled, Err: errRefused})
+		checkError(t, err, retry.Error{
+			Operation: "data_load", Attempts: 1, Reason: retry.ErrCancelled, Err: errRefused,
+		})
 		if calls != 1 {
 			t.Errorf("%d calls, want 1", calls)
 		}
@@ -130,7 +141,8 @@ func TestCancelDuringAnAttemptIsNotRetried(t *testing.T) {
 
 func TestSuccessAfterCancellationIsSuccess(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	if err := retry.Do(ctx, "data_load", retry.Policy{}, func(context.Context) error { cancel(); return nil }); err != nil {
+	err := retry.Do(ctx, "data_load", retry.Policy{}, func(context.Context) error { cancel(); return nil })
+	if err != nil {
 		t.Errorf("error %v, want none", err)
 	}
 }
@@ -153,7 +165,8 @@ func TestDeadContextMeansNoAttempt(t *testing.T) {
 			return nil
 		})
 		var e *retry.Error
-		if !errors.As(err, &e) || e.Attempts != 0 || e.Reason != c.reason || !errors.Is(err, c.also) || err.Error() != c.message {
+		if !errors.As(err, &e) || e.Attempts != 0 || e.Reason != c.reason || !errors.Is(err, c.also) ||
+			err.Error() != c.message {
 			t.Errorf("got %#v: %v, want %v after 0 attempts", e, err, c.reason)
 		}
 	}
@@ -171,7 +184,9 @@ func TestDeadlineStopsBeforeTheWaitThatWouldPassIt(t *testing.T) {
 		if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
 			t.Errorf("%v must match context.DeadlineExceeded while the context is still alive (%v)", err, ctx.Err())
 		}
-		if want := "data_load: out of time after 3 attempts (waiting 4s would pass the context's deadline in 2s): connection refused"; err.Error() != want {
+		want := "data_load: out of time after 3 attempts (waiting 4s would pass the context's deadline in 2s): " +
+			"connection refused"
+		if err.Error() != want {
 			t.Errorf("got  %s\nwant %s", err, want)
 		}
 	})
@@ -267,16 +282,17 @@ func TestAttemptFromContext(t *testing.T) {
 			}
 			*list = append(*list, a)
 		}
-		err := retry.Do(t.Context(), "outer", retry.Policy{MaxRetries: retry.Unlimited}, func(ctx context.Context) error {
-			see(ctx, &outer)
-			return retry.Do(ctx, "inner", retry.Policy{MaxRetries: 1}, func(ctx context.Context) error {
-				see(ctx, &inner)
-				if len(inner) < 3 {
-					return errRefused
-				}
-				return nil
+		err := retry.Do(t.Context(), "outer", retry.Policy{MaxRetries: retry.Unlimited},
+			func(ctx context.Context) error {
+				see(ctx, &outer)
+				return retry.Do(ctx, "inner", retry.Policy{MaxRetries: 1}, func(ctx context.Context) error {
+					see(ctx, &inner)
+					if len(inner) < 3 {
+						return errRefused
+					}
+					return nil
+				})
 			})
-		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -295,8 +311,8 @@ func TestAttemptFromContext(t *testing.T) {
 	})
 }
 
-// Decorrelated jitter builds on the wait before. From the first alone it could never wait longer than 3 × BaseDelay; with
-// 50 waits the chance that a right one never does is below 1e-9.
+// Decorrelated jitter builds on the wait before. From the first alone it could never wait longer than 3 × BaseDelay;
+// with 50 waits the chance that a right one never does is below 1e-9.
 func TestDecorrelatedWaitsBuildOnEachOther(t *testing.T) {
 	ctx := retrytest.NoWait(t.Context())
 	var longest time.Duration
@@ -342,7 +358,8 @@ func TestBadArgumentsBeforeTheFirstAttempt(t *testing.T) {
 func TestNoWaitCountsTheWaitsAsElapsed(t *testing.T) {
 	ctx := retrytest.NoWait(t.Context())
 	start, f := time.Now(), flaky{failures: math.MaxInt}
-	err := retry.Do(ctx, "data_load", retry.Policy{MaxElapsed: time.Hour, MaxRetries: retry.Unlimited, MaxDelay: 10 * time.Minute}, f.op)
+	err := retry.Do(ctx, "data_load",
+		retry.Policy{MaxElapsed: time.Hour, MaxRetries: retry.Unlimited, MaxDelay: 10 * time.Minute}, f.op)
 	var e *retry.Error
 	if !errors.As(err, &e) || e.Reason != retry.ErrDeadline || e.Elapsed < 45*time.Minute || e.Elapsed > time.Hour {
 		t.Errorf("got %#v, want the deadline within the hour", e)

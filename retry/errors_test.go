@@ -152,15 +152,17 @@ func TestTheOutermostLoopSaysWhyItStopped(t *testing.T) {
 func TestRetryableStopsOnlyItsOwnLoop(t *testing.T) {
 	calls := 0
 	never := retry.Policy{Retryable: func(error) bool { return false }}
-	err := retry.Do(retrytest.NoWait(t.Context()), "outer", retry.Policy{MaxRetries: 2}, func(ctx context.Context) error {
-		return retry.Do(ctx, "inner", never, func(context.Context) error { calls++; return errRefused })
-	})
+	err := retry.Do(retrytest.NoWait(t.Context()), "outer", retry.Policy{MaxRetries: 2},
+		func(ctx context.Context) error {
+			return retry.Do(ctx, "inner", never, func(context.Context) error { calls++; return errRefused })
+		})
 	e, ok := errors.AsType[*retry.Error](err)
 	if !ok || e.Reason != retry.ErrExhausted || calls != 3 {
 		t.Errorf("%d calls, error %v, want 3 and the outer loop exhausted", calls, err)
 	}
 	if errors.Is(err, retry.ErrPermanent) || !errors.Is(err, retry.ErrNotRetryable) {
-		t.Errorf("%v: permanent %v, not retryable %v", err, errors.Is(err, retry.ErrPermanent), errors.Is(err, retry.ErrNotRetryable))
+		t.Errorf("%v: permanent %v, not retryable %v", err, errors.Is(err, retry.ErrPermanent),
+			errors.Is(err, retry.ErrNotRetryable))
 	}
 }
 

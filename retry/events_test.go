@@ -45,8 +45,16 @@ func TestTheOperationSaysWhatItGaveUpFor(t *testing.T) {
 		"permanent": {retry.Policy{}, (&flaky{failures: 9, err: retry.Permanent(errRefused)}).op, []string{
 			"retry.gave_up retry.reason=connection refused retry.attempt=1 retry.outcome=permanent",
 		}},
-		"panic":         {retry.Policy{}, panics, []string{"retry.gave_up retry.reason=panic: out of paper retry.attempt=1 retry.outcome=panic"}},
-		"recovered":     {retry.Policy{}, (&flaky{failures: 1}).op, []string{"retry.scheduled retry.attempt=1 retry.next_delay_seconds=1 retry.reason=connection refused"}},
+		"panic": {
+			retry.Policy{}, panics, []string{
+				"retry.gave_up retry.reason=panic: out of paper retry.attempt=1 retry.outcome=panic",
+			},
+		},
+		"recovered": {
+			retry.Policy{},
+			(&flaky{failures: 1}).op,
+			[]string{"retry.scheduled retry.attempt=1 retry.next_delay_seconds=1 retry.reason=connection refused"},
+		},
 		"first success": {retry.Policy{}, (&flaky{}).op, nil},
 	} {
 		ctx, rec := retrytest.Record(t, retrytest.NoWait(t.Context()))
@@ -94,7 +102,8 @@ func TestAnOperationThatStoppedInAWaitSaysWhich(t *testing.T) {
 				t.Fatal(err)
 			}
 			spans := rec.Spans()
-			if got := strings.Contains(facts(spans[len(spans)-1].Attributes()), "retry.next_delay_seconds=2"); got != c.want {
+			got := strings.Contains(facts(spans[len(spans)-1].Attributes()), "retry.next_delay_seconds=2")
+			if got != c.want {
 				t.Errorf("cancelled after %v: %s", c.cancelled, facts(spans[len(spans)-1].Attributes()))
 			}
 		}
@@ -107,8 +116,9 @@ func TestTheAttemptSaysWhatTheServerAskedFor(t *testing.T) {
 	if err := retry.Do(ctx, "data_load", retry.Policy{}, f.op); err != nil {
 		t.Fatal(err)
 	}
-	checkSpans(t, rec.Spans()[:1], "attempt 1 | Error | connection refused | backspan.kind=attempt error.type=*errors.errorString "+
-		"retry.after_seconds=7 retry.attempt=1 retry.delay_seconds=0 retry.max_retries=3 retry.next_delay_seconds=7 retry.operation=data_load retry.result=retrying")
+	checkSpans(t, rec.Spans()[:1],
+		"attempt 1 | Error | connection refused | backspan.kind=attempt error.type=*errors.errorString "+
+			"retry.after_seconds=7 retry.attempt=1 retry.delay_seconds=0 retry.max_retries=3 retry.next_delay_seconds=7 retry.operation=data_load retry.result=retrying")
 }
 
 // The event log sees an attempt before its operation.

@@ -58,7 +58,8 @@ func ExamplePermanent() {
 
 func ExampleAfter() {
 	calls := 0
-	err := retry.Do(context.Background(), "call_api", retry.Policy{BaseDelay: time.Millisecond}, func(context.Context) error {
+	policy := retry.Policy{BaseDelay: time.Millisecond}
+	err := retry.Do(context.Background(), "call_api", policy, func(context.Context) error {
 		if calls++; calls == 1 {
 			// A server's Retry-After header, here a short one.
 			return retry.After(5*time.Millisecond, errors.New("429 Too Many Requests"))

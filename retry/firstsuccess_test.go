@@ -156,13 +156,15 @@ func TestWhatIsKeptIsBounded(t *testing.T) {
 	for range 2 {
 		succeed(t, ctx, name, Policy{})
 	}
-	if names := keptNames(); len(names) != 1 || names[0] != name || unsafe.StringData(names[0]) == unsafe.StringData(name) {
+	if names := keptNames(); len(names) != 1 || names[0] != name ||
+		unsafe.StringData(names[0]) == unsafe.StringData(name) {
 		t.Errorf("kept %q, want a copy of %q", names, name)
 	}
 	for i := range firstSuccesses {
 		if f := firstSuccesses[i].kept.Load(); f != nil {
 			for _, a := range append(f.operation.list, f.attempt.list...) {
-				if a.Value.Type() == attribute.STRING && unsafe.StringData(a.Value.AsString()) == unsafe.StringData(name) {
+				if a.Value.Type() == attribute.STRING &&
+					unsafe.StringData(a.Value.AsString()) == unsafe.StringData(name) {
 					t.Errorf("%s keeps the program's text alive", a.Key)
 				}
 			}

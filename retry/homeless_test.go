@@ -21,7 +21,9 @@ func (homeless) TracerProvider() trace.TracerProvider { return noop.NewTracerPro
 
 type homelessTracer struct{ trace.Tracer }
 
-func (t homelessTracer) Start(ctx context.Context, name string, o ...trace.SpanStartOption) (context.Context, trace.Span) {
+func (t homelessTracer) Start(ctx context.Context, name string, o ...trace.SpanStartOption) (
+	context.Context, trace.Span,
+) {
 	ctx, span := t.Tracer.Start(ctx, name, o...)
 	return trace.ContextWithSpan(ctx, homeless{span}), homeless{span}
 }
@@ -63,7 +65,9 @@ func TestAttemptsGoWhereTheirOperationWent(t *testing.T) {
 		for _, s := range recorder.Ended() {
 			names = append(names, s.Name())
 		}
-		if want := []string{"attempt 1", "attempt 2", "data_load", "attempt 1", "print", "root"}; !slices.Equal(names, want) {
+		if want := []string{
+			"attempt 1", "attempt 2", "data_load", "attempt 1", "print", "root",
+		}; !slices.Equal(names, want) {
 			t.Errorf("%v: spans %q, want %q", which, names, want)
 		}
 	}

@@ -58,8 +58,11 @@ func TestMarksAreHeardThroughIsAndAs(t *testing.T) {
 		want decide.Decision
 	}{
 		"permanent": {mark(retry.Permanent(errRefused)), decide.Decision{Reason: retry.ErrPermanent}},
-		"after":     {mark(retry.After(5*time.Second, errRefused)), decide.Decision{Retry: true, Delay: 5 * time.Second, Asked: 5 * time.Second}},
-		"neither":   {mark(errRefused), decide.Decision{Retry: true, Delay: time.Second}},
+		"after": {
+			mark(retry.After(5*time.Second, errRefused)),
+			decide.Decision{Retry: true, Delay: 5 * time.Second, Asked: 5 * time.Second},
+		},
+		"neither": {mark(errRefused), decide.Decision{Retry: true, Delay: time.Second}},
 	} {
 		if got := decide.For(retry.Policy{}, decide.Ended{Attempt: 1, Err: c.err}); got != c.want {
 			t.Errorf("%s: %+v, want %+v", name, got, c.want)

@@ -74,7 +74,8 @@ func TestFromFirstFailureAFailureLooksAsEver(t *testing.T) {
 					for _, s := range ended {
 						below := s.Parent().SpanID() == operation.SpanContext().SpanID()
 						seen[i] = append(seen[i], line(s),
-							s.StartTime().Sub(operation.StartTime()).String(), s.EndTime().Sub(operation.StartTime()).String())
+							s.StartTime().Sub(operation.StartTime()).String(),
+							s.EndTime().Sub(operation.StartTime()).String())
 						if below != (s != operation) {
 							t.Errorf("%v: %s below the operation: %v", spans, s.Name(), below)
 						}
@@ -96,7 +97,10 @@ func TestFromFirstFailureAPanicInTheFirstAttemptIsAFailure(t *testing.T) {
 		leave             func()
 		text, kind, event string
 	}{
-		"panic":  {func() { panic("out of paper") }, "panic: out of paper", "panic", "TestFromFirstFailureAPanicInTheFirstAttempt"},
+		"panic": {
+			func() { panic("out of paper") }, "panic: out of paper", "panic",
+			"TestFromFirstFailureAPanicInTheFirstAttempt",
+		},
 		"goexit": {runtime.Goexit, "the operation called runtime.Goexit", "goexit", "goexit"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -116,13 +120,18 @@ func TestFromFirstFailureAPanicInTheFirstAttemptIsAFailure(t *testing.T) {
 				}
 				spans := rec.Spans()
 				checkSpans(t, spans,
-					"attempt 1 | Error | "+c.text+" | backspan.kind=attempt error.type="+c.kind+" retry.attempt=1 retry.delay_seconds=0 retry.max_retries=3 retry.operation=print retry.outcome=panic retry.result=failed",
-					"print | Error | "+c.text+" | backspan.kind=operation error.type="+c.kind+" retry.attempts=1 retry.max_retries=3 retry.operation=print retry.outcome=panic retry.retried=false retry.total_delay_seconds=0",
+					"attempt 1 | Error | "+c.text+" | backspan.kind=attempt error.type="+c.kind+
+						" retry.attempt=1 retry.delay_seconds=0 retry.max_retries=3 retry.operation=print retry.outcome=panic retry.result=failed",
+					"print | Error | "+c.text+" | backspan.kind=operation error.type="+c.kind+
+						" retry.attempts=1 retry.max_retries=3 retry.operation=print retry.outcome=panic retry.retried=false retry.total_delay_seconds=0",
 				)
-				if took := spans[0].EndTime().Sub(spans[0].StartTime()); took != time.Second || !spans[0].StartTime().Equal(spans[1].StartTime()) {
-					t.Errorf("the attempt took %v from %v, want 1s from %v", took, spans[0].StartTime(), spans[1].StartTime())
+				if took := spans[0].EndTime().Sub(spans[0].StartTime()); took != time.Second ||
+					!spans[0].StartTime().Equal(spans[1].StartTime()) {
+					t.Errorf("the attempt took %v from %v, want 1s from %v",
+						took, spans[0].StartTime(), spans[1].StartTime())
 				}
-				if events := spans[0].Events(); len(events) != 1 || !strings.Contains(strings.ToLower(facts(events[0].Attributes)), strings.ToLower(c.event)) {
+				if events := spans[0].Events(); len(events) != 1 ||
+					!strings.Contains(strings.ToLower(facts(events[0].Attributes)), strings.ToLower(c.event)) {
 					t.Errorf("events %v, want one that shows %s", events, c.event)
 				}
 			})
@@ -205,7 +214,8 @@ func TestFromFirstFailureAnUnsampledOperationHasNoSpans(t *testing.T) {
 	ctx, root := provider.Tracer("somebody").Start(t.Context(), "root")
 	defer root.End()
 	f := flaky{failures: math.MaxInt}
-	if err := retry.Do(retrytest.NoWait(ctx), "data_load", late, f.op); !errors.Is(err, retry.ErrExhausted) || len(seen) != 0 {
+	if err := retry.Do(retrytest.NoWait(ctx), "data_load", late, f.op); !errors.Is(err, retry.ErrExhausted) ||
+		len(seen) != 0 {
 		t.Errorf("error %v, spans %q, want none", err, seen)
 	}
 }
@@ -232,7 +242,9 @@ func (w *endWatcher) OnEnd(s sdktrace.ReadOnlySpan) {
 // A live view says "attempt 1/4 failed" while the operation runs.
 func TestWhoWatchesAnOperationThatFailedKnowsItsPolicy(t *testing.T) {
 	var seen []string
-	w := &endWatcher{ended: func(operation sdktrace.ReadOnlySpan) { seen = append(seen, facts(operation.Attributes())) }}
+	w := &endWatcher{
+		ended: func(operation sdktrace.ReadOnlySpan) { seen = append(seen, facts(operation.Attributes())) },
+	}
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(w))
 	ctx, root := provider.Tracer("somebody").Start(t.Context(), "root")
 	defer root.End()

@@ -86,12 +86,14 @@ func TestSpansOfARecoveredOperation(t *testing.T) {
 				before = spans[i-1].EndTime()
 			}
 			if gap := attempt.StartTime().Sub(before); gap != wait {
-				t.Errorf("%s starts %v after what was before it, want %v: the wait lies between attempts", attempt.Name(), gap, wait)
+				t.Errorf("%s starts %v after what was before it, want %v: the wait lies between attempts",
+					attempt.Name(), gap, wait)
 			}
 		}
 		var events []string
 		for _, e := range operation.Events() {
-			events = append(events, fmt.Sprintf("%v %s %s", e.Time.Sub(operation.StartTime()), e.Name, facts(e.Attributes)))
+			events = append(events, fmt.Sprintf("%v %s %s", e.Time.Sub(operation.StartTime()), e.Name,
+				facts(e.Attributes)))
 		}
 		want := []string{
 			"0s retry.scheduled retry.attempt=1 retry.next_delay_seconds=1 retry.reason=connection refused",
@@ -241,7 +243,8 @@ func TestSessionAndPhaseComeFromTheContext(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, s := range rec.Spans() {
-		if got := facts(s.Attributes()); !strings.Contains(got, "phase.name=data_phase") || !strings.Contains(got, "session.id=4786a9a2") {
+		if got := facts(s.Attributes()); !strings.Contains(got, "phase.name=data_phase") ||
+			!strings.Contains(got, "session.id=4786a9a2") {
 			t.Errorf("%s: %s", s.Name(), got)
 		}
 	}
@@ -296,8 +299,10 @@ func TestAPanicEndsTheSpansAndGoesOn(t *testing.T) {
 			}
 			text := fmt.Sprintf("panic: %v", value)
 			checkSpans(t, rec.Spans(),
-				"attempt 1 | Error | "+text+" | backspan.kind=attempt error.type=panic retry.attempt=1 retry.delay_seconds=0 retry.max_retries=3 retry.operation=print retry.outcome=panic retry.result=failed",
-				"print | Error | "+text+" | backspan.kind=operation error.type=panic retry.attempts=1 retry.max_retries=3 retry.operation=print retry.outcome=panic retry.retried=false retry.total_delay_seconds=0",
+				"attempt 1 | Error | "+text+
+					" | backspan.kind=attempt error.type=panic retry.attempt=1 retry.delay_seconds=0 retry.max_retries=3 retry.operation=print retry.outcome=panic retry.result=failed",
+				"print | Error | "+text+
+					" | backspan.kind=operation error.type=panic retry.attempts=1 retry.max_retries=3 retry.operation=print retry.outcome=panic retry.retried=false retry.total_delay_seconds=0",
 			)
 			events := rec.Spans()[0].Events()
 			if len(events) != 1 || events[0].Name != "exception" ||
@@ -330,7 +335,9 @@ func (e *nilError) Error() string { return e.text }
 func TestAnErrorThatCannotBePrintedIsAFailureLikeAnyOther(t *testing.T) {
 	ctx, rec := retrytest.Record(t, t.Context())
 	var broken *nilError
-	err := retry.Do(ctx, "data_load", retry.Policy{MaxRetries: retry.Never}, func(context.Context) error { return broken })
+	err := retry.Do(ctx, "data_load", retry.Policy{MaxRetries: retry.Never}, func(context.Context) error {
+		return broken
+	})
 	if !errors.Is(err, retry.ErrExhausted) || !strings.Contains(err.Error(), "its Error method panicked") {
 		t.Errorf("error %v", err)
 	}
@@ -350,7 +357,9 @@ func TestAttemptNamesStayFew(t *testing.T) {
 	for _, s := range rec.Spans()[7:12] {
 		names = append(names, s.Name())
 	}
-	if want := []string{"attempt 8", "attempt 9", "attempt 10+", "attempt 10+", "attempt 10+"}; !slices.Equal(names, want) {
+	if want := []string{
+		"attempt 8", "attempt 9", "attempt 10+", "attempt 10+", "attempt 10+",
+	}; !slices.Equal(names, want) {
 		t.Errorf("got %q, want %q", names, want)
 	}
 }

@@ -97,7 +97,8 @@ func TestALongTextBeginsWithItsCause(t *testing.T) {
 		t.Errorf("the error itself was cut: %d bytes", len(err.Error()))
 	}
 	for _, s := range rec.Spans() {
-		if text := s.Status().Description; !strings.HasPrefix(text, "connection refused … ") || !strings.HasSuffix(text, " bytes)") {
+		if text := s.Status().Description; !strings.HasPrefix(text, "connection refused … ") ||
+			!strings.HasSuffix(text, " bytes)") {
 			t.Errorf("%s: %.60q … %q", s.Name(), text, text[len(text)-20:])
 		}
 	}

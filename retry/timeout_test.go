@@ -43,7 +43,8 @@ func TestTheContextOfTheLastAttemptOutlivesIt(t *testing.T) {
 		},
 		"cancelled with a cause": func(ctx context.Context) (context.Context, func(), state) {
 			ctx, cancel := context.WithCancelCause(ctx)
-			return ctx, func() { cancel(errShutdown) }, state{context.Canceled, errShutdown, context.Canceled, errShutdown}
+			return ctx, func() { cancel(errShutdown) },
+				state{context.Canceled, errShutdown, context.Canceled, errShutdown}
 		},
 		"out of time": func(ctx context.Context) (context.Context, func(), state) {
 			ctx, cancel := context.WithTimeout(ctx, 24*time.Hour)
@@ -87,17 +88,19 @@ func TestTheContextOfTheLastAttemptOutlivesIt(t *testing.T) {
 func TestAnAttemptThatTimesOutSaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got []state
-		err := retry.Do(t.Context(), "data_load", retry.Policy{MaxRetries: 1, AttemptTimeout: time.Second}, func(ctx context.Context) error {
-			below, cancel := context.WithCancel(ctx)
-			defer cancel()
-			<-below.Done()
-			got = append(got, stateOf(ctx, below))
-			return below.Err()
-		})
+		err := retry.Do(t.Context(), "data_load", retry.Policy{MaxRetries: 1, AttemptTimeout: time.Second},
+			func(ctx context.Context) error {
+				below, cancel := context.WithCancel(ctx)
+				defer cancel()
+				<-below.Done()
+				got = append(got, stateOf(ctx, below))
+				return below.Err()
+			})
 		if want := []state{alike(context.DeadlineExceeded), alike(context.DeadlineExceeded)}; !slices.Equal(got, want) {
 			t.Errorf("got %v, want %v", got, want)
 		}
-		if e, ok := errors.AsType[*retry.Error](err); !ok || e.Reason != retry.ErrExhausted || e.Elapsed != 3*time.Second {
+		if e, ok := errors.AsType[*retry.Error](err); !ok || e.Reason != retry.ErrExhausted ||
+			e.Elapsed != 3*time.Second {
 			t.Errorf("error %v", err)
 		}
 	})
@@ -120,18 +123,19 @@ func TestTheDeadlineOfAnAttemptIsTheEarlierOne(t *testing.T) {
 	})
 }
 
-// A context derived with a longer timeout has no timer of its own, because the attempt's deadline is the earlier one. So
-// that deadline holds also after the attempt: without it, the derived context would never end.
+// A context derived with a longer timeout has no timer of its own, because the attempt's deadline is the earlier one.
+// So that deadline holds also after the attempt: without it, the derived context would never end.
 func TestADeadlineThatWasReadIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var own, derived context.Context
-		err := retry.Do(t.Context(), "data_load", retry.Policy{AttemptTimeout: time.Minute}, func(ctx context.Context) error {
-			own = ctx
-			below, cancel := context.WithTimeout(ctx, time.Hour)
-			context.AfterFunc(below, cancel)
-			derived = below
-			return nil
-		})
+		err := retry.Do(t.Context(), "data_load", retry.Policy{AttemptTimeout: time.Minute},
+			func(ctx context.Context) error {
+				own = ctx
+				below, cancel := context.WithTimeout(ctx, time.Hour)
+				context.AfterFunc(below, cancel)
+				derived = below
+				return nil
+			})
 		if err != nil || derived.Err() != nil {
 			t.Fatalf("after a success: error %v, the derived context %v, want neither", err, derived.Err())
 		}
@@ -153,7 +157,8 @@ func TestADeadlineThatNobodyReadIsGone(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		if _, ok := own[0].Deadline(); ok || below.Err() == nil {
-			t.Errorf("deadline %v, the context with a timeout of its own: %v, want no deadline and an end", ok, below.Err())
+			t.Errorf("deadline %v, the context with a timeout of its own: %v, want no deadline and an end",
+				ok, below.Err())
 		}
 	})
 }

@@ -55,7 +55,8 @@ func TestATargetThatWasForgottenDoesNotFit(t *testing.T) {
 		return known.of(req), req
 	}
 	first, req := ask("http://first.example")
-	if again, _ := ask("http://first.example"); again != first || !first.fits(req, &known) || first.fits(req, &hosts{}) {
+	if again, _ := ask("http://first.example"); again != first || !first.fits(req, &known) ||
+		first.fits(req, &hosts{}) {
 		t.Error("the target of a request does not fit that, or it fits another Transport's")
 	}
 	for i := 0; known.known[first.key] != nil; i++ { // which one is forgotten is left to chance

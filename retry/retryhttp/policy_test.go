@@ -39,7 +39,8 @@ func TestDefaultPolicy(t *testing.T) {
 			}
 			for i, got := range longest {
 				if limit := base << i; got > limit || got < limit*9/10 || shortest[i] > limit/10 {
-					t.Errorf("%d: waits before retry %d are %v to %v, want all up to %v", status, i+1, shortest[i], got, limit)
+					t.Errorf("%d: waits before retry %d are %v to %v, want all up to %v",
+						status, i+1, shortest[i], got, limit)
 				}
 			}
 		})
@@ -93,7 +94,8 @@ func TestThePolicysOwnAfterAttempt(t *testing.T) {
 		var numbers []int
 		policy := atOnce(2)
 		policy.AfterAttempt = func(_ context.Context, a retry.Attempt) { numbers = append(numbers, a.Number) }
-		if status, _, err := get(t, server.below(&retryhttp.Transport{Policy: policy}), server.url); status != 200 || err != nil {
+		if status, _, err := get(t, server.below(&retryhttp.Transport{Policy: policy}), server.url); status != 200 ||
+			err != nil {
 			t.Errorf("%d, %v", status, err)
 		}
 		if !slices.Equal(numbers, []int{1, 2, 3}) {

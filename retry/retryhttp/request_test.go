@@ -98,7 +98,8 @@ func TestTheBodyIsClosedOnce(t *testing.T) {
 						return bodies[len(bodies)-1], nil
 					}
 				}
-				_, _, _ = do(t, server.below(&retryhttp.Transport{Policy: c.policy}), req) // how it ends is another test's
+				// how it ends is another test's
+				_, _, _ = do(t, server.below(&retryhttp.Transport{Policy: c.policy}), req)
 				for _, body := range bodies {
 					body.expectClosedOnce(t)
 				}
@@ -136,7 +137,8 @@ func TestNoBodyIsSentAgain(t *testing.T) {
 		server := p.play(t, "503, 200")
 		req := request(t, t.Context(), "PUT", server.url, http.NoBody)
 		req.GetBody = nil
-		if status, _, err := do(t, server.below(&retryhttp.Transport{Policy: atOnce(1)}), req); status != 200 || err != nil {
+		if status, _, err := do(t, server.below(&retryhttp.Transport{Policy: atOnce(1)}), req); status != 200 ||
+			err != nil {
 			t.Errorf("%d, %v", status, err)
 		}
 		server.ExpectRequests(t, 2)
@@ -199,7 +201,8 @@ func TestCancelledInAWait(t *testing.T) {
 		policy := &retry.Policy{BaseDelay: 20 * time.Second}
 		policy.AfterAttempt = func(context.Context, retry.Attempt) { cancel(leaving) }
 		within(t, 10*time.Second, func() {
-			_, _, err := do(t, server.below(&retryhttp.Transport{Policy: policy}), request(t, ctx, "GET", server.url, nil))
+			_, _, err := do(t, server.below(&retryhttp.Transport{Policy: policy}),
+				request(t, ctx, "GET", server.url, nil))
 			if !errors.Is(err, context.Canceled) || !errors.Is(err, leaving) {
 				t.Errorf("%v", err)
 			}
@@ -217,7 +220,8 @@ func TestCancelOfTheRequestEndsAWait(t *testing.T) {
 		policy := &retry.Policy{BaseDelay: 20 * time.Second}
 		policy.AfterAttempt = func(context.Context, retry.Attempt) { close(closed) }
 		within(t, 10*time.Second, func() {
-			if _, _, err := do(t, server.below(&retryhttp.Transport{Policy: policy}), req); !errors.Is(err, context.Canceled) {
+			_, _, err := do(t, server.below(&retryhttp.Transport{Policy: policy}), req)
+			if !errors.Is(err, context.Canceled) {
 				t.Errorf("%v", err)
 			}
 		})
@@ -262,7 +266,8 @@ func TestHooksOfTheCaller(t *testing.T) {
 		hooks := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { got++ }}
 		ctx := httptrace.WithClientTrace(t.Context(), hooks)
 		req := request(t, ctx, "GET", server.url, nil)
-		if status, _, err := do(t, server.below(&retryhttp.Transport{Policy: atOnce(2)}), req); status != 200 || err != nil {
+		if status, _, err := do(t, server.below(&retryhttp.Transport{Policy: atOnce(2)}), req); status != 200 ||
+			err != nil {
 			t.Errorf("%d, %v", status, err)
 		}
 		if got != 3 {
@@ -287,7 +292,8 @@ func TestABaseThatClosesTwice(t *testing.T) {
 		bodies := []*source{newSource("body"), newSource("body")}
 		req := request(t, t.Context(), "PUT", server.url, bodies[0])
 		req.GetBody = func() (io.ReadCloser, error) { return bodies[1], nil }
-		if status, _, err := do(t, &retryhttp.Transport{Base: base, Policy: atOnce(1)}, req); status != 200 || err != nil {
+		if status, _, err := do(t, &retryhttp.Transport{Base: base, Policy: atOnce(1)}, req); status != 200 ||
+			err != nil {
 			t.Errorf("%d, %v", status, err)
 		}
 		for _, body := range bodies {
@@ -306,8 +312,8 @@ func TestABaseWithoutBodies(t *testing.T) {
 	}
 }
 
-// GetBody may rewind what the transport still reads, so it is called when the old body was closed; but a Base that never
-// closes it holds up the retry for a second only.
+// GetBody may rewind what the transport still reads, so it is called when the old body was closed; but a Base that
+// never closes it holds up the retry for a second only.
 func TestTheOldBodyIsWaitedFor(t *testing.T) {
 	for name, late := range map[string]time.Duration{"closed late": 50 * time.Millisecond, "never closed": -1} {
 		base := roundTripper(func(req *http.Request) (*http.Response, error) {
@@ -382,7 +388,8 @@ func TestABodyIsClosedAfterAPanic(t *testing.T) {
 				t.Error("the panic did not reach the caller")
 			}
 		}()
-		_, _ = transport.RoundTrip(request(t, t.Context(), http.MethodPut, "http://127.0.0.1:1", body)) //nolint:bodyclose // none
+		req := request(t, t.Context(), http.MethodPut, "http://127.0.0.1:1", body)
+		_, _ = transport.RoundTrip(req) //nolint:bodyclose // none
 	}()
 	if n := body.closed.Load(); n != 1 {
 		t.Errorf("the body was closed %d times, want once", n)
@@ -403,7 +410,8 @@ func TestABaseThatIsANilPointerIsNamed(t *testing.T) {
 		if resp != nil {
 			resp.Body.Close()
 		}
-		if _, attempted := errors.AsType[*retry.Error](err); err == nil || attempted || !strings.Contains(err.Error(), want) {
+		if _, attempted := errors.AsType[*retry.Error](err); err == nil || attempted ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want an error that names it, without an attempt", want, err)
 		}
 	}

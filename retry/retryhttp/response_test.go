@@ -199,7 +199,8 @@ func TestAResponseAtTheTimeout(t *testing.T) {
 					return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
 				}),
 			}
-			resp, err := transport.RoundTrip(request(t, t.Context(), http.MethodGet, "http://127.0.0.1", nil)) //nolint:bodyclose // there is none
+			req := request(t, t.Context(), http.MethodGet, "http://127.0.0.1", nil)
+			resp, err := transport.RoundTrip(req) //nolint:bodyclose // there is none
 			if resp == nil && !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("error %v, want the timeout", err)
 			}

@@ -80,7 +80,8 @@ func TestAPostIsSentAgainOnlyWhereNothingWasDone(t *testing.T) {
 					t.Errorf("%d, %v", status, err)
 				}
 				const why = "(not sent again: the server may have acted on this POST)"
-				if got := attempts(recorder); want.outcome == "not_retryable" && (len(got) != 1 || !strings.HasSuffix(got[0], why)) {
+				if got := attempts(recorder); want.outcome == "not_retryable" &&
+					(len(got) != 1 || !strings.HasSuffix(got[0], why)) {
 					t.Errorf("attempts failed with %q, want %q", got, why)
 				}
 				if got := recorder.Outcomes("post"); len(got) != 1 || got[0] != want.outcome {
@@ -177,7 +178,9 @@ func TestAPostWithoutAConnectionIsSentAgain(t *testing.T) {
 			change func(*http.Transport)
 		}{
 			"refused": {url: nobody},
-			"DNS":     {proxy.Scheme + "://backspan.invalid", func(base *http.Transport) { base.DialContext = unknown }},
+			"DNS": {
+				proxy.Scheme + "://backspan.invalid", func(base *http.Transport) { base.DialContext = unknown },
+			},
 			"proxy": {proxy.Scheme + "://backspan.invalid", func(base *http.Transport) {
 				base.DialContext = nil // that of httptest finds its server under every name
 				base.Proxy = http.ProxyURL(proxy)

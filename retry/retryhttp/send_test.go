@@ -41,9 +41,9 @@ func fewestAllocs(f func()) float64 {
 	return fewest
 }
 
-// What a request costs without an SDK. Of each attempt, these are a copy of the request with its context and the context
-// of the loop; of a failed one that is throttled also its error, the mark of that, a timer for the drain and one for the
-// wait, with what belongs to them, and the operation, which is moved to the heap.
+// What a request costs without an SDK. Of each attempt, these are a copy of the request with its context and the
+// context of the loop; of a failed one that is throttled also its error, the mark of that, a timer for the drain and
+// one for the wait, with what belongs to them, and the operation, which is moved to the heap.
 func TestAllocations(t *testing.T) {
 	for name, c := range map[string]struct {
 		statuses []int
@@ -121,7 +121,8 @@ func TestHooksAreAskedForAtOnce(t *testing.T) {
 	})
 	ctx, recorder := retrytest.Record(t, t.Context())
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { theirs++ }})
-	if _, _, err := do(t, &retryhttp.Transport{Base: base}, request(t, ctx, "GET", "http://127.0.0.1", nil)); err != nil {
+	_, _, err := do(t, &retryhttp.Transport{Base: base}, request(t, ctx, "GET", "http://127.0.0.1", nil))
+	if err != nil {
 		t.Fatal(err)
 	}
 	if got := hidden(recorder); !slices.Equal(got, []int64{2}) || theirs != 3 {

@@ -26,7 +26,8 @@ func TestTreeShowsEveryKindOfSpan(t *testing.T) {
 	calls := 0
 	err := retry.Do(retrytest.NoWait(ctx), "data_load", retry.Policy{MaxRetries: 1}, func(ctx context.Context) error {
 		calls++
-		_, span := trace.SpanFromContext(ctx).TracerProvider().Tracer("somebody").Start(ctx, fmt.Sprintf("GET /%d", calls))
+		_, span := trace.SpanFromContext(ctx).TracerProvider().Tracer("somebody").Start(ctx,
+			fmt.Sprintf("GET /%d", calls))
 		span.End()
 		return errRefused
 	})
@@ -90,8 +91,9 @@ func TestRecordersAreApart(t *testing.T) {
 	}
 }
 
-// The code under test, or a library that it uses, starts spans with the global tracer. An assertion that counts attempts
-// must not pass because none was recorded, and the tree is the same whether an SDK is behind that tracer or not.
+// The code under test, or a library that it uses, starts spans with the global tracer. An assertion that counts
+// attempts must not pass because none was recorded, and the tree is the same whether an SDK is behind that tracer or
+// not.
 func TestRetriesBelowASpanOfTheGlobalTracerAreRecorded(t *testing.T) {
 	t.Run("without an SDK", testGlobalTracer)
 	before := otel.GetTracerProvider()

@@ -31,8 +31,8 @@ const (
 //	  attempt 2: failed: connection refused
 //
 // What is below a span that was not recorded, because it was started with the global tracer, is below the nearest span
-// around it that was. A span that is not Backspan's shows as its name, and its error if it has one. White space in an error, line ends too,
-// is one space.
+// around it that was. A span that is not Backspan's shows as its name, and its error if it has one. White space in an
+// error, line ends too, is one space.
 func (r *Recorder) Tree() string {
 	ended := r.Spans()
 	children := map[trace.SpanID][]sdktrace.ReadOnlySpan{}
