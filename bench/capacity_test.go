@@ -72,13 +72,16 @@ func TestSpansByCollector(t *testing.T) {
 			t.Setenv("OTEL_BSP_MAX_QUEUE_SIZE", size)
 			t.Setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", batch)
 			collector := &slowCollector{latency: latency}
-			tel, err := telemetry.Start(t.Context(), telemetry.Config{Events: telemetry.Off, Endpoint: collector.start(t)})
+			tel, err := telemetry.Start(t.Context(),
+				telemetry.Config{Events: telemetry.Off, Endpoint: collector.start(t)})
 			if err != nil {
 				t.Fatal(err)
 			}
 			made, start := int64(0), time.Now()
 			for time.Since(start) < took {
-				if err := retry.Do(t.Context(), operationName, retry.Policy{}, func(context.Context) error { return nil }); err != nil {
+				if err := retry.Do(t.Context(), operationName, retry.Policy{}, func(context.Context) error {
+					return nil
+				}); err != nil {
 					t.Fatal(err)
 				}
 				made += 2
@@ -89,13 +92,15 @@ func TestSpansByCollector(t *testing.T) {
 				t.Errorf("%d of %d spans arrived, and Shutdown says %v", all, made, lost)
 			}
 			rate := float64(arrived) / took.Seconds()
-			table.add(latency.String(), size+", "+batch, count(rate), fmt.Sprintf("%.0f %%", 100*float64(arrived)/float64(made)))
+			table.add(latency.String(), size+", "+batch, count(rate),
+				fmt.Sprintf("%.0f %%", 100*float64(arrived)/float64(made)))
 		}
 	}
 	logTable(t, table)
 }
 
-// What operations take that have failed once and wait, by what is installed. With -v it prints a table of docs/scale.md.
+// What operations take that have failed once and wait, by what is installed. With -v it prints a table of
+// docs/scale.md.
 func TestOperationsInFlight(t *testing.T) {
 	n := 1_000
 	if os.Getenv("BACKSPAN_FULL") != "" {

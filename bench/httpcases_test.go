@@ -64,7 +64,10 @@ var httpCases = []httpCase{
 	{"a POST that could not be sent", "sent again: nobody got it", false, func(t *testing.T, try *httpTry) seen {
 		try.refuse.Store(2) // as where a service is restarted
 		_, err := try.send(t, "200", post("order"))
-		return seen{plural(int(try.dialled.Load()), "dial") + map[bool]string{true: "", false: ", an error"}[err == nil], err == nil}
+		return seen{
+			plural(int(try.dialled.Load()), "dial") +
+				map[bool]string{true: "", false: ", an error"}[err == nil], err == nil,
+		}
 	}},
 	{"an upload of 8 MiB", "streamed", true, func(t *testing.T, try *httpTry) seen {
 		upload := &counting{Reader: io.LimitReader(zeros{}, 8<<20)}
@@ -340,7 +343,9 @@ func (try *httpTry) hurried(t *testing.T, steps string) seen {
 	for _, w := range waits {
 		total += w
 	}
-	return seen{fmt.Sprintf("%d sends in %s", len(waits)+1, about(total)), len(waits) > 0 && total >= 60*time.Millisecond}
+	return seen{
+		fmt.Sprintf("%d sends in %s", len(waits)+1, about(total)), len(waits) > 0 && total >= 60*time.Millisecond,
+	}
 }
 
 // patience says what the client does when the server asks for longer than there is time.
@@ -349,7 +354,9 @@ func (try *httpTry) patience(t *testing.T, steps string) seen {
 	resp, err := try.send(t, steps, nil) //nolint:bodyclose // likewise
 	took := time.Since(start)
 	if err != nil {
-		return seen{fmt.Sprintf("%s, an error after %s", plural(len(try.server.Requests()), "send"), about(took)), false}
+		return seen{
+			fmt.Sprintf("%s, an error after %s", plural(len(try.server.Requests()), "send"), about(took)), false,
+		}
 	}
 	n := len(try.server.Requests())
 	return seen{

@@ -35,7 +35,8 @@ func measurePhases(p *page, s sizes) error {
 	}
 	p.table(t)
 	called, few, many := results[0], results[1], results[2]
-	p.promise(fmt.Sprintf("a pipeline of %d phases: each over its function's call", s.phases), 10_000, many.beyond(called), "ns")
+	p.promise(fmt.Sprintf("a pipeline of %d phases: each over its function's call", s.phases), 10_000,
+		many.beyond(called), "ns")
 	p.promise(fmt.Sprintf("time of a phase, %d ÷ %d of them", counts[2], counts[1]), 1.5, many.over(few), "×")
 	return nil
 }
@@ -54,7 +55,9 @@ func graph(n int) orchestrator.Pipeline {
 	name := func(i int) string { return fmt.Sprint("phase ", i) }
 	phases := make([]orchestrator.Phase, n)
 	for i := range phases {
-		phases[i] = orchestrator.Phase{Name: name(i), Run: func(context.Context, orchestrator.Input) (any, error) { return i, nil }}
+		phases[i] = orchestrator.Phase{
+			Name: name(i), Run: func(context.Context, orchestrator.Input) (any, error) { return i, nil },
+		}
 		for _, back := range []int{100, 101, 110} {
 			if i >= back {
 				phases[i].Needs = append(phases[i].Needs, name(i-back))

@@ -19,8 +19,8 @@ import (
 	"github.com/backspan/backspan/telemetry"
 )
 
-// otelhttp, as it is, gets the number of the resend on its own spans. It is absent on the first, as the convention wants
-// it, and on the server's.
+// otelhttp, as it is, gets the number of the resend on its own spans. It is absent on the first, as the convention
+// wants it, and on the server's.
 func TestOtelhttpCountsResends(t *testing.T) {
 	w, err := events.Open(filepath.Join(t.TempDir(), "events.jsonl"), events.Options{})
 	if err != nil {
@@ -38,7 +38,9 @@ func TestOtelhttpCountsResends(t *testing.T) {
 		}
 	}), "serve", otelhttp.WithTracerProvider(provider)))
 	defer server.Close()
-	client := &http.Client{Transport: otelhttp.NewTransport(http.DefaultTransport, otelhttp.WithTracerProvider(provider))}
+	client := &http.Client{
+		Transport: otelhttp.NewTransport(http.DefaultTransport, otelhttp.WithTracerProvider(provider)),
+	}
 	defer client.CloseIdleConnections()
 
 	ctx, root := provider.Tracer("test").Start(t.Context(), "request")

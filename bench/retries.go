@@ -35,7 +35,8 @@ func measureRetries(p *page, s sizes) error {
 			results := measure(list, s.effort)
 			found := standingOf(results)
 			all[env.name+", "+sc.name] = found
-			p.results(sc.name, results, base{"backoff v7", found[nameV7]}, base{"by hand, with spans", found[nameByHand]})
+			p.results(sc.name, results, base{"backoff v7", found[nameV7]},
+				base{"by hand, with spans", found[nameByHand]})
 		}
 		if err := errors.Join(measureHTTP(p, s, env), measureGRPC(p, s, env)); err != nil {
 			return err

@@ -318,7 +318,8 @@ func TestStorms(t *testing.T) {
 				case ours && !ok:
 					t.Errorf("%s with %d clients, server drops: %v: it never recovers", c.name, clients, drops)
 				case none && ok:
-					t.Errorf("%s with %d clients: it recovers after %d s, and nobody needs a budget", c.name, clients, seconds)
+					t.Errorf("%s with %d clients: it recovers after %d s, and nobody needs a budget",
+						c.name, clients, seconds)
 				}
 			}
 		}

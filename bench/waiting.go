@@ -57,7 +57,8 @@ func measureWaiting(p *page, s sizes) error {
 	p.table(t)
 
 	bare, less, used, many, sampled := crowds[0], crowds[3], crowds[4], crowds[5], crowds[7]
-	p.promise(fmt.Sprintf("%d operations that wait: each over its goroutine", many.size), 3072, many.held-bare.held, "B")
+	p.promise(fmt.Sprintf("%d operations that wait: each over its goroutine", many.size), 3072,
+		many.held-bare.held, "B")
 	p.promise("what is left of each when they were cancelled", 64, many.kept, "B")
 	p.promise("an operation that waits and had used 5 kB of stack", 5<<10, used.held, "B")
 	p.promise("an operation that waits, SDK that samples all", 6<<10, sampled.held, "B")

@@ -18,8 +18,8 @@ import (
 
 // However many files are merged or summed up, `backspan events` stays below 64 MiB. These failed without one of: the
 // bound on what the windows of all files take together, the soft limit of the garbage collector, the release of what
-// unpacking took when the file is at its end. Of files in zstd that are merged each has a window of its own besides: they
-// had more without WithDecoderConcurrency(1).
+// unpacking took when the file is at its end. Of files in zstd that are merged each has a window of its own besides:
+// they had more without WithDecoderConcurrency(1).
 func TestEventsOfManyFilesTakeLittleMemory(t *testing.T) {
 	const most = 64 << 10 // KiB
 	const files = 40

@@ -154,12 +154,13 @@ func TestADryRunTouchesNothing(t *testing.T) {
 
 func TestParseNamesTheLine(t *testing.T) {
 	for input, want := range map[string]string{
-		"":                                "line 1: no header, want year,ppm",
-		"year,ppm\n1960,316\n196x,317\n":  `line 3: year is "196x", want a whole number`,
-		"year,ppm\n1960,n/a\n":            `line 2: ppm is "n/a", want a number above 0`,
-		"year,ppm\n1960,-1\n":             `line 2: ppm is "-1", want a number above 0`,
-		"year,ppm\n1960,316,extra\n":      "record on line 2: wrong number of fields",
-		"year,ppm\n1960,\"316\nunclosed,": `record on line 2; parse error on line 3, column 10: extraneous or missing " in quoted-field`,
+		"":                               "line 1: no header, want year,ppm",
+		"year,ppm\n1960,316\n196x,317\n": `line 3: year is "196x", want a whole number`,
+		"year,ppm\n1960,n/a\n":           `line 2: ppm is "n/a", want a number above 0`,
+		"year,ppm\n1960,-1\n":            `line 2: ppm is "-1", want a number above 0`,
+		"year,ppm\n1960,316,extra\n":     "record on line 2: wrong number of fields",
+		"year,ppm\n1960,\"316\nunclosed,": "record on line 2; parse error on line 3, column 10: " +
+			`extraneous or missing " in quoted-field`,
 	} {
 		if _, err := parse([]byte(input)); err == nil || err.Error() != want {
 			t.Errorf("%q:\ngot  %v\nwant %s", input, err, want)

@@ -114,7 +114,8 @@ func (e *exam) notJaeger(base string, reply reply) {
 		return
 	}
 	e.found("jaeger", status, advice,
-		"%s is no Jaeger, or one before version 2: to the question for the test span it answers %s, and not as Jaeger does",
+		"%s is no Jaeger, or one before version 2: to the question for the test span it answers %s, and not "+
+			"as Jaeger does",
 		base, httpStatus(reply.state))
 }
 

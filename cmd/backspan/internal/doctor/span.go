@@ -176,7 +176,8 @@ func (e *exam) diagnose(p probe) (text, advice string) {
 			"use the endpoint http://" + t.Address + ", if the way there is safe"
 	case t.TLS && p.tls && p.certErr != nil:
 		return "the certificate of " + t.Address + " is not trusted: " + oneLine(p.certErr.Error()),
-			"OTEL_EXPORTER_OTLP_CERTIFICATE=<its authority, a PEM file>, or the name that the certificate has as endpoint"
+			"OTEL_EXPORTER_OTLP_CERTIFICATE=<its authority, a PEM file>, or the name that the certificate has " +
+				"as endpoint"
 	case isGRPC && (!t.TLS && p.plain == http1Answer || t.TLS && p.alpn == "http/1.1"):
 		version := cmp.Or(p.version, "HTTP/1.1")
 		advice = "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, or the collector's gRPC port: " + withPort(t, grpcPort)
@@ -215,7 +216,8 @@ func (e *exam) unreachable(err error) (text, advice string) {
 			advice = "the endpoint has no port; that of a collector is " + e.eitherWay()
 		}
 		if e.seen.Endpoint.From == "" {
-			advice = "start one (docker compose up -d), or say where it is: OTEL_EXPORTER_OTLP_ENDPOINT or --otlp-endpoint"
+			advice = "start one (docker compose up -d), or say where it is: OTEL_EXPORTER_OTLP_ENDPOINT or " +
+				"--otlp-endpoint"
 		}
 		return "nothing listens at " + t.Address, advice
 	case isTimeout(err):

@@ -26,7 +26,8 @@ type Filter struct {
 var (
 	Types = []string{
 		events.TypeAttempt, events.TypeRecovered, events.TypeStopped, events.TypePhaseFailed, events.TypeRecovery,
-		events.TypeFallback, events.TypeSkipped, events.TypePhaseStart, events.TypePhaseEnd, events.TypeRunStart, events.TypeRunEnd,
+		events.TypeFallback, events.TypeSkipped, events.TypePhaseStart, events.TypePhaseEnd, events.TypeRunStart,
+		events.TypeRunEnd,
 		events.TypeTally, events.TypeEventsDropped,
 	}
 	Levels  = []string{events.LevelInfo, events.LevelWarning, events.LevelError}

@@ -62,10 +62,12 @@ var start = time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
 
 func attempt(second int, operation, result, errorType string, number int64) events.Record {
 	return events.Record{
-		Time: start.Add(time.Duration(second) * time.Second), Session: "s-1", Type: events.TypeAttempt, Phase: "data/first",
+		Time: start.Add(time.Duration(second) * time.Second), Session: "s-1", Type: events.TypeAttempt,
+		Phase: "data/first",
 		Level: events.LevelWarning, Message: "Autocorrect attempt", TraceID: [16]byte{0xab}, SpanID: [8]byte{1},
 		Details: []events.Field{
-			events.Int(events.KeyAttemptNumber, number), events.String(events.KeyReason, "Error in "+operation+": why: and how"),
+			events.Int(events.KeyAttemptNumber, number),
+			events.String(events.KeyReason, "Error in "+operation+": why: and how"),
 			events.String(events.KeyResult, result), events.String(events.KeyOperation, operation),
 			events.String(events.KeyError, "why: and how"), events.String(events.KeyErrorType, errorType),
 			events.Float(events.KeyDelay, float64(number-1)),
@@ -79,7 +81,8 @@ func TestFilters(t *testing.T) {
 		attempt(1, "load", "failed", "503", 2),
 		attempt(2, `say "hi"`, "retrying", "tïmeout", 1),
 		events.Record{
-			Time: start.Add(3 * time.Second), Session: "s-2", Type: events.TypeRunEnd, Level: events.LevelInfo, Message: "load",
+			Time: start.Add(3 * time.Second), Session: "s-2", Type: events.TypeRunEnd,
+			Level: events.LevelInfo, Message: "load",
 			Service: "billing", Host: "web-1", PID: 4711,
 		},
 		events.Record{
@@ -123,30 +126,32 @@ func TestFilters(t *testing.T) {
 		"no result":             {eventquery.Filter{Results: []string{""}}, 3},
 		"since":                 {eventquery.Filter{Since: start.Add(time.Second)}, 5},
 		"until":                 {eventquery.Filter{Until: start.Add(time.Second)}, 1},
-		"between":               {eventquery.Filter{Since: start.Add(time.Second), Until: start.Add(3 * time.Second)}, 2},
-		"in another zone":       {eventquery.Filter{Since: start.Add(time.Second).In(time.FixedZone("", 5*3600))}, 5},
-		"two fields":            {eventquery.Filter{Operations: []string{"load"}, Results: []string{"retrying"}}, 1},
-		"where number":          {where("attempt_number=2"), 1},
-		"where a spelling":      {where("attempt_number=2.0"), 1},
-		"where delay":           {where("delay=0"), 2},
-		"where more":            {where("delay>0.5"), 1},
-		"where at least":        {where("delay>=1"), 1},
-		"where less":            {where("details.delay<1"), 2},
-		"where at most":         {where("delay<=1e0"), 3},
-		"where not":             {where("error_type!=503"), 5},
-		"where another number":  {where("attempt_number!=1"), 4},
-		"where some":            {where("error_type!="), 3},
-		"where none":            {where("error_type="), 3},
-		"where it matches":      {where("error_type~^t[iï]me"), 2},
-		"where it does not":     {where("error_type!~^t[iï]me"), 4},
-		"where equals in it":    {where("message~=|load"), 1},
-		"where escaped":         {where("error_type=tïmeout"), 1},
-		"where details":         {where("details.error_type=503"), 1},
-		"where absent":          {where("details.nothing=503"), 0},
-		"where message":         {where("message=load"), 1},
-		"where service":         {where("service=billing"), 1},
-		"where host":            {where("host=web-1"), 1},
-		"where pid":             {where("pid=4711"), 1},
+		"between": {
+			eventquery.Filter{Since: start.Add(time.Second), Until: start.Add(3 * time.Second)}, 2,
+		},
+		"in another zone":      {eventquery.Filter{Since: start.Add(time.Second).In(time.FixedZone("", 5*3600))}, 5},
+		"two fields":           {eventquery.Filter{Operations: []string{"load"}, Results: []string{"retrying"}}, 1},
+		"where number":         {where("attempt_number=2"), 1},
+		"where a spelling":     {where("attempt_number=2.0"), 1},
+		"where delay":          {where("delay=0"), 2},
+		"where more":           {where("delay>0.5"), 1},
+		"where at least":       {where("delay>=1"), 1},
+		"where less":           {where("details.delay<1"), 2},
+		"where at most":        {where("delay<=1e0"), 3},
+		"where not":            {where("error_type!=503"), 5},
+		"where another number": {where("attempt_number!=1"), 4},
+		"where some":           {where("error_type!="), 3},
+		"where none":           {where("error_type="), 3},
+		"where it matches":     {where("error_type~^t[iï]me"), 2},
+		"where it does not":    {where("error_type!~^t[iï]me"), 4},
+		"where equals in it":   {where("message~=|load"), 1},
+		"where escaped":        {where("error_type=tïmeout"), 1},
+		"where details":        {where("details.error_type=503"), 1},
+		"where absent":         {where("details.nothing=503"), 0},
+		"where message":        {where("message=load"), 1},
+		"where service":        {where("service=billing"), 1},
+		"where host":           {where("host=web-1"), 1},
+		"where pid":            {where("pid=4711"), 1},
 	} {
 		if got := count(t, text, c.filter); got != c.want {
 			t.Errorf("%s: %d records, want %d", name, got, c.want)
@@ -260,13 +265,27 @@ func TestCheckNamesWhatThereIs(t *testing.T) {
 		want   string // the beginning; empty: fine
 	}{
 		{eventquery.Filter{}, ""},
-		{eventquery.Filter{Types: eventquery.Types, Levels: eventquery.Levels, Results: eventquery.Results, Traces: []string{id, ""}}, ""},
+		{
+			eventquery.Filter{
+				Types: eventquery.Types, Levels: eventquery.Levels, Results: eventquery.Results,
+				Traces: []string{id, ""},
+			}, "",
+		},
 		{eventquery.Filter{Phases: []string{"?"}, Operations: []string{"?"}, Sessions: []string{"?"}}, ""},
-		{eventquery.Filter{Levels: []string{"info", "eror"}}, `level is "eror", want one of info, warning, error (did you mean error?)`},
+		{
+			eventquery.Filter{Levels: []string{"info", "eror"}},
+			`level is "eror", want one of info, warning, error (did you mean error?)`,
+		},
 		{eventquery.Filter{Levels: []string{""}}, `level is "", want one of info`},
-		{eventquery.Filter{Types: []string{"autocorect_attempt"}}, `type is "autocorect_attempt", want one of autocorrect_attempt, `},
+		{
+			eventquery.Filter{Types: []string{"autocorect_attempt"}},
+			`type is "autocorect_attempt", want one of autocorrect_attempt, `,
+		},
 		{eventquery.Filter{Types: []string{""}}, `type is "", want one of `},
-		{eventquery.Filter{Results: []string{"succes"}}, `result is "succes", want one of retrying, failed, success, cancelled, deadline, skipped (did you mean success?)`},
+		{
+			eventquery.Filter{Results: []string{"succes"}},
+			`result is "succes", want one of retrying, failed, success, cancelled, deadline, skipped (did you mean success?)`,
+		},
 		{eventquery.Filter{Traces: []string{id[:31]}}, `trace is "` + id[:31] + `", want 32 hex digits`},
 		{eventquery.Filter{Traces: []string{id[:31] + "g"}}, `trace is "` + id[:31] + `g", want 32 hex digits`},
 	} {
@@ -280,7 +299,10 @@ func TestCheckNamesWhatThereIs(t *testing.T) {
 // That lines were lost matters whatever is asked for, but for the time.
 func TestDropped(t *testing.T) {
 	dropped := func(second int, field events.Field) events.Record {
-		return events.Record{Time: start.Add(time.Duration(second) * time.Second), Type: events.TypeEventsDropped, Details: []events.Field{field}}
+		return events.Record{
+			Time: start.Add(time.Duration(second) * time.Second), Type: events.TypeEventsDropped,
+			Details: []events.Field{field},
+		}
 	}
 	text := log(
 		dropped(0, events.Int(events.KeyCount, 2)), dropped(1, events.Int(events.KeyCount, 3)),

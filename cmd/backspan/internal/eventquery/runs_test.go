@@ -80,15 +80,69 @@ func TestStatsOfRealRuns(t *testing.T) {
 		{"recovered", orchestrator.Phase{Run: flaky}, 0, counts{1, 2, 1, 0, 0, 2 + 4}, ""},
 		{"exhausted", orchestrator.Phase{Run: fails}, 0, counts{1, 3, 0, 0, 1, 2 + 4 + 8}, "exhausted"},
 		{"permanent", orchestrator.Phase{Run: permanent}, 0, counts{1, 0, 0, 0, 1, 0}, "permanent"},
-		{"saved by its fallback", orchestrator.Phase{Run: fails, Fallback: works}, 0, counts{1, 3, 0, 1, 0, 2 + 4 + 8}, ""},
-		{"saved at once by its fallback", orchestrator.Phase{Run: permanent, Fallback: works}, 0, counts{1, 0, 0, 1, 0, 0}, ""},
-		{"failed with its fallback", orchestrator.Phase{Run: fails, Fallback: fails}, 0, counts{1, 3, 0, 0, 1, 2 + 4 + 8}, "exhausted"},
-		{"cancelled in the first try", orchestrator.Phase{Run: hangs}, time.Second, counts{1, 0, 0, 0, 1, 0}, "cancelled"},
-		{"cancelled in the first wait", orchestrator.Phase{Run: fails}, time.Second, counts{1, 0, 0, 0, 1, 0}, "cancelled"},
-		{"cancelled in a later wait", orchestrator.Phase{Run: fails, Fallback: works}, 3 * time.Second, counts{1, 1, 0, 0, 1, 2}, "cancelled"},
-		{"cancelled in the fallback", orchestrator.Phase{Run: permanent, Fallback: hangs}, time.Second, counts{1, 0, 0, 0, 1, 0}, "cancelled"},
-		{"out of time in a try", orchestrator.Phase{Run: hangs, Timeout: time.Second}, 0, counts{1, 0, 0, 0, 1, 0}, "deadline"},
-		{"out of time for a wait", orchestrator.Phase{Run: fails, Timeout: 3 * time.Second}, 0, counts{1, 1, 0, 0, 1, 2}, "deadline"},
+		{
+			"saved by its fallback",
+			orchestrator.Phase{Run: fails, Fallback: works},
+			0,
+			counts{1, 3, 0, 1, 0, 2 + 4 + 8},
+			"",
+		},
+		{
+			"saved at once by its fallback",
+			orchestrator.Phase{Run: permanent, Fallback: works},
+			0,
+			counts{1, 0, 0, 1, 0, 0},
+			"",
+		},
+		{
+			"failed with its fallback",
+			orchestrator.Phase{Run: fails, Fallback: fails},
+			0,
+			counts{1, 3, 0, 0, 1, 2 + 4 + 8},
+			"exhausted",
+		},
+		{
+			"cancelled in the first try",
+			orchestrator.Phase{Run: hangs},
+			time.Second,
+			counts{1, 0, 0, 0, 1, 0},
+			"cancelled",
+		},
+		{
+			"cancelled in the first wait",
+			orchestrator.Phase{Run: fails},
+			time.Second,
+			counts{1, 0, 0, 0, 1, 0},
+			"cancelled",
+		},
+		{
+			"cancelled in a later wait",
+			orchestrator.Phase{Run: fails, Fallback: works},
+			3 * time.Second,
+			counts{1, 1, 0, 0, 1, 2},
+			"cancelled",
+		},
+		{
+			"cancelled in the fallback",
+			orchestrator.Phase{Run: permanent, Fallback: hangs},
+			time.Second,
+			counts{1, 0, 0, 0, 1, 0},
+			"cancelled",
+		},
+		{
+			"out of time in a try",
+			orchestrator.Phase{Run: hangs, Timeout: time.Second},
+			0,
+			counts{1, 0, 0, 0, 1, 0},
+			"deadline",
+		},
+		{
+			"out of time for a wait",
+			orchestrator.Phase{Run: fails, Timeout: 3 * time.Second},
+			0,
+			counts{1, 1, 0, 0, 1, 2},
+			"deadline",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.phase.Name = "p"
@@ -156,8 +210,16 @@ func TestStatsOfRealOperations(t *testing.T) {
 		{"recovered", 2, errDown, 0, false, counts{1, 3, 2, 1, 1, 0, 0, 1 + 2, 3}, ""},
 		{"exhausted", 9, errDown, 0, false, counts{1, 4, 4, 1, 0, 1, 0, 1 + 2 + 4, 4}, "exhausted"},
 		{"permanent", 9, retry.Permanent(errDown), 0, false, counts{1, 1, 1, 0, 0, 1, 0, 0, 1}, "permanent"},
-		{"cancelled in the first wait", 9, errDown, time.Second / 2, false, counts{1, 1, 1, 0, 0, 0, 1, 0, 1}, "cancelled"},
-		{"cancelled in a later wait", 9, errDown, 2 * time.Second, false, counts{1, 2, 2, 1, 0, 0, 1, 1, 2}, "cancelled"},
+		{
+			"cancelled in the first wait", 9, errDown, time.Second / 2, false,
+			counts{1, 1, 1, 0, 0, 0, 1, 0, 1},
+			"cancelled",
+		},
+		{
+			"cancelled in a later wait", 9, errDown, 2 * time.Second, false,
+			counts{1, 2, 2, 1, 0, 0, 1, 1, 2},
+			"cancelled",
+		},
 		{"no time for another wait", 9, errDown, 2 * time.Second, true, counts{1, 2, 2, 1, 0, 1, 0, 1, 2}, "deadline"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -187,7 +249,10 @@ func TestStatsOfRealOperations(t *testing.T) {
 				t.Fatalf("got %+v, want one operation", got.Operations)
 			}
 			o := got.Operations[0]
-			g := counts{o.Asked, o.Attempts, o.Failed, o.Retried, o.Recovered, o.GivenUp - o.Stopped, o.Stopped, o.Waited, o.Amplification}
+			g := counts{
+				o.Asked, o.Attempts, o.Failed, o.Retried, o.Recovered, o.GivenUp - o.Stopped, o.Stopped,
+				o.Waited, o.Amplification,
+			}
 			if g != c.want {
 				t.Errorf("got %+v, want %+v", g, c.want)
 			}

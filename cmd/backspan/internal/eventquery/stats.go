@@ -32,11 +32,11 @@ type Operation struct {
 	Retried       int64        `json:"retried"`                // of those asked for: had more than one attempt
 	Recovered     int64        `json:"recovered"`              // succeeded after failing
 	GivenUp       int64        `json:"given_up"`               // ended badly, for whatever reason
-	Outcomes      Outcomes     `json:"outcomes"`               // of those: retry.outcome, or failed where the log does not say
-	Stopped       int64        `json:"stopped"`                // of those: after the last attempt: in a wait, or by a panic
+	Outcomes      Outcomes     `json:"outcomes"`               // of those: retry.outcome, or failed without one
+	Stopped       int64        `json:"stopped"`                // of those: after an attempt, in a wait or by a panic
 	Waited        float64      `json:"waited"`                 // seconds planned before the retries that were made
 	Amplification float64      `json:"amplification"`          // Attempts / Asked
-	Succeeded     int64        `json:"succeeded,omitempty"`    // at the first attempt, by the log's tallies; absent without one
+	Succeeded     int64        `json:"succeeded,omitempty"`    // at the first attempt, by the log's tallies
 	SuccessRate   *float64     `json:"success_rate,omitempty"` // of all calls; absent without a tally
 	Errors        []ErrorCount `json:"errors"`                 // the commonest first
 	First         string       `json:"first"`                  // when it was seen failing first
@@ -52,7 +52,7 @@ type Phase struct {
 	Recovered  int64        `json:"recovered"`  // saved by one of them
 	FellBack   int64        `json:"fell_back"`  // saved by the fallback
 	GivenUp    int64        `json:"given_up"`   // ended failed or cancelled
-	Outcomes   Outcomes     `json:"outcomes"`   // of those: as of operations; failed or cancelled where the log says no more
+	Outcomes   Outcomes     `json:"outcomes"`   // of those: as of operations, or failed or cancelled alone
 	Waited     float64      `json:"waited"`     // seconds before recovery attempts; as above
 	Errors     []ErrorCount `json:"errors"`
 	First      string       `json:"first"`
@@ -108,7 +108,8 @@ func (c *Counter) Stats() Stats {
 			Name: own(name), Group: group(name),
 			Failed: t.asked, Recoveries: t.tries, Recovered: t.recovered, FellBack: t.fellBack,
 			GivenUp: t.givenUp(), Outcomes: t.outcomes,
-			Waited: micros(t.waited), Errors: commonest(t.classes), First: string(t.span.first), Last: string(t.span.last),
+			Waited: micros(t.waited), Errors: commonest(t.classes),
+			First: string(t.span.first), Last: string(t.span.last),
 		})
 	}
 	slices.SortFunc(s.Operations, func(a, b Operation) int {

@@ -22,7 +22,8 @@ func call(operation string, failed int, end string) (records []events.Record) {
 		if n == failed && end == "exhausted" {
 			result = "failed"
 		}
-		records = append(records, attempt(len(records), operation, result, [...]string{"timeout", "503"}[n%2], int64(n)))
+		records = append(records, attempt(len(records), operation, result,
+			[...]string{"timeout", "503"}[n%2], int64(n)))
 	}
 	switch end {
 	case "recovered":
@@ -63,7 +64,8 @@ func TestAPanicAfterTheLastAttemptCountsOnce(t *testing.T) {
 		}
 		got := stats(t, records...).Operations[0]
 		if got.GivenUp != 1 || got.Stopped != 1 || !maps.Equal(got.Outcomes, want) {
-			t.Errorf("after %s: %d given up, %v, %d stopped, want %v", result, got.GivenUp, got.Outcomes, got.Stopped, want)
+			t.Errorf("after %s: %d given up, %v, %d stopped, want %v",
+				result, got.GivenUp, got.Outcomes, got.Stopped, want)
 		}
 	}
 	got := stats(t, append(call("load", 1, "recovered"), panicked("success", 2))...).Operations[0]
@@ -96,7 +98,10 @@ func TestStatsOfOperations(t *testing.T) {
 	}
 	for i, w := range wants {
 		o := got.Operations[i]
-		if g := (want{o.Name, o.Asked, o.Attempts, o.Failed, o.Retried, o.Recovered, o.GivenUp - o.Stopped, o.Stopped, o.Waited, o.Amplification}); g != w {
+		if g := (want{
+			o.Name, o.Asked, o.Attempts, o.Failed, o.Retried, o.Recovered, o.GivenUp - o.Stopped, o.Stopped,
+			o.Waited, o.Amplification,
+		}); g != w {
 			t.Errorf("got  %+v\nwant %+v", g, w)
 		}
 	}
@@ -113,7 +118,8 @@ func TestStatsOfPhases(t *testing.T) {
 	phase := func(kind, name, result string, number int64, delay float64) events.Record {
 		return events.Record{Time: start, Session: "s", Type: kind, Phase: name, Details: []events.Field{
 			events.Int(events.KeyAttemptNumber, number), events.String(events.KeyReason, "Error in "+name+": down"),
-			events.String(events.KeyResult, result), events.Float(events.KeyDelay, delay), events.String(events.KeyErrorType, "timeout"),
+			events.String(events.KeyResult, result), events.Float(events.KeyDelay, delay),
+			events.String(events.KeyErrorType, "timeout"),
 		}}
 	}
 	got := stats(t,
@@ -132,7 +138,8 @@ func TestStatsOfPhases(t *testing.T) {
 	if lost.Name != "report" || lost.GivenUp != 1 || lost.Recoveries != 0 || lost.Recovered != 0 {
 		t.Errorf("%+v", lost)
 	}
-	if saved.Name != "data" || saved.Failed != 1 || saved.Recoveries != 2 || saved.Recovered != 1 || saved.GivenUp != 0 ||
+	if saved.Name != "data" || saved.Failed != 1 || saved.Recoveries != 2 || saved.Recovered != 1 ||
+		saved.GivenUp != 0 ||
 		saved.Waited != 6 || saved.Errors[0].Count != 2 {
 		t.Errorf("%+v", saved)
 	}
@@ -156,7 +163,8 @@ func TestMergeIsTheSameAsOne(t *testing.T) {
 	for range 50 {
 		var records []events.Record
 		for range random.IntN(30) {
-			records = append(records, call(fmt.Sprintf("op%d", random.IntN(4)), 1+random.IntN(4), ends[random.IntN(3)])...)
+			records = append(records, call(fmt.Sprintf("op%d", random.IntN(4)), 1+random.IntN(4),
+				ends[random.IntN(3)])...)
 		}
 		for i := range records {
 			reason := &records[i].Details[1]
@@ -211,7 +219,8 @@ func TestStatsOfPartsOfALog(t *testing.T) {
 	wants := []want{{"fetch", 0, 0, 0, 0, 1, 0, 0}, {"load", 0, 2, 0, 1, 0, 2 + 3, 0}, {"odd", 1, 1, 0, 0, 0, 0, 1}}
 	for i, w := range wants {
 		o := got.Operations[i]
-		if g := (want{o.Name, o.Asked, o.Attempts, o.Retried, o.Recovered, o.Stopped, o.Waited, o.Amplification}); g != w {
+		g := (want{o.Name, o.Asked, o.Attempts, o.Retried, o.Recovered, o.Stopped, o.Waited, o.Amplification})
+		if g != w {
 			t.Errorf("got  %+v\nwant %+v", g, w)
 		}
 	}
@@ -296,7 +305,8 @@ func TestValuesOfForksAreThoseOfOne(t *testing.T) {
 		r := attempt(i/2, "load", "failed", "timeout", 1) // two of each moment
 		for j := range r.Details {
 			if r.Details[j].Key == events.KeyError {
-				r.Details[j] = events.String(events.KeyError, fmt.Sprintf("%s %d is gone", []string{"disk", "shard"}[i%2], 700-i))
+				r.Details[j] = events.String(events.KeyError,
+					fmt.Sprintf("%s %d is gone", []string{"disk", "shard"}[i%2], 700-i))
 			}
 		}
 		text = r.Append(text)
@@ -390,9 +400,12 @@ func TestDescribeCannotCommandATerminal(t *testing.T) {
 // Tallies give the rate of success of operations that failed too. What never failed is not listed.
 func TestStatsKnowSuccessRates(t *testing.T) {
 	tally := func(operation string, successes int64) events.Record {
-		return events.Record{Time: start, Session: "s-1", Type: events.TypeTally, Level: events.LevelInfo, Details: []events.Field{
-			events.String(events.KeyOperation, operation), events.Int(events.KeySuccesses, successes),
-		}}
+		return events.Record{
+			Time: start, Session: "s-1", Type: events.TypeTally, Level: events.LevelInfo,
+			Details: []events.Field{
+				events.String(events.KeyOperation, operation), events.Int(events.KeySuccesses, successes),
+			},
+		}
 	}
 	records := append(call("load", 4, "exhausted"), call("load", 1, "recovered")...)
 	records = append(records, call("check", 1, "exhausted")...)

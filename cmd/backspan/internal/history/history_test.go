@@ -195,7 +195,8 @@ func TestALogThatWasCut(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	const first, rest = "1 at 0s for 1s connection refused then 1s", "at %v for 1s connection refused then 2s; 3 at %v for 1s"
+	const first, rest = "1 at 0s for 1s connection refused then 1s",
+		"at %v for 1s connection refused then 2s; 3 at %v for 1s"
 	checkOperations(t, read(t, newer, older),
 		"load +0s; "+first+"; 2 "+fmt.Sprintf(rest, 2*time.Second, 5*time.Second)+"; max 3, recovered after 6s")
 	checkOperations(t, read(t, older), "load +0s; "+first+"; max 3, cut after 1s")
@@ -212,7 +213,8 @@ func line(kind, at, details string) string {
 func TestDamage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events.jsonl")
 	attempt := `"operation": "load", "attempt_number": `
-	text := line(events.TypeAttempt, "01", attempt+`1, "result": "retrying", "duration": -5, "delay": 1e300, "max_retries": 1e300`) +
+	text := line(events.TypeAttempt, "01",
+		attempt+`1, "result": "retrying", "duration": -5, "delay": 1e300, "max_retries": 1e300`) +
 		line(events.TypeAttempt, "02", attempt+`-1, "result": "failed"`) +
 		line(events.TypeAttempt, "03", attempt+`1, "result": "failed", "dry_run": true`) +
 		line(events.TypeStopped, "04", attempt+`0, "result": "cancelled"`) +

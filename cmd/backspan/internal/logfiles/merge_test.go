@@ -135,8 +135,8 @@ func TestMergeEndsWithAnError(t *testing.T) {
 	}
 }
 
-// What is made of records is handed on as it is, however long, in their order, and nothing where nothing was made; of one
-// file and of several.
+// What is made of records is handed on as it is, however long, in their order, and nothing where nothing was made; of
+// one file and of several.
 func TestMergeHandsOnWhatWasMade(t *testing.T) {
 	one, other := numbered(0, 4000), numbered(4000, 4000)
 	look := func(pieces []byte, l *events.Line) []byte {
@@ -159,7 +159,9 @@ func TestMergeHandsOnWhatWasMade(t *testing.T) {
 			want = append(want, text)
 		}
 	}
-	for name, texts := range map[string][]string{"one file": {one + other}, "two": {other, one}, "many": {one, other, "", "", "", ""}} {
+	for name, texts := range map[string][]string{
+		"one file": {one + other}, "two": {other, one}, "many": {one, other, "", "", "", ""},
+	} {
 		files := logs(t, texts...)
 		var got []string
 		order, err := Merge(files, look, func(piece []byte) error {

@@ -35,7 +35,8 @@ events file. Without an argument it is the newest one there. A file that is name
 
 func (s *source) register(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&s.session, "session", "", "the session's `id`, or the beginning of it (default the newest in the file)")
+	f.StringVar(&s.session, "session", "",
+		"the session's `id`, or the beginning of it (default the newest in the file)")
 	f.BoolVar(&s.list, "list", false, "list the sessions instead")
 	cli.CompleteWith(c, "session", completeSessions)
 }
@@ -97,7 +98,8 @@ func exists(path string) bool {
 
 // looksLikeFile tells a file that is missing from a session that is not known.
 func looksLikeFile(arg string) bool {
-	return strings.ContainsAny(arg, `/\`) || slices.Contains([]string{".json", ".jsonl", ".gz", ".log"}, filepath.Ext(arg))
+	return strings.ContainsAny(arg, `/\`) ||
+		slices.Contains([]string{".json", ".jsonl", ".gz", ".log"}, filepath.Ext(arg))
 }
 
 // findSession looks for a session in the default files, for the newest one when id is empty. The error matches
@@ -124,7 +126,8 @@ func findSession(id string) (*session.Session, error) {
 	case len(logs) == 0:
 		return nil, errors.New("there is nothing to look in: trace file and events file are off; name a file")
 	case missing == len(logs):
-		return nil, fmt.Errorf("there is no %s here; name a trace file or an events file, or make one: backspan demo", where)
+		return nil, fmt.Errorf("there is no %s here; name a trace file or an events file, or make one: backspan demo",
+			where)
 	case id == "":
 		return nil, fmt.Errorf("there is no session in %s", where)
 	}

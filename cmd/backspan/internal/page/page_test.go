@@ -65,13 +65,16 @@ func nightly() []session.Span {
 	}
 	status := semconv.PhaseStatusKey.String
 	return []session.Span{
-		failed(span(1, 0, semconv.KindRun, "nightly", 0, 1000, semconv.RunStatusKey.String("failed")), "publish: row 7: not a number"),
-		span(2, 1, semconv.KindPhase, "load", 0, 400, status("success"), semconv.RecoverySuccessKey.Bool(true), semconv.RecoveryAttemptsKey.Int(1)),
+		failed(span(1, 0, semconv.KindRun, "nightly", 0, 1000, semconv.RunStatusKey.String("failed")),
+			"publish: row 7: not a number"),
+		span(2, 1, semconv.KindPhase, "load", 0, 400, status("success"), semconv.RecoverySuccessKey.Bool(true),
+			semconv.RecoveryAttemptsKey.Int(1)),
 		span(3, 2, semconv.KindOperation, "rates", 0, 300, outcome("recovered", 2)...),
 		attempt(4, 3, 1, 0, 40, 0.25, "503 Service Unavailable"),
 		attempt(5, 3, 2, 290, 300, 0, ""),
 		failed(span(6, 1, semconv.KindPhase, "publish", 400, 1000, status("failed")), "row 7: not a number"),
-		failed(span(7, 6, semconv.KindOperation, "render", 400, 1000, outcome("permanent", 2)...), "row 7: not a number"),
+		failed(span(7, 6, semconv.KindOperation, "render", 400, 1000, outcome("permanent", 2)...),
+			"row 7: not a number"),
 		attempt(8, 7, 1, 400, 500, 0.4, "503 Service Unavailable"),
 		attempt(9, 7, 2, 900, 1000, 0, "row 7: not a number"),
 		span(10, 1, semconv.KindPhase, "quotes", 1000, 1000, status("success"), semconv.PhaseFallbackKey.Bool(true)),
@@ -129,7 +132,8 @@ func TestPolicyAllowsThisPageAlone(t *testing.T) {
 			styles = append(styles, hash(textOf(n)))
 		case n.Data == "script" && attr(n, "type") == "":
 			scripts = append(scripts, hash(textOf(n)))
-		case slices.Contains([]string{"iframe", "object", "embed", "img", "base", "form"}, n.Data), attr(n, "src") != "":
+		case slices.Contains([]string{"iframe", "object", "embed", "img", "base", "form"}, n.Data),
+			attr(n, "src") != "":
 			t.Errorf("the page has a <%s>", n.Data)
 		}
 		for _, a := range n.Attr {
@@ -141,7 +145,8 @@ func TestPolicyAllowsThisPageAlone(t *testing.T) {
 			}
 		}
 	}
-	want := "default-src 'none'; script-src " + strings.Join(scripts, " ") + "; style-src " + strings.Join(styles, " ") +
+	want := "default-src 'none'; script-src " + strings.Join(scripts, " ") + "; style-src " +
+		strings.Join(styles, " ") +
 		"; img-src data:; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 	if policy != want || len(scripts) != 1 || len(styles) != 1 {
 		t.Errorf("policy %s\nwant   %s", policy, want)
@@ -150,7 +155,10 @@ func TestPolicyAllowsThisPageAlone(t *testing.T) {
 
 // The script must have no way to turn text into markup or code, even if the browser let it.
 func TestScriptMakesNoMarkup(t *testing.T) {
-	for _, bad := range []string{"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function(", "DOMParser", "srcdoc", "setAttribute('on", "fetch(", "XMLHttpRequest", "import("} {
+	for _, bad := range []string{
+		"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function(", "DOMParser", "srcdoc",
+		"setAttribute('on", "fetch(", "XMLHttpRequest", "import(",
+	} {
 		if strings.Contains(assets().script, bad) {
 			t.Errorf("the script uses %s", bad)
 		}
@@ -158,9 +166,12 @@ func TestScriptMakesNoMarkup(t *testing.T) {
 }
 
 var hostile = []string{
-	`</script><script>alert(1)</script>`, `<!--<script>`, `--></script>`, `<img src=x onerror=alert(1)>`, `"><svg onload=alert(1)>`,
-	`' onmouseover='alert(1)`, `&lt;b&gt;&amp;`, `[[script]]`, `[[data]]`, `]]>`, "\u202egnp.exe", "\x00", "\x1b[2J", "\u2028", "\xff\xfe",
-	"a\nb", `\u003c`, `${alert(1)}`, "`", "{{.}}", strings.Repeat("x", 100_000), strings.Repeat("\u0301", 1000), "", "🙂", "__proto__", "constructor",
+	`</script><script>alert(1)</script>`, `<!--<script>`, `--></script>`, `<img src=x onerror=alert(1)>`,
+	`"><svg onload=alert(1)>`,
+	`' onmouseover='alert(1)`, `&lt;b&gt;&amp;`, `[[script]]`, `[[data]]`, `]]>`, "\u202egnp.exe", "\x00", "\x1b[2J",
+	"\u2028", "\xff\xfe",
+	"a\nb", `\u003c`, `${alert(1)}`, "`", "{{.}}", strings.Repeat("x", 100_000), strings.Repeat("\u0301", 1000), "",
+	"🙂", "__proto__", "constructor",
 }
 
 // Whatever stands in the spans is text: the page has the same elements as one with harmless names.
@@ -175,7 +186,9 @@ func TestHostileTextIsInert(t *testing.T) {
 		alone := span(5, 1, semconv.KindOperation, s, 0, 90, semconv.ErrorTypeKey.String(s))
 		for _, p := range []*session.Span{&run, &op, &try, &odd, &alone} {
 			p.Status, p.StatusText = codes.Error, s
-			p.Events = []session.Event{{Name: s}, {Name: semconv.ExceptionEvent, Attributes: []attribute.KeyValue{key.String(s)}}}
+			p.Events = []session.Event{
+				{Name: s}, {Name: semconv.ExceptionEvent, Attributes: []attribute.KeyValue{key.String(s)}},
+			}
 		}
 		all := session.New([]session.Span{run, op, try, odd, alone})
 		all.ID, all.Source, all.Notes = s, s, []string{s}
@@ -211,7 +224,8 @@ func TestHostileTextIsInert(t *testing.T) {
 			if err := json.Unmarshal([]byte(textOf(n)), &d); err != nil || len(d.Rows) != 4 {
 				t.Fatalf("%.40q: %d rows, error %v", s, len(d.Rows), err)
 			}
-			if s != "" && (d.Rows[0].Name != cmp.Or(text.Safe(s, text.MaxName), "(no name)") && s[0] != 0xcc || d.Rows[0].Error != text.Safe(s, text.MaxText)) {
+			if s != "" && (d.Rows[0].Name != cmp.Or(text.Safe(s, text.MaxName), "(no name)") && s[0] != 0xcc ||
+				d.Rows[0].Error != text.Safe(s, text.MaxText)) {
 				t.Errorf("%.40q: name %.40q, error %.40q", s, d.Rows[0].Name, d.Rows[0].Error)
 			}
 			for _, r := range d.Rows {
@@ -311,14 +325,44 @@ func TestVerdicts(t *testing.T) {
 		spans       []session.Span
 		title, says string
 	}{
-		{"all well", []session.Span{ok}, "get, succeeded", "It succeeded after 5ms, with 1 operation that succeeded at the first attempt."},
+		{
+			"all well",
+			[]session.Span{ok},
+			"get, succeeded",
+			"It succeeded after 5ms, with 1 operation that succeeded at the first attempt.",
+		},
 		{"given up", []session.Span{failed}, "get, failed", "It failed after 5ms: 1 operation was given up."},
-		{"not ended", []session.Span{open}, "nightly, not ended", "It has not ended, or its end was not recorded; this is known of 0s."},
-		{"allowed", []session.Span{run, allowed}, "nightly, succeeded", "It succeeded after 5ms: 1 operation failed and was allowed to."},
+		{
+			"not ended",
+			[]session.Span{open},
+			"nightly, not ended",
+			"It has not ended, or its end was not recorded; this is known of 0s.",
+		},
+		{
+			"allowed",
+			[]session.Span{run, allowed},
+			"nightly, succeeded",
+			"It succeeded after 5ms: 1 operation failed and was allowed to.",
+		},
 		{"cancelled", []session.Span{stopped}, "nightly, cancelled", "It was cancelled after 5ms."},
-		{"cancelled within", []session.Span{stopped, inPhase, inOperation}, "nightly, cancelled", "It was cancelled after 5ms: 1 operation was cancelled and 1 phase was cancelled."},
-		{"several", []session.Span{ok, span(2, 0, semconv.KindOperation, "put", 0, 5)}, "2 operations, succeeded", "It succeeded after 5ms, with 2 operations that succeeded at the first attempt."},
-		{"without a beginning", []session.Span{unbegun}, "get, succeeded", "It succeeded after a time that is not recorded, with 1 operation that succeeded at the first attempt."},
+		{
+			"cancelled within",
+			[]session.Span{stopped, inPhase, inOperation},
+			"nightly, cancelled",
+			"It was cancelled after 5ms: 1 operation was cancelled and 1 phase was cancelled.",
+		},
+		{
+			"several",
+			[]session.Span{ok, span(2, 0, semconv.KindOperation, "put", 0, 5)},
+			"2 operations, succeeded",
+			"It succeeded after 5ms, with 2 operations that succeeded at the first attempt.",
+		},
+		{
+			"without a beginning",
+			[]session.Span{unbegun},
+			"get, succeeded",
+			"It succeeded after a time that is not recorded, with 1 operation that succeeded at the first attempt.",
+		},
 		{"foreign alone", []session.Span{span(1, 0, "", "GET /", 0, 5)}, "GET /, succeeded", "It succeeded after 5ms."},
 	} {
 		s := session.New(c.spans)
@@ -363,7 +407,8 @@ func TestErrorsStayShort(t *testing.T) {
 	if rows := strings.Count(many, "<tr"); rows != 1+maxErrors+1 || !strings.Contains(many, "4950 more errors") {
 		t.Errorf("%d rows", rows)
 	}
-	if got := errorsOf(session.New([]session.Span{span(1, 0, semconv.KindOperation, "get", 0, 1)}).Summary()); got != "" {
+	got := errorsOf(session.New([]session.Span{span(1, 0, semconv.KindOperation, "get", 0, 1)}).Summary())
+	if got != "" {
 		t.Errorf("where nothing failed the errors are %q", got)
 	}
 }
@@ -454,7 +499,8 @@ func TestDeepAndScatteredTrees(t *testing.T) {
 
 // A wait is told and drawn as it was measured, whatever was planned.
 func TestWaitsAreTold(t *testing.T) {
-	first := span(2, 1, semconv.KindAttempt, "attempt 1", 0, 10, semconv.ResultKey.String(semconv.ResultRetrying), semconv.NextDelayKey.Float64(0.25))
+	first := span(2, 1, semconv.KindAttempt, "attempt 1", 0, 10, semconv.ResultKey.String(semconv.ResultRetrying),
+		semconv.NextDelayKey.Float64(0.25))
 	all := session.New([]session.Span{
 		span(1, 0, semconv.KindOperation, "get", 0, 272, semconv.AttemptsKey.Int(2)),
 		first, span(3, 1, semconv.KindAttempt, "attempt 2", 262, 272),

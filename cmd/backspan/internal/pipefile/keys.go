@@ -88,14 +88,14 @@ var retryKeys = append(partKeys(recoveryKeys, func(r *Retry) *command.Policy { r
 	keyOf("stop_on", endsKind, func(r *Retry, e *command.Ends) { r.StopOn = e },
 		"failures that are not retried: exit codes, ranges such as 75-78, timeout, signal; they win over retry_on"),
 	keyOf("retry_on_output", patternsKind, func(r *Retry, o *command.Patterns) { r.RetryOnOutput = o },
-		"regular expressions for the last lines (64 KiB) of stderr and stdout: only failures that match one are retried, "+
-			"and those of retry_on (default all)"),
+		"regular expressions for the last lines (64 KiB) of stderr and stdout: only failures that match one "+
+			"are retried, and those of retry_on (default all)"),
 	keyOf("stop_on_output", patternsKind, func(r *Retry, o *command.Patterns) { r.StopOnOutput = o },
-		"regular expressions for the last lines (64 KiB) of stderr and stdout: failures that match one are not retried; "+
-			"they win over retry_on and retry_on_output"),
+		"regular expressions for the last lines (64 KiB) of stderr and stdout: failures that match one are "+
+			"not retried; they win over retry_on and retry_on_output"),
 	keyOf("before_retry", commandKind, func(r *Retry, c Command) { r.BeforeRetry = &c },
-		"a command that runs before each retry, after the wait; it takes its time of the attempt's, and its failure is "+
-			"said and changes nothing"),
+		"a command that runs before each retry, after the wait; it takes its time of the attempt's, and its "+
+			"failure is said and changes nothing"),
 )
 
 var (
@@ -200,8 +200,8 @@ var stepKeys = []key[Step]{
 		"the command: a list of words, or a text for a shell")),
 	keyOf("retry", retryKind, func(s *Step, v Retry) { s.Retry = v }, "how the step is retried"),
 	keyOf("output", outputKind, func(s *Step, o Output) { s.Output = o },
-		"stdout is a value for later steps, which find it in BACKSPAN_OUTPUT_<PHASE>_<STEP>: json, text (without a text the "+
-			"step fails) or text_or_empty; at most 64 KiB"),
+		"stdout is a value for later steps, which find it in BACKSPAN_OUTPUT_<PHASE>_<STEP>: json, text "+
+			"(without a text the step fails) or text_or_empty; at most 64 KiB"),
 	keyOf("env", envKind, func(s *Step, v []Variable[string]) { s.Env = v }, "variables of the step's environment"),
 	keyOf("dir", dirKind, func(s *Step, dir string) { s.Dir = dir }, "the step's directory, from that of the phase"),
 	keyOf("allow_failure", boolKind, func(s *Step, yes bool) { s.AllowFailure = yes },

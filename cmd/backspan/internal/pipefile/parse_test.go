@@ -160,7 +160,8 @@ func TestWhatIsRefused(t *testing.T) {
 
 		{
 			"a misspelt key",
-			"name: n\nphases:\n  - name: a\n    steps:\n      - name: s\n        run: x\n        retry:\n          max_retires: 3\n", `f:8:11: phases[0].steps[0].retry: unknown key "max_retires"; did you mean "max_retries"?`,
+			"name: n\nphases:\n  - name: a\n    steps:\n      - name: s\n        run: x\n        retry:\n          max_retires: 3\n",
+			`f:8:11: phases[0].steps[0].retry: unknown key "max_retires"; did you mean "max_retries"?`,
 		},
 		{
 			"another tool's key", head + one("a", "depends_on: [b]"),
@@ -288,7 +289,8 @@ func TestWhatIsRefused(t *testing.T) {
 		},
 		{
 			"two outputs of one name", head +
-				"  - {name: a-b, steps: [{name: c, run: x, output: json}]}\n  - {name: a, steps: [{name: b_c, run: x, output: text}]}\n", `f:4:30: phases[1].steps[0].name: its output would be BACKSPAN_OUTPUT_A_B_C, as that of step "c" of phase "a-b"; want another name`,
+				"  - {name: a-b, steps: [{name: c, run: x, output: json}]}\n  - {name: a, steps: [{name: b_c, run: x, output: text}]}\n",
+			`f:4:30: phases[1].steps[0].name: its output would be BACKSPAN_OUTPUT_A_B_C, as that of step "c" of phase "a-b"; want another name`,
 		},
 		{
 			"an unknown need", head + one("prepare", "") + one("b", "needs: [prepaer]"),

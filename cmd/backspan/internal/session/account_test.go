@@ -31,7 +31,8 @@ func TestAccount(t *testing.T) {
 	}{
 		{"one that succeeds", []Span{of(op, 1, 0, 0, 10), of(try, 2, 1, 0, 10)}, Account{Working: ms(10)}},
 		{"one that fails and waits", []Span{
-			of(op, 1, 0, 0, 30), failed(of(try, 2, 1, 0, 10, semconv.NextDelayKey.Float64(0.015))), of(try, 3, 1, 25, 30),
+			of(op, 1, 0, 0, 30), failed(of(try, 2, 1, 0, 10, semconv.NextDelayKey.Float64(0.015))),
+			of(try, 3, 1, 25, 30),
 		}, Account{Working: ms(5), Lost: ms(10), Waiting: ms(15)}},
 		{"a failed attempt whose operation succeeded: that work was no loss", []Span{
 			of(op, 1, 0, 0, 10), failed(of(try, 2, 1, 0, 10)), of(op, 3, 2, 2, 8), of(try, 4, 3, 2, 8),
@@ -109,7 +110,8 @@ func TestSummaryKnowsWhatItDoesNotKnow(t *testing.T) {
 // over of a time that is not known is not known either.
 func TestSharesOfWhatIsNotKnown(t *testing.T) {
 	outer := of(semconv.KindAttempt, 2, 1, 0, 100)
-	first := of(semconv.KindAttempt, 4, 3, 10, 20, semconv.ResultKey.String("retrying"), semconv.NextDelayKey.Float64(0.05))
+	first := of(semconv.KindAttempt, 4, 3, 10, 20, semconv.ResultKey.String("retrying"),
+		semconv.NextDelayKey.Float64(0.05))
 	first.Status = codes.Error
 	spans := []Span{span(1, 0, 0, 100), outer, span(3, 0, 10, 90), first, of(semconv.KindAttempt, 5, 3, 70, 90)}
 	open := slices.Clone(spans)
@@ -142,7 +144,8 @@ func TestSummaryByName(t *testing.T) {
 	a, b := span(1, 0, 0, 60), span(2, 0, 40, 100)
 	a.Name, b.Name = "a", "b"
 	s := New([]Span{a, b}).Summary()
-	if s.ByName[0].Time.Working != ms(60) || s.ByName[1].Time.Working != ms(60) || s.Operations.Time.Working != ms(100) {
+	if s.ByName[0].Time.Working != ms(60) || s.ByName[1].Time.Working != ms(60) ||
+		s.Operations.Time.Working != ms(100) {
 		t.Errorf("working %v and %v, together %v; want 60ms, 60ms and 100ms",
 			s.ByName[0].Time.Working, s.ByName[1].Time.Working, s.Operations.Time.Working)
 	}

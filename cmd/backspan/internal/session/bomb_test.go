@@ -144,10 +144,13 @@ func TestRecentMakesRoomForWhatFollows(t *testing.T) {
 		"shorter lines at its end":     {1, func(i int) float64 { return math.Sqrt(float64(i) / n) }, 30, n * 5 / 4},
 		"a compressed file":            {1, func(i int) float64 { return float64(i) }, 10, 2 * n},
 		"an empty file that has grown": {1, func(int) float64 { return math.Inf(1) }, 10, 2 * n},
-		"far more than is kept":        {maxHeld / 5000, func(i int) float64 { return float64(i) / 1e12 }, 0, 5000 * 11 / 10},
+		"far more than is kept": {
+			maxHeld / 5000, func(i int) float64 { return float64(i) / 1e12 }, 0, 5000 * 11 / 10,
+		},
 	} {
 		if times, room := grown(c.cost, c.share); times > c.times || room > c.room {
-			t.Errorf("%s: made larger %d times, room for %d; want %d and %d at most", name, times, room, c.times, c.room)
+			t.Errorf("%s: made larger %d times, room for %d; want %d and %d at most",
+				name, times, room, c.times, c.room)
 		}
 	}
 }

@@ -78,7 +78,10 @@ func TestSessionSaid(t *testing.T) {
 	}{
 		{[]Span{run}, "succeeded"},
 		{[]Span{run, recovered}, "recovered"},
-		{[]Span{run, recovered, gaveUp(2, 1, "exhausted"), gaveUp(3, 1, "permanent")}, "recovered, 2 operations given up"},
+		{
+			[]Span{run, recovered, gaveUp(2, 1, "exhausted"), gaveUp(3, 1, "permanent")},
+			"recovered, 2 operations given up",
+		},
 		{[]Span{run, gaveUp(2, 1, "exhausted")}, "succeeded, 1 operation given up"},
 		{[]Span{run, gaveUp(2, 1, "cancelled")}, "succeeded"},
 		{[]Span{gaveUp(2, 0, "exhausted")}, "failed"},

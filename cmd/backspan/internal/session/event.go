@@ -41,13 +41,15 @@ func eventOf(l *events.Line) event {
 		return math.NaN()
 	}
 	e := event{
-		session: l.Session().Text(), kind: l.Type().Text(), phase: l.Phase().Text(), bad: l.Level().Is(events.LevelError),
+		session: l.Session().Text(), kind: l.Type().Text(),
+		phase: l.Phase().Text(), bad: l.Level().Is(events.LevelError),
 		pipeline: text(events.KeyPipeline), operation: operationOf(l),
 		command:   text(events.KeyCommand),
 		failure:   cmp.Or(text(events.KeyError), text(events.KeyReason)), // logs of other writers have no error
 		errorType: text(events.KeyErrorType), result: text(events.KeyResult), outcome: text(events.KeyOutcome),
-		why: text(events.KeyReason), dryRun: l.Detail(events.KeyDryRun).Is("true"), recovery: text(events.KeyRecoveryMessage),
-		allowed: l.Detail(events.KeyAllowed).Is("true"), fellBack: l.Detail(events.KeyFallback).Is("true"), number: whole(number(events.KeyAttemptNumber)),
+		why: text(events.KeyReason), recovery: text(events.KeyRecoveryMessage),
+		dryRun: l.Detail(events.KeyDryRun).Is("true"), allowed: l.Detail(events.KeyAllowed).Is("true"),
+		fellBack: l.Detail(events.KeyFallback).Is("true"), number: whole(number(events.KeyAttemptNumber)),
 		parent: text(events.KeyParentOperation), retries: number(events.KeyMaxRetries), depth: number(events.KeyDepth),
 		elapsed:    number(events.KeyMaxElapsed),
 		recoveries: whole(number(events.KeyRecoveryAttempts)), delay: number(events.KeyDelay),

@@ -34,7 +34,9 @@ func hostsOf(spans []Span, known map[Key]*Node) (hosts []Span) {
 
 // hostOf is the operation or phase of a try, as far as the try says; named is false when it does not name one.
 func hostOf(try *Span) (host Span, named bool) {
-	host = Span{Kind: semconv.KindOperation, TraceID: try.TraceID, SpanID: try.ParentID, Start: try.Start, Unbegun: true}
+	host = Span{
+		Kind: semconv.KindOperation, TraceID: try.TraceID, SpanID: try.ParentID, Start: try.Start, Unbegun: true,
+	}
 	operation, phase := try.Text(semconv.OperationKey), try.Text(semconv.PhaseNameKey)
 	if operation == "" {
 		host.Kind = semconv.KindPhase

@@ -11,7 +11,8 @@ import (
 
 // orphan is an attempt whose parent, span 1, is not among the spans.
 func orphan(id uint64, from, to, number int, result string, more ...attribute.KeyValue) Span {
-	s := as(semconv.KindAttempt, span(id, 1, from, to, append(more, semconv.AttemptKey.Int(number), semconv.ResultKey.String(result))...))
+	s := as(semconv.KindAttempt, span(id, 1, from, to,
+		append(more, semconv.AttemptKey.Int(number), semconv.ResultKey.String(result))...))
 	if result != semconv.ResultSuccess {
 		s.Status, s.StatusText = codes.Error, "refused"
 	}

@@ -201,7 +201,8 @@ func formatOf(path string) (Format, error) {
 		if bytes.HasPrefix(bytes.TrimSpace(head), []byte("[")) {
 			filter = "'.[]'"
 		}
-		return "", fmt.Errorf("%s is OTLP JSON, but not one object a line, as jq -c %s %s writes it", path, filter, path)
+		return "", fmt.Errorf("%s is OTLP JSON, but not one object a line, as jq -c %s %s writes it",
+			path, filter, path)
 	case bytes.Contains(head, []byte(`"traceID"`)):
 		return "", fmt.Errorf("%s is Jaeger's own JSON; %s", path, want)
 	}

@@ -19,12 +19,14 @@ func traceLine(trace, number, parent int, name, session string, second int) stri
 		return string(b)
 	}
 	line := fmt.Sprintf(`{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"%032x","spanId":"%016x","name":%s,`+
-		`"startTimeUnixNano":"%d000000000","endTimeUnixNano":"%d000000000","status":{}`, trace, number, quote(name), 1_800_000_000+second, 1_800_000_001+second)
+		`"startTimeUnixNano":"%d000000000","endTimeUnixNano":"%d000000000","status":{}`,
+		trace, number, quote(name), 1_800_000_000+second, 1_800_000_001+second)
 	if parent > 0 {
 		line += fmt.Sprintf(`,"parentSpanId":"%016x"`, parent)
 	}
 	if session != "" {
-		line += fmt.Sprintf(`,"attributes":[{"key":"session.id","value":{"stringValue":%s}},{"key":"backspan.kind","value":{"stringValue":"operation"}}]`, quote(session))
+		line += fmt.Sprintf(
+			`,"attributes":[{"key":"session.id","value":{"stringValue":%s}},{"key":"backspan.kind","value":{"stringValue":"operation"}}]`, quote(session))
 	}
 	return line + "}]}]}]}\n"
 }
@@ -69,7 +71,8 @@ func TestSessionsOfATraceFile(t *testing.T) {
 		traceLine(2, 6, 5, "below that", "", 22) +
 		traceLine(3, 7, 0, "nobody's", "", 5) +
 		"{\"resourceSpans\":[{\n"
-	want := "aab3 another session in the same trace 2\n" + "aaa2 second 2\n" + "aaa1 first 2\n" + "00000000000000000000000000000003 nobody's 1\n"
+	want := "aab3 another session in the same trace 2\n" + "aaa2 second 2\n" + "aaa1 first 2\n" +
+		"00000000000000000000000000000003 nobody's 1\n"
 	for name, content := range map[string]string{"trace.json": content, "trace.json.gz": zipped(t, content)} {
 		path := write(t, name, content)
 		log, err := List(path)
@@ -83,7 +86,8 @@ func TestSessionsOfATraceFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		s, err := log.Session("AAA1")
-		if err != nil || len(flat(s.Roots)) != 2 || s.ID != "aaa1" || !strings.Contains(strings.Join(s.Notes, ""), "1 line") {
+		if err != nil || len(flat(s.Roots)) != 2 || s.ID != "aaa1" ||
+			!strings.Contains(strings.Join(s.Notes, ""), "1 line") {
 			t.Errorf("%s: session %+v, error %v", name, s, err)
 		}
 		if s, err := log.Session(""); err != nil || s.ID != "aab3" {
@@ -97,9 +101,12 @@ func TestSessionsOfATraceFile(t *testing.T) {
 
 func TestSessionsOfAnEventsFile(t *testing.T) {
 	event := func(second int, session, kind, details string) string {
-		return fmt.Sprintf(`{"timestamp": "2026-11-23T19:11:%02dZ", "session_id": %q, "type": %q, "message": "", "details": {%s}}`+"\n", second, session, kind, details)
+		return fmt.Sprintf(
+			`{"timestamp": "2026-11-23T19:11:%02dZ", "session_id": %q, "type": %q, "message": "", "details": {%s}}`+
+				"\n", second, session, kind, details)
 	}
-	content := event(1, "aaa1", "run_start", `"pipeline": "nightly"`) + event(2, "aaa1", "phase_start", "") + event(9, "aaa2", "autocorrect_attempt", "") + "rubbish\n"
+	content := event(1, "aaa1", "run_start", `"pipeline": "nightly"`) + event(2, "aaa1", "phase_start", "") +
+		event(9, "aaa2", "autocorrect_attempt", "") + "rubbish\n"
 	for name, content := range map[string]string{"events.jsonl": content, "events.jsonl.gz": zipped(t, content)} {
 		log, err := Open(write(t, name, content))
 		if err != nil {
@@ -120,13 +127,15 @@ func TestSessionsThatAreNotThere(t *testing.T) {
 	if _, err := log.Session("bbb"); !errors.Is(err, ErrNoSession) {
 		t.Errorf("an unknown one: %v", err)
 	}
-	if _, err := log.Session("aaa"); err == nil || errors.Is(err, ErrNoSession) || !strings.Contains(err.Error(), "2 sessions begin with") {
+	if _, err := log.Session("aaa"); err == nil || errors.Is(err, ErrNoSession) ||
+		!strings.Contains(err.Error(), "2 sessions begin with") {
 		t.Errorf("two that begin alike: %v", err)
 	}
 	if log, err = Open(write(t, "none.json", `{"resourceSpans": []}`)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := log.Session(""); !errors.Is(err, ErrNoSession) || !strings.HasSuffix(err.Error(), "none.json: no such session, for it has no spans and no events") {
+	if _, err := log.Session(""); !errors.Is(err, ErrNoSession) ||
+		!strings.HasSuffix(err.Error(), "none.json: no such session, for it has no spans and no events") {
 		t.Errorf("of none at all: %v", err)
 	}
 }
@@ -142,14 +151,18 @@ func TestFilesThatAreNoLogs(t *testing.T) {
 		{write(t, "latin", "caf\xe9 "+strings.Repeat("x", 100)), "is binary; want"},
 		{write(t, "cut", strings.Repeat("x", headSize-1)+"é"), "is neither; want"},
 		{write(t, "readme.md", "# Backspan\n"), "is neither; want"},
-		{write(t, "pretty.json", "{\n  \"resourceSpans\": []\n}\n"), "is OTLP JSON, but not one object a line, as jq -c . "},
+		{
+			write(t, "pretty.json", "{\n  \"resourceSpans\": []\n}\n"),
+			"is OTLP JSON, but not one object a line, as jq -c . ",
+		},
 		{write(t, "list.json", `[{"resourceSpans": []}]`), "is OTLP JSON, but not one object a line, as jq -c '.[]' "},
 		{write(t, "jaeger.json", `{"data":[{"traceID":"abc"}]}`), "is Jaeger's own JSON; want"},
 		{write(t, "torn.gz", "\x1f\x8b\x08\x00"), "unexpected EOF"},
 		{write(t, "bad.json", `{"resourceSpans": 7}`), "want a {\"resourceSpans\""},
 	} {
 		_, err := Open(c.path)
-		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), filepath.Base(c.path)) {
+		if err == nil || !strings.Contains(err.Error(), c.want) ||
+			!strings.Contains(err.Error(), filepath.Base(c.path)) {
 			t.Errorf("%s: error %v, want %q with the name", c.path, err, c.want)
 		}
 		if err != nil && strings.Contains(err.Error(), "\n") {
@@ -177,7 +190,8 @@ func TestListIsSafeToPrint(t *testing.T) {
 	if err := log.WriteList(&out); err != nil {
 		t.Fatal(err)
 	}
-	if got := out.String(); strings.ContainsAny(got, "\x1b\a\u202e\t") || strings.Count(got, "\n") != 3 || !strings.Contains(got, "a b⟨U+202E⟩") {
+	if got := out.String(); strings.ContainsAny(got, "\x1b\a\u202e\t") || strings.Count(got, "\n") != 3 ||
+		!strings.Contains(got, "a b⟨U+202E⟩") {
 		t.Errorf("%q", got)
 	}
 	if err := log.WriteList(sick{}); !errors.Is(err, errSick) {
@@ -200,7 +214,11 @@ func TestEndings(t *testing.T) {
 		{[][2]string{{"run_start", ""}}, Unended},
 		{[][2]string{{"run_start", ""}, {"run_end", "success"}}, Succeeded},
 		{[][2]string{{"run_start", ""}, {"recovery_attempt", "success"}, {"run_end", "success"}}, Recovered},
-		{[][2]string{{"autocorrect_recovered", "success"}, {"fallback_attempt", "success"}, {"run_end", "success"}}, FellBack},
+		{
+			[][2]string{
+				{"autocorrect_recovered", "success"}, {"fallback_attempt", "success"}, {"run_end", "success"},
+			}, FellBack,
+		},
 		{[][2]string{{"autocorrect_recovered", "success"}, {"run_end", "cancelled"}}, Cancelled},
 		{[][2]string{{"autocorrect_attempt", "failed"}}, Failed},
 		{[][2]string{{"autocorrect_attempt", "retrying"}, {"autocorrect_recovered", "success"}}, Recovered},
@@ -213,7 +231,9 @@ func TestEndings(t *testing.T) {
 	} {
 		log := ""
 		for _, e := range c.events {
-			log += fmt.Sprintf(`{"timestamp": "2026-11-23T19:11:43Z", "session_id": "s", "type": %q, "details": {"result": %q}}`+"\n", e[0], e[1])
+			log += fmt.Sprintf(
+				`{"timestamp": "2026-11-23T19:11:43Z", "session_id": "s", "type": %q, "details": {"result": %q}}`+
+					"\n", e[0], e[1])
 		}
 		l, err := Open(write(t, "events.jsonl", log))
 		if err != nil {

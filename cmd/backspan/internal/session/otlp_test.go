@@ -102,10 +102,12 @@ func TestASpanTakesNoPieceOfMemory(t *testing.T) {
 	const n = 1000
 	var lines [][]byte
 	for i := range n {
-		lines = append(lines, fmt.Appendf(nil, spansBegin+`{"traceId":"%032x","spanId":"%016x","parentSpanId":"%016x","flags":257,`+
-			`"name":"attempt 1","kind":1,"startTimeUnixNano":"%d","endTimeUnixNano":"%d","attributes":[`+
-			`{"key":"backspan.kind","value":{"stringValue":"attempt"}},{"key":"retry.delay_seconds","value":{"doubleValue":0.25}}],`+
-			`"status":{"message":"refused","code":2}}`+spansEnd, 1, i+1, i, 1_795_456_407_892_844_704+i, 1_795_456_407_892_844_704+2*i))
+		lines = append(lines, fmt.Appendf(nil,
+			spansBegin+`{"traceId":"%032x","spanId":"%016x","parentSpanId":"%016x","flags":257,`+
+				`"name":"attempt 1","kind":1,"startTimeUnixNano":"%d","endTimeUnixNano":"%d","attributes":[`+
+				`{"key":"backspan.kind","value":{"stringValue":"attempt"}},{"key":"retry.delay_seconds","value":{"doubleValue":0.25}}],`+
+				`"status":{"message":"refused","code":2}}`+spansEnd, 1, i+1, i, 1_795_456_407_892_844_704+i,
+			1_795_456_407_892_844_704+2*i))
 	}
 	pieces := testing.AllocsPerRun(10, func() {
 		d := newDecoder()
@@ -124,7 +126,8 @@ func TestASpanTakesNoPieceOfMemory(t *testing.T) {
 func TestTheSameResourceIsReadOnce(t *testing.T) {
 	d := newDecoder()
 	with := func(resource string) bool {
-		return d.line([]byte(`{"resourceSpans":[{"resource":` + resource + `,"scopeSpans":[{"spans":[` + oneOf + "}]}]}]}"))
+		return d.line([]byte(`{"resourceSpans":[{"resource":` + resource + `,"scopeSpans":[{"spans":[` + oneOf +
+			"}]}]}]}"))
 	}
 	for _, c := range []struct {
 		resource string
@@ -155,7 +158,8 @@ func TestTheSameResourceIsReadOnce(t *testing.T) {
 	for i := range 2 * maxAgainKeys {
 		d.line([]byte(fmt.Sprintf(`{"resourceSpans":[{"x%d":{}}]}`, i)))
 	}
-	if d.line([]byte(`{"resourceSpans":[{"resource":{"a":"` + strings.Repeat("x", maxAgain) + `"}}]}`)); len(d.again) > maxAgainKeys {
+	if d.line([]byte(`{"resourceSpans":[{"resource":{"a":"` + strings.Repeat("x", maxAgain) + `"}}]}`)); len(d.again) >
+		maxAgainKeys {
 		t.Errorf("%d objects are remembered", len(d.again))
 	}
 	for key, object := range d.again {
@@ -190,7 +194,8 @@ func TestTheSameAttributesAreReadOnce(t *testing.T) {
 		{"null", 0, 4},
 		{`[` + a + `,{"key":"` + strings.Repeat("x", maxListText) + `"}]`, 2, 4},
 		{"[" + strings.Repeat("{},", maxListLength) + "{}]", maxListLength + 1, 4},
-		{"[" + strings.Repeat("{},", maxDetails) + "{}]", maxDetails, 4}, // one is left out, which is to be counted again
+		// one is left out, which is to be counted again
+		{"[" + strings.Repeat("{},", maxDetails) + "{}]", maxDetails, 4},
 	} {
 		if got := with(c.list); len(got) != c.count || cap(got) != c.count || len(d.lists) != c.known {
 			t.Errorf("%d, %.80s: %d attributes, room for %d, %d lists are known; want %d and %d",
@@ -214,18 +219,23 @@ func TestTheSameAttributesAreReadOnce(t *testing.T) {
 // The list of a trace file says of each session what the session itself says, and keeps of a span only what that needs.
 func TestAListDecodesOnlyWhatItTells(t *testing.T) {
 	value := func(v any) string {
-		kind := map[reflect.Kind]string{reflect.String: "stringValue", reflect.Bool: "boolValue", reflect.Int: "intValue"}[reflect.TypeOf(v).Kind()]
+		kind := map[reflect.Kind]string{
+			reflect.String: "stringValue", reflect.Bool: "boolValue", reflect.Int: "intValue",
+		}[reflect.TypeOf(v).Kind()]
 		text, _ := json.Marshal(v) // of these it never fails
 		return fmt.Sprintf(`{"%s":%s}`, kind, text)
 	}
 	span := func(number, parent int, name string, end int, code int, attributes map[string]any) string {
-		list := []string{`{"key":"session.id","value":{"stringValue":"s"}}`, `{"key":"other","value":{"stringValue":"x"}}`}
+		list := []string{
+			`{"key":"session.id","value":{"stringValue":"s"}}`, `{"key":"other","value":{"stringValue":"x"}}`,
+		}
 		for key, v := range attributes {
 			list = append(list, fmt.Sprintf(`{"key":%q,"value":%s}`, key, value(v)))
 		}
-		return fmt.Sprintf(`{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"%032x","spanId":"%016x","parentSpanId":"%016x",`+
-			`"name":%q,"startTimeUnixNano":"%d000000000","endTimeUnixNano":"%d000000000","attributes":[%s],"status":{"code":%d},`+
-			`"events":[{"name":"retry.scheduled","timeUnixNano":"1"}]}]}]}]}`+"\n",
+		return fmt.Sprintf(
+			`{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"%032x","spanId":"%016x","parentSpanId":"%016x",`+
+				`"name":%q,"startTimeUnixNano":"%d000000000","endTimeUnixNano":"%d000000000","attributes":[%s],"status":{"code":%d},`+
+				`"events":[{"name":"retry.scheduled","timeUnixNano":"1"}]}]}]}]}`+"\n",
 			1, number, parent, name, 1_800_000_000, 1_800_000_000+end, strings.Join(list, ","), code)
 	}
 	type facts = map[string]any
@@ -236,20 +246,27 @@ func TestAListDecodesOnlyWhatItTells(t *testing.T) {
 	}{
 		"a run that recovered": {[]string{
 			span(1, 0, "nightly", 9, 0, facts{"backspan.kind": "run", "run.status": "success"}),
-			span(2, 1, "load", 9, 0, facts{"backspan.kind": "phase", "phase.status": "success", "recovery.success": true}),
+			span(2, 1, "load", 9, 0, facts{
+				"backspan.kind": "phase", "phase.status": "success", "recovery.success": true,
+			}),
 		}, Recovered, "nightly"},
 		"a dry run": {[]string{
 			span(1, 0, "nightly", 9, 0, facts{"backspan.kind": "run", "run.status": "success", "run.dry_run": true}),
 		}, DryRun, "nightly"},
 		"a command whose operation has no span": {[]string{
 			span(1, 99, "attempt 1", 9, 2, facts{
-				"backspan.kind": "attempt", "retry.operation": "curl", "retry.attempt": 1, "retry.result": "failed", "process.command_line": "curl -f x",
+				"backspan.kind": "attempt", "retry.operation": "curl", "retry.attempt": 1, "retry.result": "failed",
+				"process.command_line": "curl -f x",
 			}),
 		}, Failed, "curl -f x"},
 		"an operation called through another's span": {[]string{
 			span(1, 0, "outer", 9, 0, facts{"backspan.kind": "operation", "retry.outcome": "success"}),
-			span(2, 1, "attempt 1", 9, 0, facts{"backspan.kind": "attempt", "retry.attempt": 1, "retry.result": "success"}),
-			span(3, 77, "inner", 5, 2, facts{"backspan.kind": "operation", "retry.outcome": "exhausted", "retry.depth": 1}),
+			span(2, 1, "attempt 1", 9, 0, facts{
+				"backspan.kind": "attempt", "retry.attempt": 1, "retry.result": "success",
+			}),
+			span(3, 77, "inner", 5, 2, facts{
+				"backspan.kind": "operation", "retry.outcome": "exhausted", "retry.depth": 1,
+			}),
 		}, Succeeded, "outer"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -268,8 +285,10 @@ func TestAListDecodesOnlyWhatItTells(t *testing.T) {
 				t.Fatal(err)
 			}
 			e := log.Sessions[0]
-			if e.Name != s.Name() || e.Outcome != s.Outcome() || !e.Start.Equal(s.First) || !e.End.Equal(s.Last) || e.Records != len(c.lines) {
-				t.Errorf("the list has %+v, the session is %s, %s, from %v to %v", e, s.Name(), s.Outcome(), s.First, s.Last)
+			if e.Name != s.Name() || e.Outcome != s.Outcome() || !e.Start.Equal(s.First) || !e.End.Equal(s.Last) ||
+				e.Records != len(c.lines) {
+				t.Errorf("the list has %+v, the session is %s, %s, from %v to %v",
+					e, s.Name(), s.Outcome(), s.First, s.Last)
 			}
 			if c.outcome != e.Outcome || c.what != e.Name {
 				t.Errorf("the list has %q, %q, want %q, %q", e.Name, e.Outcome, c.what, c.outcome)

@@ -31,9 +31,24 @@ func TestSaid(t *testing.T) {
 		{semconv.KindOperation, true, nil, 3, "failed, 3 attempts"},
 		{semconv.KindPhase, false, []attribute.KeyValue{status("success")}, 1, ""},
 		{semconv.KindPhase, false, []attribute.KeyValue{status("skipped")}, 0, "skipped"},
-		{semconv.KindPhase, false, []attribute.KeyValue{status("skipped"), reason("it needs\n\x1b[2Ja")}, 0, "skipped: it needs a"},
-		{semconv.KindPhase, false, []attribute.KeyValue{status("success"), saved, recoveries(2)}, 3, "recovered, 3 attempts"},
-		{semconv.KindPhase, false, []attribute.KeyValue{status("success"), fell, recoveries(1)}, 2, "fell back after 2 attempts"},
+		{
+			semconv.KindPhase, false,
+			[]attribute.KeyValue{status("skipped"), reason("it needs\n\x1b[2Ja")},
+			0,
+			"skipped: it needs a",
+		},
+		{
+			semconv.KindPhase, false,
+			[]attribute.KeyValue{status("success"), saved, recoveries(2)},
+			3,
+			"recovered, 3 attempts",
+		},
+		{
+			semconv.KindPhase, false,
+			[]attribute.KeyValue{status("success"), fell, recoveries(1)},
+			2,
+			"fell back after 2 attempts",
+		},
 		{semconv.KindPhase, false, []attribute.KeyValue{status("success"), fell}, 1, "fell back"},
 		{semconv.KindPhase, true, []attribute.KeyValue{status("failed"), recoveries(3)}, 4, "failed, 4 attempts"},
 		{semconv.KindRun, false, []attribute.KeyValue{semconv.RunStatusKey.String("success")}, 0, ""},
@@ -80,7 +95,10 @@ func TestARunEndsAsItsLastPart(t *testing.T) {
 		}
 		return s
 	}
-	parts := []Span{run("cancelled", true, span(1, 0, 0, 2)), run("cancelled", true, span(2, 1, 4, 6)), run("success", false, span(3, 2, 7, 9))}
+	parts := []Span{
+		run("cancelled", true, span(1, 0, 0, 2)), run("cancelled", true, span(2, 1, 4, 6)),
+		run("success", false, span(3, 2, 7, 9)),
+	}
 	if got := New(parts).Outcome(); got != Succeeded {
 		t.Errorf("three parts: %q, want %q", got, Succeeded)
 	}
@@ -99,9 +117,13 @@ func TestARunEndsAsItsLastPart(t *testing.T) {
 // The fallback is no recovery, whether the phase says how many there were or not.
 func TestFallbackIsNoRecovery(t *testing.T) {
 	fell := semconv.PhaseFallbackKey.Bool(true)
-	for _, phase := range []Span{of(semconv.KindPhase, 1, 0, 0, 9, fell), of(semconv.KindPhase, 1, 0, 0, 9, fell, semconv.RecoveryAttemptsKey.Int(1))} {
+	for _, phase := range []Span{
+		of(semconv.KindPhase, 1, 0, 0, 9, fell),
+		of(semconv.KindPhase, 1, 0, 0, 9, fell, semconv.RecoveryAttemptsKey.Int(1)),
+	} {
 		s := New([]Span{
-			phase, of(semconv.KindAttempt, 2, 1, 0, 2), of(semconv.KindRecovery, 3, 1, 3, 4), of(semconv.KindFallback, 4, 1, 5, 6),
+			phase, of(semconv.KindAttempt, 2, 1, 0, 2), of(semconv.KindRecovery, 3, 1, 3, 4),
+			of(semconv.KindFallback, 4, 1, 5, 6),
 		})
 		if got, want := s.Roots[0].Said(), "fell back after 2 attempts"; got != want {
 			t.Errorf("%q, want %q", got, want)

@@ -156,7 +156,8 @@ func (b *rebuilder) phase(r *event) {
 	s.set(semconv.PhaseStatusKey.String(r.result))
 	if r.recovery != "" {
 		s.set(semconv.RecoveryAttemptedKey.Bool(true), semconv.RecoveryMessageKey.String(r.recovery),
-			semconv.RecoverySuccessKey.Bool(r.result != semconv.StatusFailed && r.result != semconv.StatusCancelled && !r.fellBack),
+			semconv.RecoverySuccessKey.Bool(r.result != semconv.StatusFailed && r.result != semconv.StatusCancelled &&
+				!r.fellBack),
 			semconv.RecoveryAttemptsKey.Int(r.recoveries))
 	}
 	if r.fellBack {
@@ -472,14 +473,15 @@ func (op *rebuilt) outerTry(tries []*rebuilt) (inner *rebuilt) {
 }
 
 func (b *rebuilder) notes() []string {
-	notes := []string{"This is read from an events file, which holds less than a trace: operations that succeeded at their " +
-		"first attempt are not in it, nor always which operation called which."}
+	notes := []string{"This is read from an events file, which holds less than a trace: operations that " +
+		"succeeded at their first attempt are not in it, nor always which operation called which."}
 	if b.unknown.begins {
 		notes = append(notes, "Attempts are known by their ends: when they began, and so how long they took, is not "+
 			"recorded. Waits are as long as they were planned.")
 	}
 	if b.unknown.delays {
-		notes = append(notes, "Some events do not say how long was waited, so that their waits cannot be told from the attempts.")
+		notes = append(notes,
+			"Some events do not say how long was waited, so that their waits cannot be told from the attempts.")
 	}
 	if b.unknown.missing {
 		notes = append(notes, "The first attempts of some operations are missing.")

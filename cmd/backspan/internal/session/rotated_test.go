@@ -16,9 +16,11 @@ import (
 func TestASessionOfRotatedFilesOwnsUpToItsOrder(t *testing.T) {
 	attempt := func(second int) string {
 		r := events.Record{
-			Time: time.Unix(int64(1_800_000_000+second), 0), Session: "s", Type: events.TypeAttempt, Level: events.LevelWarning,
+			Time: time.Unix(int64(1_800_000_000+second), 0), Session: "s", Type: events.TypeAttempt,
+			Level: events.LevelWarning,
 			Details: []events.Field{
-				events.Int(events.KeyAttemptNumber, 1), events.String(events.KeyOperation, "fetch"), events.String(events.KeyResult, "failed"),
+				events.Int(events.KeyAttemptNumber, 1), events.String(events.KeyOperation, "fetch"),
+				events.String(events.KeyResult, "failed"),
 			},
 		}
 		return string(r.Append(nil))

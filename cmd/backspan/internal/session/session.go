@@ -44,8 +44,8 @@ func (s *Session) Summary() *Summary {
 	return s.summary
 }
 
-// Name is what ran; see nameOf. Spans of other instrumentation count only if there are no others. It is not made safe to
-// show.
+// Name is what ran; see nameOf. Spans of other instrumentation count only if there are no others. It is not made safe
+// to show.
 func (s *Session) Name() string {
 	var run string
 	var ours, others []string

@@ -81,7 +81,11 @@ func TestTrees(t *testing.T) {
 		{"twice", []Span{span(1, 0, 0, 9), span(2, 1, 1, 2), span(2, 1, 1, 2)}, "1(2)"},
 		{"its own parent", []Span{span(1, 1, 0, 9), span(2, 1, 1, 2)}, "1(2)"},
 		{"a circle of two", []Span{span(1, 2, 0, 9), span(2, 1, 1, 2)}, "1(2)"},
-		{"a tail on a circle", []Span{span(4, 3, 3, 4), span(1, 3, 0, 9), span(2, 1, 1, 2), span(3, 2, 2, 3)}, "3(1(2) 4)"},
+		{
+			"a tail on a circle", []Span{
+				span(4, 3, 3, 4), span(1, 3, 0, 9), span(2, 1, 1, 2), span(3, 2, 2, 3),
+			}, "3(1(2) 4)",
+		},
 		{"no end", []Span{span(1, 0, 0, 9), noEnd}, "1(3)"},
 		{"no ids", []Span{noID, noID, span(1, 0, 0, 9)}, "1 0 0"},
 	} {
@@ -194,7 +198,8 @@ func TestTreesAdopts(t *testing.T) {
 		{"the inner loop of two, without depth", append(inner, span(9, 77, 60, 70)), "1(2 3(4(5(9))))"},
 		{
 			"the inner loop of two that says no depth, by that of the outer one",
-			append(outer, span(4, 3, 50, 100), attempt(span(5, 4, 50, 100)), span(9, 77, 60, 70, depth(2))), "1(2 3(4(5(9))))",
+			append(outer, span(4, 3, 50, 100), attempt(span(5, 4, 50, 100)), span(9, 77, 60, 70, depth(2))),
+			"1(2 3(4(5(9))))",
 		},
 		{"not outside of any attempt", append(outer, span(9, 77, 42, 48, depth(1))), "1(2 3) 9"},
 		{"not when it is deeper", append(outer, span(9, 77, 60, 70, depth(2))), "1(2 3) 9"},
@@ -203,7 +208,10 @@ func TestTreesAdopts(t *testing.T) {
 			append(outer, attempt(span(4, 1, 50, 100)), span(9, 77, 60, 70, depth(1))), "1(2 3 4) 9",
 		},
 		{"not a root", append(outer, span(9, 0, 60, 70, depth(1))), "1(2 3) 9"},
-		{"by its phase, of two in parallel", append(phases, span(9, 77, 10, 20, phase("a"), depth(1))), "1(2(3(9)) 4(5))"},
+		{
+			"by its phase, of two in parallel", append(phases, span(9, 77, 10, 20, phase("a"), depth(1))),
+			"1(2(3(9)) 4(5))",
+		},
 		{"by its phase, without depth", append(phases, span(9, 77, 10, 20, phase("b"))), "1(2(3) 4(5(9)))"},
 		{"not of another phase", append(phases, span(9, 77, 10, 20, phase("c"))), "1(2(3) 4(5)) 9"},
 	} {

@@ -30,7 +30,8 @@ func spans() []session.Span {
 		ParentID: operation.SpanID, Start: at(0), End: at(50),
 		Status: codes.Error, StatusText: "503 Service Unavailable",
 		Attributes: []attribute.KeyValue{
-			semconv.AttemptKey.Int(1), semconv.ResultKey.String(semconv.ResultRetrying), semconv.NextDelayKey.Float64(0.25),
+			semconv.AttemptKey.Int(1), semconv.ResultKey.String(semconv.ResultRetrying),
+			semconv.NextDelayKey.Float64(0.25),
 		},
 	}
 	second := session.Span{

@@ -222,9 +222,9 @@ func shown(n, failed, only *session.Node) bool {
 	return false
 }
 
-// wraps reports whether outer failed because inner did, as far as spans say: the class of the error is the same, and its
-// text is a part of the outer one, as it is in "loading: connection refused". Spans of other instrumentation need not have
-// a class.
+// wraps reports whether outer failed because inner did, as far as spans say: the class of the error is the same, and
+// its text is a part of the outer one, as it is in "loading: connection refused". Spans of other instrumentation need
+// not have a class.
 func wraps(outer, inner *session.Node) bool {
 	class := inner.Text(semconv.ErrorTypeKey)
 	if !inner.Failed() || class != outer.Text(semconv.ErrorTypeKey) && (class != "" || inner.Kind != "") {
@@ -238,7 +238,8 @@ func wraps(outer, inner *session.Node) bool {
 		}
 		at += i
 		before, after := whole[:at], whole[at+len(part):]
-		if edge(strings.HasSuffix, before, ": ", "; ", "(", "… ") && edge(strings.HasPrefix, after, " (", "; ", ")", " …") {
+		if edge(strings.HasSuffix, before, ": ", "; ", "(", "… ") &&
+			edge(strings.HasPrefix, after, " (", "; ", ")", " …") {
 			return true
 		}
 	}

@@ -21,7 +21,9 @@ func TestFoldedRowsAreNotDrawn(t *testing.T) {
 		operation.Start = time.Unix(int64(i), 0)
 		operation.End = operation.Start.Add(time.Second)
 		try := operation
-		try.Kind, try.SpanID, try.ParentID, try.Status = semconv.KindAttempt, trace.SpanID{2, id[1], id[2]}, id, codes.Error
+		try.Kind, try.SpanID, try.ParentID, try.Status = semconv.KindAttempt, trace.SpanID{
+			2, id[1], id[2],
+		}, id, codes.Error
 		second := try
 		second.SpanID[0] = 3
 		spans = append(spans, operation, try, second)
@@ -64,11 +66,20 @@ func TestWraps(t *testing.T) {
 	}{
 		{"the same", "EOF", "*errors.errorString", "EOF", semconv.KindOperation, true},
 		{"wrapped", "loading: EOF", "*errors.errorString", "EOF", semconv.KindOperation, true},
-		{"with the first failure", "gave up after 2 attempts: EOF (first: reset)", "*errors.errorString", "EOF", semconv.KindOperation, true},
-		{"the first failure", "gave up after 2 attempts: reset (first: EOF)", "*errors.errorString", "EOF", semconv.KindOperation, true},
+		{
+			"with the first failure", "gave up after 2 attempts: EOF (first: reset)",
+			"*errors.errorString", "EOF", semconv.KindOperation, true,
+		},
+		{
+			"the first failure", "gave up after 2 attempts: reset (first: EOF)",
+			"*errors.errorString", "EOF", semconv.KindOperation, true,
+		},
 		{"a later one of several", "unexpected EOF; b: EOF", "*errors.errorString", "EOF", semconv.KindOperation, true},
 		{"a part of another", "unexpected EOF", "*errors.errorString", "EOF", semconv.KindOperation, false},
-		{"the beginning of another", "row 7: not a number", "*errors.errorString", "row 7", semconv.KindOperation, false},
+		{
+			"the beginning of another", "row 7: not a number", "*errors.errorString", "row 7",
+			semconv.KindOperation, false,
+		},
 		{"another class", "loading: 503", "timeout", "503", semconv.KindOperation, false},
 		{"no class", "loading: 503", "", "503", semconv.KindOperation, false},
 		{"no class, of other instrumentation", "loading: 503", "", "503", "", true},

@@ -43,7 +43,8 @@ func Load(content io.Reader) (*yaml.Node, error) {
 	switch err := loader.Load(&second); {
 	case err == nil:
 		return nil, &Error{
-			Line: second.Line, Column: second.Column, Message: "a second document; one is all that is read", Second: true,
+			Line: second.Line, Column: second.Column,
+			Message: "a second document; one is all that is read", Second: true,
 		}
 	case !errors.Is(err, io.EOF):
 		return nil, placed(err)

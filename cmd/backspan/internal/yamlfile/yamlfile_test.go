@@ -27,7 +27,8 @@ func TestLoad(t *testing.T) {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
-	if got := load(iotest.ErrReader(errors.New("disk on fire"))); !strings.HasPrefix(got, "f: ") || !strings.Contains(got, "disk on fire") {
+	if got := load(iotest.ErrReader(errors.New("disk on fire"))); !strings.HasPrefix(got, "f: ") ||
+		!strings.Contains(got, "disk on fire") {
 		t.Errorf("a file that cannot be read: %q, want f: and the error", got)
 	}
 }
