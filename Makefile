@@ -15,8 +15,8 @@ JAEGER = "$$(GOWORK=off go -C tools/jaeger tool -n jaeger)"
 # How long each fuzz target runs: make fuzz FUZZTIME=10m.
 FUZZTIME = 30s
 
-.PHONY: help build demo man test test-short test-full fuzz lint fmt cross bench profile jaeger jaeger-build temporal-e2e \
-	needs-test needs-test-short
+.PHONY: help build demo man test test-short test-full fuzz lint fmt cross bench profile jaeger jaeger-build \
+	temporal-e2e needs-test needs-test-short
 
 # Targets are made in order also under make -j: what the tests need is checked before anything is built.
 .NOTPARALLEL:
@@ -34,10 +34,12 @@ demo: ## see retries happen
 man: ## write the man pages into bin/man
 	go run ./cmd/backspan man bin/man
 
-test: needs-test cross jaeger-build ## run every test, with the race detector, against a real Jaeger (built on the first run)
+test: needs-test cross jaeger-build ## run every test, with the race detector and a real Jaeger (built on the first run)
 	GOWORK=off $(GOTEST) ./...
 	GOWORK=off go test $(if $(CI),-count=1) ./retry # what the race detector's larger frames hide
-	@for m in $(NESTED); do echo "cd $$m && $(GOTEST) -timeout 30m -parallel 8 ./..."; (cd $$m && $(GOTEST) -timeout 30m -parallel 8 ./...) || exit 1; done
+	@for m in $(NESTED); do \
+		echo "cd $$m && $(GOTEST) -timeout 30m -parallel 8 ./..."; \
+		(cd $$m && $(GOTEST) -timeout 30m -parallel 8 ./...) || exit 1; done
 
 test-short: needs-test-short ## the tests of the library and the command alone
 	$(GOTEST) ./...
@@ -49,12 +51,15 @@ test-full: test ## every test in its long form, without the race detector (10 mi
 
 # Minimising an input that only covers new code would take most of the time: it stops after 10 executions.
 fuzz: ## let every fuzz target look for faults, FUZZTIME (30s) each
-	@grep -ro --include='*_test.go' --exclude-dir='.?*' '^func Fuzz[A-Za-z0-9_]*' . | sed 's|/[^/]*:func | |' | while read -r dir target; do \
+	@grep -ro --include='*_test.go' --exclude-dir='.?*' '^func Fuzz[A-Za-z0-9_]*' . | sed 's|/[^/]*:func | |' | \
+	while read -r dir target; do \
 		echo "fuzz $$dir $$target"; \
-		go -C "$$dir" test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x . < /dev/null || exit 1; done
+		go -C "$$dir" test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x . \
+			< /dev/null || exit 1; done
 
 lint: ## look for bugs and undocumented names
-	@lint=$$($(TOOL) golangci-lint) && for m in . $(NESTED); do echo "lint $$m" && (cd $$m && "$$lint" run ./...) || exit 1; done
+	@lint=$$($(TOOL) golangci-lint) && for m in . $(NESTED); do \
+		echo "lint $$m" && (cd $$m && "$$lint" run ./...) || exit 1; done
 
 fmt: ## format the Go code
 	@"$$($(TOOL) gofumpt)" -l -w .
@@ -71,7 +76,8 @@ CASE = SDK_that_samples_all/success_at_first/Backspan
 
 profile: ## show where a traced operation's time goes: a flame graph in the browser (CASE=… for another)
 	@mkdir -p bin
-	go test ./bench -run '^$$' -bench '^BenchmarkContenders$$/^$(subst /,$$/^,$(CASE))$$' -benchtime 5s -o bin/bench.test -cpuprofile bin/cpu.prof
+	go test ./bench -run '^$$' -bench '^BenchmarkContenders$$/^$(subst /,$$/^,$(CASE))$$' -benchtime 5s \
+		-o bin/bench.test -cpuprofile bin/cpu.prof
 	go tool pprof -http=localhost: bin/bench.test bin/cpu.prof
 
 jaeger: ## run a Jaeger on loopback without Docker (collector and API; its binary has no UI)

@@ -17,8 +17,8 @@ func Nothing(text string) string { return text }
 //     place of a user's name: https://***@host
 //   - the values of Authorization and Cookie headers, and credentials behind Bearer and Basic
 //   - values of token, password, pass, secret, api_key, access_key and the like, behind "=", in JSON or in a header,
-//     and of flags with such a name (--password x). Such a value has at least 6 characters of A-Z a-z 0-9 . _ ~ + / -, in a
-//     password of any kind. Words that errors say of a key stay: signature=invalid, password: required.
+//     and of flags with such a name (--password x). Such a value has at least 6 characters of A-Z a-z 0-9 . _ ~ + / -,
+//     in a password of any kind. Words that errors say of a key stay: signature=invalid, password: required.
 //   - passwords in SQL and in XML elements: IDENTIFIED BY '***', <password>***</password>
 //   - passwords behind the short flags of curl (-u), mysql (-p), sshpass (-p), redis-cli (-a) and ldap's tools (-w)
 //   - tokens of known shapes, such as those of GitHub, GitLab, AWS, Google, Slack, Stripe, Shopify, Vault, SendGrid,
