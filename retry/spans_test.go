@@ -268,14 +268,18 @@ func TestOnlyOwnSpansAreMarkedAsStarting(t *testing.T) {
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(startWatcher{seen: &seen}))
 	ctx, root := provider.Tracer("somebody").Start(t.Context(), "root")
 	defer root.End()
-	err := retry.Do(ctx, "data_load", retry.Policy{}, func(ctx context.Context) error {
+	p := retry.Policy{AfterAttempt: func(ctx context.Context, _ retry.Attempt) {
+		_, span := provider.Tracer("somebody").Start(ctx, "after it")
+		span.End()
+	}}
+	err := retry.Do(ctx, "data_load", p, func(ctx context.Context) error {
 		_, span := provider.Tracer("somebody").Start(ctx, "foreign")
 		span.End()
 		_, span = provider.Tracer("somebody").Start(ctx, "foreign root", trace.WithNewRoot())
 		span.End()
 		return nil
 	})
-	want := []string{"root=", "data_load=operation", "attempt 1=attempt", "foreign=", "foreign root="}
+	want := []string{"root=", "data_load=operation", "attempt 1=attempt", "foreign=", "foreign root=", "after it="}
 	if err != nil || !slices.Equal(seen, want) {
 		t.Errorf("error %v\ngot  %q\nwant %q", err, seen, want)
 	}

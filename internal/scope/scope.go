@@ -141,25 +141,34 @@ func (c *attempt) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// starting is the context to hand to Tracer.Start for a Backspan span of the given kind: it marks the innermost frame
-// around as Starting.
+// starting is the context to hand to Tracer.Start for a Backspan span of the given kind: until the span is started it
+// marks the innermost frame around as Starting.
 type starting struct {
 	context.Context
 	kind     string
 	provider trace.TracerProvider
-	session  string // see Adopt
+	session  string      // see Adopt
+	started  atomic.Bool // a span processor may have kept the context, and ask at any time
 }
 
 func (c *starting) around() context.Context { return c.Context }
 
 func (c *starting) frame() Frame {
 	f := From(c.Context)
-	f.Starting = c.kind
+	f.Starting = c.mark()
 	f.Provider = c.provider
 	if c.session != "" {
 		f.Session = c.session
 	}
 	return f
+}
+
+// mark is the Starting of the frame.
+func (c *starting) mark() string {
+	if c.started.Load() {
+		return ""
+	}
+	return c.kind
 }
 
 // Adopt gives a session to the Backspan span that is being started with parent context ctx, and to everything below
@@ -172,15 +181,19 @@ func Adopt(ctx context.Context, session string) bool {
 	}
 	switch l := innermost(ctx).(type) {
 	case *starting:
-		l.session = session
-		return true
+		return l.adopt(session)
 	case *Traced:
-		if !l.running.Load() {
-			l.session = session
-			return true
-		}
+		return l.adopt(session)
 	}
 	return false
+}
+
+func (c *starting) adopt(session string) bool {
+	if c.started.Load() {
+		return false
+	}
+	c.session = session
+	return true
 }
 
 func (c *starting) Value(key any) any {
@@ -201,12 +214,15 @@ type Layers struct {
 }
 
 // Operation returns the context to hand to Tracer.Start for the operation's span, with a frame that is marked as
-// Starting. provider is the frame's Provider.
+// Starting until Started. provider is the frame's Provider.
 func (l *Layers) Operation(ctx context.Context, kind string, provider trace.TracerProvider) context.Context {
 	hand(provider)
-	l.operation = starting{ctx, kind, provider, ""}
+	l.operation = starting{Context: ctx, kind: kind, provider: provider}
 	return &l.operation
 }
+
+// Started is called when the operation's span is started. Functions of the user's get its context.
+func (l *Layers) Started() { l.operation.started.Store(true) }
 
 // Frame returns the frame of the operation: the one around it, with the session that Adopt gave it.
 func (l *Layers) Frame() Frame { return l.operation.frame() }
@@ -217,7 +233,7 @@ func (l *Layers) Attempt(ctx context.Context, a Attempt, kind string) *Traced {
 	if t.Context != nil { // in use, and stays so as long as somebody has that context
 		t = &Traced{}
 	}
-	t.starting, t.a = starting{ctx, kind, l.operation.provider, ""}, a
+	t.starting, t.a = starting{Context: ctx, kind: kind, provider: l.operation.provider}, a
 	return t
 }
 
@@ -233,16 +249,15 @@ func (l *Layers) Untraced(ctx context.Context, a Attempt) context.Context {
 // passes one less.
 type Traced struct {
 	starting
-	a       Attempt
-	running atomic.Bool // a span processor may have kept the context, and ask at any time
+	a Attempt
 }
 
 // Run is called when the attempt's span is started.
-func (c *Traced) Run() { c.running.Store(true) }
+func (c *Traced) Run() { c.started.Store(true) }
 
 func (c *Traced) frame() Frame {
 	f := c.starting.frame()
-	if c.running.Load() {
+	if c.started.Load() {
 		return c.a.below(f)
 	}
 	return f
@@ -322,7 +337,7 @@ func Depth(ctx context.Context) (depth int) {
 		case *attempt:
 			depth++
 		case *Traced:
-			if l.running.Load() {
+			if l.started.Load() {
 				depth++
 			}
 		case *whole:
@@ -348,11 +363,9 @@ func NoWait(ctx context.Context) bool {
 func Starting(ctx context.Context) string {
 	switch l := ctx.Value(frameKey{}).(type) {
 	case *starting:
-		return l.kind
+		return l.mark()
 	case *Traced:
-		if !l.running.Load() {
-			return l.kind
-		}
+		return l.mark()
 	case *whole:
 		return l.f.Starting
 	}

@@ -101,9 +101,13 @@ func TestLayersNeedNothingAround(t *testing.T) {
 	if scope.NoWait(t.Context()) || scope.NoWait(starting(t.Context(), "operation", nil)) {
 		t.Error("nobody said that waits pass at once")
 	}
-	ctx := starting(t.Context(), "operation", nil)
+	var layers scope.Layers
+	ctx := layers.Operation(t.Context(), "operation", nil)
 	if got := scope.From(ctx); got != (scope.Frame{Starting: "operation"}) {
 		t.Errorf("starting: %+v", got)
+	}
+	if layers.Started(); scope.From(ctx) != (scope.Frame{}) || scope.Starting(ctx) != "" || scope.Adopt(ctx, "s") {
+		t.Errorf("started: %+v, starting %q", scope.From(ctx), scope.Starting(ctx))
 	}
 	ctx = scope.WithAttempt(ctx, scope.Attempt{Operation: "data_load", Number: 1})
 	if got := scope.From(ctx); got != (scope.Frame{Depth: 1, Operation: "data_load", Attempt: 1}) {

@@ -26,6 +26,7 @@ func StartOperation(
 	}
 	layers = &scope.Layers{Tracer: e.tracer, SDK: e.sdk}
 	below, span = e.tracer.Start(layers.Operation(ctx, semconv.KindOperation, handed), boundtext.Name(name))
+	layers.Started()
 	e.noop.learn(ctx, now, span)
 	return below, span, layers
 }
