@@ -274,7 +274,7 @@ func (a *attempt) tell(phase context.Context, d *engine.Done, took time.Duration
 		NextDelay:   d.Decision.Delay,
 	}
 	if d.Err != nil && !d.Decision.Retry {
-		told.Stop = reasons[d.Decision.Reason]
+		told.Stop = d.Decision.Reason.Err()
 	}
 	a.policy.AfterAttempt(phase, told)
 }

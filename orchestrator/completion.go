@@ -3,7 +3,6 @@ package orchestrator
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -119,8 +118,7 @@ func (l *loop) rules(i int, d *engine.Done) []rule {
 	succeeded, failed := d.Status == AttemptSuccess, d.Status == AttemptError
 	last := failed && !next.Retry
 	retries := decide.RetriesLeft(l.plan.policies[i].MaxRetries, d.Attempt+1)
-	known := slices.Collect(maps.Keys(reasons))
-	slices.Sort(known)
+	known := engine.Reasons()
 	cancellable := l.stop != nil || l.plan.pipeline.Phases[i].If == Always // which may have a context of its own
 	stopped := next.Reason == engine.ReasonCancelled || next.Reason == engine.ReasonDeadline
 	abandoned := next.Reason == engine.ReasonAbandoned

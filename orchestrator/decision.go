@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -117,26 +118,8 @@ func spread(task engine.Task) float64 {
 	return float64(x>>11) / (1 << 53)
 }
 
-// reasons are the reasons by the names that survive JSON.
-var reasons = map[engine.Reason]error{
-	engine.ReasonExhausted:    retry.ErrExhausted,
-	engine.ReasonPermanent:    retry.ErrPermanent,
-	engine.ReasonNotRetryable: retry.ErrNotRetryable,
-	engine.ReasonRetryLater:   retry.ErrRetryLater,
-	engine.ReasonCancelled:    retry.ErrCancelled,
-	engine.ReasonDeadline:     retry.ErrDeadline,
-	engine.ReasonAbandoned:    ErrAbandoned,
-}
-
 // reasonName is the name of err.
-func reasonName(err error) engine.Reason {
-	for name, reason := range reasons {
-		if reason == err {
-			return name
-		}
-	}
-	return engine.ReasonExhausted
-}
+func reasonName(err error) engine.Reason { return cmp.Or(engine.ReasonOf(err), engine.ReasonExhausted) }
 
 // decided is d in the form that survives JSON. The cause is left out when err, the attempt's, tells it already.
 func decided(d decide.Decision, err error) engine.Decision {

@@ -11,12 +11,13 @@ import (
 	"github.com/backspan/backspan/internal/decide"
 	"github.com/backspan/backspan/internal/fielderror"
 	"github.com/backspan/backspan/internal/semconv"
+	"github.com/backspan/backspan/orchestrator/engine"
 	"github.com/backspan/backspan/retry"
 )
 
 // ErrAbandoned matches the error of a phase whose function was still running Options.Grace after its context had
 // ended.
-var ErrAbandoned = errors.New("phase abandoned")
+var ErrAbandoned = engine.ErrAbandoned
 
 // ErrLost matches the error of an attempt whose process died; see Plan.Lost.
 var ErrLost = errors.New("attempt lost")

@@ -108,7 +108,7 @@ func (t *tries) why(recovery bool, stop *engine.Stop) string {
 	case reason == engine.ReasonExhausted && !recovery:
 		return "recovery is off"
 	default:
-		return reasons[reason].Error()
+		return reason.Err().Error()
 	}
 }
 
@@ -117,7 +117,7 @@ func (t *tries) failure(phase string, elapsed time.Duration, stop *engine.Stop) 
 	reason := t.reason(stop)
 	e := &retry.Error{
 		Operation: phase, Attempts: t.made, Elapsed: elapsed,
-		Reason: reasons[reason], Err: t.err, First: t.firstErr,
+		Reason: reason.Err(), Err: t.err, First: t.firstErr,
 	}
 	switch {
 	case endedBy(stop, reason):

@@ -113,20 +113,6 @@ type Decision struct {
 	Cause  string        `json:"cause,omitempty"` // why time was up, or which wait did not fit; may be empty
 }
 
-// A Reason says why no attempt follows a failed one.
-type Reason string
-
-// The reasons. All but ReasonAbandoned are those of package retry.
-const (
-	ReasonExhausted    Reason = "exhausted"
-	ReasonPermanent    Reason = "permanent"
-	ReasonNotRetryable Reason = "not_retryable"
-	ReasonRetryLater   Reason = "retry_later"
-	ReasonCancelled    Reason = "cancelled"
-	ReasonDeadline     Reason = "deadline"
-	ReasonAbandoned    Reason = "abandoned" // the phase's function may still be running
-)
-
 // A Completion is one thing that happened. Exactly one of its fields is set.
 type Completion struct {
 	Done  *Done `json:"done,omitempty"`  // an attempt ended

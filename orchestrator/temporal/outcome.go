@@ -42,17 +42,6 @@ var kinds = map[string]error{
 	"lost":      orchestrator.ErrLost,
 }
 
-// reasons are the errors of the reasons.
-var reasons = map[engine.Reason]error{
-	engine.ReasonExhausted:    retry.ErrExhausted,
-	engine.ReasonPermanent:    retry.ErrPermanent,
-	engine.ReasonNotRetryable: retry.ErrNotRetryable,
-	engine.ReasonRetryLater:   retry.ErrRetryLater,
-	engine.ReasonCancelled:    retry.ErrCancelled,
-	engine.ReasonDeadline:     retry.ErrDeadline,
-	engine.ReasonAbandoned:    orchestrator.ErrAbandoned,
-}
-
 func newOutcome(report orchestrator.Report, err error) outcome {
 	o := outcome{Report: report}
 	e, ok := errors.AsType[*orchestrator.Error](err)
@@ -61,16 +50,11 @@ func newOutcome(report orchestrator.Report, err error) outcome {
 	}
 	o.Cause = causeOf(e.Cause)
 	for _, phase := range e.Phases {
-		f := failure{
+		o.Failures = append(o.Failures, failure{
 			Phase: phase.Operation, Attempts: phase.Attempts, Elapsed: phase.Elapsed,
-			Err: causeOf(phase.Err), First: causeOf(phase.First), Cause: causeOf(phase.Cause),
-		}
-		for name, reason := range reasons {
-			if phase.Reason == reason {
-				f.Reason = name
-			}
-		}
-		o.Failures = append(o.Failures, f)
+			Reason: engine.ReasonOf(phase.Reason),
+			Err:    causeOf(phase.Err), First: causeOf(phase.First), Cause: causeOf(phase.Cause),
+		})
 	}
 	return o
 }
@@ -102,7 +86,7 @@ func (o *outcome) result() (orchestrator.Report, error) {
 	e := &orchestrator.Error{Pipeline: o.Pipeline, RunID: o.SessionID, Status: o.Status, Cause: o.Cause.err()}
 	for _, f := range o.Failures {
 		e.Phases = append(e.Phases, &retry.Error{
-			Operation: f.Phase, Attempts: f.Attempts, Elapsed: f.Elapsed, Reason: reasons[f.Reason],
+			Operation: f.Phase, Attempts: f.Attempts, Elapsed: f.Elapsed, Reason: f.Reason.Err(),
 			Err: f.Err.err(), First: f.First.err(), Cause: f.Cause.err(),
 		})
 	}
