@@ -1,4 +1,5 @@
-// Package archtest holds the tests of who may import whom, and of what no test may do. It has no code of its own.
+// Package archtest holds the tests of who may import whom, of what no test may do, and of how long lines may be. It has
+// no code of its own.
 //
 // The layers, from below: internal/semconv, scope and tracer; retry; orchestrator and what extends retry. Packages
 // telemetry and events are beside them: they know these layers by the spans that they write, never by import. A new
