@@ -3,7 +3,7 @@ package orchestrator
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/backspan/backspan/internal/boundtext"
@@ -77,11 +77,8 @@ func (l *loop) done(d *engine.Done) error {
 	case s.state != trying || s.task.Attempt != d.Attempt || s.task.Fallback != d.Fallback:
 		return misfit("Done.Attempt", attemptOf(d.Phase, d.Attempt, d.Fallback), l.expected(i))
 	}
-	for _, rule := range l.rules(i, d) {
-		if !rule.holds {
-			value := fmt.Sprintf("%v for %s", rule.value, attemptOf(d.Phase, d.Attempt, d.Fallback))
-			return misfit("Done."+rule.field, value, rule.want)
-		}
+	if field, value, want := l.unsayable(i, d); field != "" {
+		return misfit("Done."+field, fmt.Sprintf("%v for %s", value, attemptOf(d.Phase, d.Attempt, d.Fallback)), want)
 	}
 	l.attempted(i, bounded(d))
 	return nil
@@ -104,56 +101,55 @@ func bounded(d *engine.Done) *engine.Done {
 	return &b
 }
 
-// A rule is what must hold for a field of a Done.
-type rule struct {
-	field string
-	value any
-	want  string
-	holds bool
-}
-
-// rules are those for d, which ends the attempt of phase i that is under way: it says nothing that no attempt says.
-func (l *loop) rules(i int, d *engine.Done) []rule {
-	next, reason := &d.Decision, fmt.Sprintf("%q", d.Decision.Reason)
+// unsayable returns the first field of d, which ends the attempt of phase i that is under way, that no attempt says so,
+// with its value and what would be right; an empty field if there is none. Texts are made for that one only: every
+// attempt of every run comes here.
+func (l *loop) unsayable(i int, d *engine.Done) (field string, value any, want string) {
+	next := &d.Decision
 	succeeded, failed := d.Status == AttemptSuccess, d.Status == AttemptError
 	last := failed && !next.Retry
-	retries := decide.RetriesLeft(l.plan.policies[i].MaxRetries, d.Attempt+1)
-	known := engine.Reasons()
 	cancellable := l.stop != nil || l.plan.pipeline.Phases[i].If == Always // which may have a context of its own
 	stopped := next.Reason == engine.ReasonCancelled || next.Reason == engine.ReasonDeadline
-	abandoned := next.Reason == engine.ReasonAbandoned
 	caused := stopped || next.Reason == engine.ReasonRetryLater
-	return []rule{
-		{"Status", fmt.Sprintf("%q", d.Status), AttemptSuccess + " or " + AttemptError, succeeded || failed},
-		{"Skipped", fmt.Sprintf("%q", d.Skipped), "empty after a failure", succeeded || d.Skipped == ""},
-		{
-			"Decision.Retry", next.Retry, "false after a success, a Final, or a task without Recovery",
-			!next.Retry || failed && !d.Final && l.phases[i].task.Recovery,
-		},
-		{"Decision.Retry", next.Retry, "false after the last of the policy's MaxRetries", !next.Retry || retries != 0},
-		{"Decision.Delay", next.Delay, "0 or more", next.Delay >= 0},
-		{"Decision.Delay", next.Delay, "0 when no attempt follows", next.Retry || next.Delay == 0},
-		{"Decision.Reason", reason, "none unless a failure is the last", last || next.Reason == ""},
-		{"Decision.Reason", reason, fmt.Sprintf("one of %q", known), !last || slices.Contains(known, next.Reason)},
-		{
-			"Decision.Reason", reason, "another one as long as the run has not been stopped",
-			next.Reason != engine.ReasonCancelled || cancellable,
-		},
-		{"Decision.Cause", fmt.Sprintf("%q", next.Cause), "none for reason " + reason, caused || next.Cause == ""},
-		{
-			"Final", d.Final, "true exactly when the phase's context has ended or its function was abandoned",
-			succeeded || stopped || d.Final == abandoned,
-		},
-		{
-			"Error", fmt.Sprintf("%q", d.Error), "a text after a failure, and none after a success",
-			failed == (d.Error != ""),
-		},
-		{"ErrorType", fmt.Sprintf("%q", d.ErrorType), "none after a success", failed || d.ErrorType == ""},
-		{"Output", fmt.Sprintf("%d bytes", len(d.Output)), "none after a failure", succeeded || d.Output == nil},
-		{"Output", fmt.Sprintf("%d bytes", len(d.Output)), "none with Skipped", d.Skipped == "" || d.Output == nil},
-		{"Output", fmt.Sprintf("%d bytes", len(d.Output)), "JSON", d.Output == nil || json.Valid(d.Output)},
+	size := func() string { return fmt.Sprintf("%d bytes", len(d.Output)) }
+	switch {
+	case !succeeded && !failed:
+		return "Status", quoted(d.Status), AttemptSuccess + " or " + AttemptError
+	case failed && d.Skipped != "":
+		return "Skipped", quoted(d.Skipped), "empty after a failure"
+	case next.Retry && (succeeded || d.Final || !l.phases[i].task.Recovery):
+		return "Decision.Retry", true, "false after a success, a Final, or a task without Recovery"
+	case next.Retry && decide.RetriesLeft(l.plan.policies[i].MaxRetries, d.Attempt+1) == 0:
+		return "Decision.Retry", true, "false after the last of the policy's MaxRetries"
+	case next.Delay < 0:
+		return "Decision.Delay", next.Delay, "0 or more"
+	case !next.Retry && next.Delay != 0:
+		return "Decision.Delay", next.Delay, "0 when no attempt follows"
+	case !last && next.Reason != "":
+		return "Decision.Reason", quoted(next.Reason), "none unless a failure is the last"
+	case last && next.Reason.Err() == nil:
+		return "Decision.Reason", quoted(next.Reason), fmt.Sprintf("one of %q", engine.Reasons())
+	case next.Reason == engine.ReasonCancelled && !cancellable:
+		return "Decision.Reason", quoted(next.Reason), "another one as long as the run has not been stopped"
+	case !caused && next.Cause != "":
+		return "Decision.Cause", quoted(next.Cause), "none for reason " + quoted(next.Reason)
+	case failed && !stopped && d.Final != (next.Reason == engine.ReasonAbandoned):
+		return "Final", d.Final, "true exactly when the phase's context has ended or its function was abandoned"
+	case failed != (d.Error != ""):
+		return "Error", quoted(d.Error), "a text after a failure, and none after a success"
+	case succeeded && d.ErrorType != "":
+		return "ErrorType", quoted(d.ErrorType), "none after a success"
+	case failed && d.Output != nil:
+		return "Output", size(), "none after a failure"
+	case d.Skipped != "" && d.Output != nil:
+		return "Output", size(), "none with Skipped"
+	case d.Output != nil && !json.Valid(d.Output):
+		return "Output", size(), "JSON"
 	}
+	return "", nil, ""
 }
+
+func quoted[T ~string](text T) string { return strconv.Quote(string(text)) }
 
 func (l *loop) noPhase(field, name string) error {
 	return misfit(field+".Phase", fmt.Sprintf("%q", name), fmt.Sprintf("a phase of pipeline %q", l.plan.pipeline.Name))
