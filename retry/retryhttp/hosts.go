@@ -70,12 +70,13 @@ func (h *hosts) of(req *http.Request) *target {
 	}
 	t := found.targets[req.Method]
 	if t == nil {
-		t = &target{key, req.Method, cmp.Or(req.Method, http.MethodGet) + found.suffix, found, h}
+		name := cmp.Or(req.Method, http.MethodGet) + found.suffix
+		t = &target{key.copied(), strings.Clone(req.Method), name, found, h}
 		if found == h.other {
 			t.hosts = nil
 		}
 		if len(found.targets) < maxMethods {
-			found.targets[req.Method] = t
+			found.targets[t.method] = t
 		}
 	}
 	return t
@@ -91,6 +92,9 @@ func keyOf(req *http.Request) hostKey {
 	}
 	return key
 }
+
+// copied returns a key to keep: the texts of k may be parts of a long URL.
+func (k hostKey) copied() hostKey { return hostKey{strings.Clone(k.scheme), strings.Clone(k.host)} }
 
 // add makes room for one more host by forgetting one whose budget is full, and so like a new one.
 func (h *hosts) add(key hostKey) *host {
@@ -109,7 +113,7 @@ func (h *hosts) add(key hostKey) *host {
 		suffix = " " + key.host
 	}
 	made := newHost(key.scheme+"://"+key.host, suffix)
-	h.known[key] = made
+	h.known[key.copied()] = made
 	return made
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http/httptrace"
 	"strings"
 	"testing"
+	"unsafe"
 )
 
 // Where httptrace finds hooks in a way that is not known, they are made with the wire, and call the caller's once.
@@ -40,6 +41,30 @@ func TestAPrintedContextHasNoHeaders(t *testing.T) {
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
 		if text := fmt.Sprintf(verb, newWire(t.Context(), req, true)); strings.Contains(text, "sesame") {
 			t.Errorf("%s: %s", verb, text)
+		}
+	}
+}
+
+// A URL may be long and hold secrets, and a method may be a part of the line that a proxy has read.
+func TestHostsKeepNoTextOfARequest(t *testing.T) {
+	var known hosts
+	line := strings.Clone("GET http://first.example/?token=sesame")
+	req, err := http.NewRequestWithContext(t.Context(), line[:3], line[4:], nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := known.of(req)
+	texts := []string{kept.key.scheme, kept.key.host, kept.method}
+	for key, host := range known.known {
+		texts = append(texts, key.scheme, key.host)
+		for method := range host.targets {
+			texts = append(texts, method)
+		}
+	}
+	first := uintptr(unsafe.Pointer(unsafe.StringData(line)))
+	for _, text := range texts {
+		if at := uintptr(unsafe.Pointer(unsafe.StringData(text))); at >= first && at < first+uintptr(len(line)) {
+			t.Errorf("%q keeps %q alive", text, line)
 		}
 	}
 }
