@@ -68,7 +68,7 @@ cross: ## build and vet for the other systems
 	@for p in $(PLATFORMS); do echo "build and vet for $$p"; \
 		GOWORK=off CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} sh -c 'go build ./... && go vet ./...' || exit 1; done
 
-bench: ## measure Backspan beside its peers: ratios and budgets (2 minutes)
+bench: ## measure Backspan beside its peers: ratios and budgets (5 minutes)
 	go run ./bench
 
 # CASE is one of the bench's benchmarks: environment, scenario, contender.
