@@ -17,14 +17,22 @@ import (
 // would be so large that a goroutine in its first wait had a stack of 8 KiB instead of 4.
 type attributeSet struct {
 	list   []attribute.KeyValue
-	shared bool // it is used by many at once, and stays as it is; see firstSuccess
+	shared bool // others have it too, and it stays as it is; see firstSuccess
 }
 
-var attributePool = sync.Pool{New: func() any {
-	return &attributeSet{list: make([]attribute.KeyValue, 0, 16)}
-}}
+var attributePool = sync.Pool{New: func() any { return newAttributes(false) }}
 
-func attributes() *attributeSet { return attributePool.Get().(*attributeSet) }
+func newAttributes(shared bool) *attributeSet {
+	return &attributeSet{make([]attribute.KeyValue, 0, 16), shared}
+}
+
+// attributes returns an empty set for a span of o. Spans of the SDK copy it; those of others may keep it.
+func (o *operation) attributes() *attributeSet {
+	if o.spans.layers.SDK {
+		return attributePool.Get().(*attributeSet)
+	}
+	return newAttributes(true)
+}
 
 //go:noinline
 func (s *attributeSet) string(k attribute.Key, v string) { s.list = append(s.list, k.String(v)) }
@@ -40,8 +48,8 @@ func (s *attributeSet) float(k attribute.Key, v float64) { s.list = append(s.lis
 
 func (s *attributeSet) seconds(k attribute.Key, d time.Duration) { s.float(k, d.Seconds()) }
 
-// on sets the attributes on span, which copies them, and gives the set back. It is not cleared: it keeps a few strings
-// alive until it is used again, and clearing is slow while the garbage collector runs.
+// on sets the attributes on span, and gives the set back. It is not cleared: it keeps a few strings alive until it is
+// used again, and clearing is slow while the garbage collector runs.
 func (s *attributeSet) on(span trace.Span) {
 	span.SetAttributes(s.list...)
 	if !s.shared {

@@ -3,6 +3,7 @@ package retry
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -191,33 +192,45 @@ func TestKeptAttributesAreSharedByAllGoroutines(t *testing.T) {
 	}
 }
 
-// A sorting provider makes spans that sort the list of attributes that they are given, as attribute.NewSet does.
-type sorting struct{ trace.TracerProvider }
-
-func (s sorting) Tracer(name string, options ...trace.TracerOption) trace.Tracer {
-	return sortingTracer{s.TracerProvider.Tracer(name, options...)}
+// A sorting provider makes spans that sort the list of attributes that they are given, as attribute.NewSet does, and
+// keep it.
+type sorting struct {
+	trace.TracerProvider
+	kept chan<- []attribute.KeyValue
 }
 
-type sortingTracer struct{ trace.Tracer }
+func (s sorting) Tracer(name string, options ...trace.TracerOption) trace.Tracer {
+	return sortingTracer{s.TracerProvider.Tracer(name, options...), s.kept}
+}
+
+type sortingTracer struct {
+	trace.Tracer
+	kept chan<- []attribute.KeyValue
+}
 
 func (s sortingTracer) Start(
 	ctx context.Context, name string, options ...trace.SpanStartOption,
 ) (context.Context, trace.Span) {
 	ctx, span := s.Tracer.Start(ctx, name, options...)
-	return ctx, sortingSpan{span}
+	return ctx, sortingSpan{span, s.kept}
 }
 
-type sortingSpan struct{ trace.Span }
+type sortingSpan struct {
+	trace.Span
+	kept chan<- []attribute.KeyValue
+}
 
 func (s sortingSpan) SetAttributes(list ...attribute.KeyValue) {
 	s.Span.SetAttributes(list...)
 	attribute.NewSet(list...)
+	s.kept <- list
 }
 
-func TestSpansThatChangeTheirListGetOneOfTheirOwn(t *testing.T) {
+func TestSpansThatChangeOrKeepTheirListGetOneOfTheirOwn(t *testing.T) {
 	around, recorder := tracedContext(t)
 	emptySlots(t)
-	provider := sorting{trace.SpanFromContext(around).TracerProvider()}
+	kept := make(chan []attribute.KeyValue, 320)
+	provider := sorting{trace.SpanFromContext(around).TracerProvider(), kept}
 	ctx := scope.With(t.Context(), scope.Frame{Provider: provider})
 	var all sync.WaitGroup
 	for range 8 {
@@ -228,12 +241,21 @@ func TestSpansThatChangeTheirListGetOneOfTheirOwn(t *testing.T) {
 		})
 	}
 	all.Wait()
-	said := map[string]int{}
+	said, sorted := map[string]int{}, map[string]int{}
 	for _, s := range recorder.Ended() {
 		said[fmt.Sprint(s.Attributes())]++
+		set := attribute.NewSet(s.Attributes()...)
+		sorted[fmt.Sprint(set.ToSlice())]++
 	}
 	if len(said) != 2 {
 		t.Errorf("the spans of 160 operations and their attempts say %v", said)
+	}
+	keep := map[string]int{}
+	for range cap(kept) {
+		keep[fmt.Sprint(<-kept)]++
+	}
+	if !maps.Equal(keep, sorted) {
+		t.Errorf("what they have kept says now %v, want %v", keep, sorted)
 	}
 }
 

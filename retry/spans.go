@@ -102,7 +102,7 @@ func (o *operation) attemptAttributes() *attributeSet {
 	if o.spans.first != nil {
 		return &o.spans.first.attempt
 	}
-	set := attributes()
+	set := o.attributes()
 	set.string(semconv.KindKey, semconv.KindAttempt)
 	set.string(semconv.OperationKey, boundtext.Name(o.current.Operation))
 	set.int(semconv.AttemptKey, o.current.Number)
@@ -168,7 +168,7 @@ func (o *operation) describe() {
 	if o.spans.described {
 		return
 	}
-	set := attributes()
+	set := o.attributes()
 	o.addDescription(set)
 	o.addPolicy(set)
 	if b := o.policy.Budget; b != nil {
@@ -265,7 +265,7 @@ func (o *operation) finalAttributes(outcome string, err error) *attributeSet {
 	if outcome == semconv.OutcomeSuccess && o.spans.first != nil {
 		return &o.spans.first.operation
 	}
-	set := attributes()
+	set := o.attributes()
 	if !o.spans.described {
 		o.addDescription(set)
 	}
