@@ -76,7 +76,7 @@ func (s *attributeSet) kept() attributeSet {
 }
 
 // An event is what an event of an operation is added with. Made anew for each it would take four allocations: the
-// attributes, the option, and the slices around both. AddEvent copies them, so an event can be used again.
+// attributes, the option, and the slices around both. The SDK's AddEvent copies them, so an event can be used again.
 type event struct {
 	attributes [3]attribute.KeyValue
 	options    [1]trace.EventOption // these attributes
@@ -88,10 +88,12 @@ var events = sync.Pool{New: func() any {
 	return e
 }}
 
-// addEvent adds an event with three attributes to span.
-func addEvent(span trace.Span, name string, one, two, three attribute.KeyValue) {
+// addEvent adds an event with three attributes to the operation's span.
+func (o *operation) addEvent(name string, one, two, three attribute.KeyValue) {
 	e := events.Get().(*event)
 	e.attributes = [3]attribute.KeyValue{one, two, three}
-	span.AddEvent(name, e.options[:]...)
-	events.Put(e)
+	o.spans.whole.AddEvent(name, e.options[:]...)
+	if o.spans.layers.SDK {
+		events.Put(e)
+	}
 }

@@ -3,7 +3,6 @@ package retry
 import (
 	"context"
 	"fmt"
-	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -12,7 +11,6 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/backspan/backspan/internal/scope"
 )
@@ -189,73 +187,6 @@ func TestKeptAttributesAreSharedByAllGoroutines(t *testing.T) {
 		if n := len(s.Attributes()); n != 4 && n != 5 {
 			t.Fatalf("%s has %v", s.Name(), s.Attributes())
 		}
-	}
-}
-
-// A sorting provider makes spans that sort the list of attributes that they are given, as attribute.NewSet does, and
-// keep it.
-type sorting struct {
-	trace.TracerProvider
-	kept chan<- []attribute.KeyValue
-}
-
-func (s sorting) Tracer(name string, options ...trace.TracerOption) trace.Tracer {
-	return sortingTracer{s.TracerProvider.Tracer(name, options...), s.kept}
-}
-
-type sortingTracer struct {
-	trace.Tracer
-	kept chan<- []attribute.KeyValue
-}
-
-func (s sortingTracer) Start(
-	ctx context.Context, name string, options ...trace.SpanStartOption,
-) (context.Context, trace.Span) {
-	ctx, span := s.Tracer.Start(ctx, name, options...)
-	return ctx, sortingSpan{span, s.kept}
-}
-
-type sortingSpan struct {
-	trace.Span
-	kept chan<- []attribute.KeyValue
-}
-
-func (s sortingSpan) SetAttributes(list ...attribute.KeyValue) {
-	s.Span.SetAttributes(list...)
-	attribute.NewSet(list...)
-	s.kept <- list
-}
-
-func TestSpansThatChangeOrKeepTheirListGetOneOfTheirOwn(t *testing.T) {
-	around, recorder := tracedContext(t)
-	emptySlots(t)
-	kept := make(chan []attribute.KeyValue, 320)
-	provider := sorting{trace.SpanFromContext(around).TracerProvider(), kept}
-	ctx := scope.With(t.Context(), scope.Frame{Provider: provider})
-	var all sync.WaitGroup
-	for range 8 {
-		all.Go(func() {
-			for range 20 {
-				succeed(t, ctx, "data_load", Policy{})
-			}
-		})
-	}
-	all.Wait()
-	said, sorted := map[string]int{}, map[string]int{}
-	for _, s := range recorder.Ended() {
-		said[fmt.Sprint(s.Attributes())]++
-		set := attribute.NewSet(s.Attributes()...)
-		sorted[fmt.Sprint(set.ToSlice())]++
-	}
-	if len(said) != 2 {
-		t.Errorf("the spans of 160 operations and their attempts say %v", said)
-	}
-	keep := map[string]int{}
-	for range cap(kept) {
-		keep[fmt.Sprint(<-kept)]++
-	}
-	if !maps.Equal(keep, sorted) {
-		t.Errorf("what they have kept says now %v, want %v", keep, sorted)
 	}
 }
 

@@ -207,7 +207,7 @@ func (o *operation) scheduled() {
 		return
 	}
 	o.spans.waits++
-	addEvent(o.spans.whole, semconv.ScheduledEvent,
+	o.addEvent(semconv.ScheduledEvent,
 		semconv.AttemptKey.Int(o.current.Number),
 		semconv.NextDelayKey.Float64(o.current.NextDelay.Seconds()),
 		semconv.ReasonKey.String(boundtext.Error(o.current.Err, boundtext.MaxEventReason)),
@@ -220,7 +220,7 @@ func (o *operation) gaveUp(err error, outcome string) {
 	if o.current.Number == 0 {
 		return
 	}
-	addEvent(o.spans.whole, semconv.GaveUpEvent,
+	o.addEvent(semconv.GaveUpEvent,
 		semconv.ReasonKey.String(boundtext.Error(err, boundtext.MaxEventReason)),
 		semconv.AttemptKey.Int(o.current.Number),
 		semconv.OutcomeKey.String(outcome),
