@@ -115,21 +115,24 @@ func (r *Reader) eachPiece(workers int, look func(worker int, l *Line), take fun
 	}
 	turns := inTurn{of: take, number: r.src.cuts}
 	turns.ended.L = &turns.mu
+	buffers := workers
+	if take == nil { // who reads in order may read many files at once
+		buffers += 2
+	}
+	ahead := readAhead(&r.src, buffers)
 	var all sync.Mutex
 	work := func(worker int) {
 		var cur cursor
-		buf := make([]byte, blockSize)
 		var l Line
-		for goOn := true; goOn; {
-			var ok bool
-			if cur.block, ok = r.src.next(buf); !ok {
-				break
-			}
-			number := cur.block.number
+		for read := range ahead.full {
+			cur.block = read
 			for cur.next(&l) {
 				look(worker, &l)
 			}
-			goOn = take == nil || turns.take(worker, number)
+			if take != nil && !turns.take(worker, read.number) {
+				break
+			}
+			ahead.free <- read.data[:cap(read.data)]
 		}
 		all.Lock()
 		r.cur.tally.add(cur.tally)
@@ -141,7 +144,40 @@ func (r *Reader) eachPiece(workers int, look func(worker int, l *Line), take fun
 	}
 	work(0)
 	others.Wait()
+	ahead.stop()
 	return turns.err
+}
+
+// An ahead is a goroutine that reads blocks before they are asked for. When each worker read its own, they waited for
+// each other, and to wake a goroutine takes as long as to read a block.
+type ahead struct {
+	full  chan block  // closed at the end of the input
+	free  chan []byte // of the blocks that are done with
+	ended sync.WaitGroup
+}
+
+func readAhead(src *blocks, buffers int) *ahead {
+	a := &ahead{full: make(chan block, buffers), free: make(chan []byte, buffers)} // there is room for all
+	for range buffers {
+		a.free <- make([]byte, blockSize)
+	}
+	a.ended.Go(func() {
+		defer close(a.full)
+		for buf := range a.free {
+			read, ok := src.next(buf)
+			if !ok {
+				return
+			}
+			a.full <- read
+		}
+	})
+	return a
+}
+
+// stop is called when nobody takes blocks any more.
+func (a *ahead) stop() {
+	close(a.free)
+	a.ended.Wait()
 }
 
 // inTurn calls what takes the blocks of an input in their order.
