@@ -5,7 +5,6 @@ import (
 	"compress/gzip"
 	"errors"
 	"io"
-	"sync"
 )
 
 // blockSize is how much is read at once, and the length that a line must stay below to be read. A Writer's lines
@@ -22,9 +21,8 @@ type block struct {
 	last   bool  // it is the end of the input, without a newline
 }
 
-// blocks cuts an input into blocks. Several goroutines may take from it, each into a buffer of its own.
+// blocks cuts an input into blocks, for one goroutine at a time.
 type blocks struct {
-	mu     sync.Mutex
 	in     io.Reader
 	opened bool
 	live   bool   // the end of the input is not the end: more may come
@@ -39,8 +37,6 @@ type blocks struct {
 // next reads the next block into buf, which has blockSize bytes. ok is false at the end, and when live is set and
 // there is nothing more yet.
 func (b *blocks) next(buf []byte) (next block, ok bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	if b.done {
 		return block{}, false
 	}
